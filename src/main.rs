@@ -1,0 +1,3 @@
+//! `rcli`: a command-line REPL and scripting tool for Redis and Valkey.
+
+fn main() {}
