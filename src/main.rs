@@ -1,3 +1,32 @@
 //! `rcli`: a command-line REPL and scripting tool for Redis and Valkey.
+//!
+//! Data goes one way: argv or lines → `cli` → `config` → `commands` → `request` → `server` → `record` → `render` → `exit`.
 
-fn main() {}
+mod cli;
+mod commands;
+mod config;
+mod exit;
+mod input;
+mod interrupt;
+mod record;
+mod render;
+mod request;
+mod server;
+mod table;
+mod transaction;
+
+use std::process::ExitCode;
+
+use crate::cli::Cli;
+use crate::exit::{Exit, Failure, Outcome};
+
+fn main() -> ExitCode {
+    run().unwrap_or_else(Failure::report).into()
+}
+
+fn run() -> Outcome<Exit> {
+    let cli = Cli::read()?;
+    config::decide_stderr_color(&cli.output);
+    interrupt::install().map_err(|error| Failure::failed(format!("cannot handle signals: {error}")))?;
+    commands::run(cli)
+}

@@ -1,0 +1,309 @@
+//! Everything that can be typed: the command line as clap parses it. What it means is decided in `config`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+use crate::exit::{Exit, Failure, Outcome};
+
+const EXAMPLES: &str = "\
+Examples:
+  rcli GET user:1                      one command, as with redis-cli
+  rcli --json HGETALL user:1 | jq .    one line of JSON a reply
+  rcli pipe < cmds.txt                 a file of commands at the speed of the server
+  rcli --sandbox pipe < cmds.txt       the same, on a throw-away server";
+
+/// A command-line REPL and scripting tool for Redis and Valkey.
+#[derive(Debug, Parser)]
+#[command(
+    name = "rcli",
+    version,
+    before_help = EXAMPLES,
+    disable_help_flag = true,
+    disable_version_flag = true,
+    propagate_version = true,
+    override_usage = "rcli [OPTIONS] [CMD [ARG]...]\n       rcli [OPTIONS] <SUBCOMMAND>",
+    after_help = "A first word that names no subcommand is a Redis command. With no command at all, commands are \
+                  read from standard input, one a line.\n\
+                  Exit status: 0 done, 1 the server answered an error, 2 usage or bad input, 3 connection or output \
+                  failed, 4 aborted by WATCH, 130 and 143 interrupted."
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub connection: ConnectionOptions,
+    #[command(flatten)]
+    pub output: OutputOptions,
+    #[command(flatten)]
+    pub general: GeneralOptions,
+    #[command(flatten)]
+    pub exec: ExecOptions,
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+}
+
+impl Cli {
+    /// Reads the command line. Help and the version are written to stdout, and end the run well.
+    pub fn read() -> Outcome<Self> {
+        Self::try_parse().map_err(|error| {
+            if error.use_stderr() {
+                return Failure::usage(describe(&error));
+            }
+            // A reader that went away has seen enough.
+            let _ = error.print();
+            Failure::quiet(Exit::Done)
+        })
+    }
+}
+
+/// clap's complaint in one line.
+fn describe(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let told = text.split("\n\nUsage:").next().unwrap_or(&text);
+    let told = told.split("\n\nFor more information").next().unwrap_or(told);
+    let told = told.strip_prefix("error: ").unwrap_or(told);
+    let words: Vec<&str> = told.split_whitespace().filter(|word| *word != "tip:").collect();
+    format!("{}; see rcli --help", words.join(" "))
+}
+
+/// Where the server is and who we are (contract section 1).
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Connection")]
+pub struct ConnectionOptions {
+    /// Server host name or address [default: 127.0.0.1]
+    #[arg(short = 'h', long, global = true, value_name = "HOST", value_hint = ValueHint::Hostname)]
+    pub host: Option<String>,
+    /// Server port [default: 6379]
+    #[arg(short, long, global = true, value_name = "PORT")]
+    pub port: Option<u16>,
+    /// Unix socket of the server
+    #[arg(short, long, global = true, value_name = "PATH", value_hint = ValueHint::FilePath, conflicts_with_all = ["host", "port"])]
+    pub socket: Option<PathBuf>,
+    /// Server URL: redis, rediss, valkey, valkeys or unix, as in redis://user:pass@host:port/db [env: RCLI_URL, REDIS_URL]
+    #[arg(short, long, global = true, value_name = "URL", value_hint = ValueHint::Url, conflicts_with_all = ["host", "port", "socket"])]
+    pub url: Option<String>,
+    /// Database number [default: 0]
+    #[arg(short = 'n', long = "db", global = true, value_name = "N")]
+    pub db: Option<u32>,
+    /// Password; seen by other users of this machine [env: REDISCLI_AUTH, VALKEYCLI_AUTH]
+    #[arg(short = 'a', long, global = true, value_name = "PASSWORD")]
+    pub pass: Option<OsString>,
+    /// ACL user name
+    #[arg(long, global = true, value_name = "NAME")]
+    pub user: Option<String>,
+    /// Read the password from the first line of a file
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "pass")]
+    pub pass_file: Option<PathBuf>,
+    /// Ask for the password on the terminal
+    #[arg(long, global = true, conflicts_with_all = ["pass", "pass_file"])]
+    pub askpass: bool,
+    /// No warning about -a
+    #[arg(long, global = true)]
+    pub no_auth_warning: bool,
+    /// Speak RESP2
+    #[arg(short = '2', global = true, overrides_with = "resp3")]
+    pub resp2: bool,
+    /// Speak RESP3, or RESP2 where the server cannot [default, but for raw output]
+    #[arg(short = '3', global = true, overrides_with = "resp2")]
+    pub resp3: bool,
+    /// Limit on connecting, in seconds [default: 5]
+    #[arg(short = 't', long, global = true, value_name = "SECS", value_parser = parse_seconds)]
+    pub connect_timeout: Option<std::time::Duration>,
+    /// Limit on the silence while an answer is waited for, in seconds [default: none]
+    #[arg(long, global = true, value_name = "SECS", value_parser = parse_seconds)]
+    pub read_timeout: Option<std::time::Duration>,
+    /// Connect with TLS
+    #[arg(long, global = true)]
+    pub tls: bool,
+    /// Authorities to trust, PEM [default: the system's]
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub cacert: Option<PathBuf>,
+    /// Client certificate, PEM
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub cert: Option<PathBuf>,
+    /// Key of the client certificate, PEM
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub key: Option<PathBuf>,
+    /// Host name to ask for, and to check the certificate against
+    #[arg(long, global = true, value_name = "NAME")]
+    pub sni: Option<String>,
+    /// Check neither certificate nor host name
+    #[arg(long, global = true)]
+    pub insecure: bool,
+    /// Run against a throw-away local server
+    #[arg(long, global = true, conflicts_with_all = ["host", "port", "socket", "url", "tls"])]
+    pub sandbox: bool,
+}
+
+/// How replies look (contract section 2).
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Output")]
+pub struct OutputOptions {
+    /// One line of JSON a reply [env: RCLI_FORMAT=json]
+    #[arg(long, global = true, overrides_with_all = ["raw", "human"])]
+    pub json: bool,
+    /// Bytes as they are, one element a line [default when stdout is not a terminal]
+    #[arg(long, global = true, overrides_with_all = ["json", "human"])]
+    pub raw: bool,
+    /// Typed text [default on a terminal]
+    #[arg(long, global = true, alias = "no-raw", overrides_with_all = ["json", "raw"])]
+    pub human: bool,
+    /// Raw: between the elements of a reply [default: newline]
+    #[arg(short = 'd', global = true, value_name = "STR")]
+    pub element_delimiter: Option<OsString>,
+    /// Raw: after a reply [default: newline]
+    #[arg(short = 'D', global = true, value_name = "STR")]
+    pub reply_delimiter: Option<OsString>,
+    /// JSON: how bulk strings are written [default: utf8]
+    #[arg(long, global = true, value_name = "ENCODING")]
+    pub encoding: Option<Encoding>,
+    /// Write out-of-band pushes as {"push":[...]} lines
+    #[arg(long, global = true)]
+    pub show_pushes: bool,
+    /// When to use colours [default: auto]
+    #[arg(long, global = true, value_name = "WHEN")]
+    pub color: Option<When>,
+}
+
+/// Help and version.
+#[derive(Args, Clone, Debug)]
+pub struct GeneralOptions {
+    /// Print help
+    #[arg(short = '?', long, global = true, action = ArgAction::Help)]
+    pub help: Option<bool>,
+    /// Print the version
+    #[arg(long, global = true, action = ArgAction::Version)]
+    pub version: Option<bool>,
+}
+
+/// `--encoding`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Encoding {
+    /// Text; what is not UTF-8 as {"base64":"..."}
+    Utf8,
+    /// Every bulk string as {"base64":"..."}
+    Base64,
+}
+
+/// `--color` and `--progress`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// On a terminal
+    Auto,
+    /// In any case
+    Always,
+    /// Not at all
+    Never,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    Exec(ExecArgs),
+    Pipe(PipeArgs),
+    /// Print the completions for a shell
+    #[command(before_help = "Examples:\n  rcli completions bash > ~/.local/share/bash-completion/completions/rcli")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write completions/ and man/ below a directory
+    #[command(hide = true)]
+    Generate {
+        /// Directory to write into
+        dir: PathBuf,
+    },
+    #[command(external_subcommand)]
+    Command(Vec<OsString>),
+}
+
+/// Run one command
+#[derive(Args, Debug)]
+#[command(before_help = "\
+Examples:
+  rcli exec SET greeting hello
+  rcli exec -x SET page < index.html
+  rcli exec -r 3 -i 0.5 INCR hits")]
+pub struct ExecArgs {
+    #[command(flatten)]
+    pub options: ExecOptions,
+    /// The command and its arguments; options of rcli stand before it
+    #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
+    pub command: Vec<OsString>,
+}
+
+/// Options of one command, with `exec` or without the word (contract section 4).
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "One command")]
+pub struct ExecOptions {
+    /// Read the last argument from standard input
+    #[arg(short = 'x')]
+    pub stdin_last: bool,
+    /// Read the argument that is TAG from standard input
+    #[arg(short = 'X', value_name = "TAG", conflicts_with = "stdin_last")]
+    pub stdin_tag: Option<OsString>,
+    /// Run the command N times; -1: for ever
+    #[arg(short = 'r', value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-1..))]
+    pub repeat: Option<i64>,
+    /// Pause between the runs of -r, in seconds
+    #[arg(short = 'i', value_name = "SECS", value_parser = parse_seconds)]
+    pub interval: Option<std::time::Duration>,
+    /// Unquote the arguments as lines of input are unquoted
+    #[arg(long)]
+    pub quoted_input: bool,
+}
+
+/// Run the commands of files or standard input as a pipeline
+#[derive(Args, Debug)]
+#[command(before_help = "\
+Examples:
+  rcli pipe < cmds.txt
+  rcli pipe --json --envelope part1.txt part2.txt | jq -c 'select(.error)'
+  jq -c '[\"SET\", .id, .name]' users.json | rcli pipe --quiet --summary
+  rcli pipe --check cmds.txt")]
+pub struct PipeArgs {
+    /// Run the whole input as one MULTI/EXEC
+    #[arg(long)]
+    pub atomic: bool,
+    /// After an error reply: go on, or send nothing more and end
+    #[arg(long, value_name = "WHAT", default_value = "continue")]
+    pub on_error: OnError,
+    /// Write no replies; errors still go to stderr
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Write {"index","line","command","reply"} lines of JSON
+    #[arg(long, conflicts_with_all = ["quiet", "raw", "human"])]
+    pub envelope: bool,
+    /// Skip the first N commands, to resume
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub skip: u64,
+    /// Parse all the input, run nothing, connect to nothing
+    #[arg(long)]
+    pub check: bool,
+    /// Commands in flight at most [default: chosen for throughput]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub window: Option<u32>,
+    /// Show a progress bar on stderr
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub progress: When,
+    /// End with a line on stderr: commands, replies, errors, seconds, rate
+    #[arg(long)]
+    pub summary: bool,
+    /// Files of commands; - is standard input, which is also the default
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub files: Vec<PathBuf>,
+}
+
+/// `--on-error`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnError {
+    /// Go on with the next command
+    Continue,
+    /// Send nothing more, read what is in flight, and end
+    Stop,
+}
+
+fn parse_seconds(text: &str) -> Result<std::time::Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "a number of seconds is expected".to_owned())?;
+    std::time::Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}

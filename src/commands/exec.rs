@@ -1,0 +1,135 @@
+//! `rcli exec CMD`, and `rcli CMD`: one command, once or repeatedly (contract section 4).
+
+use std::ffi::OsString;
+use std::io::{self, Read as _};
+use std::os::unix::ffi::OsStringExt as _;
+use std::time::{Duration, Instant};
+
+use super::refuse::refuse_uncounted;
+use super::{open_renderer, write_pushes};
+use crate::cli::ExecOptions;
+use crate::config::Config;
+use crate::exit::{Exit, Failure, Outcome, describe_io, report};
+use crate::input::{parse_line, point_at};
+use crate::record::{Record, errors_in, is_report};
+use crate::render::Format;
+use crate::request::Request;
+use crate::server::{Session, error_text};
+
+impl ExecOptions {
+    /// Whether none of them was given.
+    pub fn is_empty(&self) -> bool {
+        !self.stdin_last
+            && self.stdin_tag.is_none()
+            && self.repeat.is_none()
+            && self.interval.is_none()
+            && !self.quoted_input
+    }
+
+    /// These, completed by those given after the word `exec`.
+    pub fn or(self, later: Self) -> Self {
+        Self {
+            stdin_last: self.stdin_last || later.stdin_last,
+            stdin_tag: later.stdin_tag.or(self.stdin_tag),
+            repeat: later.repeat.or(self.repeat),
+            interval: later.interval.or(self.interval),
+            quoted_input: self.quoted_input || later.quoted_input,
+        }
+    }
+}
+
+/// Runs the command as often as asked.
+pub fn run(decide: impl FnOnce() -> Outcome<Config>, options: &ExecOptions, words: Vec<OsString>) -> Outcome<Exit> {
+    let request = build(options, words)?;
+    if let Some(reason) = refuse_uncounted(&request) {
+        return Err(Failure::usage(reason));
+    }
+    let config = decide()?;
+    let mut session = Session::open(&config.target)?;
+    let mut renderer = open_renderer(&config.style, &session)?;
+    let place = config.target.address.to_string();
+    let mut left = options.repeat.unwrap_or(1);
+    let mut exit = Exit::Done;
+    while left != 0 {
+        let value = match session.call(&request) {
+            Ok(value) => value,
+            // A server that was told to stop answers by going away.
+            Err(lost) if request.is(0, "SHUTDOWN") && lost.is_end() => break,
+            Err(lost) => {
+                renderer.flush().map_err(|error| Failure::output(&error))?;
+                return Err(lost.into_failure(&place));
+            }
+        };
+        write_pushes(&config, &mut session, &mut renderer)?;
+        let errors = errors_in(&value);
+        if !errors.is_empty() {
+            exit = Exit::ErrorReply;
+        }
+        match (&value, config.style.format) {
+            // `$(rcli GET k)` never captures an error.
+            (redis::Value::ServerError(error), Format::Raw) => report(&error_text(error)),
+            _ => renderer
+                .write(&Record::Reply { value: &value, is_report: is_report(&request) })
+                .map_err(|error| Failure::output(&error))?,
+        }
+        renderer.flush().map_err(|error| Failure::output(&error))?;
+        left = if left > 0 { left - 1 } else { left };
+        if let (true, Some(interval)) = (left != 0, options.interval) {
+            pause(&mut session, interval, &place)?;
+        }
+    }
+    Ok(exit)
+}
+
+/// Waits between two runs; a signal ends the wait.
+fn pause(session: &mut Session, interval: Duration, place: &str) -> Outcome<()> {
+    let deadline = Instant::now() + interval;
+    // What the server sends meanwhile, even its farewell, is for the next call to see: this sleep is not about it.
+    session.sleep_until(deadline).map_err(|lost| lost.into_failure(place))
+}
+
+/// Builds the command from the words and, where an option says so, from stdin.
+fn build(options: &ExecOptions, words: Vec<OsString>) -> Outcome<Request> {
+    let mut args: Vec<Vec<u8>> = words.into_iter().map(OsString::into_vec).collect();
+    if options.quoted_input {
+        args = args.into_iter().map(unquote).collect::<Outcome<_>>()?;
+    }
+    if options.stdin_last {
+        args.push(read_stdin()?);
+    } else if let Some(tag) = &options.stdin_tag {
+        let tag = tag.clone().into_vec();
+        let Some(place) = args.iter().skip(1).position(|arg| *arg == tag) else {
+            return Err(Failure::usage(format!(
+                "-X {}: no argument of the command is that tag",
+                String::from_utf8_lossy(&tag)
+            )));
+        };
+        args[place + 1] = read_stdin()?;
+    }
+    if args.first().is_none_or(Vec::is_empty) {
+        return Err(Failure::usage("the command has no name"));
+    }
+    Ok(Request::new(args))
+}
+
+/// Unquotes an argument that is quoted as in a line of input; any other stays as it is.
+fn unquote(arg: Vec<u8>) -> Outcome<Vec<u8>> {
+    if !matches!(arg.first(), Some(b'"' | b'\'')) {
+        return Ok(arg);
+    }
+    let mut request = Request::default();
+    match parse_line(&arg, &mut request) {
+        Ok(()) if request.len() == 1 => Ok(request.arg(0).to_vec()),
+        Ok(()) => Err(Failure::usage(format!("--quoted-input: more than one argument\n{}", point_at(&arg, 0)))),
+        Err(bad) => Err(Failure::usage(format!("--quoted-input: {}\n{}", bad.reason, point_at(&arg, bad.at)))),
+    }
+}
+
+fn read_stdin() -> Outcome<Vec<u8>> {
+    let mut bytes = Vec::new();
+    io::stdin()
+        .lock()
+        .read_to_end(&mut bytes)
+        .map_err(|error| Failure::usage(format!("cannot read stdin: {}", describe_io(&error))))?;
+    Ok(bytes)
+}

@@ -1,0 +1,47 @@
+//! What is generated from the command line's own definition: completions and man pages (contract section 14).
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Command, CommandFactory as _, ValueEnum as _};
+use clap_complete::Shell;
+
+use crate::cli::Cli;
+use crate::exit::{Exit, Failure, Outcome, describe_io};
+use crate::table::Table;
+
+/// Writes the completions of one shell to stdout.
+pub fn completions(shell: Shell) -> Outcome<Exit> {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut definition(), "rcli", &mut text);
+    io::stdout().write_all(&text).map_err(|error| Failure::output(&error))?;
+    Ok(Exit::Done)
+}
+
+/// Writes `completions/` and `man/` below a directory.
+pub fn run(dir: &Path) -> Outcome<Exit> {
+    let failed =
+        |path: &Path, error: &io::Error| Failure::failed(format!("{}: {}", path.display(), describe_io(error)));
+    let completions = dir.join("completions");
+    fs::create_dir_all(&completions).map_err(|error| failed(&completions, &error))?;
+    for shell in Shell::value_variants() {
+        clap_complete::generate_to(*shell, &mut definition(), "rcli", &completions)
+            .map_err(|error| failed(&completions, &error))?;
+    }
+    let man = dir.join("man");
+    fs::create_dir_all(&man).map_err(|error| failed(&man, &error))?;
+    let mut command = Cli::command();
+    command.build();
+    clap_mangen::generate_to(command, &man).map_err(|error| failed(&man, &error))?;
+    Ok(Exit::Done)
+}
+
+/// The command line, with the names of Redis commands after `exec`: known to completions, not demanded of a user.
+fn definition() -> Command {
+    let names: Vec<&'static str> = Table::builtin().names().filter(|name| !name.contains(' ')).collect();
+    Cli::command().mut_subcommand("exec", |exec| {
+        exec.mut_arg("command", |command| command.value_parser(PossibleValuesParser::new(names)))
+    })
+}

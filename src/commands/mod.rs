@@ -1,0 +1,69 @@
+//! The verbs: one file each. Here the command line is told apart, and what several verbs share is kept.
+
+mod block;
+mod exec;
+mod generate;
+mod lines;
+mod pipe;
+mod refuse;
+
+use std::io::{self, IsTerminal as _};
+
+use crate::cli::{Cli, Verb};
+use crate::config::Config;
+use crate::exit::{Exit, Failure, Outcome, report};
+use crate::record::{Record, errors_in};
+use crate::render::{self, Renderer, Stdout, Style};
+use crate::request::Request;
+use crate::server::{Session, error_text};
+
+/// Runs what was typed.
+pub fn run(cli: Cli) -> Outcome<Exit> {
+    let Cli { connection, output, exec: options, verb, .. } = cli;
+    let decide = || Config::decide(&connection, &output);
+    if !options.is_empty() && !matches!(verb, Some(Verb::Exec(_) | Verb::Command(_))) {
+        return Err(Failure::usage(
+            "-x, -X, -r, -i and --quoted-input go with one command: rcli [OPTIONS] CMD [ARG]...",
+        ));
+    }
+    match verb {
+        Some(Verb::Exec(args)) => exec::run(decide, &options.or(args.options), args.command),
+        Some(Verb::Command(command)) => exec::run(decide, &options, command),
+        Some(Verb::Pipe(args)) => pipe::run(decide, args, &output),
+        Some(Verb::Completions { shell }) => generate::completions(shell),
+        Some(Verb::Generate { dir }) => generate::run(&dir),
+        None => lines::run(&decide()?),
+    }
+}
+
+/// A renderer over stdout, in the style that fits this session.
+fn open_renderer(style: &Style, session: &Session) -> Outcome<Renderer<Stdout>> {
+    let style = Style { wide_doubles: session.has_wide_doubles(), ..style.clone() };
+    let stdout = render::stdout().map_err(|error| Failure::output(&error))?;
+    Ok(Renderer::new(stdout, style))
+}
+
+/// Writes the pushes that came meanwhile, where they are asked for.
+fn write_pushes(config: &Config, session: &mut Session, renderer: &mut Renderer<Stdout>) -> Outcome<()> {
+    for push in session.take_pushes() {
+        if config.show_pushes {
+            renderer.write(&Record::Push(&push)).map_err(|error| Failure::output(&error))?;
+        }
+    }
+    Ok(())
+}
+
+/// Says on stderr which command the server answered with errors (contract section 2); whether there were any.
+fn report_errors(source: &str, request: &Request, value: &redis::Value) -> bool {
+    const SHOWN: usize = 100;
+    let errors = errors_in(value);
+    for error in &errors {
+        report(&format!("{source}:{}: {}: {}", request.line, request.shown(SHOWN), error_text(error)));
+    }
+    !errors.is_empty()
+}
+
+/// Whether stderr is a terminal, where a bar can move.
+fn stderr_is_terminal() -> bool {
+    io::stderr().is_terminal()
+}

@@ -1,0 +1,325 @@
+//! `rcli pipe`: any amount of commands through a window of commands in flight, replies in order (contract section 6).
+//!
+//! One loop, one thread, nothing that blocks but the one wait: parse what is there, pass on what the kernel takes,
+//! read what has come, and only when none of that did anything flush the output and sleep.
+
+mod atomic;
+mod flight;
+mod progress;
+mod supply;
+
+use std::time::{Duration, Instant};
+
+use redis::Value;
+
+use self::flight::Flight;
+use self::progress::Progress;
+use self::supply::{Supplied, Supply};
+use super::refuse::refuse_in_pipeline;
+use super::{open_renderer, report_errors};
+use crate::cli::{OnError, OutputOptions, PipeArgs};
+use crate::config::{Config, decide_style};
+use crate::exit::{Exit, Failure, Outcome, report};
+use crate::interrupt;
+use crate::record::{Record, errors_in, is_report};
+use crate::render::{Format, Renderer, Stdout};
+use crate::request::Request;
+use crate::server::{Lost, Session};
+
+/// Runs the pipeline, or only checks its input.
+pub fn run(decide: impl FnOnce() -> Outcome<Config>, args: PipeArgs, output: &OutputOptions) -> Outcome<Exit> {
+    let mut supply = Supply::open(&args.files, args.skip)?;
+    if args.check {
+        decide_style(output)?;
+        return check(&mut supply);
+    }
+    let mut config = decide()?;
+    if args.envelope {
+        config.style.format = Format::Json;
+    }
+    if args.atomic {
+        return atomic::run(&config, &args, &mut supply);
+    }
+    let session = Session::open(&config.target)?;
+    let renderer = open_renderer(&config.style, &session)?;
+    let progress = Progress::new(&args, supply.size());
+    let flight = Flight::new(args.window);
+    let pipe = Pipe {
+        config: &config,
+        args: &args,
+        supply,
+        session,
+        renderer,
+        progress,
+        flight,
+        request: Request::default(),
+        closing: None,
+        reply_had_errors: false,
+    };
+    pipe.run()
+}
+
+/// Parses everything and names every line that cannot be run.
+fn check(supply: &mut Supply) -> Outcome<Exit> {
+    let mut request = Request::default();
+    let mut bad = 0_u64;
+    loop {
+        match supply.next(&mut request, refuse_in_pipeline) {
+            Ok(Supplied::Command) => {}
+            Ok(Supplied::Pending) => supply.wait_and_fill()?,
+            Ok(Supplied::End) if bad == 0 => return Ok(Exit::Done),
+            Ok(Supplied::End) => return Ok(Exit::Usage),
+            Err(input) => {
+                bad += 1;
+                report(&input.message);
+                if !input.recoverable {
+                    return Ok(Exit::Usage);
+                }
+            }
+        }
+    }
+}
+
+/// Why nothing more is sent.
+enum Closing {
+    /// The input has ended.
+    Input,
+    /// A line cannot be run.
+    BadLine(Failure),
+    /// `--on-error stop`.
+    Error,
+}
+
+struct Pipe<'a> {
+    config: &'a Config,
+    args: &'a PipeArgs,
+    supply: Supply,
+    session: Session,
+    renderer: Renderer<Stdout>,
+    progress: Progress,
+    flight: Flight,
+    /// The command being read, reused.
+    request: Request,
+    closing: Option<Closing>,
+    reply_had_errors: bool,
+}
+
+/// How many replies are read before the window is filled again.
+const REPLIES_A_ROUND: usize = 512;
+/// The unsent part of the window is kept small: a peer that stops reading must not hold much of it.
+const UNSENT_BYTES: usize = 64 * 1024;
+/// Output is not flushed before a sleep as short as this: a busy server answers sooner.
+const FLUSH_DELAY: Duration = Duration::from_micros(500);
+
+impl Pipe<'_> {
+    fn run(mut self) -> Outcome<Exit> {
+        loop {
+            let mut wants_input = self.load()?;
+            let mut unsendable = None;
+            if let Err(lost) = self.session.send() {
+                // What the server said before it went away is read first.
+                unsendable = Some(lost);
+            }
+            let received = self.drain()?;
+            if let Some(lost) = unsendable {
+                return Err(self.lost(&lost));
+            }
+            if self.closing.is_some() && self.flight.is_empty() {
+                return self.end();
+            }
+            if wants_input && self.supply.is_file() {
+                self.supply.fill()?;
+                wants_input = false;
+                continue;
+            }
+            if let Some(signal) = interrupt::received() {
+                return Err(self.lost(&Lost::Interrupted(signal)));
+            }
+            if received == 0 || wants_input {
+                self.wait(wants_input, received > 0)?;
+            }
+        }
+    }
+
+    /// Parses and packs as much as the window takes. Whether more input has to be read first.
+    fn load(&mut self) -> Outcome<bool> {
+        while self.closing.is_none() && self.flight.has_room() && self.session.unsent() < UNSENT_BYTES {
+            match self.supply.next(&mut self.request, refuse_in_pipeline) {
+                Ok(Supplied::Command) => {
+                    self.flight.push(&self.request, self.supply.file_index(), self.session.outgoing());
+                }
+                Ok(Supplied::Pending) => return Ok(true),
+                Ok(Supplied::End) => self.closing = Some(Closing::Input),
+                Err(bad) => self.closing = Some(Closing::BadLine(bad.into())),
+            }
+        }
+        Ok(false)
+    }
+
+    /// Reads and writes the replies that have come, up to a round of them; how many there were.
+    fn drain(&mut self) -> Outcome<usize> {
+        let mut count = 0;
+        while count < REPLIES_A_ROUND {
+            match self.session.receive() {
+                Ok(Some(push @ Value::Push { .. })) => {
+                    if self.config.show_pushes {
+                        self.renderer.write(&Record::Push(&push)).map_err(|error| Failure::output(&error))?;
+                    }
+                }
+                Ok(Some(value)) => {
+                    self.answered(&value)?;
+                    count += 1;
+                }
+                Ok(None) => break,
+                Err(lost) if self.closing.is_some() && self.flight.is_empty() => {
+                    // Everything was answered: that the server leaves now is its own business.
+                    drop(lost);
+                    break;
+                }
+                Err(lost) => return Err(self.lost(&lost)),
+            }
+        }
+        if count > 0 {
+            self.flight.note_received(self.session.received());
+            self.progress.update(self.supply.consumed(), &self.flight);
+        }
+        Ok(count)
+    }
+
+    fn answered(&mut self, value: &Value) -> Outcome<()> {
+        let Some(answered) = self.flight.pop() else {
+            let place = &self.config.target.address;
+            return Err(Failure::failed(format!("{place}: the server sent a reply to nothing that was asked")));
+        };
+        let has_errors = is_nested(value) && !errors_in(value).is_empty();
+        if has_errors {
+            self.flight.count_error();
+            self.reply_had_errors = true;
+            let request = answered.request(&self.flight);
+            let source = self.supply.name(answered.file);
+            self.progress.suspend(|| report_errors(source, &request, value));
+            if self.args.on_error == OnError::Stop && self.closing.is_none() {
+                self.closing = Some(Closing::Error);
+                let unsent = self.session.unsent();
+                let cut = self.flight.cut_unsent(unsent);
+                self.session.drop_unsent(cut);
+            }
+        }
+        if self.args.quiet {
+            return Ok(());
+        }
+        if self.args.envelope {
+            let request = answered.request(&self.flight);
+            let index = self.args.skip + self.flight.answered();
+            return self.write(&Record::Envelope { index, request: &request, value });
+        }
+        let is_report = self.config.style.format == Format::Human && is_report(&answered.request(&self.flight));
+        self.write(&Record::Reply { value, is_report })
+    }
+
+    fn write(&mut self, record: &Record<'_>) -> Outcome<()> {
+        let renderer = &mut self.renderer;
+        let written = if self.progress.shares_terminal() {
+            self.progress.suspend(|| renderer.write(record).and_then(|()| renderer.flush()))
+        } else {
+            renderer.write(record)
+        };
+        written.map_err(|error| Failure::output(&error))
+    }
+
+    /// Sleeps until something can be done; `is_busy` only looks whether there is input.
+    fn wait(&mut self, wants_input: bool, is_busy: bool) -> Outcome<()> {
+        let started = Instant::now();
+        let brief = if is_busy { Duration::ZERO } else { FLUSH_DELAY };
+        let mut ready = {
+            let input = wants_input.then_some(&self.supply);
+            self.session.wait(input.and_then(Supply::fd), Some(started + brief))
+        };
+        if matches!(&ready, Ok(ready) if !ready.session && !ready.input) && !is_busy {
+            self.flush()?;
+            let deadline = if self.flight.is_empty() { None } else { self.session.silence_ends() };
+            let input = wants_input.then_some(&self.supply);
+            ready = self.session.wait(input.and_then(Supply::fd), deadline);
+        }
+        let ready = ready.map_err(|lost| self.lost(&lost))?;
+        if ready.input {
+            self.supply.fill()?;
+        } else if !ready.session && !is_busy && ready.expired {
+            let silent = self.session.silent();
+            return Err(self.lost(&silent));
+        }
+        if !wants_input {
+            self.flight.note_stall(started.elapsed());
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Outcome<()> {
+        self.renderer.flush().map_err(|error| Failure::output(&error))
+    }
+
+    /// All that was sent is answered.
+    fn end(mut self) -> Outcome<Exit> {
+        self.flush()?;
+        self.progress.finish(&self.flight);
+        match self.closing.take() {
+            Some(Closing::BadLine(failure)) => return Err(failure),
+            Some(Closing::Error) => {
+                report(&format!("stopped after an error: {}", self.resume(0)));
+            }
+            Some(Closing::Input) | None => {}
+        }
+        Ok(if self.reply_had_errors { Exit::ErrorReply } else { Exit::Done })
+    }
+
+    /// The conversation is over before its time: writes what was received, and says how far it came.
+    fn lost(&mut self, lost: &Lost) -> Failure {
+        if let Err(failure) = self.flush() {
+            return failure;
+        }
+        self.progress.finish(&self.flight);
+        let unsent = self.session.unsent();
+        self.flight.cut_unsent(unsent);
+        match lost {
+            Lost::Interrupted(signal) => {
+                report(&format!("interrupted: {}", self.resume(0)));
+                Failure::quiet(Exit::Signal(*signal))
+            }
+            Lost::Undecodable(_) => {
+                let Some(undecodable) = self.flight.first() else {
+                    return Failure::failed(format!("{}: {}", self.config.target.address, lost.reason()));
+                };
+                let request = undecodable.request(&self.flight);
+                let place = format!("{}:{}", self.supply.name(undecodable.file), request.line);
+                let resume = self.resume(1);
+                Failure::failed(format!(
+                    "{place}: {}: {}: {resume}, which skips this command too",
+                    request.shown(100),
+                    lost.reason()
+                ))
+            }
+            Lost::Silent(_) => Failure::failed(format!("connection lost: {}: {}", lost.reason(), self.resume(0))),
+            Lost::Closed | Lost::Broken(_) => Failure::failed(format!("connection lost: {}", self.resume(0))),
+        }
+    }
+
+    /// The counts of a run that ended early, and how to go on; `beyond` more commands are skipped.
+    fn resume(&self, beyond: u64) -> String {
+        let answered = self.flight.answered();
+        let sent = self.flight.len();
+        let range = match (self.flight.first(), self.flight.last()) {
+            (Some(first), Some(last)) => {
+                let place = |of: &flight::InFlight| format!("{}:{}", self.supply.name(of.file), of.line);
+                format!(" ({} to {})", place(&first), place(&last))
+            }
+            _ => String::new(),
+        };
+        let skip = self.args.skip + answered + beyond;
+        format!("{answered} commands answered, {sent} sent and unanswered{range}; resume with --skip {skip}")
+    }
+}
+
+/// Whether errors may be in it: most replies are plain and need no search.
+fn is_nested(value: &Value) -> bool {
+    !matches!(value, Value::Okay | Value::Nil | Value::Int(_) | Value::BulkString(_) | Value::SimpleString(_))
+}

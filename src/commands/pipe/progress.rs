@@ -1,0 +1,144 @@
+//! The progress bar and the summary of `pipe`, both on stderr (contract section 6).
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
+
+use super::super::stderr_is_terminal;
+use super::flight::Flight;
+use crate::cli::{PipeArgs, When};
+use crate::exit::report;
+
+/// Redraws a second.
+const RATE: u8 = 10;
+
+/// The bar, if there is one, and what the summary needs.
+pub struct Progress {
+    bar: Option<ProgressBar>,
+    counts_bytes: bool,
+    wants_summary: bool,
+    shares_terminal: bool,
+    started: Instant,
+}
+
+impl Progress {
+    /// Decides whether there is a bar; `size` is the size of the input in bytes, where that is known.
+    pub fn new(args: &PipeArgs, size: Option<u64>) -> Self {
+        let is_terminal = stderr_is_terminal();
+        let wants_bar = match args.progress {
+            When::Auto => is_terminal,
+            When::Always => true,
+            When::Never => false,
+        };
+        let bar = wants_bar.then(|| {
+            let target = if is_terminal {
+                ProgressDrawTarget::stderr_with_hz(RATE)
+            } else {
+                ProgressDrawTarget::term_like_with_hz(Box::new(PlainStderr), RATE)
+            };
+            let bar = ProgressBar::with_draw_target(size, target);
+            let template = if size.is_some() {
+                "{bar:30} {bytes}/{total_bytes} {msg} {eta} left"
+            } else {
+                "{spinner} {pos} commands {msg}"
+            };
+            // A template that does not parse would leave indicatif's own.
+            ProgressStyle::with_template(template).map_or(bar.clone(), |style| bar.with_style(style))
+        });
+        Self {
+            wants_summary: args.summary || bar.is_some(),
+            shares_terminal: bar.is_some() && is_terminal && io::stdout().is_terminal(),
+            counts_bytes: size.is_some(),
+            bar,
+            started: Instant::now(),
+        }
+    }
+
+    /// Moves the bar: `consumed` bytes of input were parsed.
+    pub fn update(&self, consumed: u64, flight: &Flight) {
+        let Some(bar) = &self.bar else { return };
+        bar.set_position(if self.counts_bytes { consumed } else { flight.answered() });
+        let rate = rate(flight.answered(), self.started.elapsed());
+        bar.set_message(format!("{rate} commands/s, {} errors", flight.errors()));
+    }
+
+    /// Takes the bar away while something else writes to the terminal.
+    pub fn suspend<T>(&self, write: impl FnOnce() -> T) -> T {
+        match &self.bar {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+
+    /// Whether replies go to the terminal where the bar is.
+    pub fn shares_terminal(&self) -> bool {
+        self.shares_terminal
+    }
+
+    /// Ends the bar and writes the summary.
+    pub fn finish(&self, flight: &Flight) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        if self.wants_summary {
+            let answered = flight.answered();
+            let elapsed = self.started.elapsed();
+            report(&format!(
+                "{} commands, {answered} replies, {} errors, {:.3} seconds, {} commands/s",
+                answered + flight.len() as u64,
+                flight.errors(),
+                elapsed.as_secs_f64(),
+                rate(answered, elapsed)
+            ));
+        }
+    }
+}
+
+/// Commands a second.
+fn rate(answered: u64, elapsed: Duration) -> u128 {
+    u128::from(answered) * 1_000_000 / elapsed.as_micros().max(1)
+}
+
+/// Stderr that is no terminal, for `--progress always`: every state of the bar is a line of its own.
+#[derive(Debug)]
+struct PlainStderr;
+
+impl TermLike for PlainStderr {
+    fn width(&self) -> u16 {
+        80
+    }
+
+    fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn write_line(&self, line: &str) -> io::Result<()> {
+        io::stderr().write_all(format!("{line}\n").as_bytes())
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        let text = text.trim_end();
+        if text.is_empty() { Ok(()) } else { io::stderr().write_all(format!("{text}\n").as_bytes()) }
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        Ok(())
+    }
+}

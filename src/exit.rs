@@ -1,0 +1,119 @@
+//! How a run ends: the exit statuses of the contract (section 1) and the one place that writes `rcli: …` to stderr.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use colored::Colorize as _;
+
+use crate::interrupt::Signal;
+
+/// The exit statuses of contract section 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: done, also when the reader closed stdout.
+    Done,
+    /// 1: the server answered at least one error reply.
+    ErrorReply,
+    /// 2: wrong usage, or input that cannot be parsed.
+    Usage,
+    /// 3: no connection, a lost connection, an undecodable answer, or output that cannot be written.
+    Failed,
+    /// 4: a transaction was aborted by WATCH.
+    Aborted,
+    /// 130, 143, 129: ended by a signal.
+    Signal(Signal),
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::ErrorReply => 1,
+            Exit::Usage => 2,
+            Exit::Failed => 3,
+            Exit::Aborted => 4,
+            Exit::Signal(signal) => signal.status(),
+        })
+    }
+}
+
+/// Why a run cannot go on: its status, and the message for stderr (none where there is nothing to say).
+#[derive(Debug)]
+pub struct Failure {
+    exit: Exit,
+    message: Option<String>,
+}
+
+/// What everything that can end a run returns.
+pub type Outcome<T> = Result<T, Failure>;
+
+impl Failure {
+    /// Wrong usage or input that cannot be parsed: status 2.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Usage, message: Some(message.into()) }
+    }
+
+    /// No connection, a lost one, or an answer that cannot be decoded: status 3.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Failed, message: Some(message.into()) }
+    }
+
+    /// Ends with this status and nothing to say.
+    pub fn quiet(exit: Exit) -> Self {
+        Self { exit, message: None }
+    }
+
+    /// Stdout could not be written: a reader that went away is no failure, anything else is status 3.
+    pub fn output(error: &io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            Self::quiet(Exit::Done)
+        } else {
+            Self::failed(format!("cannot write the output: {}", describe_io(error)))
+        }
+    }
+
+    /// The message alone.
+    pub fn into_message(self) -> String {
+        self.message.unwrap_or_default()
+    }
+
+    /// Writes the message, if there is one, and gives the status.
+    pub fn report(self) -> Exit {
+        if let Some(message) = &self.message {
+            report(message);
+        }
+        self.exit
+    }
+}
+
+/// Writes `rcli: MESSAGE` to stderr in one write. Lines after the first (a caret under bad input) are kept;
+/// other control characters are escaped, so that no server can drive the terminal.
+pub fn report(message: &str) {
+    let mut line = format!("{} ", "rcli:".red().bold());
+    for c in message.chars() {
+        if is_unprintable(c) && c != '\n' {
+            let _ = write!(line, "{}", c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    line.push('\n');
+    // Nowhere is left to say that stderr is gone.
+    let _ = io::stderr().write_all(line.as_bytes());
+}
+
+/// Whether a character could move the cursor, change the screen, or reorder the text around it.
+pub fn is_unprintable(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// An I/O error in words, without Rust's `(os error N)`.
+pub fn describe_io(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.find(" (os error") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
+    }
+}

@@ -1,0 +1,59 @@
+//! A line that is a JSON array of strings, numbers and `{"base64":"…"}` objects (contract section 3).
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::text::Malformed;
+use crate::request::Request;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Bytes {
+    base64: String,
+}
+
+/// Puts the elements of the array in `line` into `request`; a number keeps every digit it was written with.
+pub fn parse(line: &[u8], request: &mut Request) -> Result<(), Malformed> {
+    let elements: Vec<&RawValue> = serde_json::from_slice(line).map_err(|error| describe(&error, 0))?;
+    if elements.is_empty() {
+        return Err(Malformed::new("an empty JSON array is no command", 0));
+    }
+    for element in elements {
+        let text = element.get();
+        let at = text.as_ptr() as usize - line.as_ptr() as usize;
+        match text.as_bytes().first() {
+            Some(b'"') => {
+                let arg: String = serde_json::from_str(text).map_err(|error| describe(&error, at))?;
+                request.push(arg.as_bytes());
+            }
+            Some(b'-' | b'0'..=b'9') => request.push(text.as_bytes()),
+            Some(b'{') => {
+                let arg: Bytes = serde_json::from_str(text).map_err(|error| describe(&error, at))?;
+                let bytes = BASE64_STANDARD
+                    .decode(&arg.base64)
+                    .map_err(|error| Malformed::new(format!("bad base64: {error}"), at))?;
+                request.push(&bytes);
+            }
+            _ => {
+                let reason = format!(
+                    "{} cannot be an argument: use a string, a number or {{\"base64\":\"…\"}}",
+                    match text.as_bytes().first() {
+                        Some(b'[') => "an array",
+                        _ => text,
+                    }
+                );
+                return Err(Malformed::new(reason, at));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A `serde_json` error in words, without its own line and column: FILE:LINE and the caret say those.
+fn describe(error: &serde_json::Error, offset: usize) -> Malformed {
+    let text = error.to_string();
+    let reason = text.split(" at line ").next().unwrap_or(&text);
+    Malformed::new(format!("bad JSON: {reason}"), offset + error.column().saturating_sub(1))
+}

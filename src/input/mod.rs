@@ -1,0 +1,273 @@
+//! Commands from files and stdin, in text, JSON lines or RESP (contract section 3), with FILE:LINE for every complaint.
+
+mod json;
+mod resp;
+mod text;
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
+
+use crate::exit::{Failure, Outcome, describe_io, is_unprintable};
+use crate::request::Request;
+
+pub use text::{Malformed, parse as parse_line};
+
+/// What [`Source::next`] found in what has been read so far.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The request was filled in.
+    Command,
+    /// No complete command is waiting: [`Source::fill`] reads more.
+    Pending,
+    /// The input has ended.
+    End,
+}
+
+/// One line, or one RESP command, that cannot be understood.
+#[derive(Debug)]
+pub struct BadInput {
+    /// `FILE:LINE: reason`, then the line and a caret under the place.
+    pub message: String,
+    /// Whether the next line can be looked at all the same: not so in RESP, where the place of the next command is unknown.
+    pub recoverable: bool,
+}
+
+impl From<BadInput> for Failure {
+    fn from(bad: BadInput) -> Self {
+        Self::usage(bad.message)
+    }
+}
+
+/// Reads are made in pieces of this size or larger.
+const CHUNK: usize = 128 * 1024;
+
+/// A file or stdin, read piece by piece, and the part of it that is not parsed yet.
+#[derive(Debug)]
+pub struct Source {
+    name: String,
+    file: File,
+    buffer: Vec<u8>,
+    /// The unparsed part is `buffer[start..end]`.
+    start: usize,
+    end: usize,
+    /// How far the unparsed part is known to hold no line end.
+    scanned: usize,
+    line: u64,
+    is_resp: bool,
+    ended: bool,
+    consumed: u64,
+}
+
+impl Source {
+    /// Opens a file; `-` is stdin.
+    pub fn open(path: &Path) -> Outcome<Self> {
+        if path.as_os_str() == "-" {
+            return Self::stdin();
+        }
+        let name = path.display().to_string();
+        let file = File::open(path).map_err(|error| Failure::usage(format!("{name}: {}", describe_io(&error))))?;
+        if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+            return Err(Failure::usage(format!("{name}: is a directory, not a file of commands")));
+        }
+        Ok(Self::new(name, file))
+    }
+
+    /// Standard input.
+    pub fn stdin() -> Outcome<Self> {
+        let owned = io::stdin()
+            .as_fd()
+            .try_clone_to_owned()
+            .map_err(|error| Failure::usage(format!("cannot read stdin: {}", describe_io(&error))))?;
+        Ok(Self::new("stdin".to_owned(), owned.into()))
+    }
+
+    fn new(name: String, file: File) -> Self {
+        Self {
+            name,
+            file,
+            buffer: Vec::new(),
+            start: 0,
+            end: 0,
+            scanned: 0,
+            line: 0,
+            is_resp: false,
+            ended: false,
+            consumed: 0,
+        }
+    }
+
+    /// The file's name as it was given, or `stdin`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The file's size in bytes, where it is a regular file.
+    pub fn size(&self) -> Option<u64> {
+        self.file.metadata().ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.len())
+    }
+
+    /// How many bytes have been parsed.
+    pub fn consumed(&self) -> u64 {
+        self.consumed
+    }
+
+    /// The next command that is wholly in memory, put into `request`. Empty lines and comments are passed over.
+    pub fn next(&mut self, request: &mut Request) -> Result<Next, BadInput> {
+        loop {
+            if self.start == self.end && self.ended {
+                return Ok(Next::End);
+            }
+            if self.is_resp {
+                return self.next_resp(request);
+            }
+            let Some((line_start, line_end)) = self.take_line() else { return Ok(Next::Pending) };
+            if self.line == 1 && self.buffer[line_start] == b'*' {
+                self.is_resp = true;
+                self.untake(line_start);
+                continue;
+            }
+            request.clear();
+            request.line = self.line;
+            let line = trim_line(&self.buffer[line_start..line_end], self.line);
+            if let Err(malformed) = parse(line, request) {
+                return Err(self.bad_line(line, &malformed));
+            }
+            if !request.is_empty() {
+                return Ok(Next::Command);
+            }
+        }
+    }
+
+    /// Reads once; blocks when nothing is there yet. At the end of the input [`Self::next`] says so.
+    pub fn fill(&mut self) -> Outcome<()> {
+        if self.start > 0 && (self.start == self.end || self.start > self.buffer.len() / 2) {
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+        if self.buffer.len() - self.end < CHUNK / 2 {
+            let grown = (self.buffer.len() * 2).max(CHUNK);
+            self.buffer.resize(grown, 0);
+        }
+        loop {
+            match self.file.read(&mut self.buffer[self.end..]) {
+                Ok(0) => self.ended = true,
+                Ok(count) => self.end += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(Failure::usage(format!("{}: {}", self.name, describe_io(&error)))),
+            }
+            return Ok(());
+        }
+    }
+
+    /// Takes the next line, its end excluded, or what is left when the input has ended.
+    fn take_line(&mut self) -> Option<(usize, usize)> {
+        let waiting = &self.buffer[self.start..self.end];
+        let (length, taken) = match memchr::memchr(b'\n', &waiting[self.scanned..]) {
+            Some(found) => (self.scanned + found, self.scanned + found + 1),
+            None if self.ended && !waiting.is_empty() => (waiting.len(), waiting.len()),
+            None => {
+                self.scanned = waiting.len();
+                // RESP is known by its first byte, whose line may be long in coming.
+                return (self.line == 0 && waiting.first() == Some(&b'*')).then(|| {
+                    self.line = 1;
+                    self.scanned = 0;
+                    (self.start, self.start)
+                });
+            }
+        };
+        let line_start = self.start;
+        self.scanned = 0;
+        self.line += 1;
+        self.consume(taken);
+        Some((line_start, line_start + length))
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.start += count;
+        self.consumed += count as u64;
+    }
+
+    /// Gives a line back: it was the first of RESP input.
+    fn untake(&mut self, line_start: usize) {
+        self.consumed -= (self.start - line_start) as u64;
+        self.start = line_start;
+        self.line = 1;
+    }
+
+    fn next_resp(&mut self, request: &mut Request) -> Result<Next, BadInput> {
+        loop {
+            request.clear();
+            let waiting = &self.buffer[self.start..self.end];
+            let blank = waiting.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+            let lines_before = self.line + memchr::memchr_iter(b'\n', &waiting[..blank]).count() as u64;
+            request.line = lines_before;
+            match resp::parse(&waiting[blank..], request) {
+                Ok(Some(taken)) => {
+                    let lines = memchr::memchr_iter(b'\n', &waiting[..blank + taken]).count();
+                    self.line += lines as u64;
+                    self.consume(blank + taken);
+                    if !request.is_empty() {
+                        return Ok(Next::Command);
+                    }
+                }
+                Ok(None) if waiting.len() == blank && self.ended => {
+                    self.consume(blank);
+                    return Ok(Next::End);
+                }
+                Ok(None) if self.ended => {
+                    let message = format!("{}:{lines_before}: the input ends inside a RESP command", self.name);
+                    return Err(BadInput { message, recoverable: false });
+                }
+                Ok(None) => return Ok(Next::Pending),
+                Err(reason) => {
+                    let message = format!("{}:{lines_before}: {reason}", self.name);
+                    return Err(BadInput { message, recoverable: false });
+                }
+            }
+        }
+    }
+
+    fn bad_line(&self, line: &[u8], malformed: &Malformed) -> BadInput {
+        let place = format!("{}:{}: {}", self.name, self.line, malformed.reason);
+        BadInput { message: format!("{place}\n{}", point_at(line, malformed.at)), recoverable: true }
+    }
+}
+
+impl AsFd for Source {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+/// A line without its CR and, on the first line, without a byte order mark.
+fn trim_line(line: &[u8], number: u64) -> &[u8] {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if number == 1 { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line) } else { line }
+}
+
+/// Parses a line of text or JSON; an empty line or a comment leaves the request empty.
+fn parse(line: &[u8], request: &mut Request) -> Result<(), Malformed> {
+    let indent = line.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    match line.get(indent) {
+        None | Some(b'#') => Ok(()),
+        Some(b'[') => json::parse(line, request),
+        Some(_) => text::parse(line, request),
+    }
+}
+
+/// The line, cut to a window around the byte `at`, and a caret under it.
+pub fn point_at(line: &[u8], at: usize) -> String {
+    const WINDOW: usize = 60;
+    let at = at.min(line.len());
+    let from = at.saturating_sub(WINDOW);
+    let to = line.len().min(at + WINDOW / 3);
+    let show = |bytes: &[u8]| -> String {
+        String::from_utf8_lossy(bytes).chars().map(|c| if is_unprintable(c) { '\u{fffd}' } else { c }).collect()
+    };
+    let before = if from > 0 { format!("...{}", show(&line[from..at])) } else { show(&line[..at]) };
+    let after = if to < line.len() { format!("{}...", show(&line[at..to])) } else { show(&line[at..]) };
+    format!("  {before}{after}\n  {}^", " ".repeat(before.chars().count()))
+}

@@ -1,0 +1,119 @@
+//! A line of text with redis-cli's quoting (contract section 3).
+
+use crate::request::Request;
+
+/// Why a line cannot be parsed, and the byte of the line where the caret goes.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Malformed {
+    /// What is wrong and what to do about it.
+    pub reason: String,
+    /// Offset into the line in bytes.
+    pub at: usize,
+}
+
+impl Malformed {
+    /// A reason with its place.
+    pub fn new(reason: impl Into<String>, at: usize) -> Self {
+        Self { reason: reason.into(), at }
+    }
+}
+
+/// The reason of an open quote: the REPL continues such a line.
+pub const OPEN_QUOTE: &str = "a quote is not closed";
+
+const SPACE_EXPECTED: &str = "a closing quote must be followed by a space or the end of the line";
+
+/// Splits a line into `request`'s arguments.
+pub fn parse(line: &[u8], request: &mut Request) -> Result<(), Malformed> {
+    let mut at = 0;
+    loop {
+        at += line[at..].iter().take_while(|byte| is_space(**byte)).count();
+        if at == line.len() {
+            return Ok(());
+        }
+        at = parse_arg(line, at, request)?;
+        request.end_arg();
+    }
+}
+
+/// Parses the argument that begins at `at`; gives the place after it.
+fn parse_arg(line: &[u8], mut at: usize, request: &mut Request) -> Result<usize, Malformed> {
+    loop {
+        let plain = line[at..].iter().take_while(|byte| !is_space(**byte) && !matches!(byte, b'"' | b'\'')).count();
+        request.extend(&line[at..at + plain]);
+        at += plain;
+        match line.get(at) {
+            Some(b'"') => return parse_double_quoted(line, at, request),
+            Some(b'\'') => return parse_single_quoted(line, at, request),
+            _ => return Ok(at),
+        }
+    }
+}
+
+fn parse_double_quoted(line: &[u8], open: usize, request: &mut Request) -> Result<usize, Malformed> {
+    let mut at = open + 1;
+    loop {
+        let plain = line[at..].iter().take_while(|byte| !matches!(byte, b'"' | b'\\')).count();
+        request.extend(&line[at..at + plain]);
+        at += plain;
+        match line[at..] {
+            [b'"', ..] => return after_quote(line, at + 1),
+            [b'\\', b'x', high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                request.extend(&[hex(high) << 4 | hex(low)]);
+                at += 4;
+            }
+            [b'\\', escaped, ..] => {
+                request.extend(&[match escaped {
+                    b'n' => b'\n',
+                    b'r' => b'\r',
+                    b't' => b'\t',
+                    b'b' => 0x08,
+                    b'a' => 0x07,
+                    other => other,
+                }]);
+                at += 2;
+            }
+            _ => return Err(Malformed::new(OPEN_QUOTE, open)),
+        }
+    }
+}
+
+fn parse_single_quoted(line: &[u8], open: usize, request: &mut Request) -> Result<usize, Malformed> {
+    let mut at = open + 1;
+    loop {
+        let plain = line[at..].iter().take_while(|byte| !matches!(byte, b'\'' | b'\\')).count();
+        request.extend(&line[at..at + plain]);
+        at += plain;
+        match line[at..] {
+            [b'\'', ..] => return after_quote(line, at + 1),
+            [b'\\', b'\'', ..] => {
+                request.extend(b"'");
+                at += 2;
+            }
+            [b'\\', ..] => {
+                request.extend(b"\\");
+                at += 1;
+            }
+            _ => return Err(Malformed::new(OPEN_QUOTE, open)),
+        }
+    }
+}
+
+fn after_quote(line: &[u8], at: usize) -> Result<usize, Malformed> {
+    match line.get(at) {
+        Some(byte) if !is_space(*byte) => Err(Malformed::new(SPACE_EXPECTED, at)),
+        _ => Ok(at),
+    }
+}
+
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)
+}
+
+/// The value of a hexadecimal digit.
+fn hex(digit: u8) -> u8 {
+    match digit {
+        b'0'..=b'9' => digit - b'0',
+        _ => (digit | 0x20) - b'a' + 10,
+    }
+}

@@ -1,0 +1,70 @@
+//! One printable thing. Knows what it is, not how it looks.
+
+use redis::Value;
+
+use crate::request::Request;
+
+/// What a renderer writes.
+#[derive(Debug)]
+pub enum Record<'a> {
+    /// The reply to a command.
+    Reply {
+        /// The server's answer, a server error included.
+        value: &'a Value,
+        /// Whether it is text to be read as it is, such as INFO's.
+        is_report: bool,
+    },
+    /// A reply with the command it answers (`pipe --envelope`).
+    Envelope {
+        /// The command's number in the input, counted from 1.
+        index: u64,
+        /// The command, and the line where it begins.
+        request: &'a Request,
+        /// The server's answer.
+        value: &'a Value,
+    },
+    /// An out-of-band push (`--show-pushes`).
+    Push(&'a Value),
+}
+
+/// Whether a command's reply is a report for people, which human output prints as it is: redis-cli's list.
+pub fn is_report(request: &Request) -> bool {
+    let sub = |words: &[&str]| words.iter().any(|word| request.is(1, word));
+    if request.is(0, "INFO") || request.is(0, "LOLWUT") {
+        true
+    } else if request.is(0, "CLIENT") {
+        sub(&["LIST", "INFO"])
+    } else if request.is(0, "CLUSTER") {
+        sub(&["NODES", "INFO"])
+    } else if request.is(0, "LATENCY") {
+        sub(&["DOCTOR", "GRAPH"])
+    } else if request.is(0, "MEMORY") {
+        sub(&["DOCTOR", "MALLOC-STATS"])
+    } else if request.is(0, "DEBUG") {
+        sub(&["HTSTATS", "HTSTATS-KEY"])
+    } else {
+        false
+    }
+}
+
+/// The server errors of a reply, nested ones included, in order.
+pub fn errors_in(value: &Value) -> Vec<&redis::ServerError> {
+    let mut found = Vec::new();
+    collect_errors(value, &mut found);
+    found
+}
+
+fn collect_errors<'a>(value: &'a Value, found: &mut Vec<&'a redis::ServerError>) {
+    match value {
+        Value::ServerError(error) => found.push(error),
+        Value::Array(items) | Value::Set(items) => items.iter().for_each(|item| collect_errors(item, found)),
+        Value::Map(pairs) => {
+            for (key, value) in pairs {
+                collect_errors(key, found);
+                collect_errors(value, found);
+            }
+        }
+        Value::Attribute { data, .. } => collect_errors(data, found),
+        _ => {}
+    }
+}

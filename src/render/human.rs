@@ -1,0 +1,137 @@
+//! Human output: redis-cli's typed text, made safe for a terminal (contract section 2).
+
+use std::io::{self, Write};
+
+use colored::{ColoredString, Colorize as _};
+use redis::Value;
+
+use super::Style;
+use super::number::double_text;
+use crate::exit::is_unprintable;
+use crate::request::quote;
+use crate::server::error_text;
+
+/// Writes a reply and a newline. A report (INFO and its kind) is written as the text it is.
+pub fn reply(out: &mut impl Write, style: &Style, value: &Value, is_report: bool) -> io::Result<()> {
+    if is_report && let Some(text) = report_text(value) {
+        return report(out, &text);
+    }
+    element(out, style, value, &mut String::new())
+}
+
+fn report_text(value: &Value) -> Option<String> {
+    match value {
+        Value::BulkString(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        Value::SimpleString(text) | Value::VerbatimString { text, .. } => Some(text.clone()),
+        Value::Attribute { data, .. } => report_text(data),
+        _ => None,
+    }
+}
+
+fn report(out: &mut impl Write, text: &str) -> io::Result<()> {
+    out.write_all(safe_text(text).as_bytes())?;
+    if text.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") }
+}
+
+/// Text of many lines: line ends and tabs stay, what else could drive a terminal is escaped.
+fn safe_text(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        let is_layout = matches!(c, '\n' | '\t') || c == '\r' && chars.peek() == Some(&'\n');
+        if is_unprintable(c) && !is_layout {
+            safe.extend(c.escape_default());
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
+fn element(out: &mut impl Write, style: &Style, value: &Value, indent: &mut String) -> io::Result<()> {
+    match value {
+        Value::Array(items) | Value::Push { data: items, .. } if items.is_empty() => {
+            // Redis itself sends no empty push.
+            out.write_all(b"(empty array)\n")
+        }
+        Value::Set(items) if items.is_empty() => out.write_all(b"(empty set)\n"),
+        Value::Map(pairs) if pairs.is_empty() => out.write_all(b"(empty hash)\n"),
+        Value::Array(items) | Value::Push { data: items, .. } => list(out, style, items, ')', indent),
+        Value::Set(items) => list(out, style, items, '~', indent),
+        Value::Map(pairs) => map(out, style, pairs, indent),
+        Value::Attribute { data, .. } => element(out, style, data, indent),
+        scalar => {
+            out.write_all(scalar_text(scalar, style).as_bytes())?;
+            out.write_all(b"\n")
+        }
+    }
+}
+
+fn list(out: &mut impl Write, style: &Style, items: &[Value], mark: char, indent: &mut String) -> io::Result<()> {
+    let width = digits(items.len());
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            out.write_all(indent.as_bytes())?;
+        }
+        write!(out, "{:>width$}{mark} ", index + 1)?;
+        indented(indent, width + 2, |indent| element(out, style, item, indent))?;
+    }
+    Ok(())
+}
+
+fn map(out: &mut impl Write, style: &Style, pairs: &[(Value, Value)], indent: &mut String) -> io::Result<()> {
+    let width = digits(pairs.len());
+    for (index, (key, value)) in pairs.iter().enumerate() {
+        if index > 0 {
+            out.write_all(indent.as_bytes())?;
+        }
+        write!(out, "{:>width$}# ", index + 1)?;
+        indented(indent, width + 2, |indent| {
+            let mut shown = Vec::new();
+            element(&mut shown, style, key, indent)?;
+            shown.pop();
+            out.write_all(&shown)?;
+            out.write_all(b" => ")?;
+            element(out, style, value, indent)
+        })?;
+    }
+    Ok(())
+}
+
+/// Runs `write` with `indent` deeper by `width` spaces.
+fn indented(indent: &mut String, width: usize, write: impl FnOnce(&mut String) -> io::Result<()>) -> io::Result<()> {
+    let before = indent.len();
+    indent.extend(std::iter::repeat_n(' ', width));
+    let result = write(indent);
+    indent.truncate(before);
+    result
+}
+
+fn digits(count: usize) -> usize {
+    itoa::Buffer::new().format(count).len()
+}
+
+fn scalar_text(value: &Value, style: &Style) -> String {
+    let paint = |text: String, paint: fn(&str) -> ColoredString| {
+        if style.color { paint(&text).to_string() } else { text }
+    };
+    match value {
+        Value::Nil => paint("(nil)".to_owned(), |text| text.dimmed()),
+        Value::Int(number) => paint(format!("(integer) {number}"), |text| text.cyan()),
+        Value::Double(number) => {
+            paint(format!("(double) {}", double_text(*number, style.wide_doubles)), |text| text.cyan())
+        }
+        Value::Boolean(true) => paint("(true)".to_owned(), |text| text.cyan()),
+        Value::Boolean(false) => paint("(false)".to_owned(), |text| text.cyan()),
+        Value::ServerError(error) => paint(format!("(error) {}", safe_text(&error_text(error))), |text| text.red()),
+        Value::BulkString(bytes) => {
+            let mut text = String::with_capacity(bytes.len() + 2);
+            quote(bytes, &mut text);
+            text
+        }
+        Value::Okay => "OK".to_owned(),
+        Value::SimpleString(text) | Value::VerbatimString { text, .. } => safe_text(text),
+        Value::BigNumber(digits) => safe_text(&String::from_utf8_lossy(digits)),
+        other => safe_text(&format!("{other:?}")),
+    }
+}

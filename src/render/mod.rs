@@ -1,0 +1,90 @@
+//! Records as bytes: human, raw or JSON Lines (contract section 2). Never sees a connection.
+
+mod human;
+mod json;
+mod number;
+mod raw;
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::os::fd::AsFd as _;
+
+use redis::Value;
+
+use crate::record::Record;
+
+/// The three output formats of contract section 2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// redis-cli's typed text.
+    Human,
+    /// Bytes as they are.
+    Raw,
+    /// One JSON line a reply.
+    Json,
+}
+
+/// Everything that decides how records look.
+#[derive(Clone, Debug)]
+pub struct Style {
+    /// The output format.
+    pub format: Format,
+    /// Raw: between the elements of a reply.
+    pub element_delimiter: Vec<u8>,
+    /// Raw: after a reply.
+    pub reply_delimiter: Vec<u8>,
+    /// JSON: every bulk string as `{"base64":"…"}`.
+    pub base64: bool,
+    /// Human: colours.
+    pub color: bool,
+    /// Whether doubles show 17 significant digits, as the server wrote them.
+    pub wide_doubles: bool,
+}
+
+/// Stdout, buffered by us alone: what is written is seen when [`Renderer::flush`] says so.
+pub type Stdout = BufWriter<File>;
+
+const OUTPUT_BUFFER: usize = 64 * 1024;
+
+/// Standard output with a buffer of its own.
+pub fn stdout() -> io::Result<Stdout> {
+    let owned = io::stdout().as_fd().try_clone_to_owned()?;
+    Ok(BufWriter::with_capacity(OUTPUT_BUFFER, owned.into()))
+}
+
+/// Writes records in one format.
+pub struct Renderer<W: Write> {
+    writer: W,
+    style: Style,
+}
+
+impl<W: Write> Renderer<W> {
+    /// A renderer over a writer.
+    pub fn new(writer: W, style: Style) -> Self {
+        Self { writer, style }
+    }
+
+    /// Writes one record.
+    pub fn write(&mut self, record: &Record<'_>) -> io::Result<()> {
+        match record {
+            Record::Reply { value, is_report } => self.reply(value, *is_report),
+            Record::Envelope { index, request, value } => {
+                json::envelope(&mut self.writer, &self.style, *index, request, value)
+            }
+            Record::Push(value) => json::push(&mut self.writer, &self.style, value),
+        }
+    }
+
+    fn reply(&mut self, value: &Value, is_report: bool) -> io::Result<()> {
+        match self.style.format {
+            Format::Human => human::reply(&mut self.writer, &self.style, value, is_report),
+            Format::Raw => raw::reply(&mut self.writer, &self.style, value),
+            Format::Json => json::reply(&mut self.writer, &self.style, value),
+        }
+    }
+
+    /// Passes on what was written.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}

@@ -1,0 +1,199 @@
+//! One command as its bytes, and where it came from. Knows how to be packed and shown; nothing of replies.
+
+use std::fmt::Write as _;
+
+use crate::exit::is_unprintable;
+
+/// A command: its arguments as bytes, the name first, in one reusable buffer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    bytes: Vec<u8>,
+    /// Where each argument ends in `bytes`.
+    ends: Vec<usize>,
+    /// The line of the input where the command begins, counted from 1; 0 where there is no input.
+    pub line: u64,
+}
+
+impl Request {
+    /// A command of these arguments.
+    pub fn new<A: AsRef<[u8]>>(args: impl IntoIterator<Item = A>) -> Self {
+        let mut request = Self::default();
+        for arg in args {
+            request.push(arg.as_ref());
+        }
+        request
+    }
+
+    /// Forgets the arguments and keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
+    /// Adds a whole argument.
+    pub fn push(&mut self, arg: &[u8]) {
+        self.bytes.extend_from_slice(arg);
+        self.end_arg();
+    }
+
+    /// Adds bytes to the argument being built; [`Self::end_arg`] ends it.
+    pub fn extend(&mut self, part: &[u8]) {
+        self.bytes.extend_from_slice(part);
+    }
+
+    /// Ends the argument being built, which may be empty.
+    pub fn end_arg(&mut self) {
+        self.ends.push(self.bytes.len());
+    }
+
+    /// How many arguments there are, the name included.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is not even a name.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The argument at `index`, the name at 0; empty where there is none.
+    pub fn arg(&self, index: usize) -> &[u8] {
+        let Some(&end) = self.ends.get(index) else { return &[] };
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        &self.bytes[start..end]
+    }
+
+    /// The arguments, the name first.
+    pub fn args(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.len()).map(|index| self.arg(index))
+    }
+
+    /// Whether the argument at `index` is this word, in any case.
+    pub fn is(&self, index: usize, word: &str) -> bool {
+        self.arg(index).eq_ignore_ascii_case(word.as_bytes())
+    }
+
+    /// Appends the command as a RESP array of bulk strings.
+    pub fn pack(&self, out: &mut Vec<u8>) {
+        let mut number = itoa::Buffer::new();
+        out.reserve(self.bytes.len() + self.len() * 16 + 16);
+        out.push(b'*');
+        out.extend_from_slice(number.format(self.len()).as_bytes());
+        out.extend_from_slice(b"\r\n");
+        for arg in self.args() {
+            out.push(b'$');
+            out.extend_from_slice(number.format(arg.len()).as_bytes());
+            out.extend_from_slice(b"\r\n");
+            out.extend_from_slice(arg);
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+
+    /// The command that [`Self::pack`] wrote at the start of `packed`; empty if `packed` holds no whole command.
+    pub fn unpack(packed: &[u8]) -> Self {
+        let mut request = Self::default();
+        let mut rest = packed;
+        let Some(count) = take_length(&mut rest, b'*') else { return request };
+        for _ in 0..count {
+            let Some(length) = take_length(&mut rest, b'$') else { break };
+            let Some(arg) = rest.get(..length) else { break };
+            request.push(arg);
+            rest = rest.get(length + 2..).unwrap_or_default();
+        }
+        request
+    }
+
+    /// The command for a message to a person, at most `limit` characters of it, then `...` if it was cut.
+    /// A command that may hold a password shows only its name.
+    pub fn shown(&self, limit: usize) -> String {
+        if self.holds_secret() {
+            return format!("{} (arguments not shown)", String::from_utf8_lossy(self.arg(0)));
+        }
+        let mut shown = String::new();
+        for (index, arg) in self.args().enumerate() {
+            if index > 0 {
+                shown.push(' ');
+            }
+            // Four bytes at most make a character: more of an argument cannot be seen.
+            show_arg(&arg[..arg.len().min(limit * 4 + 4)], &mut shown);
+            if shown.chars().count() > limit {
+                return shown.chars().take(limit).chain("...".chars()).collect();
+            }
+        }
+        shown
+    }
+
+    /// Whether the arguments may hold a password (contract sections 1 and 10): AUTH, HELLO … AUTH, ACL SETUSER,
+    /// CONFIG SET of a password, MIGRATE … AUTH, SENTINEL SET … auth-pass.
+    pub fn holds_secret(&self) -> bool {
+        let has = |words: &[&str]| (1..self.len()).any(|index| words.iter().any(|word| self.is(index, word)));
+        if self.is(0, "AUTH") {
+            self.len() > 1
+        } else if self.is(0, "HELLO") || self.is(0, "MIGRATE") {
+            has(&["AUTH", "AUTH2"])
+        } else if self.is(0, "ACL") {
+            self.is(1, "SETUSER")
+        } else if self.is(0, "CONFIG") {
+            self.is(1, "SET")
+                && has(&["requirepass", "masterauth", "primaryauth", "tls-key-file-pass", "tls-client-key-file-pass"])
+        } else if self.is(0, "SENTINEL") {
+            has(&["auth-pass", "sentinel-pass"])
+        } else {
+            false
+        }
+    }
+}
+
+/// Reads `MARK digits CRLF` from the front of `rest`.
+fn take_length(rest: &mut &[u8], mark: u8) -> Option<usize> {
+    let line_end = memchr::memchr(b'\n', rest)?;
+    let digits = rest.get(1..line_end.checked_sub(1)?)?;
+    if rest[0] != mark {
+        return None;
+    }
+    let length = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    *rest = &rest[line_end + 1..];
+    Some(length)
+}
+
+/// Shows one argument: as it is if that is plain, else quoted as redis-cli quotes.
+fn show_arg(arg: &[u8], out: &mut String) {
+    let plain = !arg.is_empty()
+        && !matches!(arg[0], b'#' | b'[' | b'*')
+        && std::str::from_utf8(arg).is_ok_and(|text| {
+            !text.chars().any(|c| c.is_whitespace() || is_unprintable(c) || matches!(c, '"' | '\'' | '\\'))
+        });
+    if plain {
+        out.push_str(&String::from_utf8_lossy(arg));
+    } else {
+        quote(arg, out);
+    }
+}
+
+/// Quotes bytes as redis-cli does, except that printable UTF-8 is kept as it is (contract section 2, human).
+pub fn quote(bytes: &[u8], out: &mut String) {
+    out.push('"');
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\\' => out.push_str("\\\\"),
+                '"' => out.push_str("\\\""),
+                '\n' => out.push_str("\\n"),
+                '\r' => out.push_str("\\r"),
+                '\t' => out.push_str("\\t"),
+                '\x07' => out.push_str("\\a"),
+                '\x08' => out.push_str("\\b"),
+                c if is_unprintable(c) => {
+                    for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                        let _ = write!(out, "\\x{byte:02x}");
+                    }
+                }
+                c => out.push(c),
+            }
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(out, "\\x{byte:02x}");
+        }
+    }
+    out.push('"');
+}

@@ -1,0 +1,14 @@
+//! All that touches a connection: where the server is, how to reach it, and the conversation with it.
+
+mod sandbox;
+mod session;
+mod target;
+mod tls;
+mod transact;
+mod transport;
+
+pub use sandbox::Sandbox;
+pub use session::{Lost, Ready, ServerVersion, Session, error_text, server_error, text_of};
+pub use target::{Address, Credentials, Protocol, Target};
+pub use tls::{Tls, TlsFiles};
+pub use transact::{LostBlock, Transacted};

@@ -1,0 +1,69 @@
+//! Where a server is and how to introduce oneself to it. Decided in `config`; opened in `session`.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::tls::Tls;
+
+/// The address of a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// A host name or IP address, and a port.
+    Tcp(String, u16),
+    /// The path of a unix socket.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(host, port) if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Self::Tcp(host, port) => write!(f, "{host}:{port}"),
+            Self::Unix(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// A user and a password. Has no `Debug` that could show it.
+#[derive(Clone)]
+pub struct Credentials {
+    /// The ACL user; none for the default user.
+    pub user: Option<String>,
+    /// The password, as bytes: a server compares bytes.
+    pub password: Vec<u8>,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+/// The version of RESP to ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// No HELLO is sent.
+    Resp2,
+    /// HELLO 3; RESP2 where the server has no HELLO.
+    Resp3,
+}
+
+/// All that is needed to open a session, and to open it again.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Where the server is.
+    pub address: Address,
+    /// TLS over TCP.
+    pub tls: Option<Tls>,
+    /// What AUTH sends.
+    pub credentials: Option<Credentials>,
+    /// What SELECT sends; 0 is not sent.
+    pub db: u32,
+    /// The version of RESP to ask for.
+    pub protocol: Protocol,
+    /// The limit on connecting, TLS and the introduction included.
+    pub connect_timeout: Duration,
+    /// The longest silence while an answer is waited for; none is no limit.
+    pub read_timeout: Option<Duration>,
+}

@@ -1,0 +1,81 @@
+//! MULTI … EXEC in one write, so that a block runs as a whole or not at all (contract section 7).
+
+use redis::{ServerError, Value};
+
+use super::session::{Lost, Session};
+use crate::request::Request;
+
+/// How a block ended.
+#[derive(Debug)]
+pub enum Transacted {
+    /// It ran: EXEC's reply, errors of single commands in their places.
+    Executed(Value),
+    /// A watched key had changed: nothing ran.
+    Aborted,
+    /// Commands were refused while queueing, named by their place in the block: nothing ran.
+    Refused(Vec<(usize, ServerError)>),
+    /// MULTI or EXEC itself was refused: nothing ran.
+    Denied(ServerError),
+}
+
+/// A connection lost while a block was with the server.
+#[derive(Debug)]
+pub struct LostBlock {
+    /// Why.
+    pub lost: Lost,
+    /// Whether the server may have got all of it, EXEC included.
+    pub may_have_run: bool,
+}
+
+impl Session {
+    /// Makes sure that this user may use MULTI. Were it refused in the write that carries the block, the commands
+    /// after it would run one by one. Asked once a session, and before any WATCH, which DISCARD would undo.
+    pub fn check_multi(&mut self) -> Result<Result<(), ServerError>, Lost> {
+        if self.may_multi {
+            return Ok(Ok(()));
+        }
+        Request::new(["MULTI"]).pack(self.outgoing());
+        Request::new(["DISCARD"]).pack(self.outgoing());
+        let multi = self.answer()?;
+        let _ = self.answer()?;
+        if let Value::ServerError(error) = multi {
+            return Ok(Err(error));
+        }
+        self.may_multi = true;
+        Ok(Ok(()))
+    }
+
+    /// Sends the block as MULTI … EXEC in one write and reads every reply.
+    pub fn transact<'a>(&mut self, block: impl ExactSizeIterator<Item = &'a Request>) -> Result<Transacted, LostBlock> {
+        match self.check_multi() {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Ok(Transacted::Denied(error)),
+            Err(lost) => return Err(LostBlock { lost, may_have_run: false }),
+        }
+        let count = block.len();
+        Request::new(["MULTI"]).pack(self.outgoing());
+        for request in block {
+            request.pack(self.outgoing());
+        }
+        Request::new(["EXEC"]).pack(self.outgoing());
+        self.read_block(count).map_err(|lost| LostBlock { lost, may_have_run: self.unsent() == 0 })
+    }
+
+    fn read_block(&mut self, count: usize) -> Result<Transacted, Lost> {
+        let multi = self.answer()?;
+        let mut refused = Vec::new();
+        for index in 0..count {
+            if let Value::ServerError(error) = self.answer()? {
+                refused.push((index, error));
+            }
+        }
+        let exec = self.answer()?;
+        Ok(match (multi, exec) {
+            (Value::ServerError(error), _) => Transacted::Denied(error),
+            (_, Value::ServerError(_)) if !refused.is_empty() => Transacted::Refused(refused),
+            (_, Value::ServerError(error)) => Transacted::Denied(error),
+            (_, Value::Nil) => Transacted::Aborted,
+            (_, replies) => Transacted::Executed(replies),
+        })
+    }
+}
