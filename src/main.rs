@@ -1,3 +1,5 @@
 //! `rcli`: a command-line REPL and scripting tool for Redis and Valkey.
 
+mod table;
+
 fn main() {}

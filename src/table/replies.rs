@@ -1,0 +1,282 @@
+//! Reads a server's replies to COMMAND and COMMAND DOCS into entries, and writes the data of the built-in table
+//! from several servers' replies. What it does not understand it leaves out: a reply never makes it fail.
+
+use std::borrow::Cow;
+
+use redis::Value;
+
+use super::{Argument, BeginSearch, Entry, FindKeys, KeySpec, Kind, Table};
+
+/// Makes the text of `commands.json` of the replies to COMMAND and COMMAND DOCS of several servers, those whose
+/// description wins first. Commands of modules are left out: the built-in table is about servers as they come.
+pub fn generate(replies: &[(Value, Value)]) -> String {
+    let mut table = Table::default();
+    for (command, docs) in replies {
+        let mut entries = read_entries(command, Some(docs));
+        entries.retain(|entry| !entry.has_flag("module") && !entry.has_flag("internal"));
+        merge(&mut table.entries, entries);
+    }
+    let lines: Vec<String> = table
+        .entries
+        .iter()
+        .filter_map(|entry| serde_json::to_string(entry).ok())
+        .collect();
+    format!("[\n{}\n]\n", lines.join(",\n"))
+}
+
+/// Adds the entries, and the subcommands, that are not there yet, and sorts.
+fn merge(entries: &mut Vec<Entry>, others: Vec<Entry>) {
+    for other in others {
+        match entries.iter_mut().find(|entry| entry.name == other.name) {
+            Some(entry) => merge(&mut entry.subcommands, other.subcommands),
+            None => entries.push(other),
+        }
+    }
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+}
+
+/// Gives an entry of a live table what its server did not say: the documentation that servers before 7.0 have not,
+/// and the movable keys that they only hint at.
+pub fn complete(entry: &mut Entry, builtin: &Table) {
+    let Some(known) = builtin.find(&entry.name.split(' ').collect::<Vec<_>>()) else {
+        return;
+    };
+    if entry.group.is_empty() {
+        entry.group.clone_from(&known.group);
+        entry.summary.clone_from(&known.summary);
+        entry.since.clone_from(&known.since);
+        entry.complexity.clone_from(&known.complexity);
+        entry.arguments.clone_from(&known.arguments);
+    }
+    let evaluable = entry
+        .key_specs
+        .iter()
+        .any(|spec| spec.begin != BeginSearch::Unknown);
+    if entry.has_flag("movablekeys") && (!evaluable || entry.key_specs.iter().all(is_legacy)) {
+        entry.key_specs.clone_from(&known.key_specs);
+    }
+    for subcommand in &mut entry.subcommands {
+        complete(subcommand, builtin);
+    }
+}
+
+/// Reads the reply to COMMAND, and gives each command its documentation. Sorted by name.
+pub fn read_entries(command: &Value, docs: Option<&Value>) -> Vec<Entry> {
+    let docs = pairs(docs.unwrap_or(&Value::Nil));
+    let mut entries: Vec<Entry> = items(command).into_iter().filter_map(read_entry).collect();
+    for entry in &mut entries {
+        describe_from(entry, &docs);
+    }
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    entries
+}
+
+/// Reads one element of COMMAND: name, arity, flags, first, last and step of the keys, and since Redis 7.0
+/// categories, tips, key specs and subcommands.
+fn read_entry(reply: &Value) -> Option<Entry> {
+    let fields = items(reply);
+    let field = |at: usize| fields.get(at).copied().unwrap_or(&Value::Nil);
+    let name = text(field(0))?.to_uppercase().replace('|', " ");
+    let mut subcommands: Vec<Entry> = items(field(9)).into_iter().filter_map(read_entry).collect();
+    subcommands.sort_by(|a, b| a.name.cmp(&b.name));
+    let key_specs = if fields.len() > 8 {
+        items(field(8)).into_iter().map(read_key_spec).collect()
+    } else {
+        legacy_spec(number(field(3)), number(field(4)), number(field(5)))
+    };
+    Some(Entry {
+        name,
+        arity: number(field(1)),
+        flags: texts(field(2)),
+        key_specs,
+        subcommands,
+        ..Entry::default()
+    })
+}
+
+/// The key spec that first, last and step amount to, which is all that servers before 7.0 say.
+fn legacy_spec(first: i64, last: i64, step: i64) -> Vec<KeySpec> {
+    if first < 1 || step < 1 {
+        return Vec::new();
+    }
+    let last = if last < 0 {
+        last
+    } else {
+        last.saturating_sub(first)
+    };
+    let find = FindKeys::Range {
+        last,
+        step,
+        limit: 0,
+    };
+    vec![KeySpec {
+        flags: Vec::new(),
+        begin: BeginSearch::Index(first),
+        find,
+    }]
+}
+
+/// Whether a spec was made by [`legacy_spec`]: those of servers say what is done to the keys.
+fn is_legacy(spec: &KeySpec) -> bool {
+    spec.flags.is_empty()
+}
+
+/// Reads one key spec; what is not understood becomes "unknown", as it is to the server.
+fn read_key_spec(reply: &Value) -> KeySpec {
+    let fields = pairs(reply);
+    let (begin, find) = (
+        pairs(get(&fields, "begin_search")),
+        pairs(get(&fields, "find_keys")),
+    );
+    let (begin_spec, find_spec) = (pairs(get(&begin, "spec")), pairs(get(&find, "spec")));
+    let in_find = |name| number(get(&find_spec, name));
+    let begin = match text(get(&begin, "type")).as_deref() {
+        Some("index") => BeginSearch::Index(number(get(&begin_spec, "index"))),
+        Some("keyword") => {
+            let word = text(get(&begin_spec, "keyword")).unwrap_or_default();
+            BeginSearch::Keyword(word.into_owned(), number(get(&begin_spec, "startfrom")))
+        }
+        _ => BeginSearch::Unknown,
+    };
+    let find = match text(get(&find, "type")).as_deref() {
+        Some("range") => FindKeys::Range {
+            last: in_find("lastkey"),
+            step: in_find("keystep"),
+            limit: in_find("limit"),
+        },
+        Some("keynum") => FindKeys::Keynum {
+            count: in_find("keynumidx"),
+            first: in_find("firstkey"),
+            step: in_find("keystep"),
+        },
+        _ => FindKeys::Unknown,
+    };
+    KeySpec {
+        flags: texts(get(&fields, "flags")),
+        begin,
+        find,
+    }
+}
+
+/// Gives an entry and its subcommands what COMMAND DOCS says of them.
+fn describe_from(entry: &mut Entry, docs: &[(&Value, &Value)]) {
+    let own = entry.name.replace(' ', "|");
+    let Some((_, reply)) = docs
+        .iter()
+        .find(|(name, _)| text(name).is_some_and(|name| name.eq_ignore_ascii_case(&own)))
+    else {
+        return;
+    };
+    let fields = pairs(reply);
+    let field = |name| text(get(&fields, name)).unwrap_or_default().into_owned();
+    entry.group = field("group");
+    entry.summary = field("summary");
+    entry.since = field("since");
+    entry.complexity = field("complexity");
+    entry.arguments = read_arguments(get(&fields, "arguments"));
+    let subcommands = pairs(get(&fields, "subcommands"));
+    for subcommand in &mut entry.subcommands {
+        describe_from(subcommand, &subcommands);
+    }
+}
+
+/// Reads a list of arguments and what is nested in them.
+fn read_arguments(reply: &Value) -> Vec<Argument> {
+    items(reply)
+        .iter()
+        .map(|reply| read_argument(&pairs(reply)))
+        .collect()
+}
+
+/// Reads one argument.
+fn read_argument(fields: &[(&Value, &Value)]) -> Argument {
+    let field = |name| text(get(fields, name));
+    let flags = texts(get(fields, "flags"));
+    let flag = |name| flags.iter().any(|flag| flag == name);
+    Argument {
+        name: field("display_text")
+            .or_else(|| field("name"))
+            .unwrap_or_default()
+            .into_owned(),
+        kind: match field("type").as_deref() {
+            Some("integer") => Kind::Integer,
+            Some("double") => Kind::Double,
+            Some("key") => Kind::Key,
+            Some("pattern") => Kind::Pattern,
+            Some("unix-time") => Kind::UnixTime,
+            Some("pure-token") => Kind::PureToken,
+            Some("oneof") => Kind::Oneof,
+            Some("block") => Kind::Block,
+            _ => Kind::String,
+        },
+        token: field("token").map(Cow::into_owned),
+        optional: flag("optional"),
+        multiple: flag("multiple"),
+        multiple_token: flag("multiple_token"),
+        arguments: read_arguments(get(fields, "arguments")),
+    }
+}
+
+/// A reply without the attributes around it.
+fn plain(reply: &Value) -> &Value {
+    match reply {
+        Value::Attribute { data, .. } => plain(data),
+        other => other,
+    }
+}
+
+/// The elements of an array or set.
+fn items(reply: &Value) -> Vec<&Value> {
+    match plain(reply) {
+        Value::Array(items) | Value::Set(items) => items.iter().collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The pairs of a map, which RESP2 writes as an array.
+fn pairs(reply: &Value) -> Vec<(&Value, &Value)> {
+    match plain(reply) {
+        Value::Map(pairs) => pairs.iter().map(|(key, value)| (key, value)).collect(),
+        Value::Array(items) => items
+            .chunks_exact(2)
+            .map(|pair| (&pair[0], &pair[1]))
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The value of a key.
+fn get<'v>(pairs: &[(&'v Value, &'v Value)], key: &str) -> &'v Value {
+    pairs
+        .iter()
+        .find(|(name, _)| text(name).as_deref() == Some(key))
+        .map_or(&Value::Nil, |(_, value)| *value)
+}
+
+/// A string of any kind.
+fn text(reply: &Value) -> Option<Cow<'_, str>> {
+    match plain(reply) {
+        Value::BulkString(bytes) => Some(String::from_utf8_lossy(bytes)),
+        Value::SimpleString(text) | Value::VerbatimString { text, .. } => Some(Cow::Borrowed(text)),
+        // The crate's name for the simple string "OK", which a token could be.
+        Value::Okay => Some(Cow::Borrowed("OK")),
+        _ => None,
+    }
+}
+
+/// The strings among the elements.
+fn texts(reply: &Value) -> Vec<String> {
+    items(reply)
+        .into_iter()
+        .filter_map(text)
+        .map(Cow::into_owned)
+        .collect()
+}
+
+/// A number, or 0.
+fn number(reply: &Value) -> i64 {
+    match plain(reply) {
+        Value::Int(number) => *number,
+        _ => 0,
+    }
+}
