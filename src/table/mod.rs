@@ -3,6 +3,7 @@
 //! replies. Asking the server, and showing anything to anybody, is left to the callers.
 
 mod entry;
+mod keys;
 mod replies;
 #[cfg(test)]
 #[expect(clippy::expect_used, reason = "a test says what it takes for granted")]
@@ -11,6 +12,7 @@ mod tests;
 use std::sync::OnceLock;
 
 pub use entry::{Argument, BeginSearch, Entry, FindKeys, KeySpec, Kind};
+pub use keys::KeysError;
 pub use replies::generate;
 
 /// The union of the commands of Redis and Valkey, one a line; `generate` writes it.
