@@ -3,17 +3,22 @@
 //! replies. Asking the server, and showing anything to anybody, is left to the callers.
 
 mod entry;
+mod hints;
 mod keys;
 mod replies;
+mod syntax;
 #[cfg(test)]
 #[expect(clippy::expect_used, reason = "a test says what it takes for granted")]
 mod tests;
+mod walk;
 
 use std::sync::OnceLock;
 
 pub use entry::{Argument, BeginSearch, Entry, FindKeys, KeySpec, Kind};
 pub use keys::KeysError;
 pub use replies::generate;
+pub use syntax::syntax;
+pub use walk::Expected;
 
 /// The union of the commands of Redis and Valkey, one a line; `generate` writes it.
 const BUILTIN: &str = include_str!("commands.json");

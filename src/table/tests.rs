@@ -2,6 +2,8 @@
 
 mod keys;
 mod lookup;
+mod replies;
+mod syntax;
 
 /// An argv from its words; `""` is the empty one.
 fn argv(line: &str) -> Vec<&str> {
