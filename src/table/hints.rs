@@ -30,11 +30,12 @@ impl Table {
     pub fn options<A: AsRef<[u8]>>(&self, argv: &[A]) -> Vec<String> {
         let mut options: Vec<String> = Vec::new();
         for expected in self.expected(argv) {
-            if let Expected::Word(word) = expected
-                && !word.is_empty()
-                && !options.iter().any(|known| known == word)
-            {
-                options.push(word.to_owned());
+            match expected {
+                // MIGRATE has an empty one, which nobody wants completed.
+                Expected::Word(word) if !word.is_empty() && !options.iter().any(|o| o == word) => {
+                    options.push(word.to_owned());
+                }
+                _ => {}
             }
         }
         options
