@@ -41,8 +41,13 @@ impl Table {
         }
         if let Some(positions) = keys_by_specs(entry, argv) {
             // XREAD without STREAMS: it takes keys, and there are none.
-            let refused = positions.is_empty() && !entry.is_keyless() && !entry.has_flag("no_mandatory_keys");
-            return if refused { Err(KeysError::BadArguments) } else { Ok(positions) };
+            let refused =
+                positions.is_empty() && !entry.is_keyless() && !entry.has_flag("no_mandatory_keys");
+            return if refused {
+                Err(KeysError::BadArguments)
+            } else {
+                Ok(positions)
+            };
         }
         let mut positions = match entry.name.as_str() {
             "SORT" => sort_keys(argv),
@@ -116,41 +121,57 @@ impl KeySpec {
             },
             BeginSearch::Unknown => return None,
         };
-        let (first, last, step) = match self.find {
-            FindKeys::Range { last, step, .. } if last >= 0 => (begin, begin.checked_add(last)?, step),
-            FindKeys::Range { last, step, limit } if limit <= 1 => (begin, end.checked_add(last)?, step),
-            FindKeys::Range { last, step, limit } => {
-                let part = end.checked_sub(begin)?.checked_div(limit)?;
-                (begin, begin.checked_add(part)?.checked_add(last)?, step)
-            }
-            FindKeys::Keynum { count, first, step } => {
-                let number = number_at(argv, begin.checked_add(count)?)?;
-                let first = begin.checked_add(first)?;
-                (first, first.checked_add(number.checked_sub(1)?.checked_mul(step)?)?, step)
-            }
-            FindKeys::Unknown => return None,
-        };
+        let (first, last, step) = self.find.bounds(argv, begin, end)?;
         // `PFMERGE d` has no sources, and is d's all the same; COMMAND GETKEYS refuses it.
-        if matches!(self.find, FindKeys::Range { last: ..0, limit: 0, .. }) && last.checked_add(1) == Some(first) {
+        let open_end = matches!(self.find, FindKeys::Range { last, limit: 0, .. } if last < 0);
+        if open_end && last.checked_add(1) == Some(first) {
             return Some(());
         }
         if last >= end || last < first || first < 0 || step < 1 {
             return None;
         }
-        let (first, last, step) =
-            (usize::try_from(first).ok()?, usize::try_from(last).ok()?, usize::try_from(step).ok()?);
-        positions.extend((first..=last).step_by(step));
+        let positions_found = usize::try_from(first).ok()?..=usize::try_from(last).ok()?;
+        positions.extend(positions_found.step_by(usize::try_from(step).ok()?));
         Some(())
+    }
+}
+
+impl FindKeys {
+    /// The first key, the last and the step between two, in an argv that ends before `end`.
+    fn bounds<A: AsRef<[u8]>>(&self, argv: &[A], begin: i64, end: i64) -> Option<(i64, i64, i64)> {
+        let (first, last, step) = match *self {
+            Self::Range { last, step, .. } if last >= 0 => (begin, begin.checked_add(last)?, step),
+            Self::Range { last, step, limit } if limit <= 1 => {
+                (begin, end.checked_add(last)?, step)
+            }
+            Self::Range { last, step, limit } => {
+                let part = end.checked_sub(begin)?.checked_div(limit)?;
+                (begin, begin.checked_add(part)?.checked_add(last)?, step)
+            }
+            Self::Keynum { count, first, step } => {
+                let number = number_at(argv, begin.checked_add(count)?)?;
+                let first = begin.checked_add(first)?;
+                let span = number.checked_sub(1)?.checked_mul(step)?;
+                (first, first.checked_add(span)?, step)
+            }
+            Self::Unknown => return None,
+        };
+        Some((first, last, step))
     }
 }
 
 /// The position after a keyword, looked for from a position forwards, or from a negative one backwards.
 fn find_keyword<A: AsRef<[u8]>>(argv: &[A], word: &str, from: i64) -> Option<i64> {
-    let is_word = |at: &usize| argv.get(*at).is_some_and(|arg| arg.as_ref().eq_ignore_ascii_case(word.as_bytes()));
+    let is_word = |at: &usize| {
+        argv.get(*at)
+            .is_some_and(|arg| arg.as_ref().eq_ignore_ascii_case(word.as_bytes()))
+    };
     let at = if from > 0 {
         (usize::try_from(from).ok()?..argv.len()).find(is_word)
     } else {
-        let from = argv.len().checked_sub(usize::try_from(from.checked_neg()?).ok()?)?;
+        let from = argv
+            .len()
+            .checked_sub(usize::try_from(from.checked_neg()?).ok()?)?;
         (2..=from).rev().find(is_word)
     };
     i64::try_from(at? + 1).ok()

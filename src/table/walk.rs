@@ -67,13 +67,16 @@ fn sequence<'t>(args: &'t [Argument], words: &[&[u8]], fit: Fit) -> Step<'t> {
             Some(0) => Step::Taken(0, Tail::default()),
             None if arg.optional => {
                 let run = args[at..].iter().take_while(|arg| arg.optional).count();
-                let fit = if used == 0 && fit == Fit::Token { fit } else { Fit::Typed };
-                let (step, remaining) = optional_run(&args[at..], run, left, fit);
+                let strict = used == 0 && fit == Fit::Token;
+                let (step, remaining) = optional_run(&args[at..], run, left, strict);
                 at += run - 1;
                 skipped = remaining;
                 step
             }
-            _ => repeat(arg, left, if used == 0 { fit } else { Fit::Any }, count, &args[at..]),
+            _ => {
+                let fit = if used == 0 { fit } else { Fit::Any };
+                repeat(arg, left, fit, count, &args[at..])
+            }
         };
         at += 1;
         match step {
@@ -83,11 +86,10 @@ fn sequence<'t>(args: &'t [Argument], words: &[&[u8]], fit: Fit) -> Step<'t> {
                 limit = count_given(arg, &words[..used]);
             }
             Step::Open(end) => {
+                tail = end;
                 let more = skipped.into_iter().chain(&args[at..]);
-                return Step::Open(Tail {
-                    text: end.text.into_iter().chain(more.map(Argument::to_text)).collect(),
-                    ..end
-                });
+                tail.text.extend(more.map(Argument::to_text));
+                return Step::Open(tail);
             }
             Step::Miss if used == 0 => return Step::Miss,
             Step::Miss | Step::Lost => return Step::Lost,
@@ -114,48 +116,59 @@ fn finish<'t>(
         if count == Some(0) {
             continue;
         }
-        tail.text.push(count.map_or_else(|| arg.to_text(), |count| arg.count_text(count)));
+        tail.text
+            .push(count.map_or_else(|| arg.to_text(), |count| arg.count_text(count)));
         if !open {
             add_openers(arg, &mut tail.expected);
         }
         open = open || !arg.optional || count.is_some();
     }
-    if open { Step::Open(tail) } else { Step::Taken(used, tail) }
+    if open {
+        Step::Open(tail)
+    } else {
+        Step::Taken(used, tail)
+    }
 }
 
-/// The first `run` of the arguments, all optional, in any order; also gives those that were not used.
-fn optional_run<'t>(args: &'t [Argument], run: usize, words: &[&[u8]], fit: Fit) -> (Step<'t>, Vec<&'t Argument>) {
+/// The first `run` of the arguments, all optional, in any order; also gives those that were not used. When `strict`,
+/// only their fixed words count.
+fn optional_run<'t>(
+    args: &'t [Argument],
+    run: usize,
+    words: &[&[u8]],
+    strict: bool,
+) -> (Step<'t>, Vec<&'t Argument>) {
     let mut remaining: Vec<&Argument> = args[..run].iter().collect();
     let (mut used, mut tail) = (0, Tail::default());
     while used < words.len() {
         let left = &words[used..];
         let try_all = |fit| {
-            remaining.iter().enumerate().find_map(|(at, arg)| match repeat(arg, left, fit, None, args) {
-                Step::Miss | Step::Taken(0, _) => None,
-                step => Some((at, step)),
+            remaining.iter().enumerate().find_map(|(at, arg)| {
+                match repeat(arg, left, fit, None, args) {
+                    Step::Miss | Step::Taken(0, _) => None,
+                    step => Some((at, step)),
+                }
             })
         };
-        let typed = || {
-            if fit == Fit::Typed { try_all(Fit::Typed) } else { None }
-        };
+        let typed = || if strict { None } else { try_all(Fit::Typed) };
         let Some((at, step)) = try_all(Fit::Token).or_else(typed) else {
             break;
         };
         let arg = remaining[at];
-        // SORT's GET may come back after another option.
-        if !arg.multiple_token {
-            remaining.remove(at);
-        }
-        match step {
+        let ended = match step {
             Step::Taken(taken, end) => {
                 used += taken;
                 tail = end;
-                if arg.multiple_token && used == words.len() {
-                    // Its tail says so already.
-                    remaining.retain(|other| !std::ptr::eq(*other, arg));
-                }
+                None
             }
-            step => return (step, remaining),
+            step => Some(step),
+        };
+        // SORT's GET may come back after another option; at the end of the words the tail says so already.
+        if !arg.multiple_token || ended.is_some() || used == words.len() {
+            remaining.remove(at);
+        }
+        if let Some(step) = ended {
+            return (step, remaining);
         }
     }
     (Step::Taken(used, tail), remaining)
@@ -163,7 +176,13 @@ fn optional_run<'t>(args: &'t [Argument], run: usize, words: &[&[u8]], fit: Fit)
 
 /// An argument as often as it may come, or exactly as often as `count` says. `around` has the arguments whose
 /// fixed words end the repetition.
-fn repeat<'t>(arg: &'t Argument, words: &[&[u8]], fit: Fit, count: Option<u64>, around: &[Argument]) -> Step<'t> {
+fn repeat<'t>(
+    arg: &'t Argument,
+    words: &[&[u8]],
+    fit: Fit,
+    count: Option<u64>,
+    around: &[Argument],
+) -> Step<'t> {
     let (mut used, mut tail) = match once(arg, words, fit) {
         Step::Taken(used, tail) => (used, tail),
         step => return step,
@@ -177,7 +196,11 @@ fn repeat<'t>(arg: &'t Argument, words: &[&[u8]], fit: Fit, count: Option<u64>, 
         if count.is_none() && opens_another(arg, left[0], around) {
             break;
         }
-        let step = if arg.multiple_token { once(arg, left, Fit::Token) } else { body(arg, left, Fit::Typed) };
+        let step = if arg.multiple_token {
+            once(arg, left, Fit::Token)
+        } else {
+            body(arg, left, Fit::Typed)
+        };
         match step {
             Step::Miss | Step::Taken(0, _) => break,
             Step::Taken(taken, end) => (used, tail, times) = (used + taken, end, times + 1),
@@ -187,12 +210,17 @@ fn repeat<'t>(arg: &'t Argument, words: &[&[u8]], fit: Fit, count: Option<u64>, 
     if used < words.len() || count.is_some_and(|count| times >= count) {
         return Step::Taken(used, tail);
     }
-    tail.text.push(count.map_or_else(|| arg.again_text(), |count| arg.count_text(count - times)));
+    tail.text
+        .push(count.map_or_else(|| arg.again_text(), |count| arg.count_text(count - times)));
     match arg.own_token().filter(|_| arg.multiple_token) {
         Some(token) => tail.expected.push(Expected::Word(token)),
         None => add_body_openers(arg, &mut tail.expected),
     }
-    if count.is_some() { Step::Open(tail) } else { Step::Taken(used, tail) }
+    if count.is_some() {
+        Step::Open(tail)
+    } else {
+        Step::Taken(used, tail)
+    }
 }
 
 /// An argument once, its token included.
@@ -204,7 +232,10 @@ fn once<'t>(arg: &'t Argument, words: &[&[u8]], fit: Fit) -> Step<'t> {
         return Step::Miss;
     };
     if left.is_empty() {
-        let mut tail = Tail { text: vec![arg.body_text(true)], expected: Vec::new() };
+        let mut tail = Tail {
+            text: vec![arg.body_text(true)],
+            expected: Vec::new(),
+        };
         if arg.multiple {
             tail.text.push(arg.again_text());
         }
@@ -223,15 +254,26 @@ fn body<'t>(arg: &'t Argument, words: &[&[u8]], fit: Fit) -> Step<'t> {
     let taken = match arg.kind {
         Kind::Block => return sequence(&arg.arguments, words, fit),
         Kind::Oneof => return one_of(&arg.arguments, words, fit),
-        Kind::PureToken => arg.token.as_deref().is_some_and(|token| is_word(words[0], token)),
+        Kind::PureToken => arg
+            .token
+            .as_deref()
+            .is_some_and(|token| is_word(words[0], token)),
         kind => fit == Fit::Any || fit == Fit::Typed && looks_like(kind, words[0]),
     };
-    if taken { Step::Taken(1, Tail::default()) } else { Step::Miss }
+    if taken {
+        Step::Taken(1, Tail::default())
+    } else {
+        Step::Miss
+    }
 }
 
 /// The alternative that the word names, else the first that could take it as a value.
 fn one_of<'t>(alternatives: &'t [Argument], words: &[&[u8]], fit: Fit) -> Step<'t> {
-    let fits: &[Fit] = if fit == Fit::Token { &[Fit::Token] } else { &[Fit::Token, fit] };
+    let fits: &[Fit] = if fit == Fit::Token {
+        &[Fit::Token]
+    } else {
+        &[Fit::Token, fit]
+    };
     for fit in fits {
         for arg in alternatives {
             match repeat(arg, words, *fit, None, &[]) {
@@ -255,7 +297,10 @@ fn add_openers<'t>(arg: &'t Argument, openers: &mut Vec<Expected<'t>>) {
 fn add_body_openers<'t>(arg: &'t Argument, openers: &mut Vec<Expected<'t>>) {
     match arg.kind {
         Kind::PureToken => openers.extend(arg.token.as_deref().map(Expected::Word)),
-        Kind::Oneof => arg.arguments.iter().for_each(|arg| add_openers(arg, openers)),
+        Kind::Oneof => arg
+            .arguments
+            .iter()
+            .for_each(|arg| add_openers(arg, openers)),
         Kind::Block => {
             for arg in &arg.arguments {
                 add_openers(arg, openers);
@@ -274,7 +319,9 @@ fn opens_another(arg: &Argument, word: &[u8], around: &[Argument]) -> bool {
     for other in around.iter().filter(|other| !std::ptr::eq(*other, arg)) {
         add_openers(other, &mut openers);
     }
-    openers.iter().any(|opener| matches!(opener, Expected::Word(token) if is_word(word, token)))
+    openers
+        .iter()
+        .any(|opener| matches!(opener, Expected::Word(token) if is_word(word, token)))
 }
 
 /// The number of repetitions that follow `numkeys`, `numfields` and their kind.
