@@ -15,11 +15,9 @@ fn the_whole_input_is_one_transaction_and_its_replies_are_one_line_each() {
 
 #[test]
 fn the_server_sees_multi_the_commands_and_exec() {
-    let peer = peer()
-        .answers([send("+OK\r\n"), send("+QUEUED\r\n"), send("+QUEUED\r\n"), send("*2\r\n+OK\r\n:1\r\n")])
-        .start();
+    let peer = peer().patient().exec(send("*2\r\n+OK\r\n:1\r\n")).start();
     peer.rcli(["pipe", "--atomic"]).stdin("SET k v\nINCR n\n").prints("OK\n1\n").run();
-    assert_eq!(peer.ordinary(), ["MULTI", "SET k v", "INCR n", "EXEC"]);
+    assert_eq!(peer.batches().last().unwrap(), &["MULTI", "SET k v", "INCR n", "EXEC"]);
 }
 
 #[test]
@@ -29,7 +27,9 @@ fn an_error_inside_stands_in_its_place_and_is_reported_with_its_line() {
         .rcli(["pipe", "--atomic", "--json"])
         .stdin("SET s v\n\nINCR s\nGET s\n")
         .status(1)
-        .prints("\"OK\"\n{\"error\":{\"code\":\"ERR\",\"message\":\"value is not an integer or out of range\"}}\n\"v\"\n")
+        .prints(
+            "\"OK\"\n{\"error\":{\"code\":\"ERR\",\"message\":\"value is not an integer or out of range\"}}\n\"v\"\n",
+        )
         .reports("rcli: stdin:3: INCR s: ERR value is not an integer or out of range\n")
         .run();
 }
@@ -62,7 +62,7 @@ fn an_empty_input_is_no_transaction() {
 
 #[test]
 fn a_connection_lost_before_the_answer_of_exec_is_status_3() {
-    let peer = peer().answers([send("+OK\r\n"), send("+QUEUED\r\n"), close("")]).start();
+    let peer = peer().exec(close("")).start();
     peer.rcli(["pipe", "--atomic"]).stdin("SET k v\n").status(3).reports_among(&["rcli: ", "connection lost"]).run();
     assert_eq!(peer.connections(), 1, "nothing is sent again");
 }

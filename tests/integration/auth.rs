@@ -60,7 +60,9 @@ fn a_password_comes_from_the_url() {
     let url = format!("redis://:{SECRET}@{}", server.address());
     rcli(["-u", &url, "GET", "k"]).prints("v\n").run();
     rcli(["GET", "k"]).env("RCLI_URL", &url).prints("v\n").run();
-    rcli(["-u", &format!("redis://default:{SECRET}@{}/0", server.address()), "--json", "GET", "k"]).prints("\"v\"\n").run();
+    rcli(["-u", &format!("redis://default:{SECRET}@{}/0", server.address()), "--json", "GET", "k"])
+        .prints("\"v\"\n")
+        .run();
 }
 
 #[test]
@@ -77,12 +79,17 @@ fn a_user_name_goes_with_the_password() {
     let server = Server::start();
     server.ask("ACL SETUSER alice on >wonder ~* +@all");
     for format in ["--raw", "--human"] {
-        let run = server.rcli(["--user", "alice", format, "ACL", "WHOAMI"]).env("REDISCLI_AUTH", "wonder").any_stdout().run();
+        let run =
+            server.rcli(["--user", "alice", format, "ACL", "WHOAMI"]).env("REDISCLI_AUTH", "wonder").any_stdout().run();
         assert_eq!(run.out().replace('"', ""), "alice\n");
     }
     rcli(["-u", &format!("redis://alice:wonder@{}", server.address()), "ACL", "WHOAMI"]).prints("alice\n").run();
     server.rcli(["--user", "alice", "--pass", "wonder", "--no-auth-warning", "ACL", "WHOAMI"]).prints("alice\n").run();
-    server.rcli(["--user", "alice", "--pass-file", "pw", "ACL", "WHOAMI"]).file("pw", "wonder\n").prints("alice\n").run();
+    server
+        .rcli(["--user", "alice", "--pass-file", "pw", "ACL", "WHOAMI"])
+        .file("pw", "wonder\n")
+        .prints("alice\n")
+        .run();
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Certificates for the TLS tests: an authority, a server for `localhost`, a client, and a stranger's authority.
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -55,6 +55,7 @@ impl Certificates {
 fn authority() -> (String, Issuer<'static, KeyPair>) {
     let mut params = CertificateParams::new(Vec::new()).expect("no names");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(DnType::CommonName, "the tests' authority");
     let key = KeyPair::generate().expect("a key");
     let certificate = params.self_signed(&key).expect("a certificate");
     (certificate.pem(), Issuer::new(params, key))
@@ -62,7 +63,9 @@ fn authority() -> (String, Issuer<'static, KeyPair>) {
 
 /// A certificate and key for one host name, as PEM.
 fn signed(issuer: &Issuer<'static, KeyPair>, name: &str) -> (String, String) {
-    let params = CertificateParams::new(vec![name.to_owned()]).expect("a valid name");
+    let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a valid name");
+    // A subject equal to the issuer's would make it look self-signed.
+    params.distinguished_name.push(DnType::CommonName, name);
     let key = KeyPair::generate().expect("a key");
     let certificate = params.signed_by(&key, issuer).expect("a certificate");
     (certificate.pem(), key.serialize_pem())

@@ -48,7 +48,15 @@ fn an_unknown_url_key_is_an_error_that_names_it() {
 
 #[test]
 fn a_url_that_cannot_be_understood_is_bad_usage() {
-    for url in ["http://127.0.0.1", "redis//x", "127.0.0.1:6379", "redis://h:notaport", "redis://h:1/notadb", "redis://h:1/-1", ""] {
+    for url in [
+        "http://127.0.0.1",
+        "redis//x",
+        "127.0.0.1:6379",
+        "redis://h:notaport",
+        "redis://h:1/notadb",
+        "redis://h:1/-1",
+        "",
+    ] {
         rcli(["-u", url, "PING"]).status(2).complains(&[]).run();
     }
 }
@@ -124,11 +132,14 @@ fn a_server_without_hello_is_spoken_to_in_resp2() {
 
 #[test]
 fn falling_back_still_authenticates_before_the_command() {
-    for refusal in ["-ERR unknown command 'HELLO'\r\n", "-ERR unknown command `HELLO`, with args beginning with: `3`, \r\n"] {
+    for refusal in
+        ["-ERR unknown command 'HELLO'\r\n", "-ERR unknown command `HELLO`, with args beginning with: `3`, \r\n"]
+    {
         let peer = peer().hello(send(refusal)).otherwise(send("+OK\r\n")).start();
         peer.rcli(["--json", "GET", "k"]).env("REDISCLI_AUTH", "pw").prints("\"OK\"\n").run();
         let commands = peer.commands();
-        let auth = commands.iter().position(|command| command.starts_with("AUTH ") && command.ends_with("pw")).expect("AUTH");
+        let auth =
+            commands.iter().position(|command| command.starts_with("AUTH ") && command.ends_with("pw")).expect("AUTH");
         let get = commands.iter().position(|command| command == "GET k").expect("GET");
         assert!(auth < get, "{commands:?}");
     }
@@ -172,7 +183,10 @@ fn a_server_that_does_not_accept_is_left_after_the_connect_timeout() {
 fn a_server_that_never_answers_the_handshake_is_left_after_the_connect_timeout() {
     let peer = peer().hello(Answer::Silence).start();
     let begin = Instant::now();
-    peer.rcli(["--connect-timeout", "0.3", "--json", "PING"]).status(3).complains(&[&format!("127.0.0.1:{}", peer.port())]).run();
+    peer.rcli(["--connect-timeout", "0.3", "--json", "PING"])
+        .status(3)
+        .complains(&[&format!("127.0.0.1:{}", peer.port())])
+        .run();
     assert!(begin.elapsed() < Duration::from_secs(4), "{:?}", begin.elapsed());
 }
 

@@ -92,7 +92,8 @@ fn i_pauses_between_repetitions() {
 #[test]
 fn a_repeated_reply_is_written_before_the_pause() {
     let server = Server::start();
-    let mut run = server.rcli(["exec", "-r", "2", "-i", "600", "INCR", "n"]).prints("1\n").any_stderr().status(130).start();
+    let mut run =
+        server.rcli(["exec", "-r", "2", "-i", "600", "INCR", "n"]).prints("1\n").any_stderr().status(130).start();
     assert_eq!(run.next_line(), "1");
     run.signal(Signal::INT);
     run.finish();
@@ -166,7 +167,11 @@ fn exec_refuses_commands_that_turn_the_connection_into_a_stream() {
 fn a_server_error_goes_to_stderr_only_in_raw_format() {
     let server = Server::start();
     server.ask("SET s v");
-    server.rcli(["LPUSH", "s", "x"]).status(1).complains(&["WRONGTYPE Operation against a key holding the wrong kind of value"]).run();
+    server
+        .rcli(["LPUSH", "s", "x"])
+        .status(1)
+        .complains(&["WRONGTYPE Operation against a key holding the wrong kind of value"])
+        .run();
     server.rcli(["exec", "--raw", "NOSUCHCOMMAND"]).status(1).complains(&["ERR unknown command"]).run();
 }
 

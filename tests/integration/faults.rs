@@ -58,8 +58,6 @@ fn rubbish_is_status_3() {
         ":12x\r\n",
         ",abc\r\n",
         "#x\r\n",
-        "$-2\r\n",
-        "*-5\r\n",
         "$99999999999999999999\r\n",
         "=2\r\nab\r\n",
         "_x\r\n",
@@ -71,6 +69,15 @@ fn rubbish_is_status_3() {
             let run = peer.rcli([format, "exec", "X"]).status(3).any_stdout().complains(&[]).run();
             assert!(!run.err().contains('\0'), "{rubbish:?}");
         }
+    }
+}
+
+#[test]
+fn a_negative_length_is_nil_or_the_end() {
+    for negative in ["$-2\r\n", "*-5\r\n", "%-1\r\n", "~-1\r\n", "=-1\r\n"] {
+        let peer = peer().answers([close(negative)]).start();
+        let run = peer.rcli(["--json", "exec", "X"]).status_among(&[0, 3]).any_stdout().any_stderr().run();
+        assert!(run.out() == "null\n" || run.err().starts_with("rcli: "), "{negative:?}: {}{}", run.out(), run.err());
     }
 }
 
@@ -110,7 +117,14 @@ fn nesting_that_a_server_really_makes_is_shown() {
 
 #[test]
 fn a_huge_declared_length_allocates_nothing_that_has_not_arrived() {
-    for declared in ["$2000000000\r\nabc", "*2000000000\r\n:1\r\n", "%1000000000\r\n", "=2000000000\r\ntxt:", "~2000000000\r\n", ">2000000000\r\n"] {
+    for declared in [
+        "$2000000000\r\nabc",
+        "*2000000000\r\n:1\r\n",
+        "%1000000000\r\n",
+        "=2000000000\r\ntxt:",
+        "~2000000000\r\n",
+        ">2000000000\r\n",
+    ] {
         let peer = peer().answers([close(declared)]).start();
         peer.rcli(["--json", "X"]).through_sh("ulimit -v 600000; exec \"$0\" \"$@\"").status(3).complains(&[]).run();
         let peer = crate::peer::peer().answers([send(declared)]).start();

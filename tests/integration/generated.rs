@@ -96,10 +96,23 @@ fn bash_offers_command_names_and_options() {
 fn options_of_the_contract_are_in_the_manual() {
     let pages = files(&project("man"));
     let text = |page: &str| String::from_utf8_lossy(&pages[page]).replace("\\-", "-");
-    for option in ["--host", "--port", "--socket", "--url", "--db", "--pass-file", "--askpass", "--connect-timeout", "--sandbox", "--encoding"] {
+    for option in [
+        "--host",
+        "--port",
+        "--socket",
+        "--url",
+        "--db",
+        "--pass-file",
+        "--askpass",
+        "--connect-timeout",
+        "--sandbox",
+        "--encoding",
+    ] {
         assert!(text("rcli.1").contains(option), "rcli.1 does not tell of {option}");
     }
-    for option in ["--atomic", "--on-error", "--envelope", "--skip", "--check", "--window", "--progress", "--summary", "--quiet"] {
+    for option in
+        ["--atomic", "--on-error", "--envelope", "--skip", "--check", "--window", "--progress", "--summary", "--quiet"]
+    {
         assert!(text("rcli-pipe.1").contains(option), "rcli-pipe.1 does not tell of {option}");
     }
 }

@@ -12,7 +12,8 @@ fn assert_replies(input: impl AsRef<[u8]>, replies: &str) {
 
 /// Checks the text of a file without a server; its three lines of complaint come back.
 fn complaint(input: impl AsRef<[u8]>) -> [String; 3] {
-    let run = rcli(["pipe", "--check", "bad.txt"]).file("bad.txt", input).status(2).reports_among(&["rcli: bad.txt:"]).run();
+    let run =
+        rcli(["pipe", "--check", "bad.txt"]).file("bad.txt", input).status(2).reports_among(&["rcli: bad.txt:"]).run();
     let err = run.err();
     let lines: Vec<String> = err.lines().map(str::to_owned).collect();
     lines.try_into().unwrap_or_else(|_| panic!("expected message, line and caret:\n{err}"))
@@ -48,10 +49,7 @@ fn words_are_separated_by_any_blanks() {
 
 #[test]
 fn double_quotes_know_redis_clis_escapes() {
-    assert_replies(
-        r#"ECHO "a\n\r\t\b\a\\\"\x41\x00z""#,
-        "\"a\\n\\r\\t\\b\\u0007\\\\\\\"A\\u0000z\"\n",
-    );
+    assert_replies(r#"ECHO "a\n\r\t\b\a\\\"\x41\x00z""#, "\"a\\n\\r\\t\\b\\u0007\\\\\\\"A\\u0000z\"\n");
     let server = Server::start();
     server.rcli(["pipe"]).stdin(r#"SET k "\xff\xFE\n\r\t\b\a\\\"""#).prints("OK\n").run();
     assert_eq!(server.call(&[b"GET", b"k"]), Reply::Bulk(b"\xff\xfe\n\r\t\x08\x07\\\"".to_vec()));
@@ -74,8 +72,21 @@ fn a_quoted_argument_may_be_empty() {
 fn good_lines_are_split_as_redis_cli_splits_them() {
     let server = Server::start();
     let lines = [
-        "ECHO plain", "ECHO a\"b c\"", "ECHO a'b c'", r#"ECHO "\xzz""#, r#"ECHO "\q\x4""#, r"ECHO a\nb", r#"ECHO "tab	in""#,
-        r#"ECHO "it's""#, r#"ECHO 'say "x"'"#, r"ECHO \", r"ECHO '\\'", r#"ECHO "\x4a\x4A""#, "ECHO é", "echo {a:b}", r#""ECHO" x"#,
+        "ECHO plain",
+        "ECHO a\"b c\"",
+        "ECHO a'b c'",
+        r#"ECHO "\xzz""#,
+        r#"ECHO "\q\x4""#,
+        r"ECHO a\nb",
+        r#"ECHO "tab	in""#,
+        r#"ECHO "it's""#,
+        r#"ECHO 'say "x"'"#,
+        r"ECHO \",
+        r"ECHO 'a\\b'",
+        r#"ECHO "\x4a\x4A""#,
+        "ECHO é",
+        "echo {a:b}",
+        r#""ECHO" x"#,
     ];
     let input = lines.join("\n") + "\n";
     let expected = redis_cli(&server, &[], input.as_bytes());

@@ -57,7 +57,8 @@ fn a_simple_string_that_is_not_utf8_is_an_object_or_the_end() {
 
 #[test]
 fn with_encoding_base64_every_bulk_string_is_an_object() {
-    let found = lines(&["--encoding", "base64"], &[b"$5\r\nhello\r\n", b"*2\r\n$0\r\n\r\n:1\r\n", b"+OK\r\n", b"$-1\r\n"], 0);
+    let found =
+        lines(&["--encoding", "base64"], &[b"$5\r\nhello\r\n", b"*2\r\n$0\r\n\r\n:1\r\n", b"+OK\r\n", b"$-1\r\n"], 0);
     assert_eq!(found, [r#"{"base64":"aGVsbG8="}"#, r#"[{"base64":""},1]"#, r#""OK""#, "null"]);
 }
 
@@ -91,7 +92,12 @@ fn infinities_and_nan_are_strings() {
 
 #[test]
 fn every_nil_is_null() {
-    assert_lines(&[(b"$-1\r\n", "null"), (b"*-1\r\n", "null"), (b"_\r\n", "null"), (b"*2\r\n$-1\r\n_\r\n", "[null,null]")]);
+    assert_lines(&[
+        (b"$-1\r\n", "null"),
+        (b"*-1\r\n", "null"),
+        (b"_\r\n", "null"),
+        (b"*2\r\n$-1\r\n_\r\n", "[null,null]"),
+    ]);
 }
 
 #[test]
@@ -137,7 +143,13 @@ fn a_map_with_a_key_that_is_not_utf8_is_an_array_of_pairs() {
 fn maps_with_odd_keys_are_still_valid_json() {
     let found = lines(
         &[],
-        &[b"%1\r\n_\r\n:1\r\n", b"%1\r\n*1\r\n:1\r\n:2\r\n", b"%1\r\n%1\r\n+a\r\n:1\r\n:2\r\n", b"%2\r\n+a\r\n:1\r\n+a\r\n:2\r\n", b"%1\r\n$0\r\n\r\n:1\r\n"],
+        &[
+            b"%1\r\n_\r\n:1\r\n",
+            b"%1\r\n*1\r\n:1\r\n:2\r\n",
+            b"%1\r\n%1\r\n+a\r\n:1\r\n:2\r\n",
+            b"%2\r\n+a\r\n:1\r\n+a\r\n:2\r\n",
+            b"%1\r\n$0\r\n\r\n:1\r\n",
+        ],
         0,
     );
     assert_eq!(found.len(), 5);
@@ -193,9 +205,23 @@ fn errors_are_objects_with_code_and_message() {
 #[test]
 fn every_error_code_of_a_server_is_kept() {
     let codes = [
-        "MOVED 1 127.0.0.1:1", "ASK 1 127.0.0.1:1", "BUSYGROUP Consumer Group name already exists", "NOAUTH Authentication required.",
-        "EXECABORT Transaction discarded", "READONLY You can't write", "NOSCRIPT No matching script", "CROSSSLOT Keys", "TRYAGAIN x",
-        "MISCONF x", "OOM x", "NOPERM x", "BUSY x", "MASTERDOWN x", "CLUSTERDOWN x", "UNKILLABLE x", "MyOwn code",
+        "MOVED 1 127.0.0.1:1",
+        "ASK 1 127.0.0.1:1",
+        "BUSYGROUP Consumer Group name already exists",
+        "NOAUTH Authentication required.",
+        "EXECABORT Transaction discarded",
+        "READONLY You can't write",
+        "NOSCRIPT No matching script",
+        "CROSSSLOT Keys",
+        "TRYAGAIN x",
+        "MISCONF x",
+        "OOM x",
+        "NOPERM x",
+        "BUSY x",
+        "MASTERDOWN x",
+        "CLUSTERDOWN x",
+        "UNKILLABLE x",
+        "MyOwn code",
     ];
     let replies: Vec<Vec<u8>> = codes.iter().map(|code| format!("-{code}\r\n").into_bytes()).collect();
     let replies: Vec<&[u8]> = replies.iter().map(Vec::as_slice).collect();
@@ -208,13 +234,19 @@ fn every_error_code_of_a_server_is_kept() {
 #[test]
 fn nested_errors_keep_their_place() {
     let found = lines(&[], &[b"*3\r\n:1\r\n-ERR inner\r\n*1\r\n-MOVED 7 host:1\r\n"], 1);
-    assert_eq!(found, [r#"[1,{"error":{"code":"ERR","message":"inner"}},[{"error":{"code":"MOVED","message":"7 host:1"}}]]"#]);
+    assert_eq!(
+        found,
+        [r#"[1,{"error":{"code":"ERR","message":"inner"}},[{"error":{"code":"MOVED","message":"7 host:1"}}]]"#]
+    );
 }
 
 #[test]
 fn debug_protocol_of_a_real_server_gives_json_of_every_type() {
     let server = Server::start();
-    let types = ["string", "integer", "double", "null", "array", "set", "map", "attrib", "push", "verbatim", "true", "false", "bignum"];
+    let types = [
+        "string", "integer", "double", "null", "array", "set", "map", "attrib", "push", "verbatim", "true", "false",
+        "bignum",
+    ];
     let input: String = types.iter().map(|kind| format!("DEBUG PROTOCOL {kind}\n")).collect();
     server
         .rcli(["pipe", "--json"])

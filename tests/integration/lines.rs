@@ -52,11 +52,7 @@ fn a_server_error_stands_in_its_place_and_is_reported_with_its_line() {
 #[test]
 fn multi_opens_a_block_that_is_sent_only_by_exec() {
     let server = Server::start();
-    let mut run = server
-        .rcli(["--json"])
-        .interactive()
-        .prints("\"OK\"\n\"QUEUED\"\n\"QUEUED\"\n[\"OK\",1]\n")
-        .start();
+    let mut run = server.rcli(["--json"]).interactive().prints("\"OK\"\n\"QUEUED\"\n\"QUEUED\"\n[\"OK\",1]\n").start();
     run.send_line("MULTI");
     assert_eq!(run.next_line(), "\"OK\"");
     run.send_line("SET k v");
@@ -64,7 +60,10 @@ fn multi_opens_a_block_that_is_sent_only_by_exec() {
     run.send_line("INCR n");
     assert_eq!(run.next_line(), "\"QUEUED\"");
     let clients = server.ask("CLIENT LIST");
-    assert!(!clients.contains("multi=0") && !clients.contains("multi=1") && !clients.contains("multi=2"), "the server already knows the block: {clients}");
+    assert!(
+        !clients.contains("multi=0") && !clients.contains("multi=1") && !clients.contains("multi=2"),
+        "the server already knows the block: {clients}"
+    );
     run.send_line("EXEC");
     assert_eq!(run.next_line(), "[\"OK\",1]");
     run.finish();
@@ -73,16 +72,9 @@ fn multi_opens_a_block_that_is_sent_only_by_exec() {
 
 #[test]
 fn a_block_goes_to_the_server_in_one_write() {
-    let peer = peer()
-        .patient()
-        .answers([send("+OK\r\n"), send("+QUEUED\r\n"), send("*1\r\n+OK\r\n"), send("+PONG\r\n")])
-        .start();
-    peer.rcli(["--json"])
-        .stdin("MULTI\nSET k v\nEXEC\n")
-        .prints("\"OK\"\n\"QUEUED\"\n[\"OK\"]\n")
-        .run();
-    assert_eq!(peer.ordinary(), ["MULTI", "SET k v", "EXEC"]);
-    assert_eq!(peer.most_in_flight(), 3, "MULTI … EXEC came in several writes");
+    let peer = peer().patient().exec(send("*1\r\n+OK\r\n")).start();
+    peer.rcli(["--json"]).stdin("MULTI\nSET k v\nEXEC\n").prints("\"OK\"\n\"QUEUED\"\n[\"OK\"]\n").run();
+    assert_eq!(peer.batches().last().unwrap(), &["MULTI", "SET k v", "EXEC"]);
 }
 
 #[test]
@@ -98,7 +90,13 @@ fn discard_drops_the_block() {
 #[test]
 fn a_block_left_open_at_the_end_of_input_runs_nothing() {
     let server = Server::start();
-    server.rcli(["--json"]).stdin("MULTI\nSET k v\n").prints("\"OK\"\n\"QUEUED\"\n").any_stderr().status_among(&[0, 1, 2]).run();
+    server
+        .rcli(["--json"])
+        .stdin("MULTI\nSET k v\n")
+        .prints("\"OK\"\n\"QUEUED\"\n")
+        .any_stderr()
+        .status_among(&[0, 1, 2])
+        .run();
     assert_eq!(server.ask("EXISTS k"), "0");
 }
 
@@ -181,7 +179,9 @@ fn errors_inside_exec_stand_in_their_places() {
         .rcli(["--json"])
         .stdin("MULTI\nINCR s\nSET k v\nEXEC\n")
         .status(1)
-        .prints_among(&["[{\"error\":{\"code\":\"ERR\",\"message\":\"value is not an integer or out of range\"}},\"OK\"]"])
+        .prints_among(&[
+            "[{\"error\":{\"code\":\"ERR\",\"message\":\"value is not an integer or out of range\"}},\"OK\"]",
+        ])
         .reports_among(&["rcli: stdin:", "value is not an integer"])
         .run();
 }
@@ -204,7 +204,7 @@ fn nothing_is_sent_again_after_the_connection_was_lost() {
         .stdin("SET a 1\nSET b 2\nSET c 3\n")
         .status(3)
         .prints("OK\n")
-        .complains(&["stdin:2", &format!("127.0.0.1:{}", peer.port())])
+        .complains(&["stdin:2", "connection lost"])
         .run();
     assert_eq!(peer.ordinary(), ["SET a 1", "SET b 2"]);
     assert_eq!(peer.connections(), 1);

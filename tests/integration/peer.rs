@@ -46,6 +46,8 @@ pub struct Script {
     answers: VecDeque<Answer>,
     otherwise: Answer,
     patient: bool,
+    exec: Option<Answer>,
+    in_block: bool,
 }
 
 impl Script {
@@ -76,6 +78,12 @@ impl Script {
     /// Its answer to every ordinary command after those; silence by default.
     pub fn otherwise(mut self, answer: Answer) -> Self {
         self.otherwise = answer;
+        self
+    }
+
+    /// Knows transactions: MULTI and DISCARD are `+OK`, what stands between is `+QUEUED`, and EXEC is this answer.
+    pub fn exec(mut self, answer: Answer) -> Self {
+        self.exec = Some(answer);
         self
     }
 
@@ -119,6 +127,8 @@ pub fn peer() -> Script {
         answers: VecDeque::new(),
         otherwise: Answer::Silence,
         patient: false,
+        exec: None,
+        in_block: false,
     }
 }
 
@@ -126,9 +136,9 @@ pub fn peer() -> Script {
 #[derive(Default)]
 struct Log {
     connections: usize,
-    bytes: Vec<u8>,
     commands: Vec<String>,
-    most_in_flight: usize,
+    /// What a patient peer had been sent each time it answered.
+    batches: Vec<Vec<String>>,
     streams: Vec<TcpStream>,
     over: bool,
 }
@@ -167,11 +177,6 @@ impl Peer {
         self.commands().into_iter().filter(|command| !is_handshake(command)).collect()
     }
 
-    /// All bytes it was sent.
-    pub fn bytes(&self) -> Vec<u8> {
-        self.shared.log.lock().unwrap().bytes.clone()
-    }
-
     /// How many connections were made to it.
     pub fn connections(&self) -> usize {
         self.shared.log.lock().unwrap().connections
@@ -179,7 +184,13 @@ impl Peer {
 
     /// The most commands that a patient peer had before it answered.
     pub fn most_in_flight(&self) -> usize {
-        self.shared.log.lock().unwrap().most_in_flight
+        self.batches().iter().map(Vec::len).max().unwrap_or(0)
+    }
+
+    /// The ordinary commands that had come each time a patient peer answered.
+    pub fn batches(&self) -> Vec<Vec<String>> {
+        let batches = self.shared.log.lock().unwrap().batches.clone();
+        batches.into_iter().map(|batch| batch.into_iter().filter(|command| !is_handshake(command)).collect()).collect()
     }
 
     /// Waits until it was sent that many ordinary commands.
@@ -241,7 +252,6 @@ impl Shared {
             };
             buffer.extend_from_slice(&chunk[..count]);
             let mut log = self.log.lock().unwrap();
-            log.bytes.extend_from_slice(&chunk[..count]);
             while let Some((command, length)) = parse(&buffer) {
                 buffer.drain(..length);
                 log.commands.push(command.clone());
@@ -251,8 +261,7 @@ impl Shared {
             if patient && count > 0 && !waiting.iter().all(|command| is_handshake(command)) {
                 continue;
             }
-            let ordinary = waiting.iter().filter(|command| !is_handshake(command)).count();
-            log.most_in_flight = log.most_in_flight.max(ordinary);
+            log.batches.push(waiting.clone());
             drop(log);
             for command in waiting.drain(..) {
                 if silent {
@@ -277,7 +286,20 @@ impl Shared {
     /// The answer the script has for a command.
     fn answer(&self, command: &str) -> Answer {
         let mut script = self.script.lock().unwrap();
-        match first_word(command).as_str() {
+        let name = first_word(command);
+        if let Some(exec) = script.exec.clone() {
+            let was_open = std::mem::replace(&mut script.in_block, matches!(name.as_str(), "MULTI"));
+            match name.as_str() {
+                "MULTI" | "DISCARD" => return send("+OK\r\n"),
+                "EXEC" => return exec,
+                _ if was_open => {
+                    script.in_block = true;
+                    return send("+QUEUED\r\n");
+                }
+                _ => {}
+            }
+        }
+        match name.as_str() {
             "HELLO" => script.hello.clone(),
             "AUTH" => script.auth.clone(),
             "SELECT" => script.select.clone(),

@@ -113,7 +113,13 @@ fn after_an_error_reply_it_goes_on_by_default() {
     let server = Server::start();
     server.ask("SET s v");
     for options in [&["pipe"][..], &["pipe", "--on-error", "continue"]] {
-        server.rcli(options).stdin("INCR s\nECHO on\n").status(1).prints_among(&["\non\n"]).complains(&["stdin:1"]).run();
+        server
+            .rcli(options)
+            .stdin("INCR s\nECHO on\n")
+            .status(1)
+            .prints_among(&["\non\n"])
+            .complains(&["stdin:1"])
+            .run();
     }
 }
 
@@ -121,7 +127,8 @@ fn after_an_error_reply_it_goes_on_by_default() {
 fn on_error_stop_sends_nothing_more_and_ends() {
     let server = Server::start();
     server.ask("SET s v");
-    let mut run = server.rcli(["pipe", "--on-error", "stop", "--json"]).interactive().status(1).any_stdout().any_stderr().start();
+    let mut run =
+        server.rcli(["pipe", "--on-error", "stop", "--json"]).interactive().status(1).any_stdout().any_stderr().start();
     run.send_line("INCR n");
     assert_eq!(run.next_line(), "1");
     run.send_line("INCR s");
@@ -134,7 +141,11 @@ fn on_error_stop_sends_nothing_more_and_ends() {
 
 #[test]
 fn on_error_stop_answers_what_is_in_flight() {
-    let peer = peer().patient().answers([send("+a\r\n"), send("-ERR no\r\n"), send("+c\r\n")]).otherwise(send("+OK\r\n")).start();
+    let peer = peer()
+        .patient()
+        .answers([send("+a\r\n"), send("-ERR no\r\n"), send("+c\r\n")])
+        .otherwise(send("+OK\r\n"))
+        .start();
     peer.rcli(["pipe", "--on-error", "stop", "--window", "3"])
         .stdin("A\nB\nC\nD\nE\n")
         .status(1)
@@ -193,7 +204,11 @@ fn skip_counts_across_files_and_keeps_index_and_line() {
 fn check_parses_everything_and_connects_to_nothing() {
     let port = free_port().to_string();
     rcli(["-p", &port, "pipe", "--check"]).stdin("SET a 1\n[\"GET\",\"a\"]\n").run();
-    rcli(["-p", &port, "pipe", "--check"]).stdin("SET a 1\nGET 'a\n").status(2).reports_among(&["rcli: stdin:2: "]).run();
+    rcli(["-p", &port, "pipe", "--check"])
+        .stdin("SET a 1\nGET 'a\n")
+        .status(2)
+        .reports_among(&["rcli: stdin:2: "])
+        .run();
     let peer = peer().start();
     peer.rcli(["pipe", "--check"]).stdin("PING\nSUBSCRIBE c\n").status(2).reports_among(&["rcli: stdin:2: "]).run();
     assert_eq!(peer.connections(), 0);
@@ -219,7 +234,13 @@ fn progress_goes_to_stderr_only_when_asked_or_on_a_terminal() {
     let server = Server::start();
     server.rcli(["pipe", "--progress", "never"]).stdin("PING\n").prints("PONG\n").run();
     server.rcli(["pipe", "--progress", "auto"]).stdin("PING\n").prints("PONG\n").run();
-    let err = server.rcli(["pipe", "--progress", "always"]).stdin("PING\n".repeat(100)).prints("PONG\n".repeat(100)).any_stderr().run().err();
+    let err = server
+        .rcli(["pipe", "--progress", "always"])
+        .stdin("PING\n".repeat(100))
+        .prints("PONG\n".repeat(100))
+        .any_stderr()
+        .run()
+        .err();
     assert!(!err.is_empty(), "no bar with --progress always");
     let last = err.lines().last().unwrap_or_default();
     assert!(last.contains("100 commands"), "the summary is on where the bar is: {err:?}");
@@ -243,15 +264,31 @@ fn the_summary_is_the_last_line_on_stderr() {
 #[test]
 fn a_quiet_pipe_still_counts_in_its_summary() {
     let server = Server::start();
-    server.rcli(["pipe", "-q", "--summary"]).stdin("PING\nPING\n").complains(&["rcli: 2 commands, 2 replies, 0 errors, "]).run();
+    server
+        .rcli(["pipe", "-q", "--summary"])
+        .stdin("PING\nPING\n")
+        .complains(&["rcli: 2 commands, 2 replies, 0 errors, "])
+        .run();
 }
 
 #[test]
 fn commands_that_change_how_replies_are_counted_are_bad_lines() {
     let peer = peer().otherwise(send("+OK\r\n")).start();
     for command in [
-        "SUBSCRIBE c", "psubscribe p*", "SSUBSCRIBE c", "UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE", "MONITOR", "SYNC", "PSYNC ? -1",
-        "CLIENT REPLY OFF", "client reply skip", "HELLO 3", "[\"SUBSCRIBE\",\"c\"]", "\"MONI\\x54OR\"",
+        "SUBSCRIBE c",
+        "psubscribe p*",
+        "SSUBSCRIBE c",
+        "UNSUBSCRIBE",
+        "PUNSUBSCRIBE",
+        "SUNSUBSCRIBE",
+        "MONITOR",
+        "SYNC",
+        "PSYNC ? -1",
+        "CLIENT REPLY OFF",
+        "client reply skip",
+        "HELLO 3",
+        "[\"SUBSCRIBE\",\"c\"]",
+        "\"MONI\\x54OR\"",
     ] {
         peer.rcli(["pipe"]).stdin(format!("\n{command}\n")).status(2).reports_among(&["rcli: stdin:2: "]).run();
     }

@@ -72,9 +72,21 @@ fn a_closed_stdout_ends_a_pipe_whose_producer_is_still_open() {
 #[test]
 fn a_full_disk_is_status_3_with_a_message() {
     let server = Server::start();
-    server.rcli(["pipe"]).stdin("PING\n".repeat(10)).stdout_to(full_disk()).status(3).reports_among(&["rcli: ", "No space left"]).run();
+    server
+        .rcli(["pipe"])
+        .stdin("PING\n".repeat(10))
+        .stdout_to(full_disk())
+        .status(3)
+        .reports_among(&["rcli: ", "No space left"])
+        .run();
     let many = "PING\n".repeat(100_000);
-    server.rcli(["pipe", "--json"]).stdin(many).stdout_to(full_disk()).status(3).reports_among(&["rcli: ", "No space left"]).run();
+    server
+        .rcli(["pipe", "--json"])
+        .stdin(many)
+        .stdout_to(full_disk())
+        .status(3)
+        .reports_among(&["rcli: ", "No space left"])
+        .run();
 }
 
 #[test]
@@ -99,7 +111,11 @@ fn a_large_reply_passes_whole() {
 #[test]
 fn a_million_elements_are_one_json_line() {
     let server = Server::start();
-    server.call(&[b"EVAL", b"for i=1,1000 do local t={} for j=1,1000 do t[j]=j end redis.call('RPUSH','l',unpack(t)) end", b"0"]);
+    server.call(&[
+        b"EVAL",
+        b"for i=1,1000 do local t={} for j=1,1000 do t[j]=j end redis.call('RPUSH','l',unpack(t)) end",
+        b"0",
+    ]);
     let run = server.rcli(["--json", "LRANGE", "l", "0", "-1"]).any_stdout().run();
     assert_eq!(run.stdout.iter().filter(|&&byte| byte == b'\n').count(), 1);
     assert_eq!(run.stdout.iter().filter(|&&byte| byte == b',').count(), 999_999);
@@ -128,7 +144,8 @@ fn a_reader_that_does_not_read_does_not_move_the_memory_into_the_server() {
     });
     let clients = server.ask("CLIENT LIST");
     let most = clients.lines().filter_map(|line| field(line, "omem=")?.parse::<usize>().ok()).max().unwrap_or(0);
-    assert!(most <= 16 << 20, "the server holds {most} bytes for us");
+    // What the socket buffers hold comes on top; without a bound it would be 200 MB.
+    assert!(most <= 32 << 20, "the server holds {most} bytes for us");
     drop(reader);
     run.finish();
 }

@@ -4,7 +4,6 @@
 
 use crate::running::Running;
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
@@ -89,11 +88,6 @@ impl Rcli {
     pub fn file(self, name: &str, content: impl AsRef<[u8]>) -> Self {
         std::fs::write(self.home.path().join(name), content).expect("a file for the run");
         self
-    }
-
-    /// The working directory, which is also HOME and holds TMPDIR.
-    pub fn dir(&self) -> PathBuf {
-        self.home.path().to_owned()
     }
 
     /// Standard input: these bytes, then the end.

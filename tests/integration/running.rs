@@ -73,7 +73,6 @@ pub struct Running {
     expectation: Expectation,
     told: String,
     lines_read: usize,
-    errors_read: usize,
     home: Option<TempDir>,
 }
 
@@ -124,7 +123,7 @@ impl Running {
         }
         let stdout = Captured::from(child.stdout.take());
         let stderr = Captured::from(child.stderr.take());
-        Self { child, stdin, stdout, stderr, expectation, told, lines_read: 0, errors_read: 0, home: Some(home) }
+        Self { child, stdin, stdout, stderr, expectation, told, lines_read: 0, home: Some(home) }
     }
 
     /// Writes a line to its standard input.
@@ -151,15 +150,6 @@ impl Running {
         let stdout = Arc::clone(&self.stdout);
         let line = stdout.wait(|bytes, _| nth_line(bytes, wanted));
         line.unwrap_or_else(|| self.give_up(&format!("no line {wanted} on stdout")))
-    }
-
-    /// The next line of standard error.
-    pub fn next_error_line(&mut self) -> String {
-        self.errors_read += 1;
-        let wanted = self.errors_read;
-        let stderr = Arc::clone(&self.stderr);
-        let line = stderr.wait(|bytes, _| nth_line(bytes, wanted));
-        line.unwrap_or_else(|| self.give_up(&format!("no line {wanted} on stderr")))
     }
 
     /// Waits until that many lines stand on standard output.
@@ -231,7 +221,8 @@ impl Running {
         if !self.expectation.status.contains(&code) {
             let _ = writeln!(wrong, "status {code}, expected {:?}", self.expectation.status);
         }
-        let streams = [("stdout", &self.expectation.stdout, &self.stdout), ("stderr", &self.expectation.stderr, &self.stderr)];
+        let streams =
+            [("stdout", &self.expectation.stdout, &self.stdout), ("stderr", &self.expectation.stderr, &self.stderr)];
         for (name, expected, captured) in streams {
             if let Some(complaint) = mismatch(expected, &captured.bytes()) {
                 let _ = writeln!(wrong, "{name}: {complaint}");
@@ -295,6 +286,7 @@ fn nth_line(bytes: &[u8], wanted: usize) -> Option<String> {
 fn shown(bytes: &[u8]) -> String {
     const LIMIT: usize = 3000;
     let text = String::from_utf8_lossy(&bytes[..bytes.len().min(LIMIT)]);
-    let escaped: String = text.chars().map(|c| if c == '\n' { c.to_string() } else { c.escape_debug().to_string() }).collect();
+    let escaped: String =
+        text.chars().map(|c| if c == '\n' { c.to_string() } else { c.escape_debug().to_string() }).collect();
     if bytes.len() > LIMIT { format!("{escaped}… ({} bytes)", bytes.len()) } else { escaped }
 }

@@ -129,7 +129,10 @@ fn a_pipe_whose_reader_is_slow_ends() {
         run.signal(signal);
         // A second signal is final, whatever stdout does.
         std::thread::sleep(std::time::Duration::from_millis(200));
-        let _ = rustix::process::kill_process(rustix::process::Pid::from_raw(i32::try_from(run.pid()).unwrap()).unwrap(), signal);
+        let _ = rustix::process::kill_process(
+            rustix::process::Pid::from_raw(i32::try_from(run.pid()).unwrap()).unwrap(),
+            signal,
+        );
         run.finish();
         server.ask("CONFIG RESETSTAT");
     }

@@ -101,7 +101,12 @@ fn a_client_shows_its_certificate_to_a_server_that_wants_one() {
     let certificates = Certificates::make();
     let server = Server::with_tls(&certificates, true);
     trusting(&server, &certificates.ca)
-        .args(["--cert".as_ref(), certificates.client.as_os_str(), "--key".as_ref(), certificates.client_key.as_os_str()])
+        .args([
+            "--cert".as_ref(),
+            certificates.client.as_os_str(),
+            "--key".as_ref(),
+            certificates.client_key.as_os_str(),
+        ])
         .args(["PING"])
         .prints("PONG\n")
         .run();
@@ -111,8 +116,20 @@ fn a_client_shows_its_certificate_to_a_server_that_wants_one() {
 #[test]
 fn a_certificate_without_its_key_is_bad_usage() {
     let (server, certificates) = secured();
-    trusting(&server, &certificates.ca).args(["--cert"]).args([&certificates.client]).args(["PING"]).status(2).complains(&["--key"]).run();
-    trusting(&server, &certificates.ca).args(["--key"]).args([&certificates.client_key]).args(["PING"]).status(2).complains(&["--cert"]).run();
+    trusting(&server, &certificates.ca)
+        .args(["--cert"])
+        .args([&certificates.client])
+        .args(["PING"])
+        .status(2)
+        .complains(&["--key"])
+        .run();
+    trusting(&server, &certificates.ca)
+        .args(["--key"])
+        .args([&certificates.client_key])
+        .args(["PING"])
+        .status(2)
+        .complains(&["--cert"])
+        .run();
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn an_option_value_that_is_wrong_is_one_line_and_status_2() {
     assert_bad_usage(&["-n", "-1", "PING"], &["-1"]);
     assert_bad_usage(&["-n", "two", "PING"], &["two"]);
     assert_bad_usage(&["-t", "soon", "PING"], &["soon"]);
-    assert_bad_usage(&["--read-timeout", "-3", "PING"], &["-3"]);
+    assert_bad_usage(&["--read-timeout=-3", "PING"], &["-3"]);
     assert_bad_usage(&["--encoding", "latin1", "PING"], &["latin1"]);
     assert_bad_usage(&["--color", "sometimes", "PING"], &["sometimes"]);
     assert_bad_usage(&["pipe", "--on-error", "panic"], &["panic"]);
