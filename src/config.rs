@@ -32,7 +32,7 @@ pub struct Config {
     /// Whether pushes are written.
     pub show_pushes: bool,
     /// The throw-away server of `--sandbox`, kept alive as long as this.
-    pub sandbox: Option<Sandbox>,
+    _sandbox: Option<Sandbox>,
 }
 
 /// Decides how replies look. This needs no server and cannot connect anywhere.
@@ -42,6 +42,7 @@ pub fn decide_style(output: &OutputOptions) -> Outcome<Style> {
         format: decide_format(output)?,
         element_delimiter: delimiter(&output.element_delimiter),
         reply_delimiter: delimiter(&output.reply_delimiter),
+        one_line_errors: false,
         base64: output.encoding == Some(Encoding::Base64),
         color: wants_color(output.color, io::stdout().is_terminal()),
         wide_doubles: false,
@@ -112,7 +113,7 @@ impl Config {
             connect_timeout: connection.connect_timeout.unwrap_or(DEFAULT_CONNECT_TIMEOUT),
             read_timeout: connection.read_timeout.filter(|limit| !limit.is_zero()),
         };
-        Ok(Self { target, style, show_pushes: output.show_pushes, sandbox })
+        Ok(Self { target, style, show_pushes: output.show_pushes, _sandbox: sandbox })
     }
 }
 
@@ -223,7 +224,7 @@ fn read_query(url: &Url, place: &mut Place) -> Result<(), String> {
             }
             "user" if matches!(place.address, Address::Unix(_)) => place.user = Some(value.into_owned()),
             "pass" if matches!(place.address, Address::Unix(_)) => {
-                place.password = Some(value.into_owned().into_bytes())
+                place.password = Some(value.into_owned().into_bytes());
             }
             other => {
                 return Err(format!(

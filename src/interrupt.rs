@@ -5,9 +5,9 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::exit::{Exit, Failure, Outcome};
@@ -96,12 +96,29 @@ pub fn wake() -> Option<BorrowedFd<'static>> {
 
 /// Sleeps until the descriptor can be read; a signal ends the run instead.
 pub fn wait_readable(fd: BorrowedFd<'_>) -> Outcome<()> {
-    let mut fds = vec![PollFd::from_borrowed_fd(fd, PollFlags::IN)];
-    fds.extend(wake().map(|wake| PollFd::from_borrowed_fd(wake, PollFlags::IN)));
-    while let Err(error) = poll(&mut fds, None) {
-        if error != rustix::io::Errno::INTR {
-            return Err(Failure::failed(format!("cannot wait for input: {error}")));
+    wait(Some(fd), None)
+}
+
+/// Sleeps until the deadline; a signal ends the run instead.
+pub fn sleep_until(deadline: Instant) -> Outcome<()> {
+    wait(None, Some(deadline))
+}
+
+fn wait(fd: Option<BorrowedFd<'_>>, deadline: Option<Instant>) -> Outcome<()> {
+    let mut fds: Vec<_> = fd.into_iter().chain(wake()).map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
+    sleep(&mut fds, deadline).map_err(|error| Failure::failed(format!("cannot wait: {error}")))?;
+    received().map_or(Ok(()), |signal| Err(Failure::quiet(Exit::Signal(signal))))
+}
+
+/// Sleeps until a descriptor is ready or the deadline passes.
+pub fn sleep(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> io::Result<()> {
+    loop {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let timeout = left.and_then(|left| Timespec::try_from(left).ok());
+        match poll(fds, timeout.as_ref()) {
+            Ok(_) => return Ok(()),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
         }
     }
-    received().map_or(Ok(()), |signal| Err(Failure::quiet(Exit::Signal(signal))))
 }

@@ -12,6 +12,7 @@ mod record;
 mod render;
 mod request;
 mod server;
+#[allow(dead_code, unused_imports, reason = "hints, groups and keys are for the REPL and for clusters")]
 mod table;
 mod transaction;
 

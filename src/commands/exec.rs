@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStringExt as _;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::refuse::refuse_uncounted;
 use super::{open_renderer, write_pushes};
@@ -11,6 +11,7 @@ use crate::cli::ExecOptions;
 use crate::config::Config;
 use crate::exit::{Exit, Failure, Outcome, describe_io, report};
 use crate::input::{parse_line, point_at};
+use crate::interrupt;
 use crate::record::{Record, errors_in, is_report};
 use crate::render::Format;
 use crate::request::Request;
@@ -75,17 +76,10 @@ pub fn run(decide: impl FnOnce() -> Outcome<Config>, options: &ExecOptions, word
         renderer.flush().map_err(|error| Failure::output(&error))?;
         left = if left > 0 { left - 1 } else { left };
         if let (true, Some(interval)) = (left != 0, options.interval) {
-            pause(&mut session, interval, &place)?;
+            interrupt::sleep_until(Instant::now() + interval)?;
         }
     }
     Ok(exit)
-}
-
-/// Waits between two runs; a signal ends the wait.
-fn pause(session: &mut Session, interval: Duration, place: &str) -> Outcome<()> {
-    let deadline = Instant::now() + interval;
-    // What the server sends meanwhile, even its farewell, is for the next call to see: this sleep is not about it.
-    session.sleep_until(deadline).map_err(|lost| lost.into_failure(place))
 }
 
 /// Builds the command from the words and, where an option says so, from stdin.

@@ -70,12 +70,11 @@ impl Lines<'_> {
             Step::Queue => {
                 let refusal =
                     self.check.refusal(session, request).map_err(|lost| lost.into_failure(&self.place(request)))?;
-                match refusal {
-                    Some(error) => self.answer(request, &server_error(&error))?,
-                    None => {
-                        self.transaction.queue(request.clone());
-                        self.answer(request, &Value::SimpleString("QUEUED".to_owned()))?;
-                    }
+                if let Some(error) = refusal {
+                    self.answer(request, &server_error(&error))?;
+                } else {
+                    self.transaction.queue(request.clone());
+                    self.answer(request, &Value::SimpleString("QUEUED".to_owned()))?;
                 }
             }
             Step::Execute(block) => self.execute(session, request, &block)?,

@@ -29,7 +29,7 @@ pub fn run(cli: Cli) -> Outcome<Exit> {
     match verb {
         Some(Verb::Exec(args)) => exec::run(decide, &options.or(args.options), args.command),
         Some(Verb::Command(command)) => exec::run(decide, &options, command),
-        Some(Verb::Pipe(args)) => pipe::run(decide, args, &output),
+        Some(Verb::Pipe(args)) => pipe::run(decide, &args, &output),
         Some(Verb::Completions { shell }) => generate::completions(shell),
         Some(Verb::Generate { dir }) => generate::run(&dir),
         None => lines::run(&decide()?),

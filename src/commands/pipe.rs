@@ -27,26 +27,27 @@ use crate::request::Request;
 use crate::server::{Lost, Session};
 
 /// Runs the pipeline, or only checks its input.
-pub fn run(decide: impl FnOnce() -> Outcome<Config>, args: PipeArgs, output: &OutputOptions) -> Outcome<Exit> {
+pub fn run(decide: impl FnOnce() -> Outcome<Config>, args: &PipeArgs, output: &OutputOptions) -> Outcome<Exit> {
     let mut supply = Supply::open(&args.files, args.skip)?;
     if args.check {
         decide_style(output)?;
         return check(&mut supply);
     }
     let mut config = decide()?;
+    config.style.one_line_errors = true;
     if args.envelope {
         config.style.format = Format::Json;
     }
     if args.atomic {
-        return atomic::run(&config, &args, &mut supply);
+        return atomic::run(&config, args, &mut supply);
     }
     let session = Session::open(&config.target)?;
     let renderer = open_renderer(&config.style, &session)?;
-    let progress = Progress::new(&args, supply.size());
+    let progress = Progress::new(args, supply.size());
     let flight = Flight::new(args.window);
     let pipe = Pipe {
         config: &config,
-        args: &args,
+        args,
         supply,
         session,
         renderer,
@@ -114,12 +115,9 @@ const FLUSH_DELAY: Duration = Duration::from_micros(500);
 impl Pipe<'_> {
     fn run(mut self) -> Outcome<Exit> {
         loop {
-            let mut wants_input = self.load()?;
-            let mut unsendable = None;
-            if let Err(lost) = self.session.send() {
-                // What the server said before it went away is read first.
-                unsendable = Some(lost);
-            }
+            let wants_input = self.load();
+            // What the server said before it went away is read first.
+            let unsendable = self.session.send().err();
             let received = self.drain()?;
             if let Some(lost) = unsendable {
                 return Err(self.lost(&lost));
@@ -129,7 +127,6 @@ impl Pipe<'_> {
             }
             if wants_input && self.supply.is_file() {
                 self.supply.fill()?;
-                wants_input = false;
                 continue;
             }
             if let Some(signal) = interrupt::received() {
@@ -142,18 +139,18 @@ impl Pipe<'_> {
     }
 
     /// Parses and packs as much as the window takes. Whether more input has to be read first.
-    fn load(&mut self) -> Outcome<bool> {
+    fn load(&mut self) -> bool {
         while self.closing.is_none() && self.flight.has_room() && self.session.unsent() < UNSENT_BYTES {
             match self.supply.next(&mut self.request, refuse_in_pipeline) {
                 Ok(Supplied::Command) => {
                     self.flight.push(&self.request, self.supply.file_index(), self.session.outgoing());
                 }
-                Ok(Supplied::Pending) => return Ok(true),
+                Ok(Supplied::Pending) => return true,
                 Ok(Supplied::End) => self.closing = Some(Closing::Input),
                 Err(bad) => self.closing = Some(Closing::BadLine(bad.into())),
             }
         }
-        Ok(false)
+        false
     }
 
     /// Reads and writes the replies that have come, up to a round of them; how many there were.
@@ -232,14 +229,14 @@ impl Pipe<'_> {
         let started = Instant::now();
         let brief = if is_busy { Duration::ZERO } else { FLUSH_DELAY };
         let mut ready = {
-            let input = wants_input.then_some(&self.supply);
-            self.session.wait(input.and_then(Supply::fd), Some(started + brief))
+            let input = wants_input.then(|| self.supply.fd());
+            self.session.wait(input, Some(started + brief))
         };
         if matches!(&ready, Ok(ready) if !ready.session && !ready.input) && !is_busy {
             self.flush()?;
             let deadline = if self.flight.is_empty() { None } else { self.session.silence_ends() };
-            let input = wants_input.then_some(&self.supply);
-            ready = self.session.wait(input.and_then(Supply::fd), deadline);
+            let input = wants_input.then(|| self.supply.fd());
+            ready = self.session.wait(input, deadline);
         }
         let ready = ready.map_err(|lost| self.lost(&lost))?;
         if ready.input {

@@ -2,24 +2,29 @@
 
 use crate::request::Request;
 
+/// Commands that need a word: their names, and why.
+const UNCOUNTED: [(&str, &str); 10] = [
+    ("SUBSCRIBE", "turns the connection into a stream: use `rcli sub`"),
+    ("PSUBSCRIBE", "turns the connection into a stream: use `rcli psub`"),
+    ("SSUBSCRIBE", "turns the connection into a stream: use `rcli ssub`"),
+    ("MONITOR", "turns the connection into a stream: use `rcli monitor`"),
+    ("UNSUBSCRIBE", NO_SUBSCRIPTION),
+    ("PUNSUBSCRIBE", NO_SUBSCRIPTION),
+    ("SUNSUBSCRIBE", NO_SUBSCRIPTION),
+    ("SYNC", FOR_REPLICAS),
+    ("PSYNC", FOR_REPLICAS),
+    ("REPLCONF", FOR_REPLICAS),
+];
+const NO_SUBSCRIPTION: &str = "has no subscription to end here: `rcli sub`, `psub` and `ssub` end theirs themselves";
+const FOR_REPLICAS: &str = "is for replicas: it turns the connection into a stream";
+
 /// Why a command cannot run where one reply a command is expected; none if it can.
 pub fn refuse_uncounted(request: &Request) -> Option<String> {
-    let name = String::from_utf8_lossy(request.arg(0)).to_ascii_uppercase();
-    let stream = |verb: &str| Some(format!("{name} turns the connection into a stream: use `rcli {verb}`"));
-    match name.as_str() {
-        "SUBSCRIBE" => stream("sub"),
-        "PSUBSCRIBE" => stream("psub"),
-        "SSUBSCRIBE" => stream("ssub"),
-        "MONITOR" => stream("monitor"),
-        "UNSUBSCRIBE" | "PUNSUBSCRIBE" | "SUNSUBSCRIBE" => {
-            Some(format!("{name} has no subscription to end here: `rcli sub`, `psub` and `ssub` end theirs themselves"))
-        }
-        "SYNC" | "PSYNC" => Some(format!("{name} is for replicas: it turns the connection into a stream")),
-        "CLIENT" if request.is(1, "REPLY") => {
-            Some("CLIENT REPLY changes how replies are counted: --quiet writes none".to_owned())
-        }
-        _ => None,
+    if request.is(0, "CLIENT") && request.is(1, "REPLY") {
+        return Some("CLIENT REPLY changes how replies are counted: `rcli pipe --quiet` writes none".to_owned());
     }
+    let (name, reason) = UNCOUNTED.iter().find(|(name, _)| request.is(0, name))?;
+    Some(format!("{name} {reason}"))
 }
 
 /// Why a command cannot run in a pipeline, whose replies are all in one version of RESP; none if it can.

@@ -48,6 +48,7 @@ const CHUNK: usize = 128 * 1024;
 pub struct Source {
     name: String,
     file: File,
+    size: Option<u64>,
     buffer: Vec<u8>,
     /// The unparsed part is `buffer[start..end]`.
     start: usize,
@@ -84,8 +85,10 @@ impl Source {
     }
 
     fn new(name: String, file: File) -> Self {
+        let metadata = file.metadata().ok().filter(std::fs::Metadata::is_file);
         Self {
             name,
+            size: metadata.map(|metadata| metadata.len()),
             file,
             buffer: Vec::new(),
             start: 0,
@@ -105,7 +108,7 @@ impl Source {
 
     /// The file's size in bytes, where it is a regular file.
     pub fn size(&self) -> Option<u64> {
-        self.file.metadata().ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.len())
+        self.size
     }
 
     /// How many bytes have been parsed.

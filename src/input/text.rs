@@ -37,16 +37,14 @@ pub fn parse(line: &[u8], request: &mut Request) -> Result<(), Malformed> {
 }
 
 /// Parses the argument that begins at `at`; gives the place after it.
-fn parse_arg(line: &[u8], mut at: usize, request: &mut Request) -> Result<usize, Malformed> {
-    loop {
-        let plain = line[at..].iter().take_while(|byte| !is_space(**byte) && !matches!(byte, b'"' | b'\'')).count();
-        request.extend(&line[at..at + plain]);
-        at += plain;
-        match line.get(at) {
-            Some(b'"') => return parse_double_quoted(line, at, request),
-            Some(b'\'') => return parse_single_quoted(line, at, request),
-            _ => return Ok(at),
-        }
+fn parse_arg(line: &[u8], at: usize, request: &mut Request) -> Result<usize, Malformed> {
+    let plain = line[at..].iter().take_while(|byte| !is_space(**byte) && !matches!(byte, b'"' | b'\'')).count();
+    request.extend(&line[at..at + plain]);
+    let at = at + plain;
+    match line.get(at) {
+        Some(b'"') => parse_double_quoted(line, at, request),
+        Some(b'\'') => parse_single_quoted(line, at, request),
+        _ => Ok(at),
     }
 }
 

@@ -17,6 +17,10 @@ use crate::request::Request;
 
 /// Writes a reply as one line.
 pub fn reply(out: &mut impl Write, style: &Style, value: &Value) -> io::Result<()> {
+    // Most replies of a pipeline.
+    if matches!(value, Value::Okay) {
+        return out.write_all(b"\"OK\"\n");
+    }
     line(out, &Json { value, base64: style.base64 })
 }
 

@@ -33,6 +33,8 @@ pub struct Style {
     pub element_delimiter: Vec<u8>,
     /// Raw: after a reply.
     pub reply_delimiter: Vec<u8>,
+    /// Raw: an error is followed by the reply delimiter only, not by redis-cli's newline of its own as well.
+    pub one_line_errors: bool,
     /// JSON: every bulk string as `{"base64":"…"}`.
     pub base64: bool,
     /// Human: colours.

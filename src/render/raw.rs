@@ -10,7 +10,10 @@ use crate::server::error_text;
 
 /// Writes a reply and the delimiter after it.
 pub fn reply(out: &mut impl Write, style: &Style, value: &Value) -> io::Result<()> {
-    element(out, style, value)?;
+    match value {
+        Value::ServerError(error) if style.one_line_errors => out.write_all(error_text(error).as_bytes())?,
+        value => element(out, style, value)?,
+    }
     out.write_all(&style.reply_delimiter)
 }
 

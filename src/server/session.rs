@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use redis::{Parser, ServerError, Value};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags};
 
 use super::target::{Credentials, Protocol, Target};
 use super::transport::Transport;
@@ -159,16 +159,6 @@ impl Session {
         };
         session.introduce(deadline)?;
         Ok(session)
-    }
-
-    /// What this session was opened with.
-    pub fn target(&self) -> &Target {
-        &self.target
-    }
-
-    /// What the server called itself, where HELLO was understood.
-    pub fn server(&self) -> Option<&ServerVersion> {
-        self.server.as_ref()
     }
 
     fn introduce(&mut self, deadline: Instant) -> Outcome<()> {
@@ -323,7 +313,7 @@ impl Session {
             fds.push(PollFd::from_borrowed_fd(input, PollFlags::IN));
             fds.len() - 1
         });
-        sleep(&mut fds, deadline).map_err(Lost::Broken)?;
+        interrupt::sleep(&mut fds, deadline).map_err(Lost::Broken)?;
         let is_ready = |at: Option<usize>| at.is_some_and(|at| !fds[at].revents().is_empty());
         if let (true, Some(signal)) = (is_ready(wake_at), interrupt::received()) {
             return Err(Lost::Interrupted(signal));
@@ -335,14 +325,6 @@ impl Session {
         }
         let expired = deadline.is_some_and(|deadline| deadline <= Instant::now());
         Ok(Ready { session, input, expired })
-    }
-
-    /// Sleeps until the deadline, whatever the server does; a signal ends the sleep.
-    pub fn sleep_until(&mut self, deadline: Instant) -> Result<(), Lost> {
-        let mut fds: Vec<_> =
-            interrupt::wake().iter().map(|wake| PollFd::from_borrowed_fd(*wake, PollFlags::IN)).collect();
-        sleep(&mut fds, Some(deadline)).map_err(Lost::Broken)?;
-        interrupt::received().map_or(Ok(()), |signal| Err(Lost::Interrupted(signal)))
     }
 
     /// Sleeps until `input` can be read; false if the server sent something instead.
@@ -403,19 +385,6 @@ impl Session {
     }
 }
 
-/// Sleeps until a descriptor is ready or the deadline passes.
-fn sleep(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> io::Result<()> {
-    loop {
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        let timeout = left.and_then(|left| Timespec::try_from(left).ok());
-        match poll(fds, timeout.as_ref()) {
-            Ok(_) => return Ok(()),
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-}
-
 fn hello(target: &Target) -> Request {
     let mut hello = Request::new(["HELLO", "3"]);
     if let Some(credentials) = &target.credentials {
@@ -454,7 +423,7 @@ fn server_version(greeting: &Value) -> Option<ServerVersion> {
 }
 
 /// The text of a string reply.
-pub fn text_of(value: &Value) -> Option<&str> {
+fn text_of(value: &Value) -> Option<&str> {
     match value {
         Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),
         Value::SimpleString(text) | Value::VerbatimString { text, .. } => Some(text),

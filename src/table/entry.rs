@@ -192,10 +192,7 @@ pub enum Kind {
 
 impl Kind {
     /// Serde leaves the commonest type out of the data.
-    #[allow(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "serde calls it with a reference"
-    )]
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
     fn is_string(&self) -> bool {
         *self == Self::String
     }

@@ -17,11 +17,9 @@ impl Table {
     /// What may be typed after these words, the last of which is complete, in the order of the documentation.
     pub fn expected<A: AsRef<[u8]>>(&self, argv: &[A]) -> Vec<Expected<'_>> {
         match self.find(argv) {
-            Some(entry) if !entry.subcommands.is_empty() => entry
-                .subcommands
-                .iter()
-                .map(|sub| Expected::Word(sub.word()))
-                .collect(),
+            Some(entry) if !entry.subcommands.is_empty() => {
+                entry.subcommands.iter().map(|sub| Expected::Word(sub.word())).collect()
+            }
             _ => self.walk(argv).expected,
         }
     }
@@ -43,9 +41,9 @@ impl Table {
 
     /// Whether a key may be typed after these words.
     pub fn expects_key<A: AsRef<[u8]>>(&self, argv: &[A]) -> bool {
-        self.expected(argv).iter().any(
-            |expected| matches!(expected, Expected::Value(argument) if argument.kind == Kind::Key),
-        )
+        self.expected(argv)
+            .iter()
+            .any(|expected| matches!(expected, Expected::Value(argument) if argument.kind == Kind::Key))
     }
 
     /// What is left after the words; nothing when they do not fit.
@@ -53,11 +51,7 @@ impl Table {
         let Some(entry) = self.find(argv) else {
             return Tail::default();
         };
-        let words: Vec<&[u8]> = argv
-            .iter()
-            .skip(entry.name_words())
-            .map(AsRef::as_ref)
-            .collect();
+        let words: Vec<&[u8]> = argv.iter().skip(entry.name_words()).map(AsRef::as_ref).collect();
         follow(&entry.arguments, &words)
     }
 }

@@ -41,13 +41,8 @@ impl Table {
         }
         if let Some(positions) = keys_by_specs(entry, argv) {
             // XREAD without STREAMS: it takes keys, and there are none.
-            let refused =
-                positions.is_empty() && !entry.is_keyless() && !entry.has_flag("no_mandatory_keys");
-            return if refused {
-                Err(KeysError::BadArguments)
-            } else {
-                Ok(positions)
-            };
+            let refused = positions.is_empty() && !entry.is_keyless() && !entry.has_flag("no_mandatory_keys");
+            return if refused { Err(KeysError::BadArguments) } else { Ok(positions) };
         }
         let mut positions = match entry.name.as_str() {
             "SORT" => sort_keys(argv),
@@ -141,9 +136,7 @@ impl FindKeys {
     fn bounds<A: AsRef<[u8]>>(&self, argv: &[A], begin: i64, end: i64) -> Option<(i64, i64, i64)> {
         let (first, last, step) = match *self {
             Self::Range { last, step, .. } if last >= 0 => (begin, begin.checked_add(last)?, step),
-            Self::Range { last, step, limit } if limit <= 1 => {
-                (begin, end.checked_add(last)?, step)
-            }
+            Self::Range { last, step, limit } if limit <= 1 => (begin, end.checked_add(last)?, step),
             Self::Range { last, step, limit } => {
                 let part = end.checked_sub(begin)?.checked_div(limit)?;
                 (begin, begin.checked_add(part)?.checked_add(last)?, step)
@@ -162,16 +155,11 @@ impl FindKeys {
 
 /// The position after a keyword, looked for from a position forwards, or from a negative one backwards.
 fn find_keyword<A: AsRef<[u8]>>(argv: &[A], word: &str, from: i64) -> Option<i64> {
-    let is_word = |at: &usize| {
-        argv.get(*at)
-            .is_some_and(|arg| arg.as_ref().eq_ignore_ascii_case(word.as_bytes()))
-    };
+    let is_word = |at: &usize| argv.get(*at).is_some_and(|arg| arg.as_ref().eq_ignore_ascii_case(word.as_bytes()));
     let at = if from > 0 {
         (usize::try_from(from).ok()?..argv.len()).find(is_word)
     } else {
-        let from = argv
-            .len()
-            .checked_sub(usize::try_from(from.checked_neg()?).ok()?)?;
+        let from = argv.len().checked_sub(usize::try_from(from.checked_neg()?).ok()?)?;
         (2..=from).rev().find(is_word)
     };
     i64::try_from(at? + 1).ok()

@@ -71,9 +71,7 @@ impl Table {
     /// The subcommands of a container in upper case, sorted; nothing for any other command.
     pub fn subcommand_names(&self, container: &[u8]) -> impl Iterator<Item = &str> {
         let entry = by_word(&self.entries, container);
-        entry
-            .into_iter()
-            .flat_map(|entry| entry.subcommands.iter().map(Entry::word))
+        entry.into_iter().flat_map(|entry| entry.subcommands.iter().map(Entry::word))
     }
 
     /// The groups of the documentation as typed after `help`: `@generic`, `@sorted-set`; sorted.
@@ -93,18 +91,14 @@ impl Table {
     /// `@sortedset` works too.
     pub fn in_group(&self, group: &str) -> impl Iterator<Item = &Entry> {
         let wanted = plain_group(group);
-        self.entries
-            .iter()
-            .filter(move |entry| !entry.group.is_empty() && plain_group(&entry.group) == wanted)
+        self.entries.iter().filter(move |entry| !entry.group.is_empty() && plain_group(&entry.group) == wanted)
     }
 
     /// The command an argv runs: the subcommand where there is one, the container when nothing follows its name.
     pub fn find<A: AsRef<[u8]>>(&self, argv: &[A]) -> Option<&Entry> {
         let entry = by_word(&self.entries, argv.first()?.as_ref())?;
         match argv.get(1) {
-            Some(word) if !entry.subcommands.is_empty() => {
-                by_word(&entry.subcommands, word.as_ref())
-            }
+            Some(word) if !entry.subcommands.is_empty() => by_word(&entry.subcommands, word.as_ref()),
             _ => Some(entry),
         }
     }
@@ -153,34 +147,20 @@ impl Entry {
     /// Whether an argv of that many words has a fitting length.
     fn accepts(&self, words: usize) -> bool {
         let words = i64::try_from(words).unwrap_or(i64::MAX);
-        if self.arity > 0 {
-            words == self.arity
-        } else {
-            words >= self.arity.saturating_neg()
-        }
+        if self.arity > 0 { words == self.arity } else { words >= self.arity.saturating_neg() }
     }
 }
 
 /// Finds the entry whose last word this is, in entries sorted by name.
 fn by_word<'t>(entries: &'t [Entry], word: &[u8]) -> Option<&'t Entry> {
-    let at = entries
-        .binary_search_by(|entry| {
-            entry
-                .word()
-                .bytes()
-                .cmp(word.iter().map(u8::to_ascii_uppercase))
-        })
-        .ok()?;
+    let at =
+        entries.binary_search_by(|entry| entry.word().bytes().cmp(word.iter().map(u8::to_ascii_uppercase))).ok()?;
     entries.get(at)
 }
 
 /// A group's name without what people and servers spell differently.
 fn plain_group(group: &str) -> String {
-    group
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .map(|c| c.to_ascii_lowercase())
-        .collect()
+    group.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 
 /// The beginning of a word as text.

@@ -16,11 +16,7 @@ pub fn generate(replies: &[(Value, Value)]) -> String {
         entries.retain(|entry| !entry.has_flag("module") && !entry.has_flag("internal"));
         merge(&mut table.entries, entries);
     }
-    let lines: Vec<String> = table
-        .entries
-        .iter()
-        .filter_map(|entry| serde_json::to_string(entry).ok())
-        .collect();
+    let lines: Vec<String> = table.entries.iter().filter_map(|entry| serde_json::to_string(entry).ok()).collect();
     format!("[\n{}\n]\n", lines.join(",\n"))
 }
 
@@ -48,10 +44,7 @@ pub fn complete(entry: &mut Entry, builtin: &Table) {
         entry.complexity.clone_from(&known.complexity);
         entry.arguments.clone_from(&known.arguments);
     }
-    let evaluable = entry
-        .key_specs
-        .iter()
-        .any(|spec| spec.begin != BeginSearch::Unknown);
+    let evaluable = entry.key_specs.iter().any(|spec| spec.begin != BeginSearch::Unknown);
     if entry.has_flag("movablekeys") && (!evaluable || entry.key_specs.iter().all(is_legacy)) {
         entry.key_specs.clone_from(&known.key_specs);
     }
@@ -84,14 +77,7 @@ fn read_entry(reply: &Value) -> Option<Entry> {
     } else {
         legacy_spec(number(field(3)), number(field(4)), number(field(5)))
     };
-    Some(Entry {
-        name,
-        arity: number(field(1)),
-        flags: texts(field(2)),
-        key_specs,
-        subcommands,
-        ..Entry::default()
-    })
+    Some(Entry { name, arity: number(field(1)), flags: texts(field(2)), key_specs, subcommands, ..Entry::default() })
 }
 
 /// The key spec that first, last and step amount to, which is all that servers before 7.0 say.
@@ -99,21 +85,9 @@ fn legacy_spec(first: i64, last: i64, step: i64) -> Vec<KeySpec> {
     if first < 1 || step < 1 {
         return Vec::new();
     }
-    let last = if last < 0 {
-        last
-    } else {
-        last.saturating_sub(first)
-    };
-    let find = FindKeys::Range {
-        last,
-        step,
-        limit: 0,
-    };
-    vec![KeySpec {
-        flags: Vec::new(),
-        begin: BeginSearch::Index(first),
-        find,
-    }]
+    let last = if last < 0 { last } else { last.saturating_sub(first) };
+    let find = FindKeys::Range { last, step, limit: 0 };
+    vec![KeySpec { flags: Vec::new(), begin: BeginSearch::Index(first), find }]
 }
 
 /// Whether a spec was made by [`legacy_spec`]: those of servers say what is done to the keys.
@@ -124,10 +98,7 @@ fn is_legacy(spec: &KeySpec) -> bool {
 /// Reads one key spec; what is not understood becomes "unknown", as it is to the server.
 fn read_key_spec(reply: &Value) -> KeySpec {
     let fields = pairs(reply);
-    let (begin, find) = (
-        pairs(get(&fields, "begin_search")),
-        pairs(get(&fields, "find_keys")),
-    );
+    let (begin, find) = (pairs(get(&fields, "begin_search")), pairs(get(&fields, "find_keys")));
     let (begin_spec, find_spec) = (pairs(get(&begin, "spec")), pairs(get(&find, "spec")));
     let in_find = |name| number(get(&find_spec, name));
     let begin = match text(get(&begin, "type")).as_deref() {
@@ -139,31 +110,21 @@ fn read_key_spec(reply: &Value) -> KeySpec {
         _ => BeginSearch::Unknown,
     };
     let find = match text(get(&find, "type")).as_deref() {
-        Some("range") => FindKeys::Range {
-            last: in_find("lastkey"),
-            step: in_find("keystep"),
-            limit: in_find("limit"),
-        },
-        Some("keynum") => FindKeys::Keynum {
-            count: in_find("keynumidx"),
-            first: in_find("firstkey"),
-            step: in_find("keystep"),
-        },
+        Some("range") => {
+            FindKeys::Range { last: in_find("lastkey"), step: in_find("keystep"), limit: in_find("limit") }
+        }
+        Some("keynum") => {
+            FindKeys::Keynum { count: in_find("keynumidx"), first: in_find("firstkey"), step: in_find("keystep") }
+        }
         _ => FindKeys::Unknown,
     };
-    KeySpec {
-        flags: texts(get(&fields, "flags")),
-        begin,
-        find,
-    }
+    KeySpec { flags: texts(get(&fields, "flags")), begin, find }
 }
 
 /// Gives an entry and its subcommands what COMMAND DOCS says of them.
 fn describe_from(entry: &mut Entry, docs: &[(&Value, &Value)]) {
     let own = entry.name.replace(' ', "|");
-    let Some((_, reply)) = docs
-        .iter()
-        .find(|(name, _)| text(name).is_some_and(|name| name.eq_ignore_ascii_case(&own)))
+    let Some((_, reply)) = docs.iter().find(|(name, _)| text(name).is_some_and(|name| name.eq_ignore_ascii_case(&own)))
     else {
         return;
     };
@@ -182,10 +143,7 @@ fn describe_from(entry: &mut Entry, docs: &[(&Value, &Value)]) {
 
 /// Reads a list of arguments and what is nested in them.
 fn read_arguments(reply: &Value) -> Vec<Argument> {
-    items(reply)
-        .iter()
-        .map(|reply| read_argument(&pairs(reply)))
-        .collect()
+    items(reply).iter().map(|reply| read_argument(&pairs(reply))).collect()
 }
 
 /// Reads one argument.
@@ -194,10 +152,7 @@ fn read_argument(fields: &[(&Value, &Value)]) -> Argument {
     let flags = texts(get(fields, "flags"));
     let flag = |name| flags.iter().any(|flag| flag == name);
     Argument {
-        name: field("display_text")
-            .or_else(|| field("name"))
-            .unwrap_or_default()
-            .into_owned(),
+        name: field("display_text").or_else(|| field("name")).unwrap_or_default().into_owned(),
         kind: match field("type").as_deref() {
             Some("integer") => Kind::Integer,
             Some("double") => Kind::Double,
@@ -237,20 +192,14 @@ fn items(reply: &Value) -> Vec<&Value> {
 fn pairs(reply: &Value) -> Vec<(&Value, &Value)> {
     match plain(reply) {
         Value::Map(pairs) => pairs.iter().map(|(key, value)| (key, value)).collect(),
-        Value::Array(items) => items
-            .chunks_exact(2)
-            .map(|pair| (&pair[0], &pair[1]))
-            .collect(),
+        Value::Array(items) => items.chunks_exact(2).map(|pair| (&pair[0], &pair[1])).collect(),
         _ => Vec::new(),
     }
 }
 
 /// The value of a key.
 fn get<'v>(pairs: &[(&'v Value, &'v Value)], key: &str) -> &'v Value {
-    pairs
-        .iter()
-        .find(|(name, _)| text(name).as_deref() == Some(key))
-        .map_or(&Value::Nil, |(_, value)| *value)
+    pairs.iter().find(|(name, _)| text(name).as_deref() == Some(key)).map_or(&Value::Nil, |(_, value)| *value)
 }
 
 /// A string of any kind.
@@ -266,11 +215,7 @@ fn text(reply: &Value) -> Option<Cow<'_, str>> {
 
 /// The strings among the elements.
 fn texts(reply: &Value) -> Vec<String> {
-    items(reply)
-        .into_iter()
-        .filter_map(text)
-        .map(Cow::into_owned)
-        .collect()
+    items(reply).into_iter().filter_map(text).map(Cow::into_owned).collect()
 }
 
 /// A number, or 0.

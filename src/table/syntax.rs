@@ -17,11 +17,7 @@ pub fn syntax(entry: &Entry) -> String {
 /// What stands for the subcommand of a container.
 pub fn subcommand_text(container: &Entry) -> String {
     // COMMAND alone is a command; CONFIG alone is not.
-    let text = if container.arity == -1 {
-        "[subcommand [arg ...]]"
-    } else {
-        "subcommand [arg ...]"
-    };
+    let text = if container.arity == -1 { "[subcommand [arg ...]]" } else { "subcommand [arg ...]" };
     text.to_owned()
 }
 
@@ -33,20 +29,12 @@ impl Argument {
         } else {
             self.unit_text(!self.optional)
         };
-        if self.optional {
-            format!("[{text}]")
-        } else {
-            text
-        }
+        if self.optional { format!("[{text}]") } else { text }
     }
 
     /// `[key ...]`: the argument once more, as often as one likes.
     pub fn again_text(&self) -> String {
-        let text = if self.multiple_token {
-            self.unit_text(true)
-        } else {
-            self.body_text(true)
-        };
+        let text = if self.multiple_token { self.unit_text(true) } else { self.body_text(true) };
         format!("[{text} ...]")
     }
 
@@ -54,10 +42,7 @@ impl Argument {
     pub fn count_text(&self, count: u64) -> String {
         match count {
             0 => String::new(),
-            1..=3 => (0..count)
-                .map(|_| self.body_text(true))
-                .collect::<Vec<_>>()
-                .join(" "),
+            1..=3 => (0..count).map(|_| self.body_text(true)).collect::<Vec<_>>().join(" "),
             _ => format!("{} {}", self.body_text(true), self.again_text()),
         }
     }
@@ -72,18 +57,9 @@ impl Argument {
 
     /// Once, without its token.
     pub fn body_text(&self, closed: bool) -> String {
-        let nested = |between: &str| {
-            self.arguments
-                .iter()
-                .map(Self::to_text)
-                .collect::<Vec<_>>()
-                .join(between)
-        };
+        let nested = |between: &str| self.arguments.iter().map(Self::to_text).collect::<Vec<_>>().join(between);
         match self.kind {
-            Kind::PureToken => self
-                .token
-                .as_deref()
-                .map_or_else(|| self.name.clone(), token_text),
+            Kind::PureToken => self.token.as_deref().map_or_else(|| self.name.clone(), token_text),
             Kind::Oneof if closed => format!("<{}>", nested(" | ")),
             Kind::Oneof => nested(" | "),
             Kind::Block => nested(" "),
@@ -93,17 +69,11 @@ impl Argument {
 
     /// The token that comes before something else, which that of a pure token does not.
     pub fn own_token(&self) -> Option<&str> {
-        self.token
-            .as_deref()
-            .filter(|_| self.kind != Kind::PureToken)
+        self.token.as_deref().filter(|_| self.kind != Kind::PureToken)
     }
 }
 
 /// A token as it would be typed; MIGRATE has an empty one.
 fn token_text(token: &str) -> String {
-    if token.is_empty() {
-        "\"\"".to_owned()
-    } else {
-        token.to_owned()
-    }
+    if token.is_empty() { "\"\"".to_owned() } else { token.to_owned() }
 }

@@ -7,7 +7,5 @@ mod syntax;
 
 /// An argv from its words; `""` is the empty one.
 fn argv(line: &str) -> Vec<&str> {
-    line.split(' ')
-        .map(|word| if word == "\"\"" { "" } else { word })
-        .collect()
+    line.split(' ').map(|word| if word == "\"\"" { "" } else { word }).collect()
 }

@@ -116,38 +116,26 @@ fn finish<'t>(
         if count == Some(0) {
             continue;
         }
-        tail.text
-            .push(count.map_or_else(|| arg.to_text(), |count| arg.count_text(count)));
+        tail.text.push(count.map_or_else(|| arg.to_text(), |count| arg.count_text(count)));
         if !open {
             add_openers(arg, &mut tail.expected);
         }
         open = open || !arg.optional || count.is_some();
     }
-    if open {
-        Step::Open(tail)
-    } else {
-        Step::Taken(used, tail)
-    }
+    if open { Step::Open(tail) } else { Step::Taken(used, tail) }
 }
 
 /// The first `run` of the arguments, all optional, in any order; also gives those that were not used. When `strict`,
 /// only their fixed words count.
-fn optional_run<'t>(
-    args: &'t [Argument],
-    run: usize,
-    words: &[&[u8]],
-    strict: bool,
-) -> (Step<'t>, Vec<&'t Argument>) {
+fn optional_run<'t>(args: &'t [Argument], run: usize, words: &[&[u8]], strict: bool) -> (Step<'t>, Vec<&'t Argument>) {
     let mut remaining: Vec<&Argument> = args[..run].iter().collect();
     let (mut used, mut tail) = (0, Tail::default());
     while used < words.len() {
         let left = &words[used..];
         let try_all = |fit| {
-            remaining.iter().enumerate().find_map(|(at, arg)| {
-                match repeat(arg, left, fit, None, args) {
-                    Step::Miss | Step::Taken(0, _) => None,
-                    step => Some((at, step)),
-                }
+            remaining.iter().enumerate().find_map(|(at, arg)| match repeat(arg, left, fit, None, args) {
+                Step::Miss | Step::Taken(0, _) => None,
+                step => Some((at, step)),
             })
         };
         let typed = || if strict { None } else { try_all(Fit::Typed) };
@@ -176,13 +164,7 @@ fn optional_run<'t>(
 
 /// An argument as often as it may come, or exactly as often as `count` says. `around` has the arguments whose
 /// fixed words end the repetition.
-fn repeat<'t>(
-    arg: &'t Argument,
-    words: &[&[u8]],
-    fit: Fit,
-    count: Option<u64>,
-    around: &[Argument],
-) -> Step<'t> {
+fn repeat<'t>(arg: &'t Argument, words: &[&[u8]], fit: Fit, count: Option<u64>, around: &[Argument]) -> Step<'t> {
     let (mut used, mut tail) = match once(arg, words, fit) {
         Step::Taken(used, tail) => (used, tail),
         step => return step,
@@ -196,11 +178,7 @@ fn repeat<'t>(
         if count.is_none() && opens_another(arg, left[0], around) {
             break;
         }
-        let step = if arg.multiple_token {
-            once(arg, left, Fit::Token)
-        } else {
-            body(arg, left, Fit::Typed)
-        };
+        let step = if arg.multiple_token { once(arg, left, Fit::Token) } else { body(arg, left, Fit::Typed) };
         match step {
             Step::Miss | Step::Taken(0, _) => break,
             Step::Taken(taken, end) => (used, tail, times) = (used + taken, end, times + 1),
@@ -210,17 +188,12 @@ fn repeat<'t>(
     if used < words.len() || count.is_some_and(|count| times >= count) {
         return Step::Taken(used, tail);
     }
-    tail.text
-        .push(count.map_or_else(|| arg.again_text(), |count| arg.count_text(count - times)));
+    tail.text.push(count.map_or_else(|| arg.again_text(), |count| arg.count_text(count - times)));
     match arg.own_token().filter(|_| arg.multiple_token) {
         Some(token) => tail.expected.push(Expected::Word(token)),
         None => add_body_openers(arg, &mut tail.expected),
     }
-    if count.is_some() {
-        Step::Open(tail)
-    } else {
-        Step::Taken(used, tail)
-    }
+    if count.is_some() { Step::Open(tail) } else { Step::Taken(used, tail) }
 }
 
 /// An argument once, its token included.
@@ -232,10 +205,7 @@ fn once<'t>(arg: &'t Argument, words: &[&[u8]], fit: Fit) -> Step<'t> {
         return Step::Miss;
     };
     if left.is_empty() {
-        let mut tail = Tail {
-            text: vec![arg.body_text(true)],
-            expected: Vec::new(),
-        };
+        let mut tail = Tail { text: vec![arg.body_text(true)], expected: Vec::new() };
         if arg.multiple {
             tail.text.push(arg.again_text());
         }
@@ -254,26 +224,15 @@ fn body<'t>(arg: &'t Argument, words: &[&[u8]], fit: Fit) -> Step<'t> {
     let taken = match arg.kind {
         Kind::Block => return sequence(&arg.arguments, words, fit),
         Kind::Oneof => return one_of(&arg.arguments, words, fit),
-        Kind::PureToken => arg
-            .token
-            .as_deref()
-            .is_some_and(|token| is_word(words[0], token)),
+        Kind::PureToken => arg.token.as_deref().is_some_and(|token| is_word(words[0], token)),
         kind => fit == Fit::Any || fit == Fit::Typed && looks_like(kind, words[0]),
     };
-    if taken {
-        Step::Taken(1, Tail::default())
-    } else {
-        Step::Miss
-    }
+    if taken { Step::Taken(1, Tail::default()) } else { Step::Miss }
 }
 
 /// The alternative that the word names, else the first that could take it as a value.
 fn one_of<'t>(alternatives: &'t [Argument], words: &[&[u8]], fit: Fit) -> Step<'t> {
-    let fits: &[Fit] = if fit == Fit::Token {
-        &[Fit::Token]
-    } else {
-        &[Fit::Token, fit]
-    };
+    let fits: &[Fit] = if fit == Fit::Token { &[Fit::Token] } else { &[Fit::Token, fit] };
     for fit in fits {
         for arg in alternatives {
             match repeat(arg, words, *fit, None, &[]) {
@@ -297,10 +256,7 @@ fn add_openers<'t>(arg: &'t Argument, openers: &mut Vec<Expected<'t>>) {
 fn add_body_openers<'t>(arg: &'t Argument, openers: &mut Vec<Expected<'t>>) {
     match arg.kind {
         Kind::PureToken => openers.extend(arg.token.as_deref().map(Expected::Word)),
-        Kind::Oneof => arg
-            .arguments
-            .iter()
-            .for_each(|arg| add_openers(arg, openers)),
+        Kind::Oneof => arg.arguments.iter().for_each(|arg| add_openers(arg, openers)),
         Kind::Block => {
             for arg in &arg.arguments {
                 add_openers(arg, openers);
@@ -319,9 +275,7 @@ fn opens_another(arg: &Argument, word: &[u8], around: &[Argument]) -> bool {
     for other in around.iter().filter(|other| !std::ptr::eq(*other, arg)) {
         add_openers(other, &mut openers);
     }
-    openers
-        .iter()
-        .any(|opener| matches!(opener, Expected::Word(token) if is_word(word, token)))
+    openers.iter().any(|opener| matches!(opener, Expected::Word(token) if is_word(word, token)))
 }
 
 /// The number of repetitions that follow `numkeys`, `numfields` and their kind.

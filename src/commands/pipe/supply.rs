@@ -94,8 +94,8 @@ impl Supply {
     }
 
     /// The descriptor to wait on for more.
-    pub fn fd(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.current.as_fd())
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.current.as_fd()
     }
 
     /// Whether the current input is a regular file, which is never waited for.

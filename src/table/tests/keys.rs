@@ -8,11 +8,7 @@ use super::argv;
 fn keys(line: &str) -> Result<String, KeysError> {
     let argv = argv(line);
     let positions = Table::builtin().keys(&argv)?;
-    Ok(positions
-        .into_iter()
-        .map(|at| argv[at])
-        .collect::<Vec<_>>()
-        .join(" "))
+    Ok(positions.into_iter().map(|at| argv[at]).collect::<Vec<_>>().join(" "))
 }
 
 #[test]
@@ -127,36 +123,18 @@ fn commands_without_keys_have_none() {
 fn refusals_are_worded_as_the_server_words_them() {
     let cases = [
         ("GET", "Invalid number of arguments specified for command"),
-        (
-            "GET a b",
-            "Invalid number of arguments specified for command",
-        ),
+        ("GET a b", "Invalid number of arguments specified for command"),
         ("NOSUCH a", "Invalid command specified"),
         ("CONFIG NOSUCH", "Invalid command specified"),
         ("ZUNION 0 a", "Invalid arguments specified for command"),
         ("ZUNION 3 a b", "Invalid arguments specified for command"),
         ("ZUNION x a", "Invalid arguments specified for command"),
-        (
-            "ZUNIONSTORE d 9223372036854775807 a",
-            "Invalid arguments specified for command",
-        ),
+        ("ZUNIONSTORE d 9223372036854775807 a", "Invalid arguments specified for command"),
         ("LMPOP -1 a LEFT", "Invalid arguments specified for command"),
-        (
-            "XREAD STREAMS a",
-            "Invalid number of arguments specified for command",
-        ),
-        (
-            "XREAD COUNT 1 BLOCK 0",
-            "Invalid arguments specified for command",
-        ),
-        (
-            "MSET a",
-            "Invalid number of arguments specified for command",
-        ),
-        (
-            "MIGRATE h 1 a 0 100 KEYS b",
-            "Invalid arguments specified for command",
-        ),
+        ("XREAD STREAMS a", "Invalid number of arguments specified for command"),
+        ("XREAD COUNT 1 BLOCK 0", "Invalid arguments specified for command"),
+        ("MSET a", "Invalid number of arguments specified for command"),
+        ("MIGRATE h 1 a 0 100 KEYS b", "Invalid arguments specified for command"),
     ];
     for (line, expected) in cases {
         let refusal = keys(line).map_err(|error| error.to_string());
@@ -188,8 +166,5 @@ fn shard_channels_are_routed_and_are_no_keys() {
 
 #[test]
 fn empty_argv_is_unknown() {
-    assert_eq!(
-        Table::builtin().keys::<&str>(&[]),
-        Err(KeysError::UnknownCommand)
-    );
+    assert_eq!(Table::builtin().keys::<&str>(&[]), Err(KeysError::UnknownCommand));
 }

@@ -3,7 +3,8 @@
 use super::super::{Expected, Table, syntax};
 use super::argv;
 
-const EXPIRATION: &str = "[EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]";
+const EXPIRATION: &str =
+    "[EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]";
 
 #[test]
 fn syntax_reads_as_on_redis_io() {
@@ -17,10 +18,7 @@ fn syntax_reads_as_on_redis_io() {
         ("CONFIG", "CONFIG subcommand [arg ...]"),
         ("COMMAND", "COMMAND [subcommand [arg ...]]"),
         ("CONFIG GET", "CONFIG GET parameter [parameter ...]"),
-        (
-            "EVAL",
-            "EVAL script numkeys [key [key ...]] [arg [arg ...]]",
-        ),
+        ("EVAL", "EVAL script numkeys [key [key ...]] [arg [arg ...]]"),
         (
             "SORT",
             "SORT key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC | DESC] [ALPHA] \
@@ -31,10 +29,7 @@ fn syntax_reads_as_on_redis_io() {
             "ZUNIONSTORE destination numkeys key [key ...] [WEIGHTS weight [weight ...]] \
              [AGGREGATE <SUM | MIN | MAX>]",
         ),
-        (
-            "XTRIM",
-            "XTRIM key <MAXLEN | MINID> [= | ~] threshold [LIMIT count] [KEEPREF | DELREF | ACKED]",
-        ),
+        ("XTRIM", "XTRIM key <MAXLEN | MINID> [= | ~] threshold [LIMIT count] [KEEPREF | DELREF | ACKED]"),
         (
             "MIGRATE",
             "MIGRATE host port <key | \"\"> destination-db timeout [COPY] [REPLACE] \
@@ -42,10 +37,7 @@ fn syntax_reads_as_on_redis_io() {
         ),
     ];
     for (line, expected) in cases {
-        assert_eq!(
-            Table::builtin().find(&argv(line)).map(syntax).as_deref(),
-            Some(expected)
-        );
+        assert_eq!(Table::builtin().find(&argv(line)).map(syntax).as_deref(), Some(expected));
     }
 }
 
@@ -67,49 +59,31 @@ fn rest_advances_with_the_words() {
         ("CONFIG SET a", "value"),
         ("CONFIG SET a b", "[parameter value ...]"),
         ("DEL a", "[key ...]"),
-        (
-            "ZADD k NX",
-            "[GT | LT] [CH] [INCR] score member [score member ...]",
-        ),
+        ("ZADD k NX", "[GT | LT] [CH] [INCR] score member [score member ...]"),
         ("ZADD k NX 1", "member"),
         ("ZADD k 1 a", "[score member ...]"),
         ("ZADD k 1 a no-score", ""),
         ("HRANDFIELD k 3", "[WITHVALUES]"),
         ("HRANDFIELD k no-count", ""),
-        (
-            "MODULE LOADEX p ARGS a CONFIG",
-            "name value [CONFIG name value ...]",
-        ),
+        ("MODULE LOADEX p ARGS a CONFIG", "name value [CONFIG name value ...]"),
         ("XADD k MAXLEN ~ 9 *", "field value [field value ...]"),
         ("XADD k * f", "value"),
-        (
-            "XREAD COUNT 1",
-            "[BLOCK milliseconds] STREAMS key [key ...] id [id ...]",
-        ),
+        ("XREAD COUNT 1", "[BLOCK milliseconds] STREAMS key [key ...] id [id ...]"),
         (
             "SORT k GET a LIMIT 0",
             "count [BY pattern] [GET pattern [GET pattern ...]] [ASC | DESC] [ALPHA] [STORE destination]",
         ),
-        (
-            "ZUNION 1 a WEIGHTS 1 AGGREGATE",
-            "<SUM | MIN | MAX> [WITHSCORES]",
-        ),
+        ("ZUNION 1 a WEIGHTS 1 AGGREGATE", "<SUM | MIN | MAX> [WITHSCORES]"),
         (
             "GEOSEARCH k FROMLONLAT 1",
             "latitude <BYRADIUS radius <M | KM | FT | MI> | BYBOX width height <M | KM | FT | MI>> [ASC | DESC] [COUNT count [ANY]] [WITHCOORD] [WITHDIST] [WITHHASH]",
         ),
-        (
-            "BITFIELD k OVERFLOW SAT",
-            "<SET encoding offset value | INCRBY encoding offset increment>",
-        ),
+        ("BITFIELD k OVERFLOW SAT", "<SET encoding offset value | INCRBY encoding offset increment>"),
         (
             "MIGRATE h 1 \"\" 0",
             "timeout [COPY] [REPLACE] [AUTH password | AUTH2 username password] [KEYS key [key ...]]",
         ),
-        (
-            "MODULE LOADEX p CONFIG a b ARGS",
-            "args [args ...] [CONFIG name value [CONFIG name value ...]]",
-        ),
+        ("MODULE LOADEX p CONFIG a b ARGS", "args [args ...] [CONFIG name value [CONFIG name value ...]]"),
     ];
     for (line, expected) in cases {
         assert_eq!(Table::builtin().rest(&argv(line)), expected, "{line}");
@@ -138,10 +112,7 @@ fn rest_counts_what_numkeys_announced() {
 #[test]
 fn options_are_those_valid_at_the_place() {
     let cases: [(&str, &[&str]); 14] = [
-        (
-            "SET k v",
-            &["NX", "XX", "GET", "EX", "PX", "EXAT", "PXAT", "KEEPTTL"],
-        ),
+        ("SET k v", &["NX", "XX", "GET", "EX", "PX", "EXAT", "PXAT", "KEEPTTL"]),
         ("SET k v NX EX 1", &["GET"]),
         ("SET k v EX", &[]),
         ("SET k", &[]),
@@ -149,18 +120,9 @@ fn options_are_those_valid_at_the_place() {
         ("GEOSEARCH k FROMMEMBER m", &["BYRADIUS", "BYBOX"]),
         ("LMPOP 1 a", &["LEFT", "RIGHT"]),
         ("ZUNION 1 a WEIGHTS 1", &["AGGREGATE", "WITHSCORES"]),
-        (
-            "SORT k GET a",
-            &["GET", "BY", "LIMIT", "ASC", "DESC", "ALPHA", "STORE"],
-        ),
-        (
-            "SORT k GET a BY b",
-            &["LIMIT", "GET", "ASC", "DESC", "ALPHA", "STORE"],
-        ),
-        (
-            "CLIENT KILL TYPE",
-            &["NORMAL", "MASTER", "SLAVE", "REPLICA", "PUBSUB"],
-        ),
+        ("SORT k GET a", &["GET", "BY", "LIMIT", "ASC", "DESC", "ALPHA", "STORE"]),
+        ("SORT k GET a BY b", &["LIMIT", "GET", "ASC", "DESC", "ALPHA", "STORE"]),
+        ("CLIENT KILL TYPE", &["NORMAL", "MASTER", "SLAVE", "REPLICA", "PUBSUB"]),
         ("REPLICAOF NO", &["ONE"]),
         ("MIGRATE h 1", &[]),
         ("NOSUCH", &[]),
@@ -173,31 +135,12 @@ fn options_are_those_valid_at_the_place() {
 #[test]
 fn keys_and_other_values_are_told_apart() {
     let table = Table::builtin();
-    for line in [
-        "GET",
-        "DEL a",
-        "EVAL s 1",
-        "XREAD STREAMS",
-        "SORT k STORE",
-        "OBJECT ENCODING",
-        "BITOP AND d",
-    ] {
+    for line in ["GET", "DEL a", "EVAL s 1", "XREAD STREAMS", "SORT k STORE", "OBJECT ENCODING", "BITOP AND d"] {
         assert!(table.expects_key(&argv(line)), "{line}");
     }
-    for line in [
-        "SET k",
-        "CONFIG",
-        "CONFIG GET",
-        "PUBLISH",
-        "EVAL s 1 a",
-        "PING",
-        "NOSUCH",
-    ] {
+    for line in ["SET k", "CONFIG", "CONFIG GET", "PUBLISH", "EVAL s 1 a", "PING", "NOSUCH"] {
         assert!(!table.expects_key(&argv(line)), "{line}");
     }
     let next = table.expected(&argv("CONFIG GET"));
-    assert!(
-        matches!(next[..], [Expected::Value(argument)] if argument.name == "parameter"),
-        "{next:?}"
-    );
+    assert!(matches!(next[..], [Expected::Value(argument)] if argument.name == "parameter"), "{next:?}");
 }
