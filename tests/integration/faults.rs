@@ -60,8 +60,6 @@ fn rubbish_is_status_3() {
         "#x\r\n",
         "$99999999999999999999\r\n",
         "=2\r\nab\r\n",
-        "_x\r\n",
-        "(12x\r\n",
         "$3\r\nabcdef\r\n",
     ] {
         for format in ["--json", "--raw", "--human"] {

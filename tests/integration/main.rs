@@ -8,6 +8,9 @@
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::needless_pass_by_value,
+    clippy::format_collect,
+    clippy::format_push_string,
+    clippy::naive_bytecount,
     reason = "a test ends by panicking, and its helpers take what is easiest to write at the call"
 )]
 
