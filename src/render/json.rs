@@ -59,15 +59,16 @@ pub fn envelope(out: &mut impl Write, style: &Style, index: u64, request: &Reque
     )
 }
 
-fn line(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+pub(super) fn line(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer(&mut *out, value)?;
     out.write_all(b"\n")
 }
 
 /// Bytes as a JSON string, or as `{"base64":"…"}`.
-struct Bytes<'a> {
-    bytes: &'a [u8],
-    base64: bool,
+#[derive(Clone, Copy)]
+pub(super) struct Bytes<'a> {
+    pub bytes: &'a [u8],
+    pub base64: bool,
 }
 
 impl Serialize for Bytes<'_> {

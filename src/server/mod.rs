@@ -1,7 +1,9 @@
 //! All that touches a connection: where the server is, how to reach it, and the conversation with it.
 
+mod open;
 mod sandbox;
 mod session;
+mod stream;
 mod target;
 mod tls;
 mod transact;
@@ -9,6 +11,7 @@ mod transport;
 
 pub use sandbox::Sandbox;
 pub use session::{Lost, Session, error_text, server_error};
+pub use stream::{Heard, Source, Stream, Subscription, Topic, Woken, ready_at};
 pub use target::{Address, Credentials, Protocol, Target};
 pub use tls::{Tls, TlsFiles};
 pub use transact::{LostBlock, Transacted};
