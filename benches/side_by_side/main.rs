@@ -16,12 +16,14 @@
 )]
 
 mod lab;
+mod listener;
 mod measure;
 mod memory;
 mod pipe;
 mod proxy;
 mod servers;
 mod start;
+mod streams;
 mod table;
 mod workload;
 
@@ -47,6 +49,7 @@ const TOPICS: &[&[Bench]] = &[
     pipe::BENCHES,
     start::BENCHES,
     memory::BENCHES,
+    streams::BENCHES,
 ];
 
 /// What the command line asks for.
