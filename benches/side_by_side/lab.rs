@@ -161,7 +161,7 @@ pub fn require_peers() -> Result<()> {
             .is_ok_and(|status| status.success());
         ensure!(
             works,
-            "`{program} {}` does not work here; install it: {install}",
+            "`{program} {}` fails, and the benchmarks need it; to install it: {install}",
             args.join(" ")
         );
     }

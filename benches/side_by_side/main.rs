@@ -34,7 +34,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail, ensure};
 
 use lab::{Lab, Sizes};
-use table::{Goal, HEAD, Row};
+use table::{HEAD, Row};
 
 /// Some rows that are measured together.
 pub struct Bench {
@@ -103,11 +103,7 @@ fn measure(bench: &Bench, lab: &mut Lab) -> bool {
             true
         }
         Err(error) => {
-            let note = format!("not measured: {error:#}");
-            println!(
-                "{}",
-                Row::stated(bench.name.to_owned(), "–", Goal::None, true, note)
-            );
+            println!("{}", Row::failed(bench.name, &error));
             false
         }
     }

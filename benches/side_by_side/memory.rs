@@ -9,7 +9,7 @@ use crate::Bench;
 use crate::lab::Lab;
 use crate::measure::{peak_memory, reap};
 use crate::table::{Row, megabytes, thousands};
-use crate::workload::Workload;
+use crate::workload::{big_gets, repeated_sets};
 
 /// The rows of this topic.
 pub const BENCHES: &[Bench] = &[
@@ -31,25 +31,23 @@ const STABLE: Duration = Duration::from_secs(2);
 fn pipe_memory(lab: &mut Lab) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for lines in [100_000, lab.sizes.memory_lines] {
-        let work = Workload::repeated_sets(lab, lines)?;
+        let work = repeated_sets(lab, lines)?;
         lab.server.flush()?;
-        let job = lab.rcli().args(["--json", "pipe"]).args([&work.text]);
+        let job = lab.rcli().args(["--json", "pipe"]).args([&work]);
         let usage = job.run_watched()?;
         let title = format!("peak memory of `pipe`, {} lines", thousands(lines));
         rows.push(Row::sized(title, 8 * MEGABYTE, usage.peak, "VmHWM of rcli"));
-        std::fs::remove_file(work.text)?;
-        std::fs::remove_file(work.resp)?;
     }
     Ok(rows)
 }
 
 fn blocked_output(lab: &mut Lab) -> Result<Vec<Row>> {
     let gets = lab.sizes.blocked_gets;
-    let work = Workload::big_gets(lab, gets)?;
+    let work = big_gets(lab, gets)?;
     lab.server.flush()?;
     lab.server
         .call::<()>(&["SET", "big", &"x".repeat(10_000)])?;
-    let job = lab.rcli().args(["--json", "pipe"]).args([&work.text]);
+    let job = lab.rcli().args(["--json", "pipe"]).args([&work]);
     let began = Instant::now();
     let mut command = job.command();
     command

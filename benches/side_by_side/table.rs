@@ -117,6 +117,12 @@ impl Row {
         }
     }
 
+    /// A row that could not be measured, and why.
+    pub fn failed(name: &str, error: &anyhow::Error) -> Self {
+        let note = format!("**not measured**: {error:#}");
+        Self::stated(name.to_owned(), "–", Goal::None, false, note)
+    }
+
     /// Adds to the note.
     #[must_use]
     pub fn also(mut self, note: &str) -> Self {

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
@@ -31,21 +31,10 @@ impl Workload {
             resp: lab.path(&format!("{name}-{lines}.resp")),
             lines,
         };
-        if workload.resp.exists() {
-            return Ok(workload);
+        if !workload.resp.exists() {
+            write_text(&workload.text, lines, &command)?;
+            write_resp(&workload.resp, lines, &command)?;
         }
-        let mut text = BufWriter::new(File::create(&workload.text)?);
-        let mut resp = BufWriter::new(File::create(&workload.resp)?);
-        for index in 0..lines {
-            let line = command(index);
-            writeln!(text, "{line}")?;
-            write!(resp, "*{}\r\n", line.split(' ').count())?;
-            for word in line.split(' ') {
-                write!(resp, "${}\r\n{word}\r\n", word.len())?;
-            }
-        }
-        text.flush()?;
-        resp.flush()?;
         Ok(workload)
     }
 
@@ -53,13 +42,6 @@ impl Workload {
     pub fn sets(lab: &Lab, lines: usize) -> Result<Self> {
         Self::write(lab, "set", lines, |n| {
             format!("SET key:{n:07} value-{n:07}")
-        })
-    }
-
-    /// `SET` of 100,000 keys over and over, for runs whose server should stay small.
-    pub fn repeated_sets(lab: &Lab, lines: usize) -> Result<Self> {
-        Self::write(lab, "set-again", lines, |n| {
-            format!("SET key:{:07} value-{n:07}", n % 100_000)
         })
     }
 
@@ -76,11 +58,42 @@ impl Workload {
             }
         })
     }
+}
 
-    /// GETs of one value of 10 KB, which the caller stores under `big`.
-    pub fn big_gets(lab: &Lab, lines: usize) -> Result<Self> {
-        Self::write(lab, "get", lines, |_| "GET big".to_owned())
+/// `SET` of 100,000 keys over and over, for runs whose server should stay small; text only.
+pub fn repeated_sets(lab: &Lab, lines: usize) -> Result<PathBuf> {
+    let path = lab.path("repeated-sets.txt");
+    write_text(&path, lines, |n| {
+        format!("SET key:{:07} value-{n:07}", n % 100_000)
+    })?;
+    Ok(path)
+}
+
+/// GETs of one value, which the caller stores under `big`; text only.
+pub fn big_gets(lab: &Lab, lines: usize) -> Result<PathBuf> {
+    let path = lab.path("big-gets.txt");
+    write_text(&path, lines, |_| "GET big".to_owned())?;
+    Ok(path)
+}
+
+fn write_text(path: &Path, lines: usize, command: impl Fn(usize) -> String) -> Result<()> {
+    let mut text = BufWriter::new(File::create(path)?);
+    for index in 0..lines {
+        writeln!(text, "{}", command(index))?;
     }
+    Ok(text.flush()?)
+}
+
+fn write_resp(path: &Path, lines: usize, command: impl Fn(usize) -> String) -> Result<()> {
+    let mut resp = BufWriter::new(File::create(path)?);
+    for index in 0..lines {
+        let line = command(index);
+        write!(resp, "*{}\r\n", line.split(' ').count())?;
+        for word in line.split(' ') {
+            write!(resp, "${}\r\n{word}\r\n", word.len())?;
+        }
+    }
+    Ok(resp.flush()?)
 }
 
 /// The strings and hashes that the mixed lines read.
