@@ -4,20 +4,22 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::measure::{Job, Usage, peak_memory, reap};
+use crate::measure::{Job, Usage, first_line, peak_memory, reap};
 
 /// How long a listener may take for anything before the row is given up.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A started listener that writes to a file; killed when dropped.
 pub struct Listener {
+    name: String,
     child: Option<Child>,
+    complaints: File,
     output: PathBuf,
     began: Instant,
 }
@@ -26,9 +28,13 @@ impl Listener {
     /// Starts the job with `output` as its standard output.
     pub fn start(job: &Job, output: &Path) -> Result<Self> {
         let began = Instant::now();
-        let child = job.clone().stdout(output).spawn(Stdio::null())?;
+        let complaints = tempfile::tempfile()?;
+        let stderr = complaints.try_clone()?.into();
+        let child = job.clone().stdout(output).spawn(stderr)?;
         Ok(Self {
+            name: job.name(),
             child: Some(child),
+            complaints,
             output: output.to_owned(),
             began,
         })
@@ -44,18 +50,37 @@ impl Listener {
         self.signal(Signal::CONT)
     }
 
-    /// Waits until `last` stands at the end of what it has written.
-    pub fn wait_for(&self, last: &str) -> Result<()> {
-        wait_until("a listener has not written the last message", || {
+    /// Waits for something that needs the listener alive.
+    pub fn wait_until(&mut self, mut done: impl FnMut(&Self) -> Result<bool>) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
             let alive = self
                 .child
                 .as_ref()
                 .is_some_and(|child| peak_memory(child.id()).is_some());
-            // Looked at after its end, so that nothing written at the last moment is missed.
-            let found = self.has_written(last)?;
-            ensure!(found || alive, "a listener ended before the last message");
-            Ok(found)
-        })
+            // Asked after the look at the process, so that nothing done at its last moment is missed.
+            if done(self)? {
+                return Ok(());
+            }
+            if !alive {
+                bail!(
+                    "{} ended too early: {}",
+                    self.name,
+                    first_line(&mut self.complaints)?
+                );
+            }
+            ensure!(
+                Instant::now() < deadline,
+                "{} is not done within {PATIENCE:?}",
+                self.name
+            );
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Waits until `last` stands at the end of what it has written.
+    pub fn wait_for(&mut self, last: &str) -> Result<()> {
+        self.wait_until(|listener| listener.has_written(last))
     }
 
     /// Whether `last` stands at the end of what it has written.
@@ -90,16 +115,6 @@ impl Drop for Listener {
             let _ = child.wait();
         }
     }
-}
-
-/// Asks again and again until the answer is yes.
-pub fn wait_until(failure: &str, mut done: impl FnMut() -> Result<bool>) -> Result<()> {
-    let deadline = Instant::now() + PATIENCE;
-    while !done()? {
-        ensure!(Instant::now() < deadline, "{failure} within {PATIENCE:?}");
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    Ok(())
 }
 
 /// The last bytes of a file.

@@ -137,6 +137,12 @@ impl Job {
         Ok(Usage { peak, ..usage })
     }
 
+    /// The name of the program without its directories.
+    pub fn name(&self) -> String {
+        let name = Path::new(&self.program).file_name().unwrap_or_default();
+        name.display().to_string()
+    }
+
     fn run_with(&self, watch: impl FnOnce(&Child)) -> Result<Usage> {
         let mut complaints = tempfile::tempfile()?;
         let stderr = complaints.try_clone()?.into();
@@ -145,21 +151,28 @@ impl Job {
         watch(&child);
         let end = child.wait4()?;
         let usage = Usage::new(began, &end);
-        if !end.status.success() {
-            let mut text = String::new();
-            complaints.rewind()?;
-            complaints.take(200).read_to_string(&mut text)?;
-            let first = text.lines().next().unwrap_or("nothing on stderr");
-            let program = Path::new(&self.program).file_name().unwrap_or_default();
-            ensure!(
-                false,
-                "{} ended with {}: {first}",
-                program.display(),
-                end.status
-            );
-        }
+        ensure!(
+            end.status.success(),
+            "{} ended with {}: {}",
+            self.name(),
+            end.status,
+            first_line(&mut complaints)?
+        );
         Ok(usage)
     }
+}
+
+/// What a process first wrote to the file that was its standard error.
+pub fn first_line(complaints: &mut File) -> Result<String> {
+    let mut text = Vec::new();
+    complaints.rewind()?;
+    complaints.take(300).read_to_end(&mut text)?;
+    let text = String::from_utf8_lossy(&text);
+    Ok(text
+        .lines()
+        .next()
+        .unwrap_or("nothing on stderr")
+        .to_owned())
 }
 
 /// Ends a process that was measured from outside, and returns what it used since `began`.

@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 
 use crate::Bench;
 use crate::lab::Lab;
-use crate::listener::{Listener, Publisher, wait_until};
+use crate::listener::{Listener, Publisher};
 use crate::measure::{Job, Usage, alternate};
 use crate::pipe::count_lines;
 use crate::start::repeated;
@@ -136,15 +136,15 @@ fn drain(lab: &mut Lab, subject: &Subject) -> Result<Usage> {
     let messages = lab.sizes.messages;
     let mut publisher = Publisher::connect(lab.server.port, CHANNEL, MESSAGE)?;
     let output = lab.path("stream");
-    let listener = Listener::start(&subject.job, &output)?;
-    wait_for_subscribers(lab, 1)?;
+    let mut listener = Listener::start(&subject.job, &output)?;
+    listener.wait_until(|_| is_subscribed(lab))?;
     listener.pause()?;
     let sent = publisher.publish(messages, None)? + publish_last(lab)?;
     let from = Instant::now();
     listener.resume()?;
     listener.wait_for(LAST)?;
     let usage = listener.finish(from)?;
-    wait_for_subscribers(lab, 0)?;
+    wait_until_gone(lab)?;
     let received = subject.received(&output)?;
     ensure!(received == sent, "{received} of {sent} messages arrived");
     Ok(usage)
@@ -203,8 +203,8 @@ fn paced(lab: &mut Lab, subject: &Subject, rate: Option<u32>) -> Result<Paced> {
     let seconds = lab.sizes.paced_seconds;
     let mut publisher = Publisher::connect(lab.server.port, CHANNEL, MESSAGE)?;
     let output = lab.path("stream");
-    let listener = Listener::start(&subject.job, &output)?;
-    wait_for_subscribers(lab, 1)?;
+    let mut listener = Listener::start(&subject.job, &output)?;
+    listener.wait_until(|_| is_subscribed(lab))?;
     let connection = subscriber(lab)?;
     let from = Instant::now();
     // Without a rate the server takes them as fast as it can, whatever time that needs.
@@ -216,13 +216,13 @@ fn paced(lab: &mut Lab, subject: &Subject, rate: Option<u32>) -> Result<Paced> {
     if !dropped {
         sent += publish_last(lab)?;
         // It may still be dropped while it reads what waits, and then the last message never comes.
-        wait_until("a listener neither ended its work nor was dropped", || {
+        listener.wait_until(|listener| {
             dropped = subscriber(lab)? != connection;
             Ok(dropped || listener.has_written(LAST)?)
         })?;
     }
     listener.finish(from)?;
-    wait_for_subscribers(lab, 0)?;
+    wait_until_gone(lab)?;
     Ok(Paced {
         rate: rate.try_into()?,
         sent,
@@ -248,11 +248,17 @@ fn publish_last(lab: &mut Lab) -> Result<usize> {
     Ok(1)
 }
 
-fn wait_for_subscribers(lab: &mut Lab, expected: u64) -> Result<()> {
-    wait_until("the listener has not subscribed or gone", || {
-        let (_, count): (String, u64) = lab.server.call(&["PUBSUB", "NUMSUB", CHANNEL])?;
-        Ok(count == expected)
-    })
+fn is_subscribed(lab: &mut Lab) -> Result<bool> {
+    let (_, count): (String, u64) = lab.server.call(&["PUBSUB", "NUMSUB", CHANNEL])?;
+    Ok(count == 1)
+}
+
+/// The server notices the end of a listener a moment later; the next one must not be taken for it.
+fn wait_until_gone(lab: &mut Lab) -> Result<()> {
+    while is_subscribed(lab)? {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(())
 }
 
 fn monitor(lab: &mut Lab) -> Result<Vec<Row>> {
@@ -277,8 +283,8 @@ fn monitor(lab: &mut Lab) -> Result<Vec<Row>> {
 /// A monitor to a file while redis-benchmark runs; an error when a command is missing.
 fn watch_benchmark(lab: &mut Lab, job: &Job) -> Result<Usage> {
     let output = lab.path("monitor");
-    let listener = Listener::start(job, &output)?;
-    wait_until("the monitor has not begun", || {
+    let mut listener = Listener::start(job, &output)?;
+    listener.wait_until(|_| {
         Ok(lab
             .server
             .other_clients()?
