@@ -76,11 +76,7 @@ impl Sizes {
     };
 
     /// Exactly the sizes the goals are stated for.
-    pub const FULL: Self = Self {
-        memory_lines: 10_000_000,
-        transactions: 200,
-        ..Self::MODERATE
-    };
+    pub const FULL: Self = Self { memory_lines: 10_000_000, transactions: 200, ..Self::MODERATE };
 }
 
 /// The place where the rows are measured.
@@ -97,12 +93,7 @@ impl Lab {
     /// Starts a server and makes a directory under cargo's own for temporary files.
     pub fn open(rcli: OsString, server: &Path, sizes: Sizes) -> Result<Self> {
         let scratch = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
-        Ok(Self {
-            rcli,
-            server: Server::start(server, scratch.path())?,
-            sizes,
-            scratch,
-        })
+        Ok(Self { rcli, server: Server::start(server, scratch.path())?, sizes, scratch })
     }
 
     /// The path of a file that lives as long as the lab.
@@ -127,12 +118,8 @@ impl Lab {
 
     /// A script of `benches/peers` in Python; its first argument is the server's port.
     pub fn python(&self, script: &str) -> Job {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("benches/peers")
-            .join(script);
-        Job::new("python3")
-            .args([path])
-            .args([self.server.port.to_string()])
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers").join(script);
+        Job::new("python3").args([path]).args([self.server.port.to_string()])
     }
 }
 
@@ -145,11 +132,7 @@ pub fn redis_cli_at(port: u16) -> Job {
 pub fn require_peers() -> Result<()> {
     let peers: [(&str, &[&str], &str); 3] = [
         ("redis-cli", &["--version"], "apt-get install redis-tools"),
-        (
-            "redis-benchmark",
-            &["--version"],
-            "apt-get install redis-tools",
-        ),
+        ("redis-benchmark", &["--version"], "apt-get install redis-tools"),
         ("python3", &["-c", "import redis"], "pip install redis"),
     ];
     for (program, args, install) in peers {
@@ -159,11 +142,7 @@ pub fn require_peers() -> Result<()> {
             .stderr(Stdio::null())
             .status()
             .is_ok_and(|status| status.success());
-        ensure!(
-            works,
-            "`{program} {}` fails, and the benchmarks need it; to install it: {install}",
-            args.join(" ")
-        );
+        ensure!(works, "`{program} {}` fails, and the benchmarks need it; to install it: {install}", args.join(" "));
     }
     Ok(())
 }

@@ -31,13 +31,7 @@ impl Listener {
         let complaints = tempfile::tempfile()?;
         let stderr = complaints.try_clone()?.into();
         let child = job.clone().stdout(output).spawn(stderr)?;
-        Ok(Self {
-            name: job.name(),
-            child: Some(child),
-            complaints,
-            output: output.to_owned(),
-            began,
-        })
+        Ok(Self { name: job.name(), child: Some(child), complaints, output: output.to_owned(), began })
     }
 
     /// Stops the process, so that what it should read piles up at the server.
@@ -54,26 +48,15 @@ impl Listener {
     pub fn wait_until(&mut self, mut done: impl FnMut(&Self) -> Result<bool>) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let alive = self
-                .child
-                .as_ref()
-                .is_some_and(|child| peak_memory(child.id()).is_some());
+            let alive = self.child.as_ref().is_some_and(|child| peak_memory(child.id()).is_some());
             // Asked after the look at the process, so that nothing done at its last moment is missed.
             if done(self)? {
                 return Ok(());
             }
             if !alive {
-                bail!(
-                    "{} ended too early: {}",
-                    self.name,
-                    first_line(&mut self.complaints)?
-                );
+                bail!("{} ended too early: {}", self.name, first_line(&mut self.complaints)?);
             }
-            ensure!(
-                Instant::now() < deadline,
-                "{} is not done within {PATIENCE:?}",
-                self.name
-            );
+            ensure!(Instant::now() < deadline, "{} is not done within {PATIENCE:?}", self.name);
             std::thread::sleep(Duration::from_millis(1));
         }
     }
@@ -142,11 +125,8 @@ impl Publisher {
     pub fn connect(port: u16, channel: &str, message: &str) -> Result<Self> {
         let stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_nodelay(true)?;
-        let one = format!(
-            "*3\r\n$7\r\nPUBLISH\r\n${}\r\n{channel}\r\n${}\r\n{message}\r\n",
-            channel.len(),
-            message.len()
-        );
+        let one =
+            format!("*3\r\n$7\r\nPUBLISH\r\n${}\r\n{channel}\r\n${}\r\n{message}\r\n", channel.len(), message.len());
         Ok(Self {
             stream,
             batch: one.repeat(BATCH).into_bytes(),

@@ -45,12 +45,7 @@ pub struct Bench {
 }
 
 /// Every topic, in the order of the report.
-const TOPICS: &[&[Bench]] = &[
-    pipe::BENCHES,
-    start::BENCHES,
-    memory::BENCHES,
-    streams::BENCHES,
-];
+const TOPICS: &[&[Bench]] = &[pipe::BENCHES, start::BENCHES, memory::BENCHES, streams::BENCHES];
 
 /// What the command line asks for.
 struct Options {
@@ -138,11 +133,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options> {
             "--rcli" => options.rcli = path(args.next())?.into(),
             name => {
                 let known: Vec<_> = all().map(|bench| bench.name).collect();
-                ensure!(
-                    known.contains(&name),
-                    "no row is called {name}; there are: {}",
-                    known.join(" ")
-                );
+                ensure!(known.contains(&name), "no row is called {name}; there are: {}", known.join(" "));
                 options.names.push(name.to_owned());
             }
         }

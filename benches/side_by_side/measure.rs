@@ -27,20 +27,12 @@ pub struct Usage {
 impl Usage {
     /// The time and memory of an ended process that was started at `began`.
     fn new(began: Instant, end: &ResUse) -> Self {
-        Self {
-            wall: began.elapsed(),
-            cpu: end.rusage.utime + end.rusage.stime,
-            peak: end.rusage.maxrss,
-        }
+        Self { wall: began.elapsed(), cpu: end.rusage.utime + end.rusage.stime, peak: end.rusage.maxrss }
     }
 
     /// The sum of two runs; the peak is the larger one.
     pub fn plus(self, other: Self) -> Self {
-        Self {
-            wall: self.wall + other.wall,
-            cpu: self.cpu + other.cpu,
-            peak: self.peak.max(other.peak),
-        }
+        Self { wall: self.wall + other.wall, cpu: self.cpu + other.cpu, peak: self.peak.max(other.peak) }
     }
 }
 
@@ -56,19 +48,13 @@ pub struct Job {
 impl Job {
     /// A job without arguments that reads nothing and whose output goes to /dev/null.
     pub fn new(program: impl AsRef<OsStr>) -> Self {
-        Self {
-            program: program.as_ref().to_owned(),
-            args: Vec::new(),
-            stdin: None,
-            stdout: None,
-        }
+        Self { program: program.as_ref().to_owned(), args: Vec::new(), stdin: None, stdout: None }
     }
 
     /// Adds arguments.
     #[must_use]
     pub fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
-        self.args
-            .extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
         self
     }
 
@@ -90,14 +76,7 @@ impl Job {
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.args);
-        for name in [
-            "RCLI_URL",
-            "REDIS_URL",
-            "RCLI_FORMAT",
-            "RCLI_PROFILE",
-            "REDISCLI_AUTH",
-            "VALKEYCLI_AUTH",
-        ] {
+        for name in ["RCLI_URL", "REDIS_URL", "RCLI_FORMAT", "RCLI_PROFILE", "REDISCLI_AUTH", "VALKEYCLI_AUTH"] {
             command.env_remove(name);
         }
         command
@@ -114,10 +93,7 @@ impl Job {
             Some(path) => File::create(path)?.into(),
             None => Stdio::null(),
         });
-        command
-            .stderr(stderr)
-            .spawn()
-            .with_context(|| format!("cannot start {}", self.program.display()))
+        command.stderr(stderr).spawn().with_context(|| format!("cannot start {}", self.program.display()))
     }
 
     /// Runs to the end; an error when the status is not 0, with what the process wrote on stderr.
@@ -151,13 +127,7 @@ impl Job {
         watch(&child);
         let end = child.wait4()?;
         let usage = Usage::new(began, &end);
-        ensure!(
-            end.status.success(),
-            "{} ended with {}: {}",
-            self.name(),
-            end.status,
-            first_line(&mut complaints)?
-        );
+        ensure!(end.status.success(), "{} ended with {}: {}", self.name(), end.status, first_line(&mut complaints)?);
         Ok(usage)
     }
 }
@@ -168,11 +138,7 @@ pub fn first_line(complaints: &mut File) -> Result<String> {
     complaints.rewind()?;
     complaints.take(300).read_to_end(&mut text)?;
     let text = String::from_utf8_lossy(&text);
-    Ok(text
-        .lines()
-        .next()
-        .unwrap_or("nothing on stderr")
-        .to_owned())
+    Ok(text.lines().next().unwrap_or("nothing on stderr").to_owned())
 }
 
 /// Ends a process that was measured from outside, and returns what it used since `began`.
@@ -183,10 +149,7 @@ pub fn reap(mut child: Child, began: Instant) -> Result<Usage> {
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
     }
     let usage = Usage::new(began, &child.wait4()?);
-    Ok(Usage {
-        peak: peak.unwrap_or(usage.peak),
-        ..usage
-    })
+    Ok(Usage { peak: peak.unwrap_or(usage.peak), ..usage })
 }
 
 /// Peak resident memory of a running process in bytes; none once it has ended.
@@ -213,11 +176,7 @@ impl Ratio {
     pub fn of(mut values: Vec<f64>) -> Self {
         values.sort_by(f64::total_cmp);
         let (low, high) = (values[(values.len() - 1) / 2], values[values.len() / 2]);
-        Self {
-            median: f64::midpoint(low, high),
-            min: values[0],
-            max: values[values.len() - 1],
-        }
+        Self { median: f64::midpoint(low, high), min: values[0], max: values[values.len() - 1] }
     }
 }
 
@@ -249,11 +208,7 @@ pub fn alternate<L>(
         runs.push((ours(lab)?, theirs(lab)?));
     }
     let ratios = |part: fn(&Usage) -> Duration| {
-        Ratio::of(
-            runs.iter()
-                .map(|(a, b)| part(a).as_secs_f64() / part(b).as_secs_f64())
-                .collect(),
-        )
+        Ratio::of(runs.iter().map(|(a, b)| part(a).as_secs_f64() / part(b).as_secs_f64()).collect())
     };
     let (ours, theirs): (Vec<_>, Vec<_>) = runs.iter().copied().unzip();
     Ok(Pairs {

@@ -12,16 +12,8 @@ use crate::table::{Row, megabytes, thousands};
 use crate::workload::{big_gets, repeated_sets};
 
 /// The rows of this topic.
-pub const BENCHES: &[Bench] = &[
-    Bench {
-        name: "memory",
-        run: pipe_memory,
-    },
-    Bench {
-        name: "blocked",
-        run: blocked_output,
-    },
-];
+pub const BENCHES: &[Bench] =
+    &[Bench { name: "memory", run: pipe_memory }, Bench { name: "blocked", run: blocked_output }];
 
 const MEGABYTE: u64 = 1024 * 1024;
 
@@ -45,15 +37,11 @@ fn blocked_output(lab: &mut Lab) -> Result<Vec<Row>> {
     let gets = lab.sizes.blocked_gets;
     let work = big_gets(lab, gets)?;
     lab.server.flush()?;
-    lab.server
-        .call::<()>(&["SET", "big", &"x".repeat(10_000)])?;
+    lab.server.call::<()>(&["SET", "big", &"x".repeat(10_000)])?;
     let job = lab.rcli().args(["--json", "pipe"]).args([&work]);
     let began = Instant::now();
     let mut command = job.command();
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     // Its stdout is a pipe that nobody reads.
     let mut child = command.spawn()?;
     let stuck = watch_until_stable(lab);
@@ -63,19 +51,9 @@ fn blocked_output(lab: &mut Lab) -> Result<Vec<Row>> {
         reap(child, began)?;
     }
     let stuck = stuck?;
-    ensure!(
-        ended.is_none(),
-        "rcli ended although nobody read its replies"
-    );
-    let title = format!(
-        "server output buffer, {} GETs of 10 KB, stdout blocked",
-        thousands(gets)
-    );
-    let note = format!(
-        "omem; tot-mem of the client {}; rcli itself {}",
-        megabytes(stuck.total),
-        megabytes(memory)
-    );
+    ensure!(ended.is_none(), "rcli ended although nobody read its replies");
+    let title = format!("server output buffer, {} GETs of 10 KB, stdout blocked", thousands(gets));
+    let note = format!("omem; tot-mem of the client {}; rcli itself {}", megabytes(stuck.total), megabytes(memory));
     Ok(vec![Row::sized(title, 16 * MEGABYTE, stuck.output, &note)])
 }
 
@@ -112,10 +90,7 @@ fn buffers(lab: &mut Lab) -> Result<Buffers> {
     let Some(line) = clients.iter().find(|line| line.contains(" cmd=get ")) else {
         return Ok(Buffers::default());
     };
-    Ok(Buffers {
-        output: figure(line, "omem=")?,
-        total: figure(line, "tot-mem=")?,
-    })
+    Ok(Buffers { output: figure(line, "omem=")?, total: figure(line, "tot-mem=")? })
 }
 
 fn figure(line: &str, name: &str) -> Result<u64> {

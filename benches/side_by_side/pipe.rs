@@ -14,26 +14,11 @@ use crate::workload::{Workload, seed_mixed};
 
 /// The rows of this topic.
 pub const BENCHES: &[Bench] = &[
-    Bench {
-        name: "set",
-        run: sets,
-    },
-    Bench {
-        name: "mixed",
-        run: mixed,
-    },
-    Bench {
-        name: "redis-py",
-        run: against_redis_py,
-    },
-    Bench {
-        name: "waiting",
-        run: against_waiting,
-    },
-    Bench {
-        name: "latency",
-        run: latency,
-    },
+    Bench { name: "set", run: sets },
+    Bench { name: "mixed", run: mixed },
+    Bench { name: "redis-py", run: against_redis_py },
+    Bench { name: "waiting", run: against_waiting },
+    Bench { name: "latency", run: latency },
 ];
 
 const BULK_PEER: &str = "`redis-cli --pipe`, ready-made RESP, no replies";
@@ -45,8 +30,7 @@ fn sets(lab: &mut Lab) -> Result<Vec<Row>> {
     let title = format!("{} `SET` lines, JSON replies", thousands(work.lines));
     let goal = Goal::WallAndCpu(1.05, 0.50);
     let (pairs, share) = against_bulk(lab, &work, None, Lab::empty)?;
-    let to_null =
-        Row::compared(format!("{title} to /dev/null"), BULK_PEER, goal, &pairs).also(&share);
+    let to_null = Row::compared(format!("{title} to /dev/null"), BULK_PEER, goal, &pairs).also(&share);
     let replies = lab.path("replies");
     let (pairs, share) = against_bulk(lab, &work, Some(&replies), Lab::empty)?;
     let to_file = Row::compared(format!("{title} to a file"), BULK_PEER, goal, &pairs).also(&share);
@@ -57,9 +41,7 @@ fn mixed(lab: &mut Lab) -> Result<Vec<Row>> {
     let work = Workload::mixed(lab, lab.sizes.mixed_lines)?;
     check_replies(lab, &work, seed_mixed)?;
     let (pairs, share) = against_bulk(lab, &work, None, seed_mixed)?;
-    Ok(vec![
-        Row::compared(mixed_title(&work), BULK_PEER, Goal::Wall(1.0), &pairs).also(&share),
-    ])
+    Ok(vec![Row::compared(mixed_title(&work), BULK_PEER, Goal::Wall(1.0), &pairs).also(&share)])
 }
 
 fn against_redis_py(lab: &mut Lab) -> Result<Vec<Row>> {
@@ -67,10 +49,9 @@ fn against_redis_py(lab: &mut Lab) -> Result<Vec<Row>> {
     let mixed = Workload::mixed(lab, lab.sizes.mixed_lines)?;
     let title = format!("{} `SET` lines, JSON replies", thousands(sets.lines));
     let mut rows = Vec::new();
-    for (work, title, limit, prepare) in [
-        (&sets, title, 0.15, Lab::empty as Prepare),
-        (&mixed, mixed_title(&mixed), 0.08, seed_mixed),
-    ] {
+    for (work, title, limit, prepare) in
+        [(&sets, title, 0.15, Lab::empty as Prepare), (&mixed, mixed_title(&mixed), 0.08, seed_mixed)]
+    {
         let ours = rcli_pipe(lab, work);
         let theirs = lab.python("pipeline.py").args([&work.text]);
         let pairs = alternate_jobs(lab, lab.sizes.slow_pairs, prepare, &ours, &theirs)?;
@@ -85,12 +66,7 @@ fn against_waiting(lab: &mut Lab) -> Result<Vec<Row>> {
     let theirs = lab.redis_cli().stdin(&work.text);
     let pairs = alternate_jobs(lab, lab.sizes.slow_pairs, Lab::empty, &ours, &theirs)?;
     let title = format!("{} `SET` lines", thousands(work.lines));
-    Ok(vec![Row::compared(
-        title,
-        "`redis-cli < cmds.txt`",
-        Goal::Wall(0.03),
-        &pairs,
-    )])
+    Ok(vec![Row::compared(title, "`redis-cli < cmds.txt`", Goal::Wall(0.03), &pairs)])
 }
 
 fn latency(lab: &mut Lab) -> Result<Vec<Row>> {
@@ -98,16 +74,10 @@ fn latency(lab: &mut Lab) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for milliseconds in [10, 100] {
         let proxy = Proxy::start(lab.server.port, Duration::from_millis(milliseconds))?;
-        let ours = lab
-            .rcli_at(proxy.port)
-            .args(["--json", "pipe"])
-            .args([&work.text]);
+        let ours = lab.rcli_at(proxy.port).args(["--json", "pipe"]).args([&work.text]);
         let theirs = redis_cli_at(proxy.port).args(["--pipe"]).stdin(&work.resp);
         let pairs = alternate_jobs(lab, lab.sizes.slow_pairs, Lab::empty, &ours, &theirs)?;
-        let title = format!(
-            "{} `SET` lines, {milliseconds} ms of round trip",
-            thousands(work.lines)
-        );
+        let title = format!("{} `SET` lines, {milliseconds} ms of round trip", thousands(work.lines));
         rows.push(Row::compared(title, BULK_PEER, Goal::Wall(1.25), &pairs));
     }
     Ok(rows)
@@ -123,10 +93,7 @@ impl Lab {
 }
 
 fn mixed_title(work: &Workload) -> String {
-    format!(
-        "{} mixed lines (GET INCR LPUSH LRANGE HGETALL)",
-        thousands(work.lines)
-    )
+    format!("{} mixed lines (GET INCR LPUSH LRANGE HGETALL)", thousands(work.lines))
 }
 
 fn rcli_pipe(lab: &Lab, work: &Workload) -> Job {
@@ -139,11 +106,7 @@ fn check_replies(lab: &mut Lab, work: &Workload, prepare: Prepare) -> Result<()>
     let replies = lab.path("replies");
     rcli_pipe(lab, work).stdout(&replies).run()?;
     let written = count_lines(&replies)?;
-    ensure!(
-        written == work.lines,
-        "rcli wrote {written} replies to {} commands",
-        work.lines
-    );
+    ensure!(written == work.lines, "rcli wrote {written} replies to {} commands", work.lines);
     Ok(())
 }
 
@@ -162,12 +125,7 @@ pub fn count_lines(path: &Path) -> Result<usize> {
 }
 
 /// Pairs with `redis-cli --pipe`, and the server's share of all CPU time in our runs, in words.
-fn against_bulk(
-    lab: &mut Lab,
-    work: &Workload,
-    replies: Option<&Path>,
-    prepare: Prepare,
-) -> Result<(Pairs, String)> {
+fn against_bulk(lab: &mut Lab, work: &Workload, replies: Option<&Path>, prepare: Prepare) -> Result<(Pairs, String)> {
     let mut ours = rcli_pipe(lab, work);
     if let Some(path) = replies {
         ours = ours.stdout(path);
@@ -191,19 +149,8 @@ fn against_bulk(
     Ok((pairs, format!("server {share:.0} % of server + rcli CPU")))
 }
 
-fn alternate_jobs(
-    lab: &mut Lab,
-    pairs: usize,
-    prepare: Prepare,
-    ours: &Job,
-    theirs: &Job,
-) -> Result<Pairs> {
-    alternate(
-        lab,
-        pairs,
-        |lab| run_prepared(lab, prepare, ours),
-        |lab| run_prepared(lab, prepare, theirs),
-    )
+fn alternate_jobs(lab: &mut Lab, pairs: usize, prepare: Prepare, ours: &Job, theirs: &Job) -> Result<Pairs> {
+    alternate(lab, pairs, |lab| run_prepared(lab, prepare, ours), |lab| run_prepared(lab, prepare, theirs))
 }
 
 fn run_prepared(lab: &mut Lab, prepare: Prepare, job: &Job) -> Result<Usage> {

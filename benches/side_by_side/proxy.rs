@@ -52,10 +52,7 @@ fn forward(from: TcpStream, to: TcpStream, delay: Duration) {
 fn read_all(mut from: TcpStream, queue: &Sender<Delayed>, delay: Duration) {
     let mut block = vec![0; 64 * 1024];
     while let Ok(read @ 1..) = from.read(&mut block) {
-        if queue
-            .send((Instant::now() + delay, block[..read].to_vec()))
-            .is_err()
-        {
+        if queue.send((Instant::now() + delay, block[..read].to_vec())).is_err() {
             break;
         }
     }

@@ -11,34 +11,15 @@ use crate::measure::{Job, Usage, alternate};
 use crate::table::{Goal, Row, megabytes, thousands};
 
 /// The rows of this topic.
-pub const BENCHES: &[Bench] = &[
-    Bench {
-        name: "ping",
-        run: ping,
-    },
-    Bench {
-        name: "lrange",
-        run: lrange,
-    },
-];
+pub const BENCHES: &[Bench] = &[Bench { name: "ping", run: ping }, Bench { name: "lrange", run: lrange }];
 
 fn ping(lab: &mut Lab) -> Result<Vec<Row>> {
     let runs = lab.sizes.starts;
     let ours = lab.rcli().args(["exec", "PING"]);
     let theirs = lab.redis_cli().args(["PING"]);
-    let pairs = alternate(
-        lab,
-        lab.sizes.pairs,
-        |_| repeated(runs, &ours),
-        |_| repeated(runs, &theirs),
-    )?;
+    let pairs = alternate(lab, lab.sizes.pairs, |_| repeated(runs, &ours), |_| repeated(runs, &theirs))?;
     let title = format!("`rcli exec PING`, {runs} processes");
-    Ok(vec![Row::compared(
-        title,
-        "`redis-cli PING`",
-        Goal::Wall(0.35),
-        &pairs,
-    )])
+    Ok(vec![Row::compared(title, "`redis-cli PING`", Goal::Wall(0.35), &pairs)])
 }
 
 /// The sum of some runs one after the other.
@@ -59,14 +40,8 @@ fn lrange(lab: &mut Lab) -> Result<Vec<Row>> {
     check_same_list(lab, &ours, &theirs)?;
     let pairs = alternate(lab, lab.sizes.pairs, |_| ours.run(), |_| theirs.run())?;
     let title = format!("LRANGE of {} elements as JSON", thousands(elements));
-    let memory = format!(
-        "{} to {} peak",
-        megabytes(pairs.ours.peak),
-        megabytes(pairs.theirs.peak)
-    );
-    Ok(vec![
-        Row::compared(title, "`redis-cli --json`", Goal::Wall(1.0), &pairs).also(&memory),
-    ])
+    let memory = format!("{} to {} peak", megabytes(pairs.ours.peak), megabytes(pairs.theirs.peak));
+    Ok(vec![Row::compared(title, "`redis-cli --json`", Goal::Wall(1.0), &pairs).also(&memory)])
 }
 
 fn seed_list(lab: &mut Lab, elements: usize) -> Result<()> {
@@ -89,9 +64,6 @@ fn check_same_list(lab: &Lab, ours: &Job, theirs: &Job) -> Result<()> {
     theirs.clone().stdout(&b).run()?;
     // Byte by byte: the peak of this process would hide a smaller one of the processes it starts.
     let bytes = |path| File::open(path).map(|file| BufReader::new(file).bytes().map(Result::ok));
-    ensure!(
-        bytes(a)?.eq(bytes(b)?),
-        "rcli and redis-cli print different JSON"
-    );
+    ensure!(bytes(a)?.eq(bytes(b)?), "rcli and redis-cli print different JSON");
     Ok(())
 }

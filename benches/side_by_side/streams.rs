@@ -17,26 +17,11 @@ use crate::table::{Goal, Row, thousands};
 
 /// The rows of this topic.
 pub const BENCHES: &[Bench] = &[
-    Bench {
-        name: "sub",
-        run: sub,
-    },
-    Bench {
-        name: "sub-redis-py",
-        run: sub_redis_py,
-    },
-    Bench {
-        name: "sub-paced",
-        run: sub_paced,
-    },
-    Bench {
-        name: "monitor",
-        run: monitor,
-    },
-    Bench {
-        name: "txn",
-        run: txn,
-    },
+    Bench { name: "sub", run: sub },
+    Bench { name: "sub-redis-py", run: sub_redis_py },
+    Bench { name: "sub-paced", run: sub_paced },
+    Bench { name: "monitor", run: monitor },
+    Bench { name: "txn", run: txn },
 ];
 
 const CHANNEL: &str = "bench";
@@ -56,24 +41,15 @@ struct Subject {
 
 impl Subject {
     fn rcli(lab: &Lab) -> Self {
-        Self {
-            job: lab.rcli().args(["sub", CHANNEL, "--json"]),
-            lines_per_message: 1,
-        }
+        Self { job: lab.rcli().args(["sub", CHANNEL, "--json"]), lines_per_message: 1 }
     }
 
     fn redis_cli(lab: &Lab) -> Self {
-        Self {
-            job: lab.redis_cli().args(["SUBSCRIBE", CHANNEL]),
-            lines_per_message: 3,
-        }
+        Self { job: lab.redis_cli().args(["SUBSCRIBE", CHANNEL]), lines_per_message: 3 }
     }
 
     fn redis_py(lab: &Lab) -> Self {
-        Self {
-            job: lab.python("listen.py").args([CHANNEL, LAST]),
-            lines_per_message: 1,
-        }
+        Self { job: lab.python("listen.py").args([CHANNEL, LAST]), lines_per_message: 1 }
     }
 
     /// Messages in its output, without the confirmation.
@@ -85,21 +61,12 @@ impl Subject {
 fn sub(lab: &mut Lab) -> Result<Vec<Row>> {
     let pairs = lab.sizes.pairs.min(5);
     let (ours, theirs) = (Subject::rcli(lab), Subject::redis_cli(lab));
-    let pairs = alternate(
-        lab,
-        pairs,
-        |lab| drain(lab, &ours),
-        |lab| drain(lab, &theirs),
-    )?;
+    let pairs = alternate(lab, pairs, |lab| drain(lab, &ours), |lab| drain(lab, &theirs))?;
     let goal = Goal::RateAndCpu(2.2, 0.5);
     let rate = 1.0 / pairs.wall.median;
     let against = "`redis-cli SUBSCRIBE` to a file";
-    let row =
-        Row::compared(drain_title(lab), against, goal, &pairs).also(&format!("rate {rate:.1}×"));
-    let title = format!(
-        "peak memory of `sub`, {} messages waiting",
-        thousands(lab.sizes.messages)
-    );
+    let row = Row::compared(drain_title(lab), against, goal, &pairs).also(&format!("rate {rate:.1}×"));
+    let title = format!("peak memory of `sub`, {} messages waiting", thousands(lab.sizes.messages));
     let memory = Row::sized(title, 16 * 1024 * 1024, pairs.ours.peak, "VmHWM of rcli");
     Ok(vec![row, memory])
 }
@@ -107,26 +74,13 @@ fn sub(lab: &mut Lab) -> Result<Vec<Row>> {
 fn sub_redis_py(lab: &mut Lab) -> Result<Vec<Row>> {
     let pairs = lab.sizes.slow_pairs;
     let (ours, theirs) = (Subject::rcli(lab), Subject::redis_py(lab));
-    let pairs = alternate(
-        lab,
-        pairs,
-        |lab| drain(lab, &ours),
-        |lab| drain(lab, &theirs),
-    )?;
+    let pairs = alternate(lab, pairs, |lab| drain(lab, &ours), |lab| drain(lab, &theirs))?;
     let against = "redis-py `listen()`, json.dumps";
-    Ok(vec![Row::compared(
-        drain_title(lab),
-        against,
-        Goal::Cpu(0.08),
-        &pairs,
-    )])
+    Ok(vec![Row::compared(drain_title(lab), against, Goal::Cpu(0.08), &pairs)])
 }
 
 fn drain_title(lab: &Lab) -> String {
-    format!(
-        "{} messages that wait, to JSON lines in a file",
-        thousands(lab.sizes.messages)
-    )
+    format!("{} messages that wait, to JSON lines in a file", thousands(lab.sizes.messages))
 }
 
 /// How long a listener takes for messages that were all published while it was stopped: its own speed, whatever the
@@ -165,11 +119,7 @@ fn sub_paced(lab: &mut Lab) -> Result<Vec<Row>> {
         peer = paced(lab, &theirs, rate)?;
     }
     let own = paced(lab, &ours, rate)?;
-    let fate = if peer.dropped {
-        "was dropped"
-    } else {
-        "was not dropped"
-    };
+    let fate = if peer.dropped { "was dropped" } else { "was not dropped" };
     let note = format!(
         "redis-cli {fate} at {} a second, {} of {} received; rcli at {} a second, {} of {} received",
         thousands(peer.rate),
@@ -181,13 +131,7 @@ fn sub_paced(lab: &mut Lab) -> Result<Vec<Row>> {
     );
     let missed = own.dropped || own.received != own.sent;
     let title = "`sub` at the rate at which the server drops redis-cli".to_owned();
-    Ok(vec![Row::stated(
-        title,
-        "`redis-cli SUBSCRIBE`",
-        Goal::Complete,
-        missed,
-        note,
-    )])
+    Ok(vec![Row::stated(title, "`redis-cli SUBSCRIBE`", Goal::Complete, missed, note)])
 }
 
 /// What became of a listener at a certain rate.
@@ -223,17 +167,11 @@ fn paced(lab: &mut Lab, subject: &Subject, rate: Option<u32>) -> Result<Paced> {
     }
     listener.finish(from)?;
     wait_until_gone(lab)?;
-    Ok(Paced {
-        rate: rate.try_into()?,
-        sent,
-        received: subject.received(&output)?,
-        dropped,
-    })
+    Ok(Paced { rate: rate.try_into()?, sent, received: subject.received(&output)?, dropped })
 }
 
 fn limit_buffers(lab: &mut Lab, limit: &str) -> Result<()> {
-    lab.server
-        .call(&["CONFIG", "SET", "client-output-buffer-limit", limit])
+    lab.server.call(&["CONFIG", "SET", "client-output-buffer-limit", limit])
 }
 
 /// The id of the connection that is subscribed, which changes when the server drops it and the program comes back.
@@ -264,45 +202,22 @@ fn wait_until_gone(lab: &mut Lab) -> Result<()> {
 fn monitor(lab: &mut Lab) -> Result<Vec<Row>> {
     let ours = lab.rcli().args(["monitor", "--json"]);
     let theirs = lab.redis_cli().args(["MONITOR"]);
-    let pairs = alternate(
-        lab,
-        lab.sizes.pairs.min(5),
-        |lab| watch_benchmark(lab, &ours),
-        |lab| watch_benchmark(lab, &theirs),
-    )?;
-    let title = format!(
-        "MONITOR of {} commands, redis-benchmark -P 16",
-        thousands(lab.sizes.monitored)
-    );
+    let pairs =
+        alternate(lab, lab.sizes.pairs.min(5), |lab| watch_benchmark(lab, &ours), |lab| watch_benchmark(lab, &theirs))?;
+    let title = format!("MONITOR of {} commands, redis-benchmark -P 16", thousands(lab.sizes.monitored));
     let against = "`redis-cli MONITOR` to a file";
-    Ok(vec![
-        Row::compared(title, against, Goal::Cpu(0.45), &pairs).also("nothing lost"),
-    ])
+    Ok(vec![Row::compared(title, against, Goal::Cpu(0.45), &pairs).also("nothing lost")])
 }
 
 /// A monitor to a file while redis-benchmark runs; an error when a command is missing.
 fn watch_benchmark(lab: &mut Lab, job: &Job) -> Result<Usage> {
     let output = lab.path("monitor");
     let mut listener = Listener::start(job, &output)?;
-    listener.wait_until(|_| {
-        Ok(lab
-            .server
-            .other_clients()?
-            .iter()
-            .any(|line| line.contains(" flags=O ")))
-    })?;
+    listener.wait_until(|_| Ok(lab.server.other_clients()?.iter().any(|line| line.contains(" flags=O "))))?;
     let commands = lab.sizes.monitored;
     let from = Instant::now();
     Job::new("redis-benchmark")
-        .args([
-            "-p",
-            &lab.server.port.to_string(),
-            "-P",
-            "16",
-            "-t",
-            "set",
-            "-q",
-        ])
+        .args(["-p", &lab.server.port.to_string(), "-P", "16", "-t", "set", "-q"])
         .args(["-n", &commands.to_string()])
         .run()?;
     lab.server.call::<()>(&["ECHO", LAST])?;
@@ -311,10 +226,7 @@ fn watch_benchmark(lab: &mut Lab, job: &Job) -> Result<Usage> {
     let sets = count_sets(&output)?;
     // redis-benchmark sends whole pipelines of 16.
     let expected = commands.next_multiple_of(16);
-    ensure!(
-        (commands..=expected).contains(&sets),
-        "{sets} of {commands} commands were seen"
-    );
+    ensure!((commands..=expected).contains(&sets), "{sets} of {commands} commands were seen");
     Ok(usage)
 }
 
@@ -331,16 +243,10 @@ fn count_sets(path: &Path) -> Result<usize> {
 fn txn(lab: &mut Lab) -> Result<Vec<Row>> {
     let runs = lab.sizes.transactions;
     let increment = r#"echo GET seq; read -r n; echo MULTI; echo "SET seq $((n + 1))""#;
-    let ours = lab
-        .rcli()
-        .args(["txn", "--watch", "seq", "--", "sh", "-c", increment]);
+    let ours = lab.rcli().args(["txn", "--watch", "seq", "--", "sh", "-c", increment]);
     let theirs = lab.python("transaction.py").args(["seq"]);
-    let pairs = alternate(
-        lab,
-        lab.sizes.slow_pairs,
-        |lab| increments(lab, runs, &ours),
-        |lab| increments(lab, runs, &theirs),
-    )?;
+    let pairs =
+        alternate(lab, lab.sizes.slow_pairs, |lab| increments(lab, runs, &ours), |lab| increments(lab, runs, &theirs))?;
     let title = format!("{runs} `txn` with a program");
     let against = "redis-py `transaction()` in a script";
     Ok(vec![Row::compared(title, against, Goal::Wall(0.1), &pairs)])

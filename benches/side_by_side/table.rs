@@ -99,22 +99,8 @@ impl Row {
     }
 
     /// A row whose outcome is stated in words.
-    pub fn stated(
-        work: String,
-        against: &'static str,
-        goal: Goal,
-        missed: bool,
-        note: String,
-    ) -> Self {
-        Self {
-            work,
-            against,
-            goal,
-            wall: None,
-            cpu: None,
-            missed,
-            note,
-        }
+    pub fn stated(work: String, against: &'static str, goal: Goal, missed: bool, note: String) -> Self {
+        Self { work, against, goal, wall: None, cpu: None, missed, note }
     }
 
     /// A row that could not be measured, and why.
@@ -134,38 +120,25 @@ impl Row {
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let goal = if self.missed {
-            format!("{} **missed**", self.goal)
-        } else {
-            self.goal.to_string()
-        };
+        let goal = if self.missed { format!("{} **missed**", self.goal) } else { self.goal.to_string() };
         let (wall, cpu) = (ratio(self.wall), ratio(self.cpu));
         // A message of a failed program may hold what Markdown takes for the end of a cell.
         let note = self.note.replace('|', "\\|").replace('\n', " ");
         let Self { work, against, .. } = self;
-        write!(
-            f,
-            "| {work} | {against} | {goal} | {wall} | {cpu} | {note} |"
-        )
+        write!(f, "| {work} | {against} | {goal} | {wall} | {cpu} | {note} |")
     }
 }
 
 /// The first lines of the table.
-pub const HEAD: &str = "| work | against | goal | wall (range) | CPU (range) | note |\n| --- | --- | --- | --- | --- | --- |";
+pub const HEAD: &str =
+    "| work | against | goal | wall (range) | CPU (range) | note |\n| --- | --- | --- | --- | --- | --- |";
 
 fn ratio(ratio: Option<Ratio>) -> String {
     // Three digits where a goal is a few hundredths.
     let short = |value: f64| {
-        if value < 0.2 {
-            format!("{value:.3}")
-        } else {
-            format!("{value:.2}")
-        }
+        if value < 0.2 { format!("{value:.3}") } else { format!("{value:.2}") }
     };
-    ratio.map_or_else(
-        || "–".to_owned(),
-        |r| format!("{} ({}–{})", short(r.median), short(r.min), short(r.max)),
-    )
+    ratio.map_or_else(|| "–".to_owned(), |r| format!("{} ({}–{})", short(r.median), short(r.min), short(r.max)))
 }
 
 /// Bytes in the unit people compare.
@@ -176,11 +149,7 @@ pub fn megabytes(bytes: u64) -> String {
 
 /// A duration with three digits.
 pub fn seconds(seconds: f64) -> String {
-    if seconds < 0.1 {
-        format!("{:.1} ms", seconds * 1000.0)
-    } else {
-        format!("{seconds:.2} s")
-    }
+    if seconds < 0.1 { format!("{:.1} ms", seconds * 1000.0) } else { format!("{seconds:.2} s") }
 }
 
 /// A number with its thousands apart.

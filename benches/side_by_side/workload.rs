@@ -20,12 +20,7 @@ pub struct Workload {
 
 impl Workload {
     /// `lines` commands, the n-th made by `command`; written once for each name and size.
-    fn write(
-        lab: &Lab,
-        name: &str,
-        lines: usize,
-        command: impl Fn(usize) -> String,
-    ) -> Result<Self> {
+    fn write(lab: &Lab, name: &str, lines: usize, command: impl Fn(usize) -> String) -> Result<Self> {
         let workload = Self {
             text: lab.path(&format!("{name}-{lines}.txt")),
             resp: lab.path(&format!("{name}-{lines}.resp")),
@@ -40,9 +35,7 @@ impl Workload {
 
     /// `SET` of as many keys as there are lines.
     pub fn sets(lab: &Lab, lines: usize) -> Result<Self> {
-        Self::write(lab, "set", lines, |n| {
-            format!("SET key:{n:07} value-{n:07}")
-        })
+        Self::write(lab, "set", lines, |n| format!("SET key:{n:07} value-{n:07}"))
     }
 
     /// GET, INCR, LPUSH, LRANGE and HGETALL in turn, over the keys of [`seed_mixed`].
@@ -63,9 +56,7 @@ impl Workload {
 /// `SET` of 100,000 keys over and over, for runs whose server should stay small; text only.
 pub fn repeated_sets(lab: &Lab, lines: usize) -> Result<PathBuf> {
     let path = lab.path("repeated-sets.txt");
-    write_text(&path, lines, |n| {
-        format!("SET key:{:07} value-{n:07}", n % 100_000)
-    })?;
+    write_text(&path, lines, |n| format!("SET key:{:07} value-{n:07}", n % 100_000))?;
     Ok(path)
 }
 
@@ -100,15 +91,10 @@ fn write_resp(path: &Path, lines: usize, command: impl Fn(usize) -> String) -> R
 pub fn seed_mixed(lab: &mut Lab) -> Result<()> {
     let mut pipeline = redis::pipe();
     for key in 0..1000 {
-        pipeline
-            .cmd("SET")
-            .arg(format!("string:{key}"))
-            .arg(format!("value of {key}"));
+        pipeline.cmd("SET").arg(format!("string:{key}")).arg(format!("value of {key}"));
         pipeline.cmd("HSET").arg(format!("hash:{key}"));
         for field in 0..5 {
-            pipeline
-                .arg(format!("field{field}"))
-                .arg(format!("value{field}"));
+            pipeline.arg(format!("field{field}")).arg(format!("value{field}"));
         }
     }
     lab.server.flush()?;
