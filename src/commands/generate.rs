@@ -32,7 +32,8 @@ pub fn run(dir: &Path) -> Outcome<Exit> {
     }
     let man = dir.join("man");
     fs::create_dir_all(&man).map_err(|error| failed(&man, &error))?;
-    let mut command = Cli::command();
+    // `rcli help VERB` shows what the verb's own page holds.
+    let mut command = Cli::command().disable_help_subcommand(true);
     command.build();
     clap_mangen::generate_to(command, &man).map_err(|error| failed(&man, &error))?;
     Ok(Exit::Done)
