@@ -272,15 +272,18 @@ impl Pipe<'_> {
     /// All that was sent is answered.
     fn end(mut self) -> Outcome<Exit> {
         self.flush()?;
-        self.progress.finish(&self.flight);
-        match self.closing.take() {
-            Some(Closing::BadLine(failure)) => return Err(failure),
+        self.progress.end_bar();
+        let exit = match self.closing.take() {
+            Some(Closing::BadLine(failure)) => failure.report(),
             Some(Closing::Error) => {
                 report(&format!("stopped after an error: {}", self.resume(0)));
+                Exit::ErrorReply
             }
-            Some(Closing::Input) | None => {}
-        }
-        Ok(if self.reply_had_errors { Exit::ErrorReply } else { Exit::Done })
+            Some(Closing::Input) | None if self.reply_had_errors => Exit::ErrorReply,
+            Some(Closing::Input) | None => Exit::Done,
+        };
+        self.progress.summarize(&self.flight);
+        Ok(exit)
     }
 
     /// The conversation is over before its time: writes what was received, and says how far it came.
@@ -288,8 +291,14 @@ impl Pipe<'_> {
         if let Err(failure) = self.flush() {
             return failure;
         }
-        self.progress.finish(&self.flight);
+        self.progress.end_bar();
         self.flight.cut_unsent();
+        let exit = self.describe(lost).report();
+        self.progress.summarize(&self.flight);
+        Failure::quiet(exit)
+    }
+
+    fn describe(&self, lost: &Lost) -> Failure {
         match lost {
             Lost::Interrupted(signal) => {
                 report(&format!("interrupted: {}", self.resume(0)));

@@ -244,7 +244,7 @@ fn scalar(mark: u8, line: &[u8]) -> Result<Value, String> {
         b'+' if line == b"OK" => Ok(Value::Okay),
         b'+' => Ok(text.map_or_else(|_| Value::BulkString(line.to_vec()), |text| Value::SimpleString(text.to_owned()))),
         b':' => text.ok().and_then(|text| text.parse().ok()).map(Value::Int).ok_or_else(|| bad("integer")),
-        b'_' => Ok(Value::Nil),
+        b'_' if line.is_empty() => Ok(Value::Nil),
         b'#' if line == b"t" => Ok(Value::Boolean(true)),
         b'#' if line == b"f" => Ok(Value::Boolean(false)),
         b'#' => Err(bad("boolean")),
