@@ -10,6 +10,7 @@ mod input;
 mod interrupt;
 mod message;
 mod monitor_line;
+mod number;
 mod record;
 mod render;
 mod request;

@@ -79,12 +79,19 @@ impl<'a> MonitorLine<'a> {
             if index > 0 {
                 command.push(' ');
             }
-            for (index, part) in quoted.split("\\\"").enumerate() {
-                if index > 0 {
+            let mut rest = *quoted;
+            // Each backslash escapes what stands after it, so a quote after one is an escaped quote.
+            while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+                let is_quote = rest.as_bytes().get(at + 1) == Some(&b'"');
+                let (before, after) = rest.split_at(if is_quote { at } else { at + 2 });
+                command.push_str(before);
+                rest = if is_quote { &after[1..] } else { after };
+                if is_quote {
                     command.push('"');
+                    rest = &rest[1..];
                 }
-                command.push_str(part);
             }
+            command.push_str(rest);
         }
         command
     }

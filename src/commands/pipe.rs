@@ -42,7 +42,7 @@ pub fn run(decide: impl FnOnce() -> Outcome<Config>, args: &PipeArgs, output: &O
         return atomic::run(&config, args, &mut supply);
     }
     let session = Session::open(&config.target)?;
-    let renderer = open_renderer(&config.style, &session)?;
+    let renderer = open_renderer(&config.style)?;
     let progress = Progress::new(args, supply.size());
     let flight = Flight::new(args.window);
     let pipe = Pipe {
@@ -106,7 +106,7 @@ struct Pipe<'a> {
 }
 
 /// How many replies are read before the window is filled again.
-const REPLIES_A_ROUND: usize = 512;
+const REPLIES_A_ROUND: usize = 2048;
 /// The unsent part of the window is kept small: a peer that stops reading must not hold much of it.
 const UNSENT_BYTES: usize = 64 * 1024;
 /// Output is not flushed before a sleep as short as this: a busy server answers sooner.
@@ -115,9 +115,12 @@ const FLUSH_DELAY: Duration = Duration::from_micros(500);
 impl Pipe<'_> {
     fn run(mut self) -> Outcome<Exit> {
         loop {
+            if let Some(signal) = interrupt::received() {
+                return Err(self.lost(&Lost::Interrupted(signal)));
+            }
             let wants_input = self.load();
             // What the server said before it went away is read first.
-            let unsendable = self.session.send().err();
+            let unsendable = self.send().err();
             let received = self.drain()?;
             if let Some(lost) = unsendable {
                 return Err(self.lost(&lost));
@@ -129,21 +132,19 @@ impl Pipe<'_> {
                 self.supply.fill()?;
                 continue;
             }
-            if let Some(signal) = interrupt::received() {
-                return Err(self.lost(&Lost::Interrupted(signal)));
-            }
-            if received == 0 || wants_input {
-                self.wait(wants_input, received > 0)?;
+            let is_busy = received > 0 || !wants_input && self.may_load();
+            if wants_input || !is_busy {
+                self.wait(wants_input, is_busy)?;
             }
         }
     }
 
     /// Parses and packs as much as the window takes. Whether more input has to be read first.
     fn load(&mut self) -> bool {
-        while self.closing.is_none() && self.flight.has_room() && self.session.unsent() < UNSENT_BYTES {
+        while self.may_load() {
             match self.supply.next(&mut self.request, refuse_in_pipeline) {
                 Ok(Supplied::Command) => {
-                    self.flight.push(&self.request, self.supply.file_index(), self.session.outgoing());
+                    self.flight.push(&self.request, self.supply.file_index());
                 }
                 Ok(Supplied::Pending) => return true,
                 Ok(Supplied::End) => self.closing = Some(Closing::Input),
@@ -151,6 +152,21 @@ impl Pipe<'_> {
             }
         }
         false
+    }
+
+    fn may_load(&mut self) -> bool {
+        self.closing.is_none() && self.flight.unsent() < UNSENT_BYTES && self.flight.has_room()
+    }
+
+    /// Passes on what the kernel takes now.
+    fn send(&mut self) -> Result<(), Lost> {
+        while self.flight.unsent() > 0 {
+            match self.session.write(self.flight.next_to_send())? {
+                0 => break,
+                count => self.flight.note_sent(count),
+            }
+        }
+        self.session.send()
     }
 
     /// Reads and writes the replies that have come, up to a round of them; how many there were.
@@ -184,34 +200,35 @@ impl Pipe<'_> {
     }
 
     fn answered(&mut self, value: &Value) -> Outcome<()> {
-        let Some(answered) = self.flight.pop() else {
+        if !self.flight.answer() {
             let place = &self.config.target.address;
             return Err(Failure::failed(format!("{place}: the server sent a reply to nothing that was asked")));
-        };
-        let has_errors = is_nested(value) && !errors_in(value).is_empty();
-        if has_errors {
-            self.flight.count_error();
-            self.reply_had_errors = true;
-            let request = answered.request(&self.flight);
-            let source = self.supply.name(answered.file);
-            self.progress.suspend(|| report_errors(source, &request, value));
-            if self.args.on_error == OnError::Stop && self.closing.is_none() {
-                self.closing = Some(Closing::Error);
-                let unsent = self.session.unsent();
-                let cut = self.flight.cut_unsent(unsent);
-                self.session.drop_unsent(cut);
-            }
+        }
+        if is_nested(value) && !errors_in(value).is_empty() {
+            self.answered_error(value);
         }
         if self.args.quiet {
             return Ok(());
         }
         if self.args.envelope {
-            let request = answered.request(&self.flight);
+            let (request, _) = self.flight.last_answered();
             let index = self.args.skip + self.flight.answered();
             return self.write(&Record::Envelope { index, request: &request, value });
         }
-        let is_report = self.config.style.format == Format::Human && is_report(&answered.request(&self.flight));
+        let is_report = self.config.style.format != Format::Json && is_report(&self.flight.last_answered().0);
         self.write(&Record::Reply { value, is_report })
+    }
+
+    fn answered_error(&mut self, value: &Value) {
+        self.flight.count_error();
+        self.reply_had_errors = true;
+        let (request, file) = self.flight.last_answered();
+        let source = self.supply.name(file);
+        self.progress.suspend(|| report_errors(source, &request, value));
+        if self.args.on_error == OnError::Stop && self.closing.is_none() {
+            self.closing = Some(Closing::Error);
+            self.flight.cut_unsent();
+        }
     }
 
     fn write(&mut self, record: &Record<'_>) -> Outcome<()> {
@@ -245,9 +262,6 @@ impl Pipe<'_> {
             let silent = self.session.silent();
             return Err(self.lost(&silent));
         }
-        if !wants_input {
-            self.flight.note_stall(started.elapsed());
-        }
         Ok(())
     }
 
@@ -258,15 +272,18 @@ impl Pipe<'_> {
     /// All that was sent is answered.
     fn end(mut self) -> Outcome<Exit> {
         self.flush()?;
-        self.progress.finish(&self.flight);
-        match self.closing.take() {
-            Some(Closing::BadLine(failure)) => return Err(failure),
+        self.progress.end_bar();
+        let exit = match self.closing.take() {
+            Some(Closing::BadLine(failure)) => failure.report(),
             Some(Closing::Error) => {
                 report(&format!("stopped after an error: {}", self.resume(0)));
+                Exit::ErrorReply
             }
-            Some(Closing::Input) | None => {}
-        }
-        Ok(if self.reply_had_errors { Exit::ErrorReply } else { Exit::Done })
+            Some(Closing::Input) | None if self.reply_had_errors => Exit::ErrorReply,
+            Some(Closing::Input) | None => Exit::Done,
+        };
+        self.progress.summarize(&self.flight);
+        Ok(exit)
     }
 
     /// The conversation is over before its time: writes what was received, and says how far it came.
@@ -274,20 +291,24 @@ impl Pipe<'_> {
         if let Err(failure) = self.flush() {
             return failure;
         }
-        self.progress.finish(&self.flight);
-        let unsent = self.session.unsent();
-        self.flight.cut_unsent(unsent);
+        self.progress.end_bar();
+        self.flight.cut_unsent();
+        let exit = self.describe(lost).report();
+        self.progress.summarize(&self.flight);
+        Failure::quiet(exit)
+    }
+
+    fn describe(&self, lost: &Lost) -> Failure {
         match lost {
             Lost::Interrupted(signal) => {
                 report(&format!("interrupted: {}", self.resume(0)));
                 Failure::quiet(Exit::Signal(*signal))
             }
             Lost::Undecodable(_) => {
-                let Some(undecodable) = self.flight.first() else {
+                let Some((request, file)) = self.flight.next_answered() else {
                     return Failure::failed(format!("{}: {}", self.config.target.address, lost.reason()));
                 };
-                let request = undecodable.request(&self.flight);
-                let place = format!("{}:{}", self.supply.name(undecodable.file), request.line);
+                let place = format!("{}:{}", self.supply.name(file), request.line);
                 let resume = self.resume(1);
                 Failure::failed(format!(
                     "{place}: {}: {}: {resume}, which skips this command too",
@@ -304,13 +325,11 @@ impl Pipe<'_> {
     fn resume(&self, beyond: u64) -> String {
         let answered = self.flight.answered();
         let sent = self.flight.len();
-        let range = match (self.flight.first(), self.flight.last()) {
-            (Some(first), Some(last)) => {
-                let place = |of: &flight::InFlight| format!("{}:{}", self.supply.name(of.file), of.line);
-                format!(" ({} to {})", place(&first), place(&last))
-            }
-            _ => String::new(),
-        };
+        let place = |of: flight::Origin| format!("{}:{}", self.supply.name(of.file), of.line);
+        let range = self
+            .flight
+            .range()
+            .map_or_else(String::new, |(first, last)| format!(" ({} to {})", place(first), place(last)));
         let skip = self.args.skip + answered + beyond;
         format!("{answered} commands answered, {sent} sent and unanswered{range}; resume with --skip {skip}")
     }

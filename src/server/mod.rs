@@ -1,5 +1,6 @@
 //! All that touches a connection: where the server is, how to reach it, and the conversation with it.
 
+mod decoder;
 mod open;
 mod sandbox;
 mod session;
@@ -9,6 +10,7 @@ mod tls;
 mod transact;
 mod transport;
 
+pub use decoder::EXACT_DOUBLE;
 pub use sandbox::Sandbox;
 pub use session::{Lost, Session, error_text, server_error};
 pub use stream::{Heard, Source, Stream, Subscription, Topic, Woken, ready_at};

@@ -280,7 +280,8 @@ impl Stream {
             return Ok(Woken::Stream);
         }
         let slept = Instant::now();
-        let mut fds = vec![PollFd::from_borrowed_fd(up.session.as_fd(), up.session.interest())];
+        let interest = up.session.interest();
+        let mut fds = vec![PollFd::from_borrowed_fd(up.session.as_fd(), interest)];
         fds.extend_from_slice(others);
         let confirm_due = self.target.read_timeout.filter(|_| up.confirmed < self.source.len());
         let confirm_due = confirm_due.map(|limit| up.opened + limit);

@@ -178,3 +178,23 @@ fn binary_replies_pass_raw_unchanged() {
 fn input_that_cannot_be_read_is_no_end_of_input() {
     rcli(["pipe"]).stdin_from(File::open("/").expect("a directory")).status_among(&[2, 3]).complains(&[]).run();
 }
+
+#[test]
+fn a_named_pipe_is_a_file_like_any_other() {
+    // Its writer comes once: opening the pipe twice would lose what was written, on most of these runs.
+    let server = Server::start();
+    for _ in 0..8 {
+        server
+            .rcli(["pipe", "fifo"])
+            .through_sh("mkfifo fifo && { printf 'PING\\n' > fifo & } && exec \"$0\" \"$@\"")
+            .prints("PONG\n")
+            .run();
+    }
+}
+
+#[test]
+fn a_missing_file_is_said_before_anything_runs() {
+    let server = Server::start();
+    server.rcli(["pipe", "one.txt", "two.txt"]).file("one.txt", "INCR n\n").status(2).complains(&["two.txt"]).run();
+    assert_eq!(server.ask("EXISTS n"), "0");
+}

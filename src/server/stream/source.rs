@@ -3,7 +3,7 @@
 use redis::{ServerError, Value};
 
 use super::super::session::error_text;
-use crate::request::{Request, quote};
+use crate::request::Request;
 
 /// What a subscription names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -78,8 +78,7 @@ impl Source {
         let words = error_text(error);
         let Self::Subscriptions(subscriptions) = self else { return format!("MONITOR was refused: {words}") };
         let Some(Subscription { topic, name }) = subscriptions.get(index) else { return words };
-        let mut shown = String::new();
-        quote(name, &mut shown);
+        let command = Request::new([topic.command().as_bytes(), name]).shown(200);
         let hint = if *topic == Topic::ShardChannel && is_unknown_command(error) {
             "; this server has no shard channels: Redis 7 and Valkey have"
         } else if error.code() == "MOVED" {
@@ -87,7 +86,7 @@ impl Source {
         } else {
             ""
         };
-        format!("{} {shown} was refused: {words}{hint}", topic.command())
+        format!("{command} was refused: {words}{hint}")
     }
 }
 
