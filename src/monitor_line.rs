@@ -50,7 +50,8 @@ pub struct MonitorLine<'a> {
 impl<'a> MonitorLine<'a> {
     /// Takes a line apart; none if it is no line of MONITOR.
     pub fn parse(line: &'a str) -> Option<Self> {
-        let (time, rest) = line.split_once(" [")?;
+        let (time, rest) = line.split_once(' ')?;
+        let rest = rest.strip_prefix('[')?;
         let (seconds, decimals) = time.split_once('.')?;
         let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         if !is_number(seconds) || !is_number(decimals) || seconds.len() > 1 && seconds.starts_with('0') {
@@ -80,16 +81,17 @@ impl<'a> MonitorLine<'a> {
                 command.push(' ');
             }
             let mut rest = *quoted;
-            // Each backslash escapes what stands after it, so a quote after one is an escaped quote.
             while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
-                let is_quote = rest.as_bytes().get(at + 1) == Some(&b'"');
-                let (before, after) = rest.split_at(if is_quote { at } else { at + 2 });
-                command.push_str(before);
-                rest = if is_quote { &after[1..] } else { after };
-                if is_quote {
-                    command.push('"');
-                    rest = &rest[1..];
+                command.push_str(&rest[..at]);
+                let mut escaped = rest[at + 1..].chars();
+                match escaped.next() {
+                    Some('"') => command.push('"'),
+                    other => {
+                        command.push('\\');
+                        command.extend(other);
+                    }
                 }
+                rest = escaped.as_str();
             }
             command.push_str(rest);
         }
@@ -102,8 +104,9 @@ impl<'a> MonitorLine<'a> {
 fn split_client(text: &str) -> Option<(&str, Vec<&str>)> {
     /// No path holds more of them; a line that is none is given up early.
     const TRIES: usize = 64;
-    let mut ends = text.match_indices("] \"").take(TRIES);
-    ends.find_map(|(end, _)| Some((&text[..end], split_args(&text[end + 2..])?)))
+    let is_end = |end: &usize| text[*end..].starts_with("] \"");
+    let mut ends = memchr::memchr_iter(b']', text.as_bytes()).filter(is_end).take(TRIES);
+    ends.find_map(|end| Some((&text[..end], split_args(&text[end + 2..])?)))
 }
 
 /// The insides of `"arg" "arg"`; none if the text is anything else.
@@ -234,6 +237,7 @@ mod tests {
     fn command_is_the_escaped_text_with_bare_quotes() {
         let line = r#"1.5 [0 lua] "SET" "a\\" "say \"hi\"" "\x00""#;
         assert_eq!(MonitorLine::parse(line).unwrap().command(), r#"SET a\\ say "hi" \x00"#);
+        assert_eq!(MonitorLine::parse("1.5 [0 lua] \"\\\u{e9}\"").unwrap().command(), "\\\u{e9}");
     }
 
     #[test]

@@ -59,7 +59,7 @@ pub fn envelope(out: &mut impl Write, style: &Style, index: u64, request: &Reque
     )
 }
 
-pub(super) fn line(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+fn line(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer(&mut *out, value)?;
     out.write_all(b"\n")
 }

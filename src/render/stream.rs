@@ -2,14 +2,14 @@
 //! (contract sections 8 and 9).
 
 use std::borrow::Cow;
+use std::fmt;
 use std::io::{self, Write};
 use std::time::Duration;
 
 use redis::Value;
-use serde::ser::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::json::{Bytes, line};
+use super::json::Bytes;
 use super::{Format, Style, human};
 use crate::message::{Data, Message};
 use crate::monitor_line::MonitorLine;
@@ -24,23 +24,7 @@ pub fn message(
     node: Option<&str>,
 ) -> io::Result<()> {
     match style.format {
-        Format::Json => {
-            let bytes = |bytes| Bytes { bytes, base64: style.base64 };
-            line(
-                out,
-                &Dictionary {
-                    kind: message.kind.name(),
-                    pattern: message.pattern.as_deref().map(bytes),
-                    channel: bytes(&message.channel),
-                    data: match &message.data {
-                        Data::Count(count) => JsonData::Count(*count),
-                        Data::Payload(payload) => nested(payload, style).unwrap_or(JsonData::Bytes(bytes(payload))),
-                    },
-                    node,
-                    time: time.map(Micros),
-                },
-            )
-        }
+        Format::Json => dictionary(out, style, message, time, node),
         Format::Raw => match &message.data {
             Data::Count(_) => Ok(()),
             Data::Payload(payload) => {
@@ -60,32 +44,8 @@ pub fn monitored(
     monitored: &MonitorLine<'_>,
     node: Option<&str>,
 ) -> io::Result<()> {
-    #[derive(serde::Serialize)]
-    struct Monitored<'a> {
-        time: &'a RawValue,
-        db: u64,
-        client_address: &'a str,
-        client_port: &'a str,
-        client_type: &'a str,
-        command: &'a str,
-        args: Args<'a>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        node: Option<&'a str>,
-    }
     match style.format {
-        Format::Json => line(
-            out,
-            &Monitored {
-                time: serde_json::from_str(monitored.time)?,
-                db: monitored.db,
-                client_address: monitored.address,
-                client_port: monitored.port,
-                client_type: monitored.client.name(),
-                command: &monitored.command(),
-                args: Args { line: monitored, base64: style.base64 },
-                node,
-            },
-        ),
+        Format::Json => monitored_dictionary(out, style, monitored, node),
         Format::Raw => {
             out.write_all(text.as_bytes())?;
             out.write_all(&style.reply_delimiter)
@@ -102,23 +62,24 @@ pub fn event(
     time: Option<Duration>,
     server: &str,
 ) -> io::Result<()> {
-    #[derive(serde::Serialize)]
-    struct Line<'a> {
-        r#type: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        reason: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        gap: Option<f64>,
-        server: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        time: Option<Micros>,
-    }
     let (r#type, reason, gap) = match event {
         Event::Disconnected { reason } => ("disconnected", Some(reason.as_str()), None),
         Event::Reconnected { gap } => ("reconnected", None, Some(seconds(*gap))),
     };
     match style.format {
-        Format::Json => line(out, &Line { r#type, reason, gap, server, time: time.map(Micros) }),
+        Format::Json => {
+            write!(out, "{{\"type\":\"{type}\"")?;
+            if let Some(reason) = reason {
+                out.write_all(b",\"reason\":")?;
+                string(out, reason)?;
+            }
+            if let Some(gap) = gap {
+                write!(out, ",\"gap\":{gap}")?;
+            }
+            out.write_all(b",\"server\":")?;
+            string(out, server)?;
+            end(out, time, None)
+        }
         Format::Human => {
             let told = reason.map_or_else(|| format!("after {} s", gap.unwrap_or_default()), str::to_owned);
             human::reply(out, style, &Value::SimpleString(format!("({type}) {server}: {told}")), false)
@@ -135,39 +96,91 @@ fn seconds(duration: Duration) -> f64 {
     millis / 1000.0
 }
 
-/// The dictionary of a message, its keys in the contract's order.
-#[derive(serde::Serialize)]
-struct Dictionary<'a> {
-    #[serde(rename = "type")]
-    kind: &'a str,
-    pattern: Option<Bytes<'a>>,
-    channel: Bytes<'a>,
-    data: JsonData<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    node: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    time: Option<Micros>,
+/// The dictionary of a message, its keys in the contract's order. Written key by key: it comes by the million.
+fn dictionary(
+    out: &mut impl Write,
+    style: &Style,
+    message: &Message,
+    time: Option<Duration>,
+    node: Option<&str>,
+) -> io::Result<()> {
+    out.write_all(b"{\"type\":\"")?;
+    out.write_all(message.kind.name().as_bytes())?;
+    out.write_all(b"\",\"pattern\":")?;
+    match &message.pattern {
+        Some(pattern) => bytes(out, style, pattern)?,
+        None => out.write_all(b"null")?,
+    }
+    out.write_all(b",\"channel\":")?;
+    bytes(out, style, &message.channel)?;
+    out.write_all(b",\"data\":")?;
+    match &message.data {
+        Data::Count(count) => out.write_all(itoa::Buffer::new().format(*count).as_bytes())?,
+        Data::Payload(payload) => match nested(payload, style) {
+            Some(json) => out.write_all(json.as_bytes())?,
+            None => bytes(out, style, payload)?,
+        },
+    }
+    end(out, time, node)
 }
 
-#[derive(serde::Serialize)]
-#[serde(untagged)]
-enum JsonData<'a> {
-    Count(i64),
-    Bytes(Bytes<'a>),
-    Nested(&'a RawValue),
-    NestedLines(Box<RawValue>),
+/// The dictionary of a monitored command: redis-py's keys, then `args`.
+fn monitored_dictionary(
+    out: &mut impl Write,
+    style: &Style,
+    line: &MonitorLine<'_>,
+    node: Option<&str>,
+) -> io::Result<()> {
+    out.write_all(b"{\"time\":")?;
+    out.write_all(line.time.as_bytes())?;
+    out.write_all(b",\"db\":")?;
+    out.write_all(itoa::Buffer::new().format(line.db).as_bytes())?;
+    out.write_all(b",\"client_address\":")?;
+    string(out, line.address)?;
+    out.write_all(b",\"client_port\":")?;
+    string(out, line.port)?;
+    out.write_all(b",\"client_type\":\"")?;
+    out.write_all(line.client.name().as_bytes())?;
+    out.write_all(b"\",\"command\":")?;
+    string(out, &line.command())?;
+    out.write_all(b",\"args\":[")?;
+    for (index, arg) in line.args().enumerate() {
+        if index > 0 {
+            out.write_all(b",")?;
+        }
+        bytes(out, style, &arg)?;
+    }
+    out.write_all(b"]")?;
+    end(out, None, node)
 }
 
-/// The payload as JSON, every digit kept, if that is asked for and it is JSON.
-fn nested<'a>(payload: &'a [u8], style: &Style) -> Option<JsonData<'a>> {
+/// What may stand at the end of a dictionary, and its end.
+fn end(out: &mut impl Write, time: Option<Duration>, node: Option<&str>) -> io::Result<()> {
+    if let Some(node) = node {
+        out.write_all(b",\"node\":")?;
+        string(out, node)?;
+    }
+    if let Some(time) = time {
+        write!(out, ",\"time\":{}", Micros(time))?;
+    }
+    out.write_all(b"}\n")
+}
+
+fn string(out: &mut impl Write, text: &str) -> io::Result<()> {
+    Ok(serde_json::to_writer(out, text)?)
+}
+
+fn bytes(out: &mut impl Write, style: &Style, bytes: &[u8]) -> io::Result<()> {
+    Ok(serde_json::to_writer(out, &Bytes { bytes, base64: style.base64 })?)
+}
+
+/// The payload as JSON on one line, every digit kept, if that is asked for and it is JSON.
+fn nested<'a>(payload: &'a [u8], style: &Style) -> Option<Cow<'a, str>> {
     if !style.nest_json {
         return None;
     }
-    let raw: &RawValue = serde_json::from_slice(payload).ok()?;
-    match one_line(raw.get()) {
-        Cow::Borrowed(_) => Some(JsonData::Nested(raw)),
-        Cow::Owned(text) => RawValue::from_string(text).ok().map(JsonData::NestedLines),
-    }
+    let json: &RawValue = serde_json::from_slice(payload).ok()?;
+    Some(one_line(json.get()))
 }
 
 /// JSON on one line: in valid JSON line ends stand between tokens only, where nothing needs them.
@@ -182,27 +195,9 @@ fn one_line(json: &str) -> Cow<'_, str> {
 #[derive(Clone, Copy)]
 struct Micros(Duration);
 
-impl Serialize for Micros {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let text = format!("{}.{:06}", self.0.as_secs(), self.0.subsec_micros());
-        RawValue::from_string(text).map_err(serde::ser::Error::custom)?.serialize(serializer)
-    }
-}
-
-struct Args<'a> {
-    line: &'a MonitorLine<'a>,
-    base64: bool,
-}
-
-impl Serialize for Args<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use serde::ser::SerializeSeq as _;
-        let args = self.line.args();
-        let mut sequence = serializer.serialize_seq(Some(args.len()))?;
-        for arg in args {
-            sequence.serialize_element(&Bytes { bytes: &arg, base64: self.base64 })?;
-        }
-        sequence.end()
+impl fmt::Display for Micros {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:06}", self.0.as_secs(), self.0.subsec_micros())
     }
 }
 
