@@ -12,8 +12,8 @@ pub enum Transacted {
     Executed(Value),
     /// A watched key had changed: nothing ran.
     Aborted,
-    /// Commands were refused while queueing, named by their place in the block: nothing ran.
-    Refused(Vec<(usize, ServerError)>),
+    /// Commands were refused while queueing, named by their place in the block, and EXEC for that: nothing ran.
+    Refused(Vec<(usize, ServerError)>, ServerError),
     /// MULTI or EXEC itself was refused: nothing ran.
     Denied(ServerError),
 }
@@ -72,7 +72,7 @@ impl Session {
         let exec = self.answer()?;
         Ok(match (multi, exec) {
             (Value::ServerError(error), _) => Transacted::Denied(error),
-            (_, Value::ServerError(_)) if !refused.is_empty() => Transacted::Refused(refused),
+            (_, Value::ServerError(error)) if !refused.is_empty() => Transacted::Refused(refused, error),
             (_, Value::ServerError(error)) => Transacted::Denied(error),
             (_, Value::Nil) => Transacted::Aborted,
             (_, replies) => Transacted::Executed(replies),
