@@ -13,7 +13,7 @@ use crate::interrupt::Signal;
 pub enum Exit {
     /// 0: done, also when the reader closed stdout.
     Done,
-    /// 1: the server answered at least one error reply.
+    /// 1: the server answered at least one error reply, or a program that rcli ran has failed.
     ErrorReply,
     /// 2: wrong usage, or input that cannot be parsed.
     Usage,
@@ -57,6 +57,11 @@ impl Failure {
     /// No connection, a lost one, or an answer that cannot be decoded: status 3.
     pub fn failed(message: impl Into<String>) -> Self {
         Self { exit: Exit::Failed, message: Some(message.into()) }
+    }
+
+    /// A program that rcli ran has failed: status 1 (contract section 7).
+    pub fn program(message: impl Into<String>) -> Self {
+        Self { exit: Exit::ErrorReply, message: Some(message.into()) }
     }
 
     /// Ends with this status and nothing to say.

@@ -6,6 +6,7 @@ mod generate;
 mod lines;
 mod pipe;
 mod refuse;
+mod txn;
 
 use std::io::{self, IsTerminal as _};
 
@@ -30,6 +31,7 @@ pub fn run(cli: Cli) -> Outcome<Exit> {
         Some(Verb::Exec(args)) => exec::run(decide, &options.or(args.options), args.command),
         Some(Verb::Command(command)) => exec::run(decide, &options, command),
         Some(Verb::Pipe(args)) => pipe::run(decide, &args, &output),
+        Some(Verb::Txn(args)) => txn::run(decide, &args),
         Some(Verb::Completions { shell }) => generate::completions(shell),
         Some(Verb::Generate { dir }) => generate::run(&dir),
         None => lines::run(&decide()?),
