@@ -332,7 +332,7 @@ pub struct TxnArgs {
     /// How often to try again after that [default: 10 with PROGRAM, 0 without]
     #[arg(long, value_name = "N")]
     pub retries: Option<u32>,
-    /// First pause between tries, in seconds; doubled each time, give or take a half [default: 0.01]
+    /// First pause between tries, in seconds, or as long as a try takes; doubled each time, with jitter [default: 0.01]
     #[arg(long, value_name = "SECS", value_parser = parse_seconds)]
     pub watch_delay: Option<std::time::Duration>,
     /// File of commands; - is standard input, which is also the default

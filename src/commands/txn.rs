@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::Value;
 
@@ -116,6 +116,7 @@ impl<'a> Txn<'a> {
             if let Some(refused) = self.watch()? {
                 return self.end(&refused, Exit::ErrorReply);
             }
+            let began = Instant::now();
             let Some((name, block)) = self.compute(&mut origin, number)? else {
                 return Ok(if self.had_errors { Exit::ErrorReply } else { Exit::Done });
             };
@@ -130,7 +131,7 @@ impl<'a> Txn<'a> {
                     return self.end(&Value::Array(replies), exit);
                 }
                 Ran::Refused(error) => return self.end(&error, Exit::ErrorReply),
-                Ran::Aborted if number < tries => backoff.pause()?,
+                Ran::Aborted if number < tries => backoff.pause(began.elapsed())?,
                 Ran::Aborted => {
                     let note = if tries > 1 { format!(" ({tries} tries)") } else { String::new() };
                     report_aborted(&place, &note);

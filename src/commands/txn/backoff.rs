@@ -8,25 +8,32 @@ use crate::exit::Outcome;
 use crate::interrupt;
 
 /// No pause is doubled beyond this.
-const LONGEST: Duration = Duration::from_secs(5);
+const LONGEST: Duration = Duration::from_secs(20);
 
 /// The pauses to come.
 #[derive(Debug)]
 pub struct Backoff {
-    next: Duration,
+    first: Duration,
+    doublings: u32,
 }
 
 impl Backoff {
-    /// Pauses of which the first is about this long.
+    /// Pauses of which the first is about this long; 0 is none at all.
     pub fn new(first: Duration) -> Self {
-        Self { next: first }
+        Self { first, doublings: 0 }
     }
 
-    /// Sleeps for half to one and a half of the pause that is due; a signal ends the run instead.
-    pub fn pause(&mut self) -> Outcome<()> {
-        let pause = self.next / 2 + self.next.mul_f64(chance());
-        self.next = (self.next * 2).min(LONGEST.max(self.next));
-        interrupt::sleep_until(Instant::now() + pause)
+    /// Sleeps after a try that took this long; a signal ends the run instead. The pause is the first one, or the
+    /// length of the try if that is more, doubled for every pause before it, and of that a half to one and a half.
+    /// (Whoever goes on without a pause meets a try that takes as long as his own again and again, and wins.)
+    pub fn pause(&mut self, tried: Duration) -> Outcome<()> {
+        if self.first.is_zero() {
+            return interrupt::sleep_until(Instant::now());
+        }
+        let first = self.first.max(tried);
+        let due = first.saturating_mul(1 << self.doublings.min(30)).min(LONGEST.max(self.first));
+        self.doublings += 1;
+        interrupt::sleep_until(Instant::now() + due / 2 + due.mul_f64(chance()))
     }
 }
 
