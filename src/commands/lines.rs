@@ -18,7 +18,7 @@ use crate::transaction::{Step, Transaction};
 pub fn run(config: &Config) -> Outcome<Exit> {
     let mut source = Source::stdin()?;
     let mut session = Session::open(&config.target)?;
-    let renderer = open_renderer(&config.style, &session)?;
+    let renderer = open_renderer(&config.style)?;
     let place = config.target.address.to_string();
     let mut lines = Lines {
         config,
