@@ -209,11 +209,14 @@ pub enum Verb {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// Write completions/ and man/ below a directory
+    /// Write completions/ and man/, and with --table src/table/commands.json, below a directory
     #[command(hide = true)]
     Generate {
         /// Directory to write into
         dir: PathBuf,
+        /// A server to ask for its commands; the first one that has a command describes it
+        #[arg(long, value_name = "URL")]
+        table: Vec<String>,
     },
     #[command(external_subcommand)]
     Command(Vec<OsString>),

@@ -33,7 +33,8 @@ pub fn run(cli: Cli) -> Outcome<Exit> {
         Some(Verb::Pipe(args)) => pipe::run(decide, &args, &output),
         Some(Verb::Txn(args)) => txn::run(decide, &args),
         Some(Verb::Completions { shell }) => generate::completions(shell),
-        Some(Verb::Generate { dir }) => generate::run(&dir),
+        Some(Verb::Generate { dir, table }) if table.is_empty() => generate::run(&dir),
+        Some(Verb::Generate { dir, table }) => generate::table(&dir, &table, &connection, &output),
         None => lines::run(&decide()?),
     }
 }

@@ -106,7 +106,7 @@ struct Txn<'a> {
 impl<'a> Txn<'a> {
     fn open(config: Config, args: &'a TxnArgs) -> Outcome<Self> {
         let session = Session::open(&config.target)?;
-        let renderer = open_renderer(&config.style, &session)?;
+        let renderer = open_renderer(&config.style)?;
         Ok(Self { config, args, session, renderer, had_errors: false, is_changed: false })
     }
 

@@ -77,6 +77,8 @@ struct Incoming {
     end: usize,
     /// All that was ever received, in bytes.
     total: u64,
+    /// Whether the last read took all there was: the next would only say so.
+    is_drained: bool,
 }
 
 /// One reply to one command fits; the buffer of a busy connection grows.
@@ -92,7 +94,12 @@ impl Incoming {
         if self.end == self.buffer.len() {
             self.buffer.resize(self.end * 2, 0);
         }
+        if std::mem::take(&mut self.is_drained) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let space = self.buffer.len() - self.end;
         let count = transport.read(&mut self.buffer[self.end..])?;
+        self.is_drained = 0 < count && count < space && transport.tells_when_drained();
         self.end += count;
         self.total += count as u64;
         if self.end == self.buffer.len() && self.end < LARGEST_RECEIVE_BUFFER {
@@ -142,7 +149,7 @@ impl Session {
             target: target.clone(),
             transport,
             decoder: Decoder::default(),
-            incoming: Incoming { buffer: vec![0; RECEIVE_BUFFER], start: 0, end: 0, total: 0 },
+            incoming: Incoming { buffer: vec![0; RECEIVE_BUFFER], start: 0, end: 0, total: 0, is_drained: false },
             outgoing: Vec::new(),
             sent: 0,
             is_blocked: false,
@@ -316,6 +323,7 @@ impl Session {
 
     /// The same with any number of other descriptors; which of them are ready, in their order.
     pub fn wait_among(&mut self, others: &[PollFd<'_>], deadline: Option<Instant>) -> Result<(Ready, Vec<bool>), Lost> {
+        self.incoming.is_drained = false;
         let mut session_flags = PollFlags::IN;
         if self.is_blocked || self.transport.holds_unsent() {
             session_flags |= PollFlags::OUT;
