@@ -70,6 +70,7 @@ Register-ArgumentCompleter -Native -CommandName 'rcli' -ScriptBlock {
             [CompletionResult]::new('psub', 'psub', [CompletionResultType]::ParameterValue, 'Subscribe to patterns of channels and write each message as it arrives')
             [CompletionResult]::new('ssub', 'ssub', [CompletionResultType]::ParameterValue, 'Subscribe to shard channels and write each message as it arrives')
             [CompletionResult]::new('monitor', 'monitor', [CompletionResultType]::ParameterValue, 'Write every command that the server runs')
+            [CompletionResult]::new('txn', 'txn', [CompletionResultType]::ParameterValue, 'Run commands as one MULTI/EXEC block, guarded by WATCH')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completions for a shell')
             [CompletionResult]::new('generate', 'generate', [CompletionResultType]::ParameterValue, 'Write completions/ and man/, and with --table src/table/commands.json, below a directory')
             [CompletionResult]::new('exec', 'exec', [CompletionResultType]::ParameterValue, 'Run one command')
@@ -330,6 +331,51 @@ Register-ArgumentCompleter -Native -CommandName 'rcli' -ScriptBlock {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours [default: auto]')
             [CompletionResult]::new('--no-reconnect', '--no-reconnect', [CompletionResultType]::ParameterName, 'End with status 3 when the connection is lost')
             [CompletionResult]::new('--events', '--events', [CompletionResultType]::ParameterName, 'Write {"type":"disconnected",...} and {"type":"reconnected","gap":...} lines among the messages')
+            [CompletionResult]::new('--askpass', '--askpass', [CompletionResultType]::ParameterName, 'Ask for the password on the terminal')
+            [CompletionResult]::new('--no-auth-warning', '--no-auth-warning', [CompletionResultType]::ParameterName, 'No warning about -a')
+            [CompletionResult]::new('-2', '-2', [CompletionResultType]::ParameterName, 'Speak RESP2')
+            [CompletionResult]::new('-3', '-3', [CompletionResultType]::ParameterName, 'Speak RESP3, or RESP2 where the server cannot [default, but for raw output]')
+            [CompletionResult]::new('--tls', '--tls', [CompletionResultType]::ParameterName, 'Connect with TLS')
+            [CompletionResult]::new('--insecure', '--insecure', [CompletionResultType]::ParameterName, 'Check neither certificate nor host name')
+            [CompletionResult]::new('--sandbox', '--sandbox', [CompletionResultType]::ParameterName, 'Run against a throw-away local server')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'One line of JSON a reply [env: RCLI_FORMAT=json]')
+            [CompletionResult]::new('--raw', '--raw', [CompletionResultType]::ParameterName, 'Bytes as they are, one element a line [default when stdout is not a terminal]')
+            [CompletionResult]::new('--human', '--human', [CompletionResultType]::ParameterName, 'Typed text [default on a terminal]')
+            [CompletionResult]::new('--show-pushes', '--show-pushes', [CompletionResultType]::ParameterName, 'Write out-of-band pushes as {"push":[...]} lines')
+            [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
+            break
+        }
+        'rcli;txn' {
+            [CompletionResult]::new('--watch', '--watch', [CompletionResultType]::ParameterName, 'Watch a key: if it changes before EXEC, nothing is run (repeatable)')
+            [CompletionResult]::new('--retries', '--retries', [CompletionResultType]::ParameterName, 'How often to try again after that [default: 10 with PROGRAM, 0 without]')
+            [CompletionResult]::new('--watch-delay', '--watch-delay', [CompletionResultType]::ParameterName, 'First pause between tries, in seconds, or as long as a try takes; doubled each time, with jitter [default: 0.01]')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Server host name or address [default: 127.0.0.1]')
+            [CompletionResult]::new('--host', '--host', [CompletionResultType]::ParameterName, 'Server host name or address [default: 127.0.0.1]')
+            [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Server port [default: 6379]')
+            [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'Server port [default: 6379]')
+            [CompletionResult]::new('-s', '-s', [CompletionResultType]::ParameterName, 'Unix socket of the server')
+            [CompletionResult]::new('--socket', '--socket', [CompletionResultType]::ParameterName, 'Unix socket of the server')
+            [CompletionResult]::new('-u', '-u', [CompletionResultType]::ParameterName, 'Server URL: redis, rediss, valkey, valkeys or unix, as in redis://user:pass@host:port/db [env: RCLI_URL, REDIS_URL]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Server URL: redis, rediss, valkey, valkeys or unix, as in redis://user:pass@host:port/db [env: RCLI_URL, REDIS_URL]')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Database number [default: 0]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Database number [default: 0]')
+            [CompletionResult]::new('-a', '-a', [CompletionResultType]::ParameterName, 'Password; seen by other users of this machine [env: REDISCLI_AUTH, VALKEYCLI_AUTH]')
+            [CompletionResult]::new('--pass', '--pass', [CompletionResultType]::ParameterName, 'Password; seen by other users of this machine [env: REDISCLI_AUTH, VALKEYCLI_AUTH]')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'ACL user name')
+            [CompletionResult]::new('--pass-file', '--pass-file', [CompletionResultType]::ParameterName, 'Read the password from the first line of a file')
+            [CompletionResult]::new('-t', '-t', [CompletionResultType]::ParameterName, 'Limit on connecting, in seconds [default: 5]')
+            [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'Limit on connecting, in seconds [default: 5]')
+            [CompletionResult]::new('--read-timeout', '--read-timeout', [CompletionResultType]::ParameterName, 'Limit on the silence while an answer is waited for, in seconds [default: none]')
+            [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'Authorities to trust, PEM [default: the system''s]')
+            [CompletionResult]::new('--cert', '--cert', [CompletionResultType]::ParameterName, 'Client certificate, PEM')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Key of the client certificate, PEM')
+            [CompletionResult]::new('--sni', '--sni', [CompletionResultType]::ParameterName, 'Host name to ask for, and to check the certificate against')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Raw: between the elements of a reply [default: newline]')
+            [CompletionResult]::new('-D', '-D ', [CompletionResultType]::ParameterName, 'Raw: after a reply [default: newline]')
+            [CompletionResult]::new('--encoding', '--encoding', [CompletionResultType]::ParameterName, 'JSON: how bulk strings are written [default: utf8]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours [default: auto]')
             [CompletionResult]::new('--askpass', '--askpass', [CompletionResultType]::ParameterName, 'Ask for the password on the terminal')
             [CompletionResult]::new('--no-auth-warning', '--no-auth-warning', [CompletionResultType]::ParameterName, 'No warning about -a')
             [CompletionResult]::new('-2', '-2', [CompletionResultType]::ParameterName, 'Speak RESP2')
@@ -2564,6 +2610,7 @@ Register-ArgumentCompleter -Native -CommandName 'rcli' -ScriptBlock {
             [CompletionResult]::new('psub', 'psub', [CompletionResultType]::ParameterValue, 'Subscribe to patterns of channels and write each message as it arrives')
             [CompletionResult]::new('ssub', 'ssub', [CompletionResultType]::ParameterValue, 'Subscribe to shard channels and write each message as it arrives')
             [CompletionResult]::new('monitor', 'monitor', [CompletionResultType]::ParameterValue, 'Write every command that the server runs')
+            [CompletionResult]::new('txn', 'txn', [CompletionResultType]::ParameterValue, 'Run commands as one MULTI/EXEC block, guarded by WATCH')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completions for a shell')
             [CompletionResult]::new('generate', 'generate', [CompletionResultType]::ParameterValue, 'Write completions/ and man/, and with --table src/table/commands.json, below a directory')
             [CompletionResult]::new('exec', 'exec', [CompletionResultType]::ParameterValue, 'Run one command')
@@ -2583,6 +2630,9 @@ Register-ArgumentCompleter -Native -CommandName 'rcli' -ScriptBlock {
             break
         }
         'rcli;help;monitor' {
+            break
+        }
+        'rcli;help;txn' {
             break
         }
         'rcli;help;completions' {

@@ -68,6 +68,7 @@ complete -c rcli -n "__fish_rcli_needs_command" -f -a "sub" -d 'Subscribe to cha
 complete -c rcli -n "__fish_rcli_needs_command" -f -a "psub" -d 'Subscribe to patterns of channels and write each message as it arrives'
 complete -c rcli -n "__fish_rcli_needs_command" -f -a "ssub" -d 'Subscribe to shard channels and write each message as it arrives'
 complete -c rcli -n "__fish_rcli_needs_command" -f -a "monitor" -d 'Write every command that the server runs'
+complete -c rcli -n "__fish_rcli_needs_command" -f -a "txn" -d 'Run commands as one MULTI/EXEC block, guarded by WATCH'
 complete -c rcli -n "__fish_rcli_needs_command" -f -a "completions" -d 'Print the completions for a shell'
 complete -c rcli -n "__fish_rcli_needs_command" -f -a "generate" -d 'Write completions/ and man/, and with --table src/table/commands.json, below a directory'
 complete -c rcli -n "__fish_rcli_needs_command" -f -a "exec" -d 'Run one command'
@@ -304,6 +305,43 @@ complete -c rcli -n "__fish_rcli_using_subcommand monitor" -l human -d 'Typed te
 complete -c rcli -n "__fish_rcli_using_subcommand monitor" -l show-pushes -d 'Write out-of-band pushes as {"push":[...]} lines'
 complete -c rcli -n "__fish_rcli_using_subcommand monitor" -s ? -l help -d 'Print help'
 complete -c rcli -n "__fish_rcli_using_subcommand monitor" -l version -d 'Print the version'
+complete -c rcli -n "__fish_rcli_using_subcommand txn" -l watch -d 'Watch a key: if it changes before EXEC, nothing is run (repeatable)' -r
+complete -c rcli -n "__fish_rcli_using_subcommand txn" -l retries -d 'How often to try again after that [default: 10 with PROGRAM, 0 without]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand txn" -l watch-delay -d 'First pause between tries, in seconds, or as long as a try takes; doubled each time, with jitter [default: 0.01]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand txn" -s h -l host -d 'Server host name or address [default: 127.0.0.1]' -r -f -a "(__fish_print_hostnames)"
+complete -c rcli -n "__fish_rcli_using_subcommand txn" -s p -l port -d 'Server port [default: 6379]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand txn" -s s -l socket -d 'Unix socket of the server' -r -F
+complete -c rcli -n "__fish_rcli_using_subcommand txn" -s u -l url -d 'Server URL: redis, rediss, valkey, valkeys or unix, as in redis://user:pass@host:port/db [env: RCLI_URL, REDIS_URL]' -r -f
+complete -c rcli -n "__fish_rcli_using_subcommand txn" -s n -l db -d 'Database number [default: 0]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand txn" -s a -l pass -d 'Password; seen by other users of this machine [env: REDISCLI_AUTH, VALKEYCLI_AUTH]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand txn" -l user -d 'ACL user name' -r
+complete -c rcli -n "__fish_rcli_using_subcommand txn" -l pass-file -d 'Read the password from the first line of a file' -r -F
+complete -c rcli -n "__fish_rcli_using_subcommand txn" -s t -l connect-timeout -d 'Limit on connecting, in seconds [default: 5]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand txn" -l read-timeout -d 'Limit on the silence while an answer is waited for, in seconds [default: none]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand txn" -l cacert -d 'Authorities to trust, PEM [default: the system\'s]' -r -F
+complete -c rcli -n "__fish_rcli_using_subcommand txn" -l cert -d 'Client certificate, PEM' -r -F
+complete -c rcli -n "__fish_rcli_using_subcommand txn" -l key -d 'Key of the client certificate, PEM' -r -F
+complete -c rcli -n "__fish_rcli_using_subcommand txn" -l sni -d 'Host name to ask for, and to check the certificate against' -r
+complete -c rcli -n "__fish_rcli_using_subcommand txn" -s d -d 'Raw: between the elements of a reply [default: newline]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand txn" -s D -d 'Raw: after a reply [default: newline]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand txn" -l encoding -d 'JSON: how bulk strings are written [default: utf8]' -r -f -a "utf8\t'Text; what is not UTF-8 as {"base64":"..."}'
+base64\t'Every bulk string as {"base64":"..."}'"
+complete -c rcli -n "__fish_rcli_using_subcommand txn" -l color -d 'When to use colours [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
+complete -c rcli -n "__fish_rcli_using_subcommand txn" -l askpass -d 'Ask for the password on the terminal'
+complete -c rcli -n "__fish_rcli_using_subcommand txn" -l no-auth-warning -d 'No warning about -a'
+complete -c rcli -n "__fish_rcli_using_subcommand txn" -s 2 -d 'Speak RESP2'
+complete -c rcli -n "__fish_rcli_using_subcommand txn" -s 3 -d 'Speak RESP3, or RESP2 where the server cannot [default, but for raw output]'
+complete -c rcli -n "__fish_rcli_using_subcommand txn" -l tls -d 'Connect with TLS'
+complete -c rcli -n "__fish_rcli_using_subcommand txn" -l insecure -d 'Check neither certificate nor host name'
+complete -c rcli -n "__fish_rcli_using_subcommand txn" -l sandbox -d 'Run against a throw-away local server'
+complete -c rcli -n "__fish_rcli_using_subcommand txn" -l json -d 'One line of JSON a reply [env: RCLI_FORMAT=json]'
+complete -c rcli -n "__fish_rcli_using_subcommand txn" -l raw -d 'Bytes as they are, one element a line [default when stdout is not a terminal]'
+complete -c rcli -n "__fish_rcli_using_subcommand txn" -l human -d 'Typed text [default on a terminal]'
+complete -c rcli -n "__fish_rcli_using_subcommand txn" -l show-pushes -d 'Write out-of-band pushes as {"push":[...]} lines'
+complete -c rcli -n "__fish_rcli_using_subcommand txn" -s ? -l help -d 'Print help'
+complete -c rcli -n "__fish_rcli_using_subcommand txn" -l version -d 'Print the version'
 complete -c rcli -n "__fish_rcli_using_subcommand completions" -s h -l host -d 'Server host name or address [default: 127.0.0.1]' -r -f -a "(__fish_print_hostnames)"
 complete -c rcli -n "__fish_rcli_using_subcommand completions" -s p -l port -d 'Server port [default: 6379]' -r
 complete -c rcli -n "__fish_rcli_using_subcommand completions" -s s -l socket -d 'Unix socket of the server' -r -F
@@ -932,15 +970,16 @@ complete -c rcli -n "__fish_rcli_using_subcommand exec; and __fish_seen_subcomma
 complete -c rcli -n "__fish_rcli_using_subcommand exec; and __fish_seen_subcommand_from help" -f -a "ZUNION"
 complete -c rcli -n "__fish_rcli_using_subcommand exec; and __fish_seen_subcommand_from help" -f -a "ZUNIONSTORE"
 complete -c rcli -n "__fish_rcli_using_subcommand exec; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe sub psub ssub monitor completions generate exec help" -f -a "pipe" -d 'Run the commands of files or standard input as a pipeline'
-complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe sub psub ssub monitor completions generate exec help" -f -a "sub" -d 'Subscribe to channels and write each message as it arrives'
-complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe sub psub ssub monitor completions generate exec help" -f -a "psub" -d 'Subscribe to patterns of channels and write each message as it arrives'
-complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe sub psub ssub monitor completions generate exec help" -f -a "ssub" -d 'Subscribe to shard channels and write each message as it arrives'
-complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe sub psub ssub monitor completions generate exec help" -f -a "monitor" -d 'Write every command that the server runs'
-complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe sub psub ssub monitor completions generate exec help" -f -a "completions" -d 'Print the completions for a shell'
-complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe sub psub ssub monitor completions generate exec help" -f -a "generate" -d 'Write completions/ and man/, and with --table src/table/commands.json, below a directory'
-complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe sub psub ssub monitor completions generate exec help" -f -a "exec" -d 'Run one command'
-complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe sub psub ssub monitor completions generate exec help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe sub psub ssub monitor txn completions generate exec help" -f -a "pipe" -d 'Run the commands of files or standard input as a pipeline'
+complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe sub psub ssub monitor txn completions generate exec help" -f -a "sub" -d 'Subscribe to channels and write each message as it arrives'
+complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe sub psub ssub monitor txn completions generate exec help" -f -a "psub" -d 'Subscribe to patterns of channels and write each message as it arrives'
+complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe sub psub ssub monitor txn completions generate exec help" -f -a "ssub" -d 'Subscribe to shard channels and write each message as it arrives'
+complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe sub psub ssub monitor txn completions generate exec help" -f -a "monitor" -d 'Write every command that the server runs'
+complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe sub psub ssub monitor txn completions generate exec help" -f -a "txn" -d 'Run commands as one MULTI/EXEC block, guarded by WATCH'
+complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe sub psub ssub monitor txn completions generate exec help" -f -a "completions" -d 'Print the completions for a shell'
+complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe sub psub ssub monitor txn completions generate exec help" -f -a "generate" -d 'Write completions/ and man/, and with --table src/table/commands.json, below a directory'
+complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe sub psub ssub monitor txn completions generate exec help" -f -a "exec" -d 'Run one command'
+complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe sub psub ssub monitor txn completions generate exec help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c rcli -n "__fish_rcli_using_subcommand help; and __fish_seen_subcommand_from exec" -f -a "ACL"
 complete -c rcli -n "__fish_rcli_using_subcommand help; and __fish_seen_subcommand_from exec" -f -a "APPEND"
 complete -c rcli -n "__fish_rcli_using_subcommand help; and __fish_seen_subcommand_from exec" -f -a "ASKING"

@@ -12,7 +12,8 @@ Examples:
   rcli GET user:1                      one command, as with redis-cli
   rcli --json HGETALL user:1 | jq .    one line of JSON a reply
   rcli pipe < cmds.txt                 a file of commands at the speed of the server
-  rcli --sandbox pipe < cmds.txt       the same, on a throw-away server";
+  rcli --sandbox pipe < cmds.txt       the same, on a throw-away server
+  rcli txn --watch seq -- ./next.sh    a transaction computed by a program, restarted on conflict";
 
 /// A command-line REPL and scripting tool for Redis and Valkey.
 #[derive(Debug, Parser)]
@@ -205,6 +206,7 @@ pub enum Verb {
     Psub(PsubArgs),
     Ssub(SsubArgs),
     Monitor(MonitorArgs),
+    Txn(TxnArgs),
     /// Print the completions for a shell
     #[command(before_help = "Examples:\n  rcli completions bash > ~/.local/share/bash-completion/completions/rcli")]
     Completions {
@@ -453,7 +455,51 @@ pub struct ReconnectOptions {
     pub events: bool,
 }
 
+/// Run commands as one MULTI/EXEC block, guarded by WATCH
+#[derive(Args, Debug)]
+#[command(
+    before_help = "\
+Examples:
+  rcli txn block.txt
+  printf '%s\\n' 'INCR a' 'INCR b' | rcli txn --json
+  rcli txn --watch seq -- sh -c 'echo GET seq; read -r n; echo MULTI; echo \"SET seq $((n + 1))\"'
+  rcli txn --json --watch alice --watch bob -- python3 transfer.py",
+    after_help = "\
+The result is EXEC's reply, one array. A bad line, a command refused while queueing or a changed key: nothing is run.
+
+With --watch the keys are watched from before the input is read until EXEC.
+
+PROGRAM writes commands, one a line, to its stdout. Before a line MULTI each is run at once and its reply is written \
+to PROGRAM's stdin: raw and then a newline (nil is an empty line, an error its text), or one line of JSON with --json. \
+MULTI and what comes after it is not answered; the block is run when PROGRAM has ended with status 0 (without MULTI it \
+is empty) and PROGRAM is started again, RCLI_ATTEMPT counting from 1, if a watched key has changed. DISCARD gives up. \
+Any other status of PROGRAM: nothing is run. Replies that PROGRAM does not read are kept in memory."
+)]
+pub struct TxnArgs {
+    /// Watch a key: if it changes before EXEC, nothing is run (repeatable)
+    #[arg(long, value_name = "KEY")]
+    pub watch: Vec<OsString>,
+    /// How often to try again after that [default: 10 with PROGRAM, 0 without]
+    #[arg(long, value_name = "N")]
+    pub retries: Option<u32>,
+    /// First pause between tries, in seconds, or as long as a try takes; doubled each time, with jitter [default: 0.01]
+    #[arg(long, value_name = "SECS", value_parser = parse_seconds)]
+    pub watch_delay: Option<std::time::Duration>,
+    /// File of commands; - is standard input, which is also the default
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "program")]
+    pub file: Option<PathBuf>,
+    /// Program that computes the commands, and its arguments
+    #[arg(last = true, value_name = "PROGRAM", value_hint = ValueHint::CommandWithArguments, num_args = 1..)]
+    pub program: Vec<OsString>,
+}
+
+/// A limit that no clock overflows: 31 years.
+const LONGEST_SECONDS: f64 = 1e9;
+
 fn parse_seconds(text: &str) -> Result<std::time::Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "a number of seconds is expected".to_owned())?;
+    if seconds > LONGEST_SECONDS {
+        return Err(format!("more than {LONGEST_SECONDS} seconds"));
+    }
     std::time::Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }

@@ -27,6 +27,8 @@ const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Config {
     /// The server.
     pub target: Target,
+    /// Whether the version of RESP was asked for; else it was chosen to suit the output format.
+    pub protocol_is_given: bool,
     /// How replies look.
     pub style: Style,
     /// Whether pushes are written.
@@ -104,6 +106,7 @@ impl Config {
         let style = decide_style(output)?;
         let sandbox = connection.sandbox.then(Sandbox::start).transpose()?;
         let place = decide_place(connection, sandbox.as_ref())?;
+        let protocol_is_given = connection.resp2 || connection.resp3 || place.protocol.is_some();
         let protocol = match (connection.resp2, connection.resp3, place.protocol) {
             (true, ..) => Protocol::Resp2,
             (_, true, _) => Protocol::Resp3,
@@ -120,7 +123,7 @@ impl Config {
             connect_timeout: connection.connect_timeout.unwrap_or(DEFAULT_CONNECT_TIMEOUT),
             read_timeout: connection.read_timeout.filter(|limit| !limit.is_zero()),
         };
-        Ok(Self { target, style, show_pushes: output.show_pushes, _sandbox: sandbox })
+        Ok(Self { target, protocol_is_given, style, show_pushes: output.show_pushes, _sandbox: sandbox })
     }
 }
 

@@ -40,4 +40,6 @@ mod sandbox;
 mod side_by_side;
 mod signals;
 mod tls;
+mod txn;
+mod txn_program;
 mod usage;

@@ -317,7 +317,7 @@ impl<W: Write, A: FnMut(&str)> Follower<'_, W, A> {
             End::Expired => self.view.limits.end(),
             End::HandlerFailed => {
                 let left = self.view.handlers.as_ref().map_or(0, Handlers::dropped);
-                Err(Failure::handler(format!(
+                Err(Failure::program(format!(
                     "ended by --on-handler-error stop, with {left} messages that were received and not handled"
                 )))
             }
