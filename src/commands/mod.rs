@@ -5,6 +5,7 @@ mod exec;
 mod generate;
 mod lines;
 mod pipe;
+mod profiles;
 mod refuse;
 
 use std::io::{self, IsTerminal as _};
@@ -30,6 +31,7 @@ pub fn run(cli: Cli) -> Outcome<Exit> {
         Some(Verb::Exec(args)) => exec::run(decide, &options.or(args.options), args.command),
         Some(Verb::Command(command)) => exec::run(decide, &options, command),
         Some(Verb::Pipe(args)) => pipe::run(decide, &args, &output),
+        Some(Verb::Profiles) => profiles::run(&output),
         Some(Verb::Completions { shell }) => generate::completions(shell),
         Some(Verb::Generate { dir }) => generate::run(&dir),
         None => lines::run(&decide()?),

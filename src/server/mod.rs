@@ -1,7 +1,9 @@
 //! All that touches a connection: where the server is, how to reach it, and the conversation with it.
 
 mod decoder;
+mod open;
 mod sandbox;
+mod sentinel;
 mod session;
 mod target;
 mod tls;
@@ -10,6 +12,7 @@ mod transport;
 
 pub use decoder::EXACT_DOUBLE;
 pub use sandbox::Sandbox;
+pub use sentinel::Sentinels;
 pub use session::{Lost, Session, error_text, server_error};
 pub use target::{Address, Credentials, Protocol, Target};
 pub use tls::{Tls, TlsFiles};
