@@ -64,8 +64,12 @@ complete -c rcli -n "__fish_rcli_needs_command" -l version -d 'Print the version
 complete -c rcli -n "__fish_rcli_needs_command" -s x -d 'Read the last argument from standard input'
 complete -c rcli -n "__fish_rcli_needs_command" -l quoted-input -d 'Unquote the arguments as lines of input are unquoted'
 complete -c rcli -n "__fish_rcli_needs_command" -f -a "pipe" -d 'Run the commands of files or standard input as a pipeline'
+complete -c rcli -n "__fish_rcli_needs_command" -f -a "sub" -d 'Subscribe to channels and write each message as it arrives'
+complete -c rcli -n "__fish_rcli_needs_command" -f -a "psub" -d 'Subscribe to patterns of channels and write each message as it arrives'
+complete -c rcli -n "__fish_rcli_needs_command" -f -a "ssub" -d 'Subscribe to shard channels and write each message as it arrives'
+complete -c rcli -n "__fish_rcli_needs_command" -f -a "monitor" -d 'Write every command that the server runs'
 complete -c rcli -n "__fish_rcli_needs_command" -f -a "completions" -d 'Print the completions for a shell'
-complete -c rcli -n "__fish_rcli_needs_command" -f -a "generate" -d 'Write completions/ and man/ below a directory'
+complete -c rcli -n "__fish_rcli_needs_command" -f -a "generate" -d 'Write completions/ and man/, and with --table src/table/commands.json, below a directory'
 complete -c rcli -n "__fish_rcli_needs_command" -f -a "exec" -d 'Run one command'
 complete -c rcli -n "__fish_rcli_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c rcli -n "__fish_rcli_using_subcommand pipe" -l on-error -d 'After an error reply: go on, or send nothing more and end' -r -f -a "continue\t'Go on with the next command'
@@ -114,6 +118,192 @@ complete -c rcli -n "__fish_rcli_using_subcommand pipe" -l human -d 'Typed text 
 complete -c rcli -n "__fish_rcli_using_subcommand pipe" -l show-pushes -d 'Write out-of-band pushes as {"push":[...]} lines'
 complete -c rcli -n "__fish_rcli_using_subcommand pipe" -s ? -l help -d 'Print help'
 complete -c rcli -n "__fish_rcli_using_subcommand pipe" -l version -d 'Print the version'
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -l pattern -d 'A pattern to subscribe to as well; may be repeated' -r
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -l handler -d 'Run a shell command for each message of a channel or pattern, its JSON line on stdin; may be repeated' -r
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -l handler-jobs -d 'Handlers that run at once' -r
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -l on-handler-error -d 'After a handler that failed: say so and go on, or end with status 1' -r -f -a "report\t'A line on stderr, and go on'
+stop\t'Start no further handler, wait for those that run, and end with status 1'"
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -l count -d 'End after N messages' -r
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -l timeout -d 'End after SECS seconds in all; status 5 if --count was not reached' -r
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -l idle -d 'End after SECS seconds without a message; status 5 if --count was not reached' -r
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -l max-retries -d 'How often in a row to try a new connection [default: for ever]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -s h -l host -d 'Server host name or address [default: 127.0.0.1]' -r -f -a "(__fish_print_hostnames)"
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -s p -l port -d 'Server port [default: 6379]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -s s -l socket -d 'Unix socket of the server' -r -F
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -s u -l url -d 'Server URL: redis, rediss, valkey, valkeys or unix, as in redis://user:pass@host:port/db [env: RCLI_URL, REDIS_URL]' -r -f
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -s n -l db -d 'Database number [default: 0]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -s a -l pass -d 'Password; seen by other users of this machine [env: REDISCLI_AUTH, VALKEYCLI_AUTH]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -l user -d 'ACL user name' -r
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -l pass-file -d 'Read the password from the first line of a file' -r -F
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -s t -l connect-timeout -d 'Limit on connecting, in seconds [default: 5]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -l read-timeout -d 'Limit on the silence while an answer is waited for, in seconds [default: none]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -l cacert -d 'Authorities to trust, PEM [default: the system\'s]' -r -F
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -l cert -d 'Client certificate, PEM' -r -F
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -l key -d 'Key of the client certificate, PEM' -r -F
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -l sni -d 'Host name to ask for, and to check the certificate against' -r
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -s d -d 'Raw: between the elements of a reply [default: newline]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -s D -d 'Raw: after a reply [default: newline]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -l encoding -d 'JSON: how bulk strings are written [default: utf8]' -r -f -a "utf8\t'Text; what is not UTF-8 as {"base64":"..."}'
+base64\t'Every bulk string as {"base64":"..."}'"
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -l color -d 'When to use colours [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -s m -l ignore-subscribe-messages -d 'Write no confirmations of subscriptions'
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -l time -d 'Add "time": seconds since 1970, with microseconds'
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -l data-json -d 'Nest data that is valid JSON as JSON'
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -l no-reconnect -d 'End with status 3 when the connection is lost'
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -l events -d 'Write {"type":"disconnected",...} and {"type":"reconnected","gap":...} lines among the messages'
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -l askpass -d 'Ask for the password on the terminal'
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -l no-auth-warning -d 'No warning about -a'
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -s 2 -d 'Speak RESP2'
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -s 3 -d 'Speak RESP3, or RESP2 where the server cannot [default, but for raw output]'
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -l tls -d 'Connect with TLS'
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -l insecure -d 'Check neither certificate nor host name'
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -l sandbox -d 'Run against a throw-away local server'
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -l json -d 'One line of JSON a reply [env: RCLI_FORMAT=json]'
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -l raw -d 'Bytes as they are, one element a line [default when stdout is not a terminal]'
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -l human -d 'Typed text [default on a terminal]'
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -l show-pushes -d 'Write out-of-band pushes as {"push":[...]} lines'
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -s ? -l help -d 'Print help'
+complete -c rcli -n "__fish_rcli_using_subcommand sub" -l version -d 'Print the version'
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -l channel -d 'A channel to subscribe to as well; may be repeated' -r
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -l handler -d 'Run a shell command for each message of a channel or pattern, its JSON line on stdin; may be repeated' -r
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -l handler-jobs -d 'Handlers that run at once' -r
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -l on-handler-error -d 'After a handler that failed: say so and go on, or end with status 1' -r -f -a "report\t'A line on stderr, and go on'
+stop\t'Start no further handler, wait for those that run, and end with status 1'"
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -l count -d 'End after N messages' -r
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -l timeout -d 'End after SECS seconds in all; status 5 if --count was not reached' -r
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -l idle -d 'End after SECS seconds without a message; status 5 if --count was not reached' -r
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -l max-retries -d 'How often in a row to try a new connection [default: for ever]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -s h -l host -d 'Server host name or address [default: 127.0.0.1]' -r -f -a "(__fish_print_hostnames)"
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -s p -l port -d 'Server port [default: 6379]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -s s -l socket -d 'Unix socket of the server' -r -F
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -s u -l url -d 'Server URL: redis, rediss, valkey, valkeys or unix, as in redis://user:pass@host:port/db [env: RCLI_URL, REDIS_URL]' -r -f
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -s n -l db -d 'Database number [default: 0]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -s a -l pass -d 'Password; seen by other users of this machine [env: REDISCLI_AUTH, VALKEYCLI_AUTH]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -l user -d 'ACL user name' -r
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -l pass-file -d 'Read the password from the first line of a file' -r -F
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -s t -l connect-timeout -d 'Limit on connecting, in seconds [default: 5]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -l read-timeout -d 'Limit on the silence while an answer is waited for, in seconds [default: none]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -l cacert -d 'Authorities to trust, PEM [default: the system\'s]' -r -F
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -l cert -d 'Client certificate, PEM' -r -F
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -l key -d 'Key of the client certificate, PEM' -r -F
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -l sni -d 'Host name to ask for, and to check the certificate against' -r
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -s d -d 'Raw: between the elements of a reply [default: newline]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -s D -d 'Raw: after a reply [default: newline]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -l encoding -d 'JSON: how bulk strings are written [default: utf8]' -r -f -a "utf8\t'Text; what is not UTF-8 as {"base64":"..."}'
+base64\t'Every bulk string as {"base64":"..."}'"
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -l color -d 'When to use colours [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -s m -l ignore-subscribe-messages -d 'Write no confirmations of subscriptions'
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -l time -d 'Add "time": seconds since 1970, with microseconds'
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -l data-json -d 'Nest data that is valid JSON as JSON'
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -l no-reconnect -d 'End with status 3 when the connection is lost'
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -l events -d 'Write {"type":"disconnected",...} and {"type":"reconnected","gap":...} lines among the messages'
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -l askpass -d 'Ask for the password on the terminal'
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -l no-auth-warning -d 'No warning about -a'
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -s 2 -d 'Speak RESP2'
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -s 3 -d 'Speak RESP3, or RESP2 where the server cannot [default, but for raw output]'
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -l tls -d 'Connect with TLS'
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -l insecure -d 'Check neither certificate nor host name'
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -l sandbox -d 'Run against a throw-away local server'
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -l json -d 'One line of JSON a reply [env: RCLI_FORMAT=json]'
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -l raw -d 'Bytes as they are, one element a line [default when stdout is not a terminal]'
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -l human -d 'Typed text [default on a terminal]'
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -l show-pushes -d 'Write out-of-band pushes as {"push":[...]} lines'
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -s ? -l help -d 'Print help'
+complete -c rcli -n "__fish_rcli_using_subcommand psub" -l version -d 'Print the version'
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -l handler -d 'Run a shell command for each message of a channel or pattern, its JSON line on stdin; may be repeated' -r
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -l handler-jobs -d 'Handlers that run at once' -r
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -l on-handler-error -d 'After a handler that failed: say so and go on, or end with status 1' -r -f -a "report\t'A line on stderr, and go on'
+stop\t'Start no further handler, wait for those that run, and end with status 1'"
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -l count -d 'End after N messages' -r
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -l timeout -d 'End after SECS seconds in all; status 5 if --count was not reached' -r
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -l idle -d 'End after SECS seconds without a message; status 5 if --count was not reached' -r
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -l max-retries -d 'How often in a row to try a new connection [default: for ever]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -s h -l host -d 'Server host name or address [default: 127.0.0.1]' -r -f -a "(__fish_print_hostnames)"
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -s p -l port -d 'Server port [default: 6379]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -s s -l socket -d 'Unix socket of the server' -r -F
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -s u -l url -d 'Server URL: redis, rediss, valkey, valkeys or unix, as in redis://user:pass@host:port/db [env: RCLI_URL, REDIS_URL]' -r -f
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -s n -l db -d 'Database number [default: 0]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -s a -l pass -d 'Password; seen by other users of this machine [env: REDISCLI_AUTH, VALKEYCLI_AUTH]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -l user -d 'ACL user name' -r
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -l pass-file -d 'Read the password from the first line of a file' -r -F
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -s t -l connect-timeout -d 'Limit on connecting, in seconds [default: 5]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -l read-timeout -d 'Limit on the silence while an answer is waited for, in seconds [default: none]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -l cacert -d 'Authorities to trust, PEM [default: the system\'s]' -r -F
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -l cert -d 'Client certificate, PEM' -r -F
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -l key -d 'Key of the client certificate, PEM' -r -F
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -l sni -d 'Host name to ask for, and to check the certificate against' -r
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -s d -d 'Raw: between the elements of a reply [default: newline]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -s D -d 'Raw: after a reply [default: newline]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -l encoding -d 'JSON: how bulk strings are written [default: utf8]' -r -f -a "utf8\t'Text; what is not UTF-8 as {"base64":"..."}'
+base64\t'Every bulk string as {"base64":"..."}'"
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -l color -d 'When to use colours [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -s m -l ignore-subscribe-messages -d 'Write no confirmations of subscriptions'
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -l time -d 'Add "time": seconds since 1970, with microseconds'
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -l data-json -d 'Nest data that is valid JSON as JSON'
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -l no-reconnect -d 'End with status 3 when the connection is lost'
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -l events -d 'Write {"type":"disconnected",...} and {"type":"reconnected","gap":...} lines among the messages'
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -l askpass -d 'Ask for the password on the terminal'
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -l no-auth-warning -d 'No warning about -a'
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -s 2 -d 'Speak RESP2'
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -s 3 -d 'Speak RESP3, or RESP2 where the server cannot [default, but for raw output]'
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -l tls -d 'Connect with TLS'
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -l insecure -d 'Check neither certificate nor host name'
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -l sandbox -d 'Run against a throw-away local server'
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -l json -d 'One line of JSON a reply [env: RCLI_FORMAT=json]'
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -l raw -d 'Bytes as they are, one element a line [default when stdout is not a terminal]'
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -l human -d 'Typed text [default on a terminal]'
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -l show-pushes -d 'Write out-of-band pushes as {"push":[...]} lines'
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -s ? -l help -d 'Print help'
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -l version -d 'Print the version'
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -l only -d 'Only these commands, in any case' -r
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -l client -d 'Only this client: an address, an address and port, unix, unix:PATH or lua' -r
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -l in-db -d 'Only this database' -r
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -l count -d 'End after N messages' -r
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -l timeout -d 'End after SECS seconds in all; status 5 if --count was not reached' -r
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -l idle -d 'End after SECS seconds without a message; status 5 if --count was not reached' -r
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -l max-retries -d 'How often in a row to try a new connection [default: for ever]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -s h -l host -d 'Server host name or address [default: 127.0.0.1]' -r -f -a "(__fish_print_hostnames)"
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -s p -l port -d 'Server port [default: 6379]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -s s -l socket -d 'Unix socket of the server' -r -F
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -s u -l url -d 'Server URL: redis, rediss, valkey, valkeys or unix, as in redis://user:pass@host:port/db [env: RCLI_URL, REDIS_URL]' -r -f
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -s n -l db -d 'Database number [default: 0]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -s a -l pass -d 'Password; seen by other users of this machine [env: REDISCLI_AUTH, VALKEYCLI_AUTH]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -l user -d 'ACL user name' -r
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -l pass-file -d 'Read the password from the first line of a file' -r -F
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -s t -l connect-timeout -d 'Limit on connecting, in seconds [default: 5]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -l read-timeout -d 'Limit on the silence while an answer is waited for, in seconds [default: none]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -l cacert -d 'Authorities to trust, PEM [default: the system\'s]' -r -F
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -l cert -d 'Client certificate, PEM' -r -F
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -l key -d 'Key of the client certificate, PEM' -r -F
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -l sni -d 'Host name to ask for, and to check the certificate against' -r
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -s d -d 'Raw: between the elements of a reply [default: newline]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -s D -d 'Raw: after a reply [default: newline]' -r
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -l encoding -d 'JSON: how bulk strings are written [default: utf8]' -r -f -a "utf8\t'Text; what is not UTF-8 as {"base64":"..."}'
+base64\t'Every bulk string as {"base64":"..."}'"
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -l color -d 'When to use colours [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -l no-reconnect -d 'End with status 3 when the connection is lost'
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -l events -d 'Write {"type":"disconnected",...} and {"type":"reconnected","gap":...} lines among the messages'
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -l askpass -d 'Ask for the password on the terminal'
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -l no-auth-warning -d 'No warning about -a'
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -s 2 -d 'Speak RESP2'
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -s 3 -d 'Speak RESP3, or RESP2 where the server cannot [default, but for raw output]'
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -l tls -d 'Connect with TLS'
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -l insecure -d 'Check neither certificate nor host name'
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -l sandbox -d 'Run against a throw-away local server'
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -l json -d 'One line of JSON a reply [env: RCLI_FORMAT=json]'
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -l raw -d 'Bytes as they are, one element a line [default when stdout is not a terminal]'
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -l human -d 'Typed text [default on a terminal]'
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -l show-pushes -d 'Write out-of-band pushes as {"push":[...]} lines'
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -s ? -l help -d 'Print help'
+complete -c rcli -n "__fish_rcli_using_subcommand monitor" -l version -d 'Print the version'
 complete -c rcli -n "__fish_rcli_using_subcommand completions" -s h -l host -d 'Server host name or address [default: 127.0.0.1]' -r -f -a "(__fish_print_hostnames)"
 complete -c rcli -n "__fish_rcli_using_subcommand completions" -s p -l port -d 'Server port [default: 6379]' -r
 complete -c rcli -n "__fish_rcli_using_subcommand completions" -s s -l socket -d 'Unix socket of the server' -r -F
@@ -148,6 +338,7 @@ complete -c rcli -n "__fish_rcli_using_subcommand completions" -l human -d 'Type
 complete -c rcli -n "__fish_rcli_using_subcommand completions" -l show-pushes -d 'Write out-of-band pushes as {"push":[...]} lines'
 complete -c rcli -n "__fish_rcli_using_subcommand completions" -s ? -l help -d 'Print help'
 complete -c rcli -n "__fish_rcli_using_subcommand completions" -l version -d 'Print the version'
+complete -c rcli -n "__fish_rcli_using_subcommand generate" -l table -d 'A server to ask for its commands; the first one that has a command describes it' -r
 complete -c rcli -n "__fish_rcli_using_subcommand generate" -s h -l host -d 'Server host name or address [default: 127.0.0.1]' -r -f -a "(__fish_print_hostnames)"
 complete -c rcli -n "__fish_rcli_using_subcommand generate" -s p -l port -d 'Server port [default: 6379]' -r
 complete -c rcli -n "__fish_rcli_using_subcommand generate" -s s -l socket -d 'Unix socket of the server' -r -F
@@ -741,11 +932,15 @@ complete -c rcli -n "__fish_rcli_using_subcommand exec; and __fish_seen_subcomma
 complete -c rcli -n "__fish_rcli_using_subcommand exec; and __fish_seen_subcommand_from help" -f -a "ZUNION"
 complete -c rcli -n "__fish_rcli_using_subcommand exec; and __fish_seen_subcommand_from help" -f -a "ZUNIONSTORE"
 complete -c rcli -n "__fish_rcli_using_subcommand exec; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe completions generate exec help" -f -a "pipe" -d 'Run the commands of files or standard input as a pipeline'
-complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe completions generate exec help" -f -a "completions" -d 'Print the completions for a shell'
-complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe completions generate exec help" -f -a "generate" -d 'Write completions/ and man/ below a directory'
-complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe completions generate exec help" -f -a "exec" -d 'Run one command'
-complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe completions generate exec help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe sub psub ssub monitor completions generate exec help" -f -a "pipe" -d 'Run the commands of files or standard input as a pipeline'
+complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe sub psub ssub monitor completions generate exec help" -f -a "sub" -d 'Subscribe to channels and write each message as it arrives'
+complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe sub psub ssub monitor completions generate exec help" -f -a "psub" -d 'Subscribe to patterns of channels and write each message as it arrives'
+complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe sub psub ssub monitor completions generate exec help" -f -a "ssub" -d 'Subscribe to shard channels and write each message as it arrives'
+complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe sub psub ssub monitor completions generate exec help" -f -a "monitor" -d 'Write every command that the server runs'
+complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe sub psub ssub monitor completions generate exec help" -f -a "completions" -d 'Print the completions for a shell'
+complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe sub psub ssub monitor completions generate exec help" -f -a "generate" -d 'Write completions/ and man/, and with --table src/table/commands.json, below a directory'
+complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe sub psub ssub monitor completions generate exec help" -f -a "exec" -d 'Run one command'
+complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe sub psub ssub monitor completions generate exec help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c rcli -n "__fish_rcli_using_subcommand help; and __fish_seen_subcommand_from exec" -f -a "ACL"
 complete -c rcli -n "__fish_rcli_using_subcommand help; and __fish_seen_subcommand_from exec" -f -a "APPEND"
 complete -c rcli -n "__fish_rcli_using_subcommand help; and __fish_seen_subcommand_from exec" -f -a "ASKING"

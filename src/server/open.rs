@@ -18,6 +18,8 @@ pub enum Unopened {
     Unreachable(String),
     /// The server does not want us, or not this database.
     Refused {
+        /// The first word of the server's error.
+        code: String,
         /// The server's words, and what to do.
         message: String,
     },
@@ -29,7 +31,7 @@ impl Unopened {
     /// The end of a run that cannot go on.
     pub fn into_failure(self) -> Failure {
         match self {
-            Self::Unreachable(message) | Self::Refused { message } => Failure::failed(message),
+            Self::Unreachable(message) | Self::Refused { message, .. } => Failure::failed(message),
             Self::Interrupted(signal) => Failure::quiet(Exit::Signal(signal)),
         }
     }
@@ -114,7 +116,7 @@ impl Session {
             _ => "",
         };
         let message = format!("{} {what}: {}{hint}", self.target.address, error_text(error));
-        Unopened::Refused { message }
+        Unopened::Refused { code: error.code().to_owned(), message }
     }
 
     fn answer_before(&mut self, deadline: Instant) -> Result<Value, Unopened> {

@@ -230,15 +230,17 @@ impl Session {
         }
     }
 
+    /// What to poll the session's descriptor for, which then tells when to [`Self::receive`] again.
+    pub(super) fn interest(&mut self) -> PollFlags {
+        self.incoming.is_drained = false;
+        if self.is_blocked || self.transport.holds_unsent() { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN }
+    }
+
     /// Sleeps until the server sends or can take more, `input` can be read, `deadline` passes, or a signal comes.
     /// The read limit is the caller's to ask for with [`Self::silence_ends`].
     pub fn wait(&mut self, input: Option<BorrowedFd<'_>>, deadline: Option<Instant>) -> Result<Ready, Lost> {
-        self.incoming.is_drained = false;
-        let mut session_flags = PollFlags::IN;
-        if self.is_blocked || self.transport.holds_unsent() {
-            session_flags |= PollFlags::OUT;
-        }
-        let mut fds = vec![PollFd::from_borrowed_fd(self.transport.as_fd(), session_flags)];
+        let interest = self.interest();
+        let mut fds = vec![PollFd::from_borrowed_fd(self.transport.as_fd(), interest)];
         let wake_at = interrupt::wake().map(|wake| {
             fds.push(PollFd::from_borrowed_fd(wake, PollFlags::IN));
             fds.len() - 1
@@ -309,6 +311,12 @@ impl Session {
     /// The pushes set aside since the last time.
     pub fn take_pushes(&mut self) -> Vec<Value> {
         std::mem::take(&mut self.pushes)
+    }
+}
+
+impl AsFd for Session {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.transport.as_fd()
     }
 }
 
