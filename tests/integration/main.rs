@@ -19,6 +19,7 @@ mod peer;
 mod rcli;
 mod resp;
 mod running;
+mod sentinels;
 mod server;
 
 mod atomic;
@@ -37,6 +38,7 @@ mod pipe;
 mod pipe_faults;
 mod readme;
 mod sandbox;
+mod sentinel;
 mod side_by_side;
 mod signals;
 mod tls;
