@@ -36,6 +36,7 @@ mod lines;
 mod lost;
 mod pipe;
 mod pipe_faults;
+mod profiles;
 mod readme;
 mod sandbox;
 mod sentinel;
