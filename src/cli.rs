@@ -1,5 +1,7 @@
 //! Everything that can be typed: the command line as clap parses it. What it means is decided in `config`.
 
+pub mod settings;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -48,7 +50,7 @@ impl Cli {
     pub fn read() -> Outcome<Self> {
         Self::try_parse().map_err(|error| {
             if error.use_stderr() {
-                return Failure::usage(describe(&error));
+                return Failure::usage(format!("{}; see rcli --help", describe(&error)));
             }
             // A reader that went away has seen enough.
             let _ = error.print();
@@ -64,7 +66,7 @@ fn describe(error: &clap::Error) -> String {
     let told = told.split("\n\nFor more information").next().unwrap_or(told);
     let told = told.strip_prefix("error: ").unwrap_or(told);
     let words: Vec<&str> = told.split_whitespace().filter(|word| *word != "tip:").collect();
-    format!("{}; see rcli --help", words.join(" "))
+    words.join(" ")
 }
 
 /// Where the server is and who we are (contract section 1).
@@ -80,9 +82,23 @@ pub struct ConnectionOptions {
     /// Unix socket of the server
     #[arg(short, long, global = true, value_name = "PATH", value_hint = ValueHint::FilePath, conflicts_with_all = ["host", "port"])]
     pub socket: Option<PathBuf>,
-    /// Server URL: redis, rediss, valkey, valkeys or unix, as in redis://user:pass@host:port/db [env: RCLI_URL, REDIS_URL]
+    /// Server URL: redis, rediss, valkey, valkeys, unix, as in redis://user:pass@host:port/db, or
+    /// redis+sentinel://host:port,host:port/master/db [env: RCLI_URL, REDIS_URL]
     #[arg(short, long, global = true, value_name = "URL", value_hint = ValueHint::Url, conflicts_with_all = ["host", "port", "socket"])]
     pub url: Option<String>,
+    /// Sentinels to ask where the primary is, at every connect
+    #[arg(long, global = true, value_name = "HOST:PORT,...", value_delimiter = ',', value_hint = ValueHint::Hostname,
+        conflicts_with_all = ["host", "port", "socket", "url"])]
+    pub sentinel: Vec<String>,
+    /// Name that the sentinels know the primary by
+    #[arg(long, global = true, value_name = "NAME", conflicts_with_all = ["host", "port", "socket", "url"])]
+    pub master: Option<String>,
+    /// ACL user name for the sentinels
+    #[arg(long, global = true, value_name = "NAME")]
+    pub sentinel_user: Option<String>,
+    /// Password of the sentinels; seen by other users of this machine [env: RCLI_SENTINEL_AUTH]
+    #[arg(long, global = true, value_name = "PASSWORD")]
+    pub sentinel_pass: Option<OsString>,
     /// Database number [default: 0]
     #[arg(short = 'n', long = "db", global = true, value_name = "N")]
     pub db: Option<u32>,
@@ -95,6 +111,9 @@ pub struct ConnectionOptions {
     /// Read the password from the first line of a file
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "pass")]
     pub pass_file: Option<PathBuf>,
+    /// Take the password from the first line that a shell command writes: a profile's `password_command`
+    #[arg(long = "password_command", global = true, hide = true, value_name = "COMMAND", conflicts_with_all = ["pass", "pass_file", "askpass"])]
+    pub password_command: Option<String>,
     /// Ask for the password on the terminal
     #[arg(long, global = true, conflicts_with_all = ["pass", "pass_file"])]
     pub askpass: bool,
@@ -132,7 +151,7 @@ pub struct ConnectionOptions {
     #[arg(long, global = true)]
     pub insecure: bool,
     /// Run against a throw-away local server
-    #[arg(long, global = true, conflicts_with_all = ["host", "port", "socket", "url", "tls"])]
+    #[arg(long, global = true, conflicts_with_all = ["host", "port", "socket", "url", "sentinel", "master", "tls"])]
     pub sandbox: bool,
 }
 
@@ -166,9 +185,12 @@ pub struct OutputOptions {
     pub color: Option<When>,
 }
 
-/// Help and version.
+/// Profile, help and version.
 #[derive(Args, Clone, Debug)]
 pub struct GeneralOptions {
+    /// Use the options of [profile.NAME] in ~/.config/rcli/config.toml [env: RCLI_PROFILE]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
     /// Print help
     #[arg(short = '?', long, global = true, action = ArgAction::Help)]
     pub help: Option<bool>,
@@ -207,6 +229,13 @@ pub enum Verb {
     Ssub(SsubArgs),
     Monitor(MonitorArgs),
     Txn(TxnArgs),
+    /// List the profiles, without their passwords
+    #[command(before_help = "\
+Examples:
+  rcli profiles
+  rcli --profile prod GET user:1
+  RCLI_PROFILE=prod rcli GET user:1")]
+    Profiles,
     /// Print the completions for a shell
     #[command(before_help = "Examples:\n  rcli completions bash > ~/.local/share/bash-completion/completions/rcli")]
     Completions {

@@ -19,6 +19,7 @@ mod peer;
 mod rcli;
 mod resp;
 mod running;
+mod sentinels;
 mod server;
 
 mod atomic;
@@ -35,8 +36,10 @@ mod lines;
 mod lost;
 mod pipe;
 mod pipe_faults;
+mod profiles;
 mod readme;
 mod sandbox;
+mod sentinel;
 mod side_by_side;
 mod signals;
 mod tls;
