@@ -1,1 +1,40 @@
-//! The integration tests: the real binary against real servers.
+//! The integration tests: the real binary against real servers and scripted peers, one file a topic.
+//!
+//! `server`, `peer` and `rcli` are the harness; everything else holds tests, each named after the rule it keeps.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::needless_pass_by_value,
+    reason = "a test ends by panicking, and its helpers take what is easiest to write at the call"
+)]
+
+mod certificates;
+mod peer;
+mod rcli;
+mod resp;
+mod running;
+mod server;
+
+mod atomic;
+mod auth;
+mod connect;
+mod exec;
+mod faults;
+mod formats;
+mod generated;
+mod input;
+mod input_forms;
+mod json;
+mod lines;
+mod lost;
+mod pipe;
+mod pipe_faults;
+mod readme;
+mod sandbox;
+mod side_by_side;
+mod signals;
+mod tls;
+mod usage;

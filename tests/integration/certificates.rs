@@ -1,0 +1,72 @@
+//! Certificates for the TLS tests: an authority, a server for `localhost`, a client, and a stranger's authority.
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// PEM files in a directory that lives as long as this value.
+pub struct Certificates {
+    dir: TempDir,
+    /// The authority that signed the others.
+    pub ca: PathBuf,
+    /// An authority that signed none of them.
+    pub stranger: PathBuf,
+    /// The server's certificate, valid for the host name `localhost` only.
+    pub server: PathBuf,
+    /// The server's key.
+    pub server_key: PathBuf,
+    /// A client's certificate.
+    pub client: PathBuf,
+    /// The client's key.
+    pub client_key: PathBuf,
+}
+
+impl Certificates {
+    /// Makes all of them afresh.
+    pub fn make() -> Self {
+        let dir = TempDir::new().expect("a temporary directory");
+        let (ca, issuer) = authority();
+        let (stranger, _) = authority();
+        let (server, server_key) = signed(&issuer, "localhost");
+        let (client, client_key) = signed(&issuer, "client");
+        let write = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, text).expect("a PEM file");
+            path
+        };
+        Self {
+            ca: write("ca.pem", &ca),
+            stranger: write("stranger.pem", &stranger),
+            server: write("server.pem", &server),
+            server_key: write("server.key", &server_key),
+            client: write("client.pem", &client),
+            client_key: write("client.key", &client_key),
+            dir,
+        }
+    }
+
+    /// Where the files are.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+}
+
+/// An authority: its certificate as PEM, and what signs.
+fn authority() -> (String, Issuer<'static, KeyPair>) {
+    let mut params = CertificateParams::new(Vec::new()).expect("no names");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(DnType::CommonName, "the tests' authority");
+    let key = KeyPair::generate().expect("a key");
+    let certificate = params.self_signed(&key).expect("a certificate");
+    (certificate.pem(), Issuer::new(params, key))
+}
+
+/// A certificate and key for one host name, as PEM.
+fn signed(issuer: &Issuer<'static, KeyPair>, name: &str) -> (String, String) {
+    let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a valid name");
+    // A subject equal to the issuer's would make it look self-signed.
+    params.distinguished_name.push(DnType::CommonName, name);
+    let key = KeyPair::generate().expect("a key");
+    let certificate = params.signed_by(&key, issuer).expect("a certificate");
+    (certificate.pem(), key.serialize_pem())
+}

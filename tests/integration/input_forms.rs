@@ -1,0 +1,160 @@
+//! The other two forms of input: JSON lines and raw RESP (contract section 3).
+
+use crate::rcli::rcli;
+use crate::resp::{Reply, pack};
+use crate::server::Server;
+
+/// Feeds JSON lines to `pipe` and gives back the value then stored at `k`.
+fn stored(line: &str) -> Reply {
+    let server = Server::start();
+    server.rcli(["pipe"]).stdin(format!("{line}\n")).prints("OK\n").run();
+    server.call(&[b"GET", b"k"])
+}
+
+/// Runs `pipe --check` on bad input and wants this line number named.
+fn assert_bad(input: impl AsRef<[u8]>, line: usize) {
+    rcli(["pipe", "--check", "bad.txt"])
+        .file("bad.txt", input)
+        .status(2)
+        .reports_among(&[&format!("rcli: bad.txt:{line}: ")])
+        .run();
+}
+
+#[test]
+fn a_line_that_begins_with_a_bracket_is_a_json_array() {
+    let server = Server::start();
+    server
+        .rcli(["pipe", "--json"])
+        .stdin("[\"HSET\",\"user:1\",\"name\",\"Ada\"]\nHGET user:1 name\n[ \"HGET\" , \"user:1\", \"name\" ]\r\n")
+        .prints("1\n\"Ada\"\n\"Ada\"\n")
+        .run();
+}
+
+#[test]
+fn json_strings_are_unescaped() {
+    assert_eq!(stored(r#"["SET","k","a\"b\\\n\u00e9\ud83d\ude00\u0000"]"#), Reply::Bulk("a\"b\\\né😀\0".into()));
+    assert_eq!(stored("[\"SET\",\"k\",\"é 😀\"]"), Reply::Bulk("é 😀".into()));
+    assert_eq!(stored(r#"["SET","k",""]"#), Reply::Bulk(Vec::new()));
+}
+
+#[test]
+fn json_numbers_become_their_text() {
+    for number in ["0", "-7", "1.5", "12345678901234567890123"] {
+        assert_eq!(stored(&format!("[\"SET\",\"k\",{number}]")), Reply::Bulk(number.into()));
+    }
+}
+
+#[test]
+fn a_base64_object_gives_exact_bytes() {
+    assert_eq!(stored(r#"["SET","k",{"base64":"AP/+Cg=="}]"#), Reply::Bulk(b"\0\xff\xfe\n".to_vec()));
+}
+
+#[test]
+fn a_bad_json_line_is_named_with_its_reason_and_a_caret() {
+    for bad in [
+        r#"["SET","k""#,
+        r#"["SET" "k"]"#,
+        r#"["SET","k"] x"#,
+        r#"["SET",null]"#,
+        r#"["SET",true]"#,
+        r#"["SET",["k"]]"#,
+        r#"["SET",{"base64":"***"}]"#,
+        r#"["SET",{"other":"x"}]"#,
+        r#"["SET",{"base64":1}]"#,
+        "[]",
+        r#"["SET","\ud83d"]"#,
+        "[",
+    ] {
+        let run = rcli(["pipe", "--check"]).stdin(format!("PING\n{bad}\n")).status(2).any_stderr().run();
+        let err = run.err();
+        let lines: Vec<&str> = err.lines().collect();
+        assert_eq!(lines.len(), 3, "{bad}: {err}");
+        assert!(lines[0].starts_with("rcli: stdin:2: ") && lines[0].len() > 16, "{bad}: {err}");
+        assert_eq!(lines[1], format!("  {bad}"));
+        let column = lines[2].find('^').unwrap_or_else(|| panic!("{bad}: {err}"));
+        assert!(column <= lines[1].len(), "{bad}: {err}");
+    }
+}
+
+#[test]
+fn invalid_utf8_in_a_json_line_is_a_bad_line() {
+    assert_bad(b"PING\n[\"SET\",\"k\",\"\xff\"]\n", 2);
+}
+
+#[test]
+fn input_whose_first_byte_is_a_star_is_resp() {
+    let server = Server::start();
+    let input = [pack(&["SET", "k", "a\nb"]), pack(&["GET", "k"]), pack(&["SET", "bin"])].concat();
+    let binary = [pack::<&[u8]>(&[b"SET", b"k\xff\0", b"v\r\n"]), pack::<&[u8]>(&[b"GET", b"k\xff\0"])].concat();
+    server
+        .rcli(["pipe", "--json"])
+        .stdin(&input)
+        .status(1)
+        .prints_among(&["\"OK\"\n\"a\\nb\"\n{\"error\":"])
+        .complains(&["stdin:", "SET bin: ERR wrong number of arguments"])
+        .run();
+    server.rcli(["pipe", "--json"]).stdin(&binary).prints("\"OK\"\n\"v\\r\\n\"\n").run();
+}
+
+#[test]
+fn resp_is_taken_on_stdin_without_a_subcommand_too() {
+    let server = Server::start();
+    server.rcli([""; 0]).stdin([pack(&["SET", "k", "v"]), pack(&["GET", "k"])].concat()).prints("OK\nv\n").run();
+}
+
+#[test]
+fn what_redis_cli_pipe_takes_gives_the_same_data() {
+    let server = Server::start();
+    let input: Vec<u8> = (0..500).flat_map(|i| pack(&["RPUSH".to_owned(), "l".to_owned(), format!("v{i}")])).collect();
+    server.rcli(["pipe", "-q"]).stdin(&input).run();
+    assert_eq!(server.ask("LLEN l"), "500");
+    assert_eq!(server.ask("LINDEX l 499"), "v499");
+}
+
+#[test]
+fn the_line_of_a_resp_command_is_that_of_its_first_byte() {
+    let server = Server::start();
+    server.ask("SET s v");
+    // Each command of three arguments takes seven lines.
+    let input = [pack(&["SET", "a", "1"]), pack(&["LPUSH", "s", "x"])].concat();
+    server.rcli(["pipe"]).stdin(input).status(1).any_stdout().complains(&["rcli: stdin:8: LPUSH s x: WRONGTYPE"]).run();
+}
+
+#[test]
+fn resp_that_is_cut_short_is_a_bad_line() {
+    let server = Server::start();
+    let whole = pack(&["SET", "k", "value"]);
+    for length in [1, 2, 4, 10, whole.len() - 4, whole.len() - 1] {
+        let input = [pack(&["INCR", "n"]), whole[..length].to_vec()].concat();
+        server.rcli(["pipe", "-q"]).stdin(input).status(2).reports_among(&["rcli: stdin:6: "]).run();
+    }
+    assert_eq!(server.ask("GET n"), "6");
+    assert_eq!(server.ask("EXISTS k"), "0");
+}
+
+#[test]
+fn resp_with_wrong_lengths_is_a_bad_line_and_allocates_nothing() {
+    for bad in [
+        "*1\r\n$-5\r\nPING\r\n",
+        "*-3\r\n",
+        "*2\r\n+PING\r\n",
+        "*1\r\n$99999999999999999999\r\nPING\r\n",
+        "*1\r\n$2000000000\r\nPING\r\n",
+        "*2000000000\r\n$4\r\nPING\r\n",
+        "*1\r\n$4\r\nPINGxx",
+        "*x\r\n",
+        "*\r\n",
+    ] {
+        rcli(["pipe", "--check"])
+            .stdin(bad)
+            .through_sh("ulimit -v 600000; exec \"$0\" \"$@\"")
+            .status(2)
+            .reports_among(&["rcli: stdin:1: "])
+            .run();
+    }
+}
+
+#[test]
+fn text_after_resp_is_a_bad_line() {
+    assert_bad([pack(&["PING"]), b"PING\n".to_vec()].concat(), 4);
+}

@@ -1,0 +1,180 @@
+//! SIGINT and SIGTERM in each mode, and a stdout whose reader goes away (contract section 1, exit status).
+
+use crate::peer::{peer, send};
+use crate::rcli::Rcli;
+use crate::running::Running;
+use crate::server::Server;
+use rustix::process::Signal;
+use std::io::{BufRead, BufReader};
+
+/// The signals and the statuses they end in.
+const SIGNALS: [(Signal, i32); 2] = [(Signal::INT, 130), (Signal::TERM, 143)];
+
+/// A run that a signal is going to end; what it says about that is its own affair.
+fn doomed(run: Rcli, status: i32) -> Rcli {
+    run.status(status).any_stderr()
+}
+
+/// Ends a run by a signal; its standard input stays open.
+fn end(run: Running, signal: Signal) {
+    run.signal(signal);
+    run.finish_with_open_stdin();
+}
+
+#[test]
+fn exec_waiting_for_a_reply_ends() {
+    let server = Server::start();
+    for (signal, status) in SIGNALS {
+        let run = doomed(server.rcli(["BLPOP", "none", "0"]), status).start();
+        server.wait_until("INFO clients", |info| info.contains("blocked_clients:1"));
+        end(run, signal);
+        server.wait_until("INFO clients", |info| info.contains("blocked_clients:0"));
+    }
+}
+
+#[test]
+fn exec_pausing_between_repetitions_ends() {
+    let server = Server::start();
+    for (signal, status) in SIGNALS {
+        let mut run = doomed(server.rcli(["exec", "-r", "2", "-i", "600", "PING"]).prints("PONG\n"), status).start();
+        run.wait_for_lines(1);
+        end(run, signal);
+    }
+}
+
+#[test]
+fn stdin_mode_waiting_for_a_line_ends() {
+    let server = Server::start();
+    for (signal, status) in SIGNALS {
+        let mut run = doomed(server.rcli([""; 0]).interactive().prints("PONG\n"), status).start();
+        run.send_line("PING");
+        run.wait_for_lines(1);
+        end(run, signal);
+    }
+}
+
+#[test]
+fn stdin_mode_waiting_for_a_reply_ends() {
+    let server = Server::start();
+    for (signal, status) in SIGNALS {
+        let mut run = doomed(server.rcli([""; 0]).interactive().prints("PONG\n"), status).start();
+        run.send("PING\nBLPOP none 0\n");
+        server.wait_until("INFO clients", |info| info.contains("blocked_clients:1"));
+        end(run, signal);
+        server.wait_until("INFO clients", |info| info.contains("blocked_clients:0"));
+    }
+}
+
+#[test]
+fn pipe_waiting_for_a_line_ends() {
+    let server = Server::start();
+    for (signal, status) in SIGNALS {
+        let mut run = doomed(server.rcli(["pipe"]).interactive().prints("PONG\n"), status).start();
+        run.send_line("PING");
+        run.wait_for_lines(1);
+        end(run, signal);
+    }
+}
+
+#[test]
+fn pipe_waiting_for_a_reply_ends_with_everything_received_written() {
+    for (signal, status) in SIGNALS {
+        let peer = peer().answers([send("+a\r\n"), send("+b\r\n"), send("$9\r\nhalf")]).start();
+        let mut run = doomed(peer.rcli(["pipe"]).interactive().prints("a\nb\n"), status).start();
+        run.send("A\nB\nC\nD\n");
+        run.wait_for_lines(2);
+        peer.wait_for_commands(4);
+        end(run, signal);
+    }
+}
+
+#[test]
+fn pipe_at_full_speed_ends_with_whole_lines_in_order() {
+    let server = Server::start();
+    for (signal, status) in SIGNALS {
+        server.ask("DEL n");
+        let mut run = doomed(server.rcli(["pipe"]).interactive().any_stdout(), status).start();
+        run.send("INCR n\n".repeat(500_000));
+        run.wait_for_lines(1000);
+        run.signal(signal);
+        let out = run.finish_with_open_stdin().out();
+        assert!(out.ends_with('\n'), "half a line at the end");
+        for (index, line) in out.lines().enumerate() {
+            assert_eq!(line, (index + 1).to_string());
+        }
+    }
+}
+
+#[test]
+fn a_reply_already_received_is_written_before_the_end() {
+    // The answer is in the socket before the signal comes; it must be on stdout after it.
+    for args in [&["pipe"][..], &[]] {
+        let peer = peer().answers([send("+a\r\n")]).start();
+        let mut run = doomed(peer.rcli(args).interactive().prints("a\n"), 130).start();
+        run.send_line("A");
+        run.wait_for_lines(1);
+        end(run, Signal::INT);
+    }
+}
+
+#[test]
+fn a_pipe_whose_reader_is_slow_ends() {
+    let server = Server::start();
+    server.call(&[b"SETRANGE", b"k", b"99999", b"x"]);
+    for (signal, status) in SIGNALS {
+        // Nobody reads: stdout is full and the program is blocked in a write.
+        let (_reader, writer) = std::io::pipe().expect("a pipe");
+        let run = doomed(server.rcli(["pipe"]).stdin("GET k\n".repeat(50)).stdout_to(writer), status).start();
+        server.wait_until("INFO commandstats", |stats| stats.contains("cmdstat_get:"));
+        run.signal(signal);
+        // A second signal is final, whatever stdout does.
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        let _ = rustix::process::kill_process(
+            rustix::process::Pid::from_raw(i32::try_from(run.pid()).unwrap()).unwrap(),
+            signal,
+        );
+        run.finish();
+        server.ask("CONFIG RESETSTAT");
+    }
+}
+
+#[test]
+fn a_peer_that_never_accepts_the_handshake_does_not_hold_back_a_signal() {
+    for (signal, status) in SIGNALS {
+        let peer = peer().hello(crate::peer::Answer::Silence).start();
+        let run = doomed(peer.rcli(["-t", "600", "--json", "PING"]), status).start();
+        peer.wait_for_connection();
+        end(run, signal);
+    }
+}
+
+/// Runs something that writes without end, reads one line of it and closes: it must end quietly with status 0.
+fn assert_ends_when_its_reader_goes(run: Rcli) {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let run = run.stdout_to(writer).start();
+    let mut reader = BufReader::new(reader);
+    let mut line = String::new();
+    reader.read_line(&mut line).expect("a line");
+    assert!(line.ends_with('\n'), "{line:?}");
+    drop(reader);
+    run.finish();
+}
+
+#[test]
+fn a_closed_stdout_is_status_0_and_quiet_in_each_mode() {
+    let server = Server::start();
+    let many = "PING\n".repeat(100_000);
+    assert_ends_when_its_reader_goes(server.rcli(["exec", "-r", "-1", "PING"]));
+    assert_ends_when_its_reader_goes(server.rcli([""; 0]).stdin(&many));
+    assert_ends_when_its_reader_goes(server.rcli(["pipe"]).stdin(&many));
+    assert_ends_when_its_reader_goes(server.rcli(["pipe", "--json"]).stdin(&many));
+    assert_ends_when_its_reader_goes(server.rcli(["pipe", "--human"]).stdin(&many));
+}
+
+#[test]
+fn head_takes_one_line_of_a_shell_pipeline() {
+    let server = Server::start();
+    let script = "{ \"$0\" \"$@\"; echo \"status $?\" >&2; } | head -n 1";
+    let many = "INCR n\n".repeat(50_000);
+    server.rcli(["pipe"]).stdin(many).through_sh(script).prints("1\n").reports("status 0\n").run();
+}

@@ -1,0 +1,83 @@
+//! What a person meets first: help, version, and mistakes on the command line (contract section 1).
+
+use crate::rcli::rcli;
+use crate::server::Server;
+
+#[test]
+fn version_is_printed_with_the_programs_name() {
+    rcli(["--version"]).prints(format!("rcli {}\n", env!("CARGO_PKG_VERSION"))).run();
+}
+
+#[test]
+fn help_begins_with_examples() {
+    for option in ["--help", "-?"] {
+        let help = rcli([option]).any_stdout().run().out();
+        let examples = help.to_lowercase().find("example").unwrap_or_else(|| panic!("{option}: no examples:\n{help}"));
+        let options = help.find("--host").unwrap_or_else(|| panic!("{option}: no options:\n{help}"));
+        assert!(examples < options, "{option}: the examples come after the options:\n{help}");
+    }
+}
+
+#[test]
+fn the_help_of_every_subcommand_begins_with_examples() {
+    for subcommand in ["exec", "pipe"] {
+        let help = rcli([subcommand, "--help"]).any_stdout().run().out();
+        let first = help.find("rcli").unwrap_or_else(|| panic!("{subcommand}: {help}"));
+        let options = help.find("Options").unwrap_or(help.len());
+        assert!(first < options && help.to_lowercase().contains("example"), "{subcommand}:\n{help}");
+    }
+}
+
+#[test]
+fn h_is_the_host_and_not_help() {
+    let server = Server::start();
+    server.rcli(["-h", "127.0.0.1", "PING"]).prints("PONG\n").run();
+}
+
+#[test]
+fn the_help_names_no_hidden_subcommand() {
+    let help = rcli(["--help"]).any_stdout().run().out();
+    let named = help.lines().any(|line| line.trim_start().starts_with("generate"));
+    assert!(!named, "`generate` is for the project itself:\n{help}");
+}
+
+/// Runs a wrong command line: status 2, nothing on stdout, `rcli: …` on stderr with these parts.
+fn assert_bad_usage(args: &[&str], parts: &[&str]) {
+    rcli(args.iter().copied()).status(2).complains(parts).run();
+}
+
+#[test]
+fn an_unknown_option_is_one_line_and_status_2() {
+    assert_bad_usage(&["--no-such-option", "PING"], &["--no-such-option"]);
+    assert_bad_usage(&["pipe", "--no-such-option"], &["--no-such-option"]);
+}
+
+#[test]
+fn an_option_value_that_is_wrong_is_one_line_and_status_2() {
+    assert_bad_usage(&["-p", "notaport", "PING"], &["notaport"]);
+    assert_bad_usage(&["-p", "65536", "PING"], &["65536"]);
+    assert_bad_usage(&["-n", "-1", "PING"], &["-1"]);
+    assert_bad_usage(&["-n", "two", "PING"], &["two"]);
+    assert_bad_usage(&["-t", "soon", "PING"], &["soon"]);
+    assert_bad_usage(&["--read-timeout=-3", "PING"], &["-3"]);
+    assert_bad_usage(&["--encoding", "latin1", "PING"], &["latin1"]);
+    assert_bad_usage(&["--color", "sometimes", "PING"], &["sometimes"]);
+    assert_bad_usage(&["pipe", "--on-error", "panic"], &["panic"]);
+    assert_bad_usage(&["pipe", "--window", "0"], &["0"]);
+    assert_bad_usage(&["pipe", "--skip", "few"], &["few"]);
+    assert_bad_usage(&["exec", "-r", "often", "PING"], &["often"]);
+    assert_bad_usage(&["exec", "-i", "nan", "PING"], &["nan"]);
+}
+
+#[test]
+fn an_option_without_its_value_is_bad_usage() {
+    assert_bad_usage(&["-p"], &["port"]);
+}
+
+#[test]
+fn a_value_that_is_huge_or_not_finite_does_not_panic() {
+    for value in ["inf", "NaN", "1e300", "-0.1", "99999999999999999999"] {
+        rcli(["-t", value, "-p", "1", "PING"]).status_among(&[2, 3]).complains(&[]).run();
+        rcli(["--read-timeout", value, "-p", "1", "PING"]).status_among(&[2, 3]).complains(&[]).run();
+    }
+}
