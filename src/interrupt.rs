@@ -1,9 +1,9 @@
 //! SIGINT, SIGTERM and SIGHUP: the one handler, a flag to ask and a pipe to poll. What a signal means is each loop's own business.
 
-use std::io::{self, PipeReader, Write as _};
+use std::io::{self, PipeReader, Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -42,6 +42,12 @@ impl Signal {
 
 static RECEIVED: AtomicU8 = AtomicU8::new(0);
 static WAKE: OnceLock<PipeReader> = OnceLock::new();
+/// Whether Ctrl-C cancels what runs and not the run: the REPL's choice.
+static CTRL_C_CANCELS: AtomicBool = AtomicBool::new(false);
+/// Held while the flag and the pipe are brought into step.
+static STEP: Mutex<()> = Mutex::new(());
+/// What is to be done before a signal ends the process at once.
+static FAREWELL: OnceLock<Box<dyn Fn() + Send + Sync>> = OnceLock::new();
 
 /// How long a run may take to write what it has received. A run that is blocked, on a stdout nobody reads
 /// or on a name server, is ended then: it could not have written more.
@@ -64,19 +70,57 @@ pub fn install() -> io::Result<()> {
 }
 
 fn note(signal: Signal, mut wake: &io::PipeWriter) {
-    if RECEIVED.swap(signal.number(), Ordering::SeqCst) != 0 {
+    let cancels = signal == Signal::Interrupt && CTRL_C_CANCELS.load(Ordering::SeqCst);
+    let step = in_step();
+    let before = RECEIVED.load(Ordering::SeqCst);
+    if cancels && before != 0 {
+        return;
+    }
+    if before != 0 && !(before == Signal::Interrupt.number() && CTRL_C_CANCELS.load(Ordering::SeqCst)) {
         end_now(signal);
     }
+    RECEIVED.store(signal.number(), Ordering::SeqCst);
     let _ = wake.write_all(&[0]);
+    drop(step);
+    if cancels {
+        return;
+    }
     thread::spawn(move || {
         thread::sleep(GRACE);
         end_now(signal);
     });
 }
 
+fn in_step() -> MutexGuard<'static, ()> {
+    STEP.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[expect(clippy::exit, reason = "the main thread is blocked where nothing can wake it")]
 fn end_now(signal: Signal) -> ! {
+    if let Some(farewell) = FAREWELL.get() {
+        farewell();
+    }
     std::process::exit(signal.status().into())
+}
+
+/// From here on Ctrl-C cancels what runs, however often it comes, and [`forget_ctrl_c`] takes it back. Other signals
+/// still end the run; `farewell` is called first when they have to end it at once, from a thread of their own.
+pub fn let_ctrl_c_cancel(farewell: impl Fn() + Send + Sync + 'static) {
+    let _ = FAREWELL.set(Box::new(farewell));
+    CTRL_C_CANCELS.store(true, Ordering::SeqCst);
+}
+
+/// Forgets a Ctrl-C that came, so that the next wait is not cut short by it.
+pub fn forget_ctrl_c() {
+    let _step = in_step();
+    if received() != Some(Signal::Interrupt) {
+        return;
+    }
+    if let Some(mut wake) = WAKE.get() {
+        // Each signal that was noted wrote one byte, and none is noted now.
+        let _ = wake.read(&mut [0; 1]);
+    }
+    RECEIVED.store(0, Ordering::SeqCst);
 }
 
 /// The signal that came, if one did.
