@@ -43,6 +43,7 @@ impl From<Exit> for ExitCode {
 pub struct Failure {
     exit: Exit,
     message: Option<String>,
+    is_refusal: bool,
 }
 
 /// What everything that can end a run returns.
@@ -51,17 +52,32 @@ pub type Outcome<T> = Result<T, Failure>;
 impl Failure {
     /// Wrong usage or input that cannot be parsed: status 2.
     pub fn usage(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Usage, message: Some(message.into()) }
+        Self { exit: Exit::Usage, message: Some(message.into()), is_refusal: false }
     }
 
     /// No connection, a lost one, or an answer that cannot be decoded: status 3.
     pub fn failed(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Failed, message: Some(message.into()) }
+        Self { exit: Exit::Failed, message: Some(message.into()), is_refusal: false }
+    }
+
+    /// A server that answers and refuses us: status 3. Trying again would not help.
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self { is_refusal: true, ..Self::failed(message) }
+    }
+
+    /// Whether a server answered and refused us.
+    pub fn is_refusal(&self) -> bool {
+        self.is_refusal
+    }
+
+    /// Whether there is nothing to say: a signal, or a reader that went away.
+    pub fn is_quiet(&self) -> bool {
+        self.message.is_none()
     }
 
     /// Ends with this status and nothing to say.
     pub fn quiet(exit: Exit) -> Self {
-        Self { exit, message: None }
+        Self { exit, message: None, is_refusal: false }
     }
 
     /// Stdout could not be written: a reader that went away is no failure, anything else is status 3.

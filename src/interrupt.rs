@@ -44,6 +44,8 @@ static RECEIVED: AtomicU8 = AtomicU8::new(0);
 static WAKE: OnceLock<PipeReader> = OnceLock::new();
 /// Whether Ctrl-C cancels what runs and not the run: the REPL's choice.
 static CTRL_C_CANCELS: AtomicBool = AtomicBool::new(false);
+/// Whether the main thread waits for a person and has nothing left to write.
+static IDLE: AtomicBool = AtomicBool::new(false);
 /// Held while the flag and the pipe are brought into step.
 static STEP: Mutex<()> = Mutex::new(());
 /// What is to be done before a signal ends the process at once.
@@ -85,6 +87,9 @@ fn note(signal: Signal, mut wake: &io::PipeWriter) {
     if cancels {
         return;
     }
+    if IDLE.load(Ordering::SeqCst) {
+        end_now(signal);
+    }
     thread::spawn(move || {
         thread::sleep(GRACE);
         end_now(signal);
@@ -104,10 +109,15 @@ fn end_now(signal: Signal) -> ! {
 }
 
 /// From here on Ctrl-C cancels what runs, however often it comes, and [`forget_ctrl_c`] takes it back. Other signals
-/// still end the run; `farewell` is called first when they have to end it at once, from a thread of their own.
+/// still end the run; when they have to end it at once, `farewell` is called first, from another thread.
 pub fn let_ctrl_c_cancel(farewell: impl Fn() + Send + Sync + 'static) {
     let _ = FAREWELL.set(Box::new(farewell));
     CTRL_C_CANCELS.store(true, Ordering::SeqCst);
+}
+
+/// Says that a line is being typed, or no longer: meanwhile a signal ends the run at once.
+pub fn set_idle(idle: bool) {
+    IDLE.store(idle, Ordering::SeqCst);
 }
 
 /// Forgets a Ctrl-C that came, so that the next wait is not cut short by it.
@@ -148,9 +158,18 @@ pub fn sleep_until(deadline: Instant) -> Outcome<()> {
     wait(None, Some(deadline))
 }
 
-fn wait(fd: Option<BorrowedFd<'_>>, deadline: Option<Instant>) -> Outcome<()> {
+/// Sleeps until the descriptor can be read or a signal came.
+pub fn wait_for(fd: BorrowedFd<'_>) -> io::Result<()> {
+    poll_with_wake(Some(fd), None)
+}
+
+fn poll_with_wake(fd: Option<BorrowedFd<'_>>, deadline: Option<Instant>) -> io::Result<()> {
     let mut fds: Vec<_> = fd.into_iter().chain(wake()).map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
-    sleep(&mut fds, deadline).map_err(|error| Failure::failed(format!("cannot wait: {error}")))?;
+    sleep(&mut fds, deadline)
+}
+
+fn wait(fd: Option<BorrowedFd<'_>>, deadline: Option<Instant>) -> Outcome<()> {
+    poll_with_wake(fd, deadline).map_err(|error| Failure::failed(format!("cannot wait: {error}")))?;
     received().map_or(Ok(()), |signal| Err(Failure::quiet(Exit::Signal(signal))))
 }
 

@@ -10,6 +10,7 @@ mod input;
 mod interrupt;
 mod record;
 mod render;
+mod repl;
 mod request;
 mod server;
 #[allow(dead_code, unused_imports, reason = "hints, groups and keys are for the REPL and for clusters")]

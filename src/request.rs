@@ -124,7 +124,7 @@ impl Request {
     }
 
     /// Whether the arguments may hold a password (contract sections 1 and 10): AUTH, HELLO … AUTH, ACL SETUSER,
-    /// CONFIG SET of a password, MIGRATE … AUTH, SENTINEL SET … auth-pass.
+    /// CONFIG SET of a password, MIGRATE … AUTH, SENTINEL SET … auth-pass, and the REPL's `connect URL`.
     pub fn holds_secret(&self) -> bool {
         let has = |words: &[&str]| (1..self.len()).any(|index| words.iter().any(|word| self.is(index, word)));
         if self.is(0, "AUTH") {
@@ -138,6 +138,8 @@ impl Request {
                 && has(&["requirepass", "masterauth", "primaryauth", "tls-key-file-pass", "tls-client-key-file-pass"])
         } else if self.is(0, "SENTINEL") {
             has(&["auth-pass", "sentinel-pass"])
+        } else if self.is(0, "CONNECT") {
+            self.args().any(|arg| arg.contains(&b'@'))
         } else {
             false
         }

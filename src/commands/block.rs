@@ -19,9 +19,10 @@ pub struct BlockCheck {
 
 impl BlockCheck {
     /// The error that the server would answer while queueing: an unknown name, or a wrong number of arguments.
-    pub fn refusal(&mut self, session: &mut Session, request: &Request) -> Result<Option<String>, Lost> {
+    /// Without a session it is told from what was asked before, else from the built-in table.
+    pub fn refusal(&mut self, session: Option<&mut Session>, request: &Request) -> Result<Option<String>, Lost> {
         let name = request.arg(0).to_ascii_lowercase();
-        if !self.known.contains_key(&name) {
+        if let (Some(session), false) = (session, self.known.contains_key(&name)) {
             let info = session.call(&Request::new([b"COMMAND", b"INFO".as_slice(), &name]))?;
             let table = if matches!(info, Value::Array(_)) { Table::from_replies(&info, None) } else { None };
             self.known.insert(name.clone(), table);

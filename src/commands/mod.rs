@@ -1,11 +1,11 @@
 //! The verbs: one file each. Here the command line is told apart, and what several verbs share is kept.
 
-mod block;
+pub mod block;
 mod exec;
 mod generate;
 mod lines;
 mod pipe;
-mod refuse;
+pub mod refuse;
 
 use std::io::{self, IsTerminal as _};
 

@@ -117,7 +117,7 @@ impl Pipe<'_> {
         loop {
             let wants_input = self.load();
             // What the server said before it went away is read first.
-            let unsendable = self.session.send().err();
+            let unsendable = self.send().err();
             let received = self.drain()?;
             if let Some(lost) = unsendable {
                 return Err(self.lost(&lost));
@@ -140,10 +140,10 @@ impl Pipe<'_> {
 
     /// Parses and packs as much as the window takes. Whether more input has to be read first.
     fn load(&mut self) -> bool {
-        while self.closing.is_none() && self.flight.has_room() && self.session.unsent() < UNSENT_BYTES {
+        while self.closing.is_none() && self.flight.has_room() && self.flight.unsent() < UNSENT_BYTES {
             match self.supply.next(&mut self.request, refuse_in_pipeline) {
                 Ok(Supplied::Command) => {
-                    self.flight.push(&self.request, self.supply.file_index(), self.session.outgoing());
+                    self.flight.push(&self.request, self.supply.file_index());
                 }
                 Ok(Supplied::Pending) => return true,
                 Ok(Supplied::End) => self.closing = Some(Closing::Input),
@@ -151,6 +151,17 @@ impl Pipe<'_> {
             }
         }
         false
+    }
+
+    /// Passes on what the kernel takes now.
+    fn send(&mut self) -> Result<(), Lost> {
+        while self.flight.unsent() > 0 {
+            match self.session.write(self.flight.next_to_send())? {
+                0 => break,
+                count => self.flight.note_sent(count),
+            }
+        }
+        self.session.send()
     }
 
     /// Reads and writes the replies that have come, up to a round of them; how many there were.
@@ -184,34 +195,35 @@ impl Pipe<'_> {
     }
 
     fn answered(&mut self, value: &Value) -> Outcome<()> {
-        let Some(answered) = self.flight.pop() else {
+        if !self.flight.answer() {
             let place = &self.config.target.address;
             return Err(Failure::failed(format!("{place}: the server sent a reply to nothing that was asked")));
-        };
-        let has_errors = is_nested(value) && !errors_in(value).is_empty();
-        if has_errors {
-            self.flight.count_error();
-            self.reply_had_errors = true;
-            let request = answered.request(&self.flight);
-            let source = self.supply.name(answered.file);
-            self.progress.suspend(|| report_errors(source, &request, value));
-            if self.args.on_error == OnError::Stop && self.closing.is_none() {
-                self.closing = Some(Closing::Error);
-                let unsent = self.session.unsent();
-                let cut = self.flight.cut_unsent(unsent);
-                self.session.drop_unsent(cut);
-            }
+        }
+        if is_nested(value) && !errors_in(value).is_empty() {
+            self.answered_error(value);
         }
         if self.args.quiet {
             return Ok(());
         }
         if self.args.envelope {
-            let request = answered.request(&self.flight);
+            let (request, _) = self.flight.last_answered();
             let index = self.args.skip + self.flight.answered();
             return self.write(&Record::Envelope { index, request: &request, value });
         }
-        let is_report = self.config.style.format == Format::Human && is_report(&answered.request(&self.flight));
+        let is_report = self.config.style.format == Format::Human && is_report(&self.flight.last_answered().0);
         self.write(&Record::Reply { value, is_report })
+    }
+
+    fn answered_error(&mut self, value: &Value) {
+        self.flight.count_error();
+        self.reply_had_errors = true;
+        let (request, file) = self.flight.last_answered();
+        let source = self.supply.name(file);
+        self.progress.suspend(|| report_errors(source, &request, value));
+        if self.args.on_error == OnError::Stop && self.closing.is_none() {
+            self.closing = Some(Closing::Error);
+            self.flight.cut_unsent();
+        }
     }
 
     fn write(&mut self, record: &Record<'_>) -> Outcome<()> {
@@ -245,9 +257,6 @@ impl Pipe<'_> {
             let silent = self.session.silent();
             return Err(self.lost(&silent));
         }
-        if !wants_input {
-            self.flight.note_stall(started.elapsed());
-        }
         Ok(())
     }
 
@@ -275,19 +284,17 @@ impl Pipe<'_> {
             return failure;
         }
         self.progress.finish(&self.flight);
-        let unsent = self.session.unsent();
-        self.flight.cut_unsent(unsent);
+        self.flight.cut_unsent();
         match lost {
             Lost::Interrupted(signal) => {
                 report(&format!("interrupted: {}", self.resume(0)));
                 Failure::quiet(Exit::Signal(*signal))
             }
             Lost::Undecodable(_) => {
-                let Some(undecodable) = self.flight.first() else {
+                let Some((request, file)) = self.flight.next_answered() else {
                     return Failure::failed(format!("{}: {}", self.config.target.address, lost.reason()));
                 };
-                let request = undecodable.request(&self.flight);
-                let place = format!("{}:{}", self.supply.name(undecodable.file), request.line);
+                let place = format!("{}:{}", self.supply.name(file), request.line);
                 let resume = self.resume(1);
                 Failure::failed(format!(
                     "{place}: {}: {}: {resume}, which skips this command too",
@@ -304,13 +311,11 @@ impl Pipe<'_> {
     fn resume(&self, beyond: u64) -> String {
         let answered = self.flight.answered();
         let sent = self.flight.len();
-        let range = match (self.flight.first(), self.flight.last()) {
-            (Some(first), Some(last)) => {
-                let place = |of: &flight::InFlight| format!("{}:{}", self.supply.name(of.file), of.line);
-                format!(" ({} to {})", place(&first), place(&last))
-            }
-            _ => String::new(),
-        };
+        let place = |of: flight::Origin| format!("{}:{}", self.supply.name(of.file), of.line);
+        let range = self
+            .flight
+            .range()
+            .map_or_else(String::new, |(first, last)| format!(" ({} to {})", place(first), place(last)));
         let skip = self.args.skip + answered + beyond;
         format!("{answered} commands answered, {sent} sent and unanswered{range}; resume with --skip {skip}")
     }

@@ -120,6 +120,8 @@ pub struct Session {
     /// Packed commands; those before `sent` are with the kernel.
     outgoing: Vec<u8>,
     sent: usize,
+    /// Whether the kernel did not take all of the last write.
+    is_blocked: bool,
     /// When the server was last heard of, or last asked.
     active: Instant,
     pushes: Vec<Value>,
@@ -152,6 +154,7 @@ impl Session {
             incoming: Incoming { buffer: vec![0; RECEIVE_BUFFER].into(), start: 0, end: 0, total: 0, failed: None },
             outgoing: Vec::new(),
             sent: 0,
+            is_blocked: false,
             active: Instant::now(),
             pushes: Vec::new(),
             server: None,
@@ -209,7 +212,7 @@ impl Session {
             "WRONGPASS" | "NOAUTH" => "; check the user and the password",
             _ => "",
         };
-        Failure::failed(format!("{} {what}: {}{hint}", self.target.address, error_text(error)))
+        Failure::refused(format!("{} {what}: {}{hint}", self.target.address, error_text(error)))
     }
 
     fn answer_before(&mut self, deadline: Instant) -> Outcome<Value> {
@@ -245,29 +248,20 @@ impl Session {
         self.outgoing.len() - self.sent
     }
 
-    /// Takes back the last `count` packed bytes, which the kernel has not got.
-    pub fn drop_unsent(&mut self, count: usize) {
-        let kept = self.outgoing.len().saturating_sub(count).max(self.sent);
-        self.outgoing.truncate(kept);
-    }
-
     /// How many bytes were ever received.
     pub fn received(&self) -> u64 {
         self.incoming.total
     }
 
-    /// Passes on what the kernel takes now. Does not block.
+    /// Passes on what the kernel takes now of the packed commands. Does not block.
     pub fn send(&mut self) -> Result<(), Lost> {
         while self.sent < self.outgoing.len() {
-            match self.transport.write(&self.outgoing[self.sent..]) {
-                Ok(0) => return Err(Lost::Closed),
-                Ok(count) => {
-                    self.sent += count;
-                    self.active = Instant::now();
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(Lost::Broken(error)),
+            let outgoing = std::mem::take(&mut self.outgoing);
+            let written = self.write(&outgoing[self.sent..]);
+            self.outgoing = outgoing;
+            match written? {
+                0 => return Ok(()),
+                count => self.sent += count,
             }
         }
         self.outgoing.clear();
@@ -275,6 +269,27 @@ impl Session {
         match self.transport.flush() {
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(Lost::Broken(error)),
             _ => Ok(()),
+        }
+    }
+
+    /// Passes packed commands on to the kernel: how many bytes it took now. Does not block.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<usize, Lost> {
+        self.is_blocked = false;
+        loop {
+            match self.transport.write(bytes) {
+                Ok(0) => return Err(Lost::Closed),
+                Ok(count) => {
+                    self.active = Instant::now();
+                    self.is_blocked = count < bytes.len();
+                    return Ok(count);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.is_blocked = true;
+                    return Ok(0);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Lost::Broken(error)),
+            }
         }
     }
 
@@ -301,7 +316,7 @@ impl Session {
     /// The read limit is the caller's to ask for with [`Self::silence_ends`].
     pub fn wait(&mut self, input: Option<BorrowedFd<'_>>, deadline: Option<Instant>) -> Result<Ready, Lost> {
         let mut session_flags = PollFlags::IN;
-        if self.unsent() > 0 || self.transport.holds_unsent() {
+        if self.is_blocked || self.transport.holds_unsent() {
             session_flags |= PollFlags::OUT;
         }
         let mut fds = vec![PollFd::from_borrowed_fd(self.transport.as_fd(), session_flags)];
@@ -370,6 +385,30 @@ impl Session {
                 Err(lost) => return Err(unsendable.unwrap_or(lost)),
             }
         }
+    }
+
+    /// Takes in what came while nothing was asked; an error when the connection has ended meanwhile.
+    pub fn look_after(&mut self) -> Result<(), Lost> {
+        while let Some(value) = self.receive()? {
+            if matches!(value, Value::Push { .. }) {
+                self.pushes.push(value);
+            }
+        }
+        Ok(())
+    }
+
+    /// Says HELLO once more where it was refused before AUTH, so that the version of RESP is the one asked for.
+    pub fn greet_again(&mut self) -> Result<(), Lost> {
+        if self.server.is_none() && self.target.protocol == Protocol::Resp3 {
+            let greeting = self.call(&Request::new(["HELLO", "3"]))?;
+            self.server = server_version(&greeting);
+        }
+        Ok(())
+    }
+
+    /// What the server calls itself; none where HELLO was not sent or not answered.
+    pub fn server(&self) -> Option<&ServerVersion> {
+        self.server.as_ref()
     }
 
     /// The pushes set aside since the last time.

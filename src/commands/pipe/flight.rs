@@ -2,28 +2,17 @@
 //! window that says how many there may be.
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::request::Request;
 
-/// One command in flight.
+/// Where a command in flight came from.
 #[derive(Clone, Copy, Debug)]
-pub struct InFlight {
+pub struct Origin {
     /// The number of its file.
     pub file: usize,
     /// The line where it begins.
     pub line: u64,
-    batch: u64,
-    start: usize,
-}
-
-impl InFlight {
-    /// The command itself.
-    pub fn request(&self, flight: &Flight) -> Request {
-        let mut request = Request::unpack(flight.packed(self));
-        request.line = self.line;
-        request
-    }
 }
 
 /// Commands that were packed together; its memory is used again.
@@ -37,37 +26,51 @@ struct Batch {
     answered: usize,
 }
 
+impl Batch {
+    fn unpack(&self, start: u32, line: u64) -> Request {
+        let mut request = Request::unpack(self.packed.get(start as usize..).unwrap_or_default());
+        request.line = line;
+        request
+    }
+}
+
 const BATCH_COMMANDS: usize = 1024;
 const BATCH_BYTES: usize = 64 * 1024;
 
 /// Until the first replies tell their size.
-const FIRST_WINDOW: usize = 1024;
+const FIRST_WINDOW: usize = 512;
+/// Enough for a server nearby.
 const WINDOW: usize = 8 * 1024;
+/// What a server does in a second at most: the window covers a round trip at this rate.
+const COMMANDS_A_SECOND: f64 = 1_300_000.0;
 /// A window this large keeps a connection of 100 ms of round trip busy.
 const LARGEST_WINDOW: usize = 128 * 1024;
 /// Commands and their expected replies, in bytes: what is in flight is in the server's memory, and in ours.
 const COMMAND_BYTES: usize = 4 * 1024 * 1024;
 const REPLY_BYTES: u64 = 8 * 1024 * 1024;
-/// A wait with a full window longer than this is the network's round trip, not the server's work.
-const STALL: Duration = Duration::from_millis(2);
-
 /// The commands in flight and the window.
 #[derive(Debug)]
 pub struct Flight {
+    /// The first one may be answered wholly: the command answered last is still asked for.
     batches: VecDeque<Batch>,
     spare: Vec<Batch>,
-    /// The number of the first batch in `batches`.
-    first_batch: u64,
+    /// The batch that is being sent, by its place in `batches`, and how many of its bytes are sent.
+    sending: (usize, usize),
+    unsent: usize,
     in_flight: usize,
     bytes: usize,
     answered: u64,
     errors: u64,
     fixed: Option<usize>,
     window: usize,
+    /// What the window becomes once the size of replies is known.
+    full_window: usize,
     /// The size of a reply in bytes, averaged over the latest.
     reply_size: u64,
     /// What was answered and received when the average was last taken.
     noted: (u64, u64),
+    /// When the first command was packed: the first reply tells how long a round trip takes.
+    started: Option<Instant>,
 }
 
 impl Flight {
@@ -76,15 +79,18 @@ impl Flight {
         Self {
             batches: VecDeque::new(),
             spare: Vec::new(),
-            first_batch: 0,
+            sending: (0, 0),
+            unsent: 0,
             in_flight: 0,
             bytes: 0,
             answered: 0,
             errors: 0,
             fixed: window.map(|window| window as usize),
             window: FIRST_WINDOW,
+            full_window: WINDOW,
             reply_size: 0,
             noted: (0, 0),
+            started: None,
         }
     }
 
@@ -100,8 +106,8 @@ impl Flight {
         }
     }
 
-    /// Packs a command into `outgoing` and keeps it until it is answered.
-    pub fn push(&mut self, request: &Request, file: usize, outgoing: &mut Vec<u8>) {
+    /// Packs a command, to be sent, and keeps it until it is answered.
+    pub fn push(&mut self, request: &Request, file: usize) {
         let fits = |batch: &Batch| {
             batch.commands.len() < BATCH_COMMANDS && batch.packed.len() < BATCH_BYTES && batch.file == file
         };
@@ -110,35 +116,68 @@ impl Flight {
             batch.file = file;
             self.batches.push_back(batch);
         }
+        if self.answered == 0 && self.in_flight == 0 {
+            self.started = Some(Instant::now());
+        }
         let Some(batch) = self.batches.back_mut() else { return };
         let start = batch.packed.len();
-        request.pack(&mut batch.packed);
-        outgoing.extend_from_slice(&batch.packed[start..]);
         // A batch takes no further command once it is past 64 KiB.
         batch.commands.push((u32::try_from(start).unwrap_or(u32::MAX), request.line));
-        self.bytes += batch.packed.len() - start;
+        request.pack(&mut batch.packed);
+        let size = batch.packed.len() - start;
+        self.bytes += size;
+        self.unsent += size;
         self.in_flight += 1;
     }
 
-    /// The oldest command was answered.
-    pub fn pop(&mut self) -> Option<InFlight> {
-        let first = self.first()?;
-        self.recycle();
-        let batch = self.batches.front_mut()?;
-        batch.answered += 1;
-        let end = batch.commands.get(batch.answered).map_or(batch.packed.len(), |(start, _)| *start as usize);
-        self.bytes -= end - first.start;
-        self.in_flight -= 1;
-        self.answered += 1;
-        Some(first)
+    /// The packed bytes that are to be sent next.
+    pub fn next_to_send(&mut self) -> &[u8] {
+        let (mut index, mut sent) = self.sending;
+        if index + 1 < self.batches.len() && self.batches.get(index).is_some_and(|batch| sent == batch.packed.len()) {
+            (index, sent) = (index + 1, 0);
+            self.sending = (index, sent);
+        }
+        self.batches.get(index).and_then(|batch| batch.packed.get(sent..)).unwrap_or_default()
     }
 
-    /// Takes back the first batch once a command of the next one is answered: until then the last is still asked for.
+    /// The kernel took this many of the bytes of [`Self::next_to_send`].
+    pub fn note_sent(&mut self, count: usize) {
+        self.sending.1 += count;
+        self.unsent -= count;
+    }
+
+    /// How many packed bytes the kernel has not taken yet.
+    pub fn unsent(&self) -> usize {
+        self.unsent
+    }
+
+    /// The oldest command was answered; false if there was none.
+    pub fn answer(&mut self) -> bool {
+        if self.in_flight == 0 {
+            return false;
+        }
+        if self.batches.front().is_some_and(|batch| batch.answered == batch.commands.len()) {
+            self.recycle();
+        }
+        if let Some(started) = self.started.take() {
+            self.full_window = window_over(started.elapsed());
+        }
+        let Some(batch) = self.batches.front_mut() else { return false };
+        let start = batch.commands[batch.answered].0 as usize;
+        batch.answered += 1;
+        let end = batch.commands.get(batch.answered).map_or(batch.packed.len(), |(start, _)| *start as usize);
+        self.bytes -= end - start;
+        self.in_flight -= 1;
+        self.answered += 1;
+        true
+    }
+
     fn recycle(&mut self) {
-        if self.batches.front().is_some_and(|batch| batch.answered == batch.commands.len())
-            && let Some(mut batch) = self.batches.pop_front()
-        {
-            self.first_batch += 1;
+        if let Some(mut batch) = self.batches.pop_front() {
+            self.sending = match self.sending {
+                (0, _) => (0, 0),
+                (index, sent) => (index - 1, sent),
+            };
             batch.packed.clear();
             batch.packed.shrink_to(2 * BATCH_BYTES);
             batch.commands.clear();
@@ -149,55 +188,54 @@ impl Flight {
         }
     }
 
-    /// The oldest unanswered command.
-    pub fn first(&self) -> Option<InFlight> {
-        let (index, batch) =
-            self.batches.iter().enumerate().take(2).find(|(_, batch)| batch.answered < batch.commands.len())?;
-        self.at(index, batch.answered)
+    /// The command that was answered last, and the number of its file.
+    pub fn last_answered(&self) -> (Request, usize) {
+        let Some(batch) = self.batches.front() else { return Default::default() };
+        let Some((start, line)) = batch.answered.checked_sub(1).map(|last| batch.commands[last]) else {
+            return Default::default();
+        };
+        (batch.unpack(start, line), batch.file)
     }
 
-    /// The command that was sent last.
-    pub fn last(&self) -> Option<InFlight> {
-        let batch = self.batches.back()?;
-        if self.in_flight == 0 {
-            return None;
-        }
-        self.at(self.batches.len() - 1, batch.commands.len() - 1)
+    /// The oldest unanswered command, and the number of its file.
+    pub fn next_answered(&self) -> Option<(Request, usize)> {
+        let batch = self.first_unanswered()?;
+        let (start, line) = batch.commands[batch.answered];
+        Some((batch.unpack(start, line), batch.file))
     }
 
-    fn at(&self, index: usize, command: usize) -> Option<InFlight> {
-        let batch = self.batches.get(index)?;
-        let (start, line) = *batch.commands.get(command)?;
-        Some(InFlight { file: batch.file, line, batch: self.first_batch + index as u64, start: start as usize })
+    fn first_unanswered(&self) -> Option<&Batch> {
+        self.batches.iter().take(2).find(|batch| batch.answered < batch.commands.len())
     }
 
-    fn packed(&self, command: &InFlight) -> &[u8] {
-        let index = usize::try_from(command.batch.wrapping_sub(self.first_batch)).unwrap_or(usize::MAX);
-        self.batches.get(index).and_then(|batch| batch.packed.get(command.start..)).unwrap_or_default()
+    /// Where the oldest and the newest unanswered command came from.
+    pub fn range(&self) -> Option<(Origin, Origin)> {
+        let first = self.first_unanswered()?;
+        let last = self.batches.back()?;
+        let origin = |batch: &Batch, line: u64| Origin { file: batch.file, line };
+        Some((origin(first, first.commands[first.answered].1), origin(last, last.commands.last()?.1)))
     }
 
-    /// Forgets the commands of which no byte was sent, `unsent` bytes being left; how many bytes those are.
-    pub fn cut_unsent(&mut self, unsent: usize) -> usize {
-        let mut cut = 0;
+    /// Forgets the commands of which no byte was sent.
+    pub fn cut_unsent(&mut self) {
         while let Some(batch) = self.batches.back_mut() {
             while batch.commands.len() > batch.answered {
                 let Some(&(start, _)) = batch.commands.last() else { break };
                 let size = batch.packed.len() - start as usize;
-                if cut + size > unsent {
-                    return cut;
+                if size > self.unsent {
+                    return;
                 }
-                cut += size;
+                self.unsent -= size;
                 self.bytes -= size;
                 self.in_flight -= 1;
                 batch.packed.truncate(start as usize);
                 batch.commands.pop();
             }
-            if !batch.commands.is_empty() {
-                break;
+            if !batch.commands.is_empty() || self.batches.len() == 1 {
+                return;
             }
             self.batches.pop_back();
         }
-        cut
     }
 
     /// How many commands are in flight.
@@ -236,13 +274,12 @@ impl Flight {
         // Quick to see that replies have grown, slow to forget it.
         self.reply_size = size.max((self.reply_size * 7 + size) / 8);
         self.noted = (self.answered, received);
-        self.window = self.window.max(WINDOW);
+        self.window = self.full_window;
     }
+}
 
-    /// The loop slept this long with nothing more to send: a full window grows if that was the network.
-    pub fn note_stall(&mut self, slept: Duration) {
-        if slept >= STALL && self.in_flight >= self.window {
-            self.window = (self.window * 2).min(LARGEST_WINDOW);
-        }
-    }
+/// The window that keeps a connection of this round trip busy.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small positive numbers")]
+fn window_over(round_trip: Duration) -> usize {
+    ((round_trip.as_secs_f64() * COMMANDS_A_SECOND) as usize).clamp(WINDOW, LARGEST_WINDOW)
 }
