@@ -97,24 +97,33 @@ impl Config {
         let style = decide_style(output)?;
         let sandbox = connection.sandbox.then(Sandbox::start).transpose()?;
         let place = decide_place(connection, sandbox.as_ref())?;
-        let protocol = match (connection.resp2, connection.resp3, place.protocol) {
-            (true, ..) => Protocol::Resp2,
-            (_, true, _) => Protocol::Resp3,
-            (.., Some(protocol)) => protocol,
-            _ if style.format == Format::Raw => Protocol::Resp2,
-            _ => Protocol::Resp3,
-        };
-        let target = Target {
-            tls: decide_tls(connection, &place)?,
-            credentials: decide_credentials(connection, &place)?,
-            address: place.address,
-            db: connection.db.or(place.db).unwrap_or(0),
-            protocol,
-            connect_timeout: connection.connect_timeout.unwrap_or(DEFAULT_CONNECT_TIMEOUT),
-            read_timeout: connection.read_timeout.filter(|limit| !limit.is_zero()),
-        };
+        let target = decide_target(connection, place, style.format)?;
         Ok(Self { target, style, show_pushes: output.show_pushes, _sandbox: sandbox })
     }
+}
+
+/// Decides which server these options mean, and who we are there. No sandbox is started.
+pub fn decide_elsewhere(connection: &ConnectionOptions, format: Format) -> Outcome<Target> {
+    decide_target(connection, decide_place(connection, None)?, format)
+}
+
+fn decide_target(connection: &ConnectionOptions, place: Place, format: Format) -> Outcome<Target> {
+    let protocol = match (connection.resp2, connection.resp3, place.protocol) {
+        (true, ..) => Protocol::Resp2,
+        (_, true, _) => Protocol::Resp3,
+        (.., Some(protocol)) => protocol,
+        _ if format == Format::Raw => Protocol::Resp2,
+        _ => Protocol::Resp3,
+    };
+    Ok(Target {
+        tls: decide_tls(connection, &place)?,
+        credentials: decide_credentials(connection, &place)?,
+        address: place.address,
+        db: connection.db.or(place.db).unwrap_or(0),
+        protocol,
+        connect_timeout: connection.connect_timeout.unwrap_or(DEFAULT_CONNECT_TIMEOUT),
+        read_timeout: connection.read_timeout.filter(|limit| !limit.is_zero()),
+    })
 }
 
 /// What a URL, or the options in its stead, say of the server.

@@ -70,9 +70,9 @@ impl Failure {
         self.is_refusal
     }
 
-    /// Whether there is nothing to say: a signal, or a reader that went away.
-    pub fn is_quiet(&self) -> bool {
-        self.message.is_none()
+    /// The status that it ends a run with.
+    pub fn exit(&self) -> Exit {
+        self.exit
     }
 
     /// Ends with this status and nothing to say.

@@ -158,6 +158,13 @@ fn take_length(rest: &mut &[u8], mark: u8) -> Option<usize> {
     Some(length)
 }
 
+/// One argument as it would be typed.
+pub fn shown_arg(arg: &[u8]) -> String {
+    let mut shown = String::new();
+    show_arg(arg, &mut shown);
+    shown
+}
+
 /// Shows one argument: as it is if that is plain, else quoted as redis-cli quotes.
 fn show_arg(arg: &[u8], out: &mut String) {
     let plain = !arg.is_empty()

@@ -14,12 +14,13 @@ use crate::config::Config;
 use crate::exit::{Exit, Failure, Outcome, report};
 use crate::record::{Record, errors_in};
 use crate::render::{self, Renderer, Stdout, Style};
+use crate::repl;
 use crate::request::Request;
 use crate::server::{Session, error_text};
 
 /// Runs what was typed.
 pub fn run(cli: Cli) -> Outcome<Exit> {
-    let Cli { connection, output, exec: options, verb, .. } = cli;
+    let Cli { connection, output, exec: options, repl: repl_options, verb, .. } = cli;
     let decide = || Config::decide(&connection, &output);
     if !options.is_empty() && !matches!(verb, Some(Verb::Exec(_) | Verb::Command(_))) {
         return Err(Failure::usage(
@@ -32,6 +33,10 @@ pub fn run(cli: Cli) -> Outcome<Exit> {
         Some(Verb::Pipe(args)) => pipe::run(decide, &args, &output),
         Some(Verb::Completions { shell }) => generate::completions(shell),
         Some(Verb::Generate { dir }) => generate::run(&dir),
+        // With stdout elsewhere the prompt and the colours would be in somebody's data.
+        None if io::stdin().is_terminal() && io::stdout().is_terminal() => {
+            repl::run(&decide()?, &connection, repl_options.yes)
+        }
         None => lines::run(&decide()?),
     }
 }

@@ -12,6 +12,7 @@ use std::os::fd::AsFd as _;
 use redis::Value;
 
 use crate::record::Record;
+use crate::request::Request;
 
 /// The three output formats of contract section 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +74,7 @@ impl<W: Write> Renderer<W> {
             Record::Envelope { index, request, value } => {
                 json::envelope(&mut self.writer, &self.style, *index, request, value)
             }
+            Record::Block { block, values, reply } => self.block(block, values, reply),
             Record::Push(value) => json::push(&mut self.writer, &self.style, value),
         }
     }
@@ -83,6 +85,32 @@ impl<W: Write> Renderer<W> {
             Format::Raw => raw::reply(&mut self.writer, &self.style, value),
             Format::Json => json::reply(&mut self.writer, &self.style, value),
         }
+    }
+
+    /// A block: in JSON an envelope for each command, in raw format EXEC's reply as it is.
+    fn block(&mut self, block: &[Request], values: &[Value], reply: &Value) -> io::Result<()> {
+        match self.style.format {
+            Format::Human => human::block(&mut self.writer, &self.style, block, values),
+            Format::Raw => raw::reply(&mut self.writer, &self.style, reply),
+            Format::Json => {
+                for ((index, request), value) in (1..).zip(block).zip(values) {
+                    let mut request = request.clone();
+                    request.line = index;
+                    json::envelope(&mut self.writer, &self.style, index, &request, value)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes text for a person.
+    pub fn write_text(&mut self, text: &str) -> io::Result<()> {
+        self.writer.write_all(text.as_bytes())
+    }
+
+    /// What is written from here on looks so.
+    pub fn set_style(&mut self, style: Style) {
+        self.style = style;
     }
 
     /// Passes on what was written.

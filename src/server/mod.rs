@@ -8,7 +8,7 @@ mod transact;
 mod transport;
 
 pub use sandbox::Sandbox;
-pub use session::{Lost, ServerVersion, Session, error_text, server_error};
+pub use session::{Lost, Session, error_text, server_error};
 pub use target::{Address, Credentials, Protocol, Target};
 pub use tls::{Tls, TlsFiles};
 pub use transact::{LostBlock, Transacted};
