@@ -4,12 +4,17 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use rustyline::config::{BellStyle, ColorMode, CompletionType, Config};
 use rustyline::error::ReadlineError;
 use rustyline::history::{FileHistory, History as _, SearchDirection};
-use rustyline::{Editor as LineEditor, ExternalPrinter};
+use rustyline::{
+    Cmd, ConditionalEventHandler, Editor as LineEditor, Event, EventContext, EventHandler, ExternalPrinter, KeyEvent,
+    RepeatCount,
+};
 
 use super::helper::LineHelper;
 use super::history;
@@ -35,6 +40,17 @@ pub struct Editor {
     /// Lines as they come, where the terminal can do no more.
     plain: Option<BufReader<File>>,
     history: Option<PathBuf>,
+    is_cancelled: Arc<AtomicBool>,
+}
+
+/// Ctrl-C ends the line as Enter does, so that hints are taken off the screen; then the line is thrown away.
+struct Cancel(Arc<AtomicBool>);
+
+impl ConditionalEventHandler for Cancel {
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, _: &EventContext<'_>) -> Option<Cmd> {
+        self.0.store(true, Ordering::Relaxed);
+        Some(Cmd::AcceptLine)
+    }
 }
 
 impl Editor {
@@ -52,8 +68,10 @@ impl Editor {
             .build();
         let mut rich = LineEditor::with_config(config).map_err(failed)?;
         rich.set_helper(Some(helper));
+        let is_cancelled = Arc::new(AtomicBool::new(false));
+        rich.bind_sequence(KeyEvent::ctrl('C'), EventHandler::Conditional(Box::new(Cancel(is_cancelled.clone()))));
         let plain = if is_dumb() { Some(plain_stdin()?) } else { None };
-        let mut editor = Self { rich, plain, history: history::path() };
+        let mut editor = Self { rich, plain, history: history::path(), is_cancelled };
         editor.load_history();
         restore_terminal_at_a_signal();
         Ok(editor)
@@ -72,7 +90,7 @@ impl Editor {
 
     /// Puts a command into the history, on disk at once, unless it may hold a password.
     pub fn remember(&mut self, command: &str) {
-        if holds_secret(command) || !matches!(self.rich.add_history_entry(command), Ok(true)) {
+        if holds_secret(command) || !matches!(self.rich.add_history_entry(command.trim_end()), Ok(true)) {
             return;
         }
         if let Some(path) = &self.history
@@ -117,6 +135,7 @@ impl Editor {
         let read = self.rich.readline(&(prompt.raw.as_str(), prompt.styled.as_str()));
         interrupt::set_idle(false);
         match read {
+            Ok(_) if self.is_cancelled.swap(false, Ordering::Relaxed) => Ok(Typed::Cancelled),
             Ok(text) => Ok(Typed::Text(text)),
             Err(ReadlineError::Interrupted | ReadlineError::Signal(_)) => Ok(Typed::Cancelled),
             Err(ReadlineError::Eof) => Ok(Typed::End),

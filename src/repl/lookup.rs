@@ -2,6 +2,7 @@
 //! its own asks, so that neither a WATCH nor a block of the session is disturbed; whoever types waits a tenth of a
 //! second at most, whatever the server does.
 
+use std::cell::Cell;
 use std::ops::Deref;
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,8 +21,8 @@ pub const LIMIT: Duration = Duration::from_millis(100);
 const SERVER_LIMIT: Duration = Duration::from_millis(80);
 /// How long the thread tries to connect, and waits for one answer, before it gives up on a server.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// At most so many keys are offered: a longer list helps nobody.
-const KEYS_OFFERED: usize = 500;
+/// At most so many words are offered: a longer list helps nobody.
+const OFFERED: usize = 500;
 /// How many keys one SCAN looks at: the first is quick to answer, later ones save round trips.
 const SCAN_FIRST: usize = 500;
 const SCAN_LARGEST: usize = 8_000;
@@ -72,7 +73,7 @@ pub struct Lookup {
     tasks: Sender<(Target, Task)>,
     live: Arc<Mutex<Option<Arc<Table>>>>,
     target: Target,
-    asked_table: std::cell::Cell<bool>,
+    asked_table: Cell<bool>,
 }
 
 impl Lookup {
@@ -82,7 +83,7 @@ impl Lookup {
         let live = Arc::new(Mutex::new(None));
         let worker = Worker { session: None, live: Arc::clone(&live) };
         thread::spawn(move || worker.run(&waiting));
-        let lookup = Self { tasks, live, target, asked_table: std::cell::Cell::new(false) };
+        let lookup = Self { tasks, live, target, asked_table: Cell::new(false) };
         lookup.post(Task::WarmUp);
         lookup
     }
@@ -179,20 +180,25 @@ fn read_table(session: &mut Session) -> Result<Option<Table>, Lost> {
     Ok(Table::from_replies(&command, Some(&docs)))
 }
 
+/// The answer, sorted and not too long.
 fn look_up(session: &mut Session, question: &Question, deadline: Instant) -> Result<Vec<Vec<u8>>, Lost> {
-    match question {
-        Question::Keys(prefix, kind) => scan(session, prefix, *kind, deadline),
-        Question::Channels(prefix) => channels(session, "CHANNELS", prefix),
-        Question::ShardChannels(prefix) => channels(session, "SHARDCHANNELS", prefix),
+    let mut found = match question {
+        Question::Keys(prefix, kind) => scan(session, prefix, *kind, deadline)?,
+        Question::Channels(prefix) => channels(session, "CHANNELS", prefix)?,
+        Question::ShardChannels(prefix) => channels(session, "SHARDCHANNELS", prefix)?,
         Question::Parameters(prefix) => {
             let reply = session.call(&Request::new([b"CONFIG".as_slice(), b"GET", &pattern(prefix)]))?;
-            Ok(match reply {
+            match reply {
                 Value::Map(pairs) => pairs.into_iter().filter_map(|(name, _)| bytes(name)).collect(),
                 Value::Array(items) => items.into_iter().step_by(2).filter_map(bytes).collect(),
                 _ => Vec::new(),
-            })
+            }
         }
-    }
+    };
+    found.sort();
+    found.dedup();
+    found.truncate(OFFERED);
+    Ok(found)
 }
 
 fn channels(session: &mut Session, which: &str, prefix: &[u8]) -> Result<Vec<Vec<u8>>, Lost> {
@@ -225,14 +231,11 @@ fn scan(session: &mut Session, prefix: &[u8], kind: Option<&str>, deadline: Inst
             }
             _ => break,
         }
-        if cursor == b"0" || found.len() >= KEYS_OFFERED || Instant::now() >= deadline {
+        if cursor == b"0" || found.len() >= OFFERED || Instant::now() >= deadline {
             break;
         }
         count = (count * 2).min(SCAN_LARGEST);
     }
-    found.sort();
-    found.dedup();
-    found.truncate(KEYS_OFFERED);
     Ok(found)
 }
 

@@ -313,6 +313,9 @@ impl Repl<'_> {
             return Err(Failure::quiet(Exit::Signal(signal)));
         }
         interrupt::forget_ctrl_c();
+        // The terminal has echoed ^C.
+        self.write("\n")?;
+        self.flush()?;
         report(&format!("cancelled: {command}"));
         match self.shell.link().ready() {
             Ok(_) => {}
