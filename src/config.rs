@@ -45,7 +45,6 @@ pub fn decide_style(output: &OutputOptions) -> Outcome<Style> {
         one_line_errors: false,
         base64: output.encoding == Some(Encoding::Base64),
         color: wants_color(output.color, io::stdout().is_terminal()),
-        wide_doubles: false,
     })
 }
 

@@ -8,6 +8,7 @@ mod config;
 mod exit;
 mod input;
 mod interrupt;
+mod number;
 mod record;
 mod render;
 mod repl;

@@ -47,7 +47,7 @@ pub fn run(decide: impl FnOnce() -> Outcome<Config>, options: &ExecOptions, word
     }
     let config = decide()?;
     let mut session = Session::open(&config.target)?;
-    let mut renderer = open_renderer(&config.style, &session)?;
+    let mut renderer = open_renderer(&config.style)?;
     let place = config.target.address.to_string();
     let mut left = options.repeat.unwrap_or(1);
     let mut exit = Exit::Done;

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use clap::builder::PossibleValuesParser;
-use clap::{Command, CommandFactory as _, ValueEnum as _};
+use clap::{Arg, Command, CommandFactory as _, ValueEnum as _};
 use clap_complete::Shell;
 
 use crate::cli::Cli;
@@ -15,7 +15,7 @@ use crate::table::Table;
 /// Writes the completions of one shell to stdout.
 pub fn completions(shell: Shell) -> Outcome<Exit> {
     let mut text = Vec::new();
-    clap_complete::generate(shell, &mut definition(), "rcli", &mut text);
+    clap_complete::generate(shell, &mut definition(shell), "rcli", &mut text);
     io::stdout().write_all(&text).map_err(|error| Failure::output(&error))?;
     Ok(Exit::Done)
 }
@@ -27,21 +27,43 @@ pub fn run(dir: &Path) -> Outcome<Exit> {
     let completions = dir.join("completions");
     fs::create_dir_all(&completions).map_err(|error| failed(&completions, &error))?;
     for shell in Shell::value_variants() {
-        clap_complete::generate_to(*shell, &mut definition(), "rcli", &completions)
+        clap_complete::generate_to(*shell, &mut definition(*shell), "rcli", &completions)
             .map_err(|error| failed(&completions, &error))?;
     }
     let man = dir.join("man");
     fs::create_dir_all(&man).map_err(|error| failed(&man, &error))?;
-    let mut command = Cli::command();
+    // `rcli help VERB` shows what the verb's own page holds.
+    let mut command = Cli::command().disable_help_subcommand(true);
     command.build();
     clap_mangen::generate_to(command, &man).map_err(|error| failed(&man, &error))?;
     Ok(Exit::Done)
 }
 
-/// The command line, with the names of Redis commands after `exec`: known to completions, not demanded of a user.
-fn definition() -> Command {
+/// The command line as a shell is to complete it: with the names of Redis commands after `exec`, which completions
+/// know and which are not demanded of a user.
+fn definition(shell: Shell) -> Command {
     let names: Vec<&'static str> = Table::builtin().names().filter(|name| !name.contains(' ')).collect();
-    Cli::command().mut_subcommand("exec", |exec| {
-        exec.mut_arg("command", |command| command.value_parser(PossibleValuesParser::new(names)))
-    })
+    let command = Cli::command();
+    match shell {
+        // Their generators complete subcommands, but no values: there the names are subcommands of `exec`.
+        Shell::Elvish | Shell::Fish | Shell::PowerShell => {
+            let globals: Vec<Arg> = command
+                .get_arguments()
+                .filter(|arg| arg.is_global_set())
+                .map(|arg| arg.clone().global(false))
+                .collect();
+            command
+                .mut_args(|arg| arg.global(false))
+                .mut_subcommands(|verb| verb.args(globals.clone()))
+                .mut_subcommand("exec", |exec| exec.subcommands(names.into_iter().map(bare)))
+        }
+        _ => command.mut_subcommand("exec", |exec| {
+            exec.mut_arg("command", |command| command.value_parser(PossibleValuesParser::new(names)))
+        }),
+    }
+}
+
+/// A subcommand of which only the name is known.
+fn bare(name: &'static str) -> Command {
+    Command::new(name).disable_help_flag(true).disable_version_flag(true).disable_help_subcommand(true)
 }

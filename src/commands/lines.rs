@@ -20,8 +20,8 @@ use crate::server::{Lost, Session, error_text, server_error};
 /// Reads stdin to its end, or to the first line that cannot be run.
 pub fn run(config: &Config) -> Outcome<Exit> {
     let mut source = Source::stdin()?;
-    let mut link = Link::once(&config.target)?;
-    let renderer = open_renderer(&config.style, link.ready()?)?;
+    let link = Link::once(&config.target)?;
+    let renderer = open_renderer(&config.style)?;
     let place = config.target.address.to_string();
     let mut lines = Lines {
         config,

@@ -41,11 +41,10 @@ pub fn run(cli: Cli) -> Outcome<Exit> {
     }
 }
 
-/// A renderer over stdout, in the style that fits this session.
-fn open_renderer(style: &Style, session: &Session) -> Outcome<Renderer<Stdout>> {
-    let style = Style { wide_doubles: session.has_wide_doubles(), ..style.clone() };
+/// A renderer over stdout.
+fn open_renderer(style: &Style) -> Outcome<Renderer<Stdout>> {
     let stdout = render::stdout().map_err(|error| Failure::output(&error))?;
-    Ok(Renderer::new(stdout, style))
+    Ok(Renderer::new(stdout, style.clone()))
 }
 
 /// Writes the pushes that came meanwhile, where they are asked for.

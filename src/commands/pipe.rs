@@ -42,7 +42,7 @@ pub fn run(decide: impl FnOnce() -> Outcome<Config>, args: &PipeArgs, output: &O
         return atomic::run(&config, args, &mut supply);
     }
     let session = Session::open(&config.target)?;
-    let renderer = open_renderer(&config.style, &session)?;
+    let renderer = open_renderer(&config.style)?;
     let progress = Progress::new(args, supply.size());
     let flight = Flight::new(args.window);
     let pipe = Pipe {
@@ -210,7 +210,7 @@ impl Pipe<'_> {
             let index = self.args.skip + self.flight.answered();
             return self.write(&Record::Envelope { index, request: &request, value });
         }
-        let is_report = self.config.style.format == Format::Human && is_report(&self.flight.last_answered().0);
+        let is_report = self.config.style.format != Format::Json && is_report(&self.flight.last_answered().0);
         self.write(&Record::Reply { value, is_report })
     }
 

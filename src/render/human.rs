@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use colored::{ColoredString, Colorize as _};
 use redis::Value;
 
-use super::Style;
-use super::number::double_text;
+use super::{Style, is_exact_double};
 use crate::exit::is_unprintable;
+use crate::number::double_text;
 use crate::record::is_report;
 use crate::request::{Request, quote};
 use crate::server::error_text;
@@ -115,7 +115,14 @@ fn map(out: &mut impl Write, style: &Style, pairs: &[(Value, Value)], indent: &m
             shown.pop();
             out.write_all(&shown)?;
             out.write_all(b" => ")?;
-            element(out, style, value, indent)
+            shown.clear();
+            element(&mut shown, style, value, indent)?;
+            // redis-cli begins a value of several lines on a line of its own.
+            if memchr::memchr(b'\n', &shown).is_some_and(|end| end + 1 < shown.len()) {
+                out.write_all(b"\n")?;
+                out.write_all(indent.as_bytes())?;
+            }
+            out.write_all(&shown)
         })?;
     }
     Ok(())
@@ -141,8 +148,9 @@ fn scalar_text(value: &Value, style: &Style) -> String {
     match value {
         Value::Nil => paint("(nil)".to_owned(), |text| text.dimmed()),
         Value::Int(number) => paint(format!("(integer) {number}"), |text| text.cyan()),
-        Value::Double(number) => {
-            paint(format!("(double) {}", double_text(*number, style.wide_doubles)), |text| text.cyan())
+        Value::Double(number) => paint(format!("(double) {}", double_text(*number)), |text| text.cyan()),
+        Value::VerbatimString { format, text } if is_exact_double(format) => {
+            paint(format!("(double) {text}"), |text| text.cyan())
         }
         Value::Boolean(true) => paint("(true)".to_owned(), |text| text.cyan()),
         Value::Boolean(false) => paint("(false)".to_owned(), |text| text.cyan()),

@@ -11,8 +11,8 @@ use base64::prelude::BASE64_STANDARD;
 use redis::{PushKind, ServerError, Value};
 use serde::ser::{Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
 
-use super::Style;
-use super::number::double_text;
+use super::{Style, is_exact_double};
+use crate::number::double_text;
 use crate::request::Request;
 
 /// Writes a reply as one line.
@@ -122,11 +122,12 @@ impl Serialize for Json<'_> {
             Value::Nil => serializer.serialize_unit(),
             Value::Int(number) => serializer.serialize_i64(*number),
             Value::BulkString(bytes) => Bytes { bytes, base64: self.base64 }.serialize(serializer),
+            Value::VerbatimString { format, text } if is_exact_double(format) => raw_number(text, serializer),
             Value::SimpleString(text) | Value::VerbatimString { text, .. } => serializer.serialize_str(text),
             Value::Okay => serializer.serialize_str("OK"),
             Value::Boolean(value) => serializer.serialize_bool(*value),
             Value::Double(number) => double(*number, serializer),
-            Value::BigNumber(digits) => big_number(digits, serializer),
+            Value::BigNumber(digits) => raw_number(&String::from_utf8_lossy(digits), serializer),
             Value::Array(items) | Value::Set(items) => sequence(items.iter().map(|item| self.of(item)), serializer),
             Value::Map(pairs) => self.map(pairs, serializer),
             Value::Attribute { data, .. } => self.of(data).serialize(serializer),
@@ -180,7 +181,7 @@ fn name(key: &Value, base64: bool) -> Option<std::borrow::Cow<'_, str>> {
         Value::SimpleString(text) | Value::VerbatimString { text, .. } => Some(text.into()),
         Value::Okay => Some("OK".into()),
         Value::Int(number) => Some(number.to_string().into()),
-        Value::Double(number) => Some(double_text(*number, false).into()),
+        Value::Double(number) => Some(double_text(*number).into()),
         Value::BigNumber(digits) => std::str::from_utf8(digits).ok().map(Into::into),
         Value::Boolean(value) => Some(value.to_string().into()),
         Value::Attribute { data, .. } => name(data, base64),
@@ -210,17 +211,12 @@ fn double<S: Serializer>(number: f64, serializer: S) -> Result<S::Ok, S::Error> 
     }
 }
 
-/// Every digit of a big number; a string if the server sent something else.
-fn big_number<S: Serializer>(digits: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    let text = String::from_utf8_lossy(digits);
-    let unsigned = text.strip_prefix('-').unwrap_or(&text);
-    let is_json_number =
-        unsigned.bytes().all(|byte| byte.is_ascii_digit()) && (unsigned == "0" || !unsigned.starts_with('0'));
-    if is_json_number && !unsigned.is_empty() {
-        let raw = serde_json::value::RawValue::from_string(text.into_owned());
-        raw.map_err(serde::ser::Error::custom)?.serialize(serializer)
-    } else {
-        serializer.serialize_str(&text)
+/// A number with every digit that the server wrote; a string if that is no JSON number.
+fn raw_number<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    let is_number = text.starts_with(|first: char| first == '-' || first.is_ascii_digit());
+    match serde_json::value::RawValue::from_string(text.to_owned()) {
+        Ok(raw) if is_number => raw.serialize(serializer),
+        _ => serializer.serialize_str(text),
     }
 }
 

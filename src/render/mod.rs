@@ -2,17 +2,17 @@
 
 mod human;
 mod json;
-mod number;
 mod raw;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::fd::AsFd as _;
 
-use redis::Value;
+use redis::{Value, VerbatimFormat};
 
 use crate::record::Record;
 use crate::request::Request;
+use crate::server::EXACT_DOUBLE;
 
 /// The three output formats of contract section 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +40,6 @@ pub struct Style {
     pub base64: bool,
     /// Human: colours.
     pub color: bool,
-    /// Whether doubles show 17 significant digits, as the server wrote them.
-    pub wide_doubles: bool,
 }
 
 /// Stdout, buffered by us alone: what is written is seen when [`Renderer::flush`] says so.
@@ -82,7 +80,7 @@ impl<W: Write> Renderer<W> {
     fn reply(&mut self, value: &Value, is_report: bool) -> io::Result<()> {
         match self.style.format {
             Format::Human => human::reply(&mut self.writer, &self.style, value, is_report),
-            Format::Raw => raw::reply(&mut self.writer, &self.style, value),
+            Format::Raw => raw::reply(&mut self.writer, &self.style, value, is_report),
             Format::Json => json::reply(&mut self.writer, &self.style, value),
         }
     }
@@ -91,7 +89,7 @@ impl<W: Write> Renderer<W> {
     fn block(&mut self, block: &[Request], values: &[Value], reply: &Value) -> io::Result<()> {
         match self.style.format {
             Format::Human => human::block(&mut self.writer, &self.style, block, values),
-            Format::Raw => raw::reply(&mut self.writer, &self.style, reply),
+            Format::Raw => raw::reply(&mut self.writer, &self.style, reply, false),
             Format::Json => {
                 for ((index, request), value) in (1..).zip(block).zip(values) {
                     let mut request = request.clone();
@@ -117,4 +115,9 @@ impl<W: Write> Renderer<W> {
     pub fn flush(&mut self) -> io::Result<()> {
         self.writer.flush()
     }
+}
+
+/// Whether a verbatim string stands for a double whose text is kept.
+fn is_exact_double(format: &VerbatimFormat) -> bool {
+    matches!(format, VerbatimFormat::Unknown(name) if name == EXACT_DOUBLE)
 }

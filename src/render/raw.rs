@@ -5,12 +5,13 @@ use std::io::{self, Write};
 use redis::Value;
 
 use super::Style;
-use super::number::double_text;
+use crate::number::double_text;
 use crate::server::error_text;
 
-/// Writes a reply and the delimiter after it.
-pub fn reply(out: &mut impl Write, style: &Style, value: &Value) -> io::Result<()> {
+/// Writes a reply and the delimiter after it; a report (INFO and its kind) brings its own line end, as with redis-cli.
+pub fn reply(out: &mut impl Write, style: &Style, value: &Value, is_report: bool) -> io::Result<()> {
     match value {
+        Value::BulkString(_) | Value::VerbatimString { .. } if is_report => return element(out, style, value),
         Value::ServerError(error) if style.one_line_errors => out.write_all(error_text(error).as_bytes())?,
         value => element(out, style, value)?,
     }
@@ -24,7 +25,7 @@ fn element(out: &mut impl Write, style: &Style, value: &Value) -> io::Result<()>
         Value::BulkString(bytes) | Value::BigNumber(bytes) => out.write_all(bytes),
         Value::SimpleString(text) | Value::VerbatimString { text, .. } => out.write_all(text.as_bytes()),
         Value::Okay => out.write_all(b"OK"),
-        Value::Double(number) => out.write_all(double_text(*number, style.wide_doubles).as_bytes()),
+        Value::Double(number) => out.write_all(double_text(*number).as_bytes()),
         Value::Boolean(true) => out.write_all(b"(true)"),
         Value::Boolean(false) => out.write_all(b"(false)"),
         Value::Array(items) | Value::Set(items) | Value::Push { data: items, .. } => {

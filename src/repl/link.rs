@@ -85,8 +85,8 @@ impl Link {
         mem::take(&mut self.notices)
     }
 
-    /// The open connection. Where it may, it is opened first, also when it was lost while nobody used it.
-    pub fn ready(&mut self) -> Outcome<&mut Session> {
+    /// Notices that the connection was lost while nobody used it. Does not wait.
+    pub fn look_after(&mut self) {
         if self.reopens
             && let Some(session) = &mut self.session
             && let Err(lost) = session.look_after()
@@ -94,6 +94,11 @@ impl Link {
             self.notices.push(format!("{}: connection lost: {}", self.target.address, lost.reason()));
             self.lose();
         }
+    }
+
+    /// The open connection. Where it may, it is opened first, also when it was lost while nobody used it.
+    pub fn ready(&mut self) -> Outcome<&mut Session> {
+        self.look_after();
         if self.session.is_none() {
             let session = open(&self.target)?;
             if self.was_open {

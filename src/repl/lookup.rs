@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use redis::Value;
 
 use crate::request::Request;
-use crate::server::{Lost, Session, Target};
+use crate::server::{Address, Lost, Session, Target};
 use crate::table::Table;
 
 /// How long the prompt waits for an answer.
@@ -40,13 +40,12 @@ pub enum Question {
     Parameters(Vec<u8>),
 }
 
-enum Task {
-    /// Parse the built-in table, before anybody types.
-    WarmUp,
-    /// Read the server's own table.
-    Table,
-    /// Answer until then.
-    Ask(Question, Instant, SyncSender<Vec<Vec<u8>>>),
+/// A question, where to ask it, until when, and who waits.
+struct Task {
+    target: Target,
+    question: Question,
+    deadline: Instant,
+    answer: SyncSender<Vec<Vec<u8>>>,
 }
 
 /// The command table of the server, once it is known; until then the built-in one.
@@ -68,10 +67,13 @@ impl Deref for CurrentTable {
     }
 }
 
+/// The server's table, once it was read, and the address that it was read from.
+type Live = Arc<Mutex<Option<(Address, Arc<Table>)>>>;
+
 /// The way to the thread.
 pub struct Lookup {
-    tasks: Sender<(Target, Task)>,
-    live: Arc<Mutex<Option<Arc<Table>>>>,
+    tasks: Sender<Task>,
+    live: Live,
     target: Target,
     asked_table: Cell<bool>,
 }
@@ -80,44 +82,47 @@ impl Lookup {
     /// Starts the thread. It connects when it is first asked.
     pub fn start(target: Target) -> Self {
         let (tasks, waiting) = mpsc::channel();
-        let live = Arc::new(Mutex::new(None));
-        let worker = Worker { session: None, live: Arc::clone(&live) };
-        thread::spawn(move || worker.run(&waiting));
-        let lookup = Self { tasks, live, target, asked_table: Cell::new(false) };
-        lookup.post(Task::WarmUp);
-        lookup
+        thread::spawn(move || {
+            // Parsed before anybody types.
+            Table::builtin();
+            Worker::default().run(&waiting);
+        });
+        Self { tasks, live: Live::default(), target, asked_table: Cell::new(false) }
     }
 
     /// Says where the session is now: another server has another table.
     pub fn follow(&mut self, target: &Target) {
         if self.target.address != target.address {
-            *lock(&self.live) = None;
             self.asked_table.set(false);
         }
         self.target = target.clone();
     }
 
-    /// The table that is known now. The first call asks for the server's.
+    /// The table that is known now. The first call asks for the server's, which takes longer than a question.
     pub fn table(&self) -> CurrentTable {
         if !self.asked_table.replace(true) {
-            self.post(Task::Table);
+            let (target, live) = (self.target.clone(), Arc::clone(&self.live));
+            thread::spawn(move || {
+                let table = open(&target).and_then(|mut session| read_table(&mut session).ok().flatten());
+                if let Some(table) = table {
+                    *lock(&live) = Some((target.address, Arc::new(table)));
+                }
+            });
         }
         match &*lock(&self.live) {
-            Some(table) => CurrentTable::Live(Arc::clone(table)),
-            None => CurrentTable::Builtin(Table::builtin()),
+            Some((address, table)) if *address == self.target.address => CurrentTable::Live(Arc::clone(table)),
+            _ => CurrentTable::Builtin(Table::builtin()),
         }
     }
 
     /// The answer to a question; nothing where the server is silent or gone.
     pub fn ask(&self, question: Question) -> Vec<Vec<u8>> {
         let (answer, answered) = mpsc::sync_channel(1);
-        self.post(Task::Ask(question, Instant::now() + SERVER_LIMIT, answer));
-        answered.recv_timeout(LIMIT).unwrap_or_default()
-    }
-
-    fn post(&self, task: Task) {
+        let deadline = Instant::now() + SERVER_LIMIT;
+        let task = Task { target: self.target.clone(), question, deadline, answer };
         // The thread ends only with this process.
-        let _ = self.tasks.send((self.target.clone(), task));
+        let _ = self.tasks.send(task);
+        answered.recv_timeout(LIMIT).unwrap_or_default()
     }
 }
 
@@ -125,28 +130,24 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// A session that is not in a hurry to fail, and does not wait for ever either.
+fn open(target: &Target) -> Option<Session> {
+    let impatient = Target { connect_timeout: PATIENCE, read_timeout: Some(PATIENCE), ..target.clone() };
+    Session::open(&impatient).ok()
+}
+
+#[derive(Default)]
 struct Worker {
     session: Option<(Target, Session)>,
-    live: Arc<Mutex<Option<Arc<Table>>>>,
 }
 
 impl Worker {
-    fn run(mut self, tasks: &Receiver<(Target, Task)>) {
-        while let Ok((target, task)) = tasks.recv() {
-            match task {
-                Task::WarmUp => {
-                    Table::builtin();
-                }
-                Task::Table => {
-                    let table = self.with_session(&target, read_table).flatten();
-                    *lock(&self.live) = table.map(Arc::new);
-                }
-                // Whoever asked has gone on typing.
-                Task::Ask(_, deadline, _) if deadline <= Instant::now() => {}
-                Task::Ask(question, deadline, answer) => {
-                    let found = self.with_session(&target, |session| look_up(session, &question, deadline));
-                    let _ = answer.send(found.unwrap_or_default());
-                }
+    fn run(mut self, tasks: &Receiver<Task>) {
+        while let Ok(Task { target, question, deadline, answer }) = tasks.recv() {
+            // Whoever asked longer ago has gone on typing.
+            if Instant::now() < deadline {
+                let found = self.with_session(&target, |session| look_up(session, &question, deadline));
+                let _ = answer.send(found.unwrap_or_default());
             }
         }
     }
@@ -157,8 +158,7 @@ impl Worker {
             self.session = None;
         }
         if self.session.is_none() {
-            let impatient = Target { connect_timeout: PATIENCE, read_timeout: Some(PATIENCE), ..target.clone() };
-            self.session = Some((target.clone(), Session::open(&impatient).ok()?));
+            self.session = Some((target.clone(), open(target)?));
         }
         let (_, session) = self.session.as_mut()?;
         let done = work(session);

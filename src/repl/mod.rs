@@ -141,6 +141,8 @@ impl Repl<'_> {
     }
 
     fn prompt(&mut self) -> Prompt {
+        self.shell.link().look_after();
+        self.report_notices();
         if let Some(helper) = self.editor.helper() {
             helper.lookup.follow(self.shell.link().target());
         }
@@ -202,9 +204,7 @@ impl Repl<'_> {
         let started = Instant::now();
         let answered = self.shell.eval(request);
         let elapsed = started.elapsed();
-        for notice in self.shell.link().take_notices() {
-            report(&notice);
-        }
+        self.report_notices();
         self.write_pushes()?;
         let flow = match answered {
             Ok(answer) => {
@@ -218,6 +218,12 @@ impl Repl<'_> {
             self.write(&format!("{seconds}\n"))?;
         }
         Ok(flow)
+    }
+
+    fn report_notices(&mut self) {
+        for notice in self.shell.link().take_notices() {
+            report(&notice);
+        }
     }
 
     fn write_pushes(&mut self) -> Outcome<()> {
@@ -323,9 +329,7 @@ impl Repl<'_> {
             Err(failure) if matches!(failure.exit(), Exit::Signal(_)) => return Err(failure),
             Err(failure) => report(&failure.into_message()),
         }
-        for notice in self.shell.link().take_notices() {
-            report(&notice);
-        }
+        self.report_notices();
         Ok(Flow::Stop)
     }
 
@@ -375,6 +379,7 @@ impl Repl<'_> {
     fn set_output(&mut self, format: Option<Format>) -> Outcome<()> {
         if let Some(format) = format {
             self.style.format = format;
+            self.renderer.set_style(self.style.clone());
             return Ok(());
         }
         self.write(match self.style.format {
@@ -389,8 +394,6 @@ impl Repl<'_> {
     }
 
     fn record(&mut self, record: &Record<'_>) -> Outcome<()> {
-        let wide_doubles = self.shell.link().session().is_some_and(|session| session.has_wide_doubles());
-        self.renderer.set_style(Style { wide_doubles, ..self.style.clone() });
         self.renderer.write(record).map_err(|error| Failure::output(&error))
     }
 

@@ -1,5 +1,6 @@
 //! All that touches a connection: where the server is, how to reach it, and the conversation with it.
 
+mod decoder;
 mod sandbox;
 mod session;
 mod target;
@@ -7,6 +8,7 @@ mod tls;
 mod transact;
 mod transport;
 
+pub use decoder::EXACT_DOUBLE;
 pub use sandbox::Sandbox;
 pub use session::{Lost, Session, error_text, server_error};
 pub use target::{Address, Credentials, Protocol, Target};

@@ -5,15 +5,15 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::fs::Permissions;
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
-
-use tempfile::TempDir;
 
 use crate::exit::{Exit, Failure, Outcome, describe_io};
 use crate::interrupt;
@@ -46,7 +46,10 @@ impl Sandbox {
         let binary = find_server()?;
         let failed =
             |what: &str, error: &io::Error| Failure::failed(format!("--sandbox: {what}: {}", describe_io(error)));
-        let directory = TempDir::with_prefix("rcli-sandbox-")
+        let directory = tempfile::Builder::new()
+            .prefix("rcli-sandbox-")
+            .permissions(Permissions::from_mode(0o700))
+            .tempdir()
             .map_err(|error| failed("cannot make a temporary directory", &error))?
             .keep();
         let keeper = Command::new("sh")

@@ -3,13 +3,14 @@
 //! The socket never blocks: [`Session::receive`] says when nothing waits, [`Session::wait`] is the one place that
 //! sleeps, and a signal, a deadline or another descriptor wakes it. So output is flushed exactly when nothing waits.
 
-use std::io::{self, Read, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use redis::{Parser, ServerError, Value};
+use redis::{ServerError, Value};
 use rustix::event::{PollFd, PollFlags};
 
+use super::decoder::Decoder;
 use super::target::{Credentials, Protocol, Target};
 use super::transport::Transport;
 use crate::exit::{Exit, Failure, Outcome, describe_io};
@@ -23,7 +24,7 @@ pub enum Lost {
     Closed,
     /// The connection broke.
     Broken(io::Error),
-    /// The server sent what the parser cannot read; nothing after it can be read either.
+    /// The server sent what is no RESP; nothing after it can be read either.
     Undecodable(String),
     /// No answer within the read limit.
     Silent(Duration),
@@ -69,53 +70,43 @@ pub struct Ready {
     pub expired: bool,
 }
 
-/// Bytes that came from the server and were not parsed yet.
+/// Bytes that came from the server and were not decoded yet.
 struct Incoming {
-    buffer: Box<[u8]>,
+    buffer: Vec<u8>,
     start: usize,
     end: usize,
     /// All that was ever received, in bytes.
     total: u64,
-    /// Why the last read gave nothing.
-    failed: Option<io::Error>,
 }
 
-/// What the parser reads from: the buffer, then the socket.
-struct Feed<'a> {
-    transport: &'a mut Transport,
-    incoming: &'a mut Incoming,
-}
+/// One reply to one command fits; the buffer of a busy connection grows.
+const RECEIVE_BUFFER: usize = 16 * 1024;
+const LARGEST_RECEIVE_BUFFER: usize = 64 * 1024;
 
-impl Read for Feed<'_> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let incoming = &mut *self.incoming;
-        if incoming.start == incoming.end {
-            let count = match self.transport.read(&mut incoming.buffer) {
-                Ok(count) => count,
-                Err(error) => {
-                    let kind = error.kind();
-                    incoming.failed = Some(error);
-                    return Err(kind.into());
-                }
-            };
-            incoming.start = 0;
-            incoming.end = count;
-            incoming.total += count as u64;
+impl Incoming {
+    /// Makes room for more than the rest of an unended line, and reads once.
+    fn fill(&mut self, transport: &mut Transport) -> io::Result<usize> {
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        if self.end == self.buffer.len() {
+            self.buffer.resize(self.end * 2, 0);
         }
-        let count = out.len().min(incoming.end - incoming.start);
-        out[..count].copy_from_slice(&incoming.buffer[incoming.start..incoming.start + count]);
-        incoming.start += count;
+        let count = transport.read(&mut self.buffer[self.end..])?;
+        self.end += count;
+        self.total += count as u64;
+        if self.end == self.buffer.len() && self.end < LARGEST_RECEIVE_BUFFER {
+            self.buffer.resize(LARGEST_RECEIVE_BUFFER, 0);
+        }
         Ok(count)
     }
 }
-
-const RECEIVE_BUFFER: usize = 64 * 1024;
 
 /// An open connection to a server that knows us.
 pub struct Session {
     target: Target,
     transport: Transport,
-    parser: Parser,
+    decoder: Decoder,
     incoming: Incoming,
     /// Packed commands; those before `sent` are with the kernel.
     outgoing: Vec<u8>,
@@ -150,8 +141,8 @@ impl Session {
         let mut session = Self {
             target: target.clone(),
             transport,
-            parser: Parser::new(),
-            incoming: Incoming { buffer: vec![0; RECEIVE_BUFFER].into(), start: 0, end: 0, total: 0, failed: None },
+            decoder: Decoder::default(),
+            incoming: Incoming { buffer: vec![0; RECEIVE_BUFFER], start: 0, end: 0, total: 0 },
             outgoing: Vec::new(),
             sent: 0,
             is_blocked: false,
@@ -295,19 +286,22 @@ impl Session {
 
     /// The next value from the server, pushes included; none if it has not wholly arrived. Does not block.
     pub fn receive(&mut self) -> Result<Option<Value>, Lost> {
-        let mut feed = Feed { transport: &mut self.transport, incoming: &mut self.incoming };
         loop {
-            let error = match self.parser.parse_value(&mut feed) {
-                Ok(value) => return Ok(Some(value)),
-                Err(error) => error,
-            };
-            // The parser hides the error it was given, and goes on where it was when it is asked again.
-            match feed.incoming.failed.take() {
-                None if error.is_io_error() => return Err(Lost::Closed),
-                None => return Err(Lost::Undecodable(describe_parse(&error))),
-                Some(failed) if failed.kind() == io::ErrorKind::WouldBlock => return Ok(None),
-                Some(failed) if failed.kind() == io::ErrorKind::Interrupted => {}
-                Some(failed) => return Err(Lost::Broken(failed)),
+            let incoming = &mut self.incoming;
+            if incoming.start < incoming.end {
+                let waiting = &incoming.buffer[incoming.start..incoming.end];
+                let (used, value) = self.decoder.decode(waiting).map_err(Lost::Undecodable)?;
+                incoming.start += used;
+                if value.is_some() {
+                    return Ok(value);
+                }
+            }
+            match incoming.fill(&mut self.transport) {
+                Ok(0) => return Err(Lost::Closed),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Lost::Broken(error)),
             }
         }
     }
@@ -415,13 +409,6 @@ impl Session {
     pub fn take_pushes(&mut self) -> Vec<Value> {
         std::mem::take(&mut self.pushes)
     }
-
-    /// Whether doubles come with 17 significant digits: Redis before 7.2. The parser keeps the number, not its text.
-    pub fn has_wide_doubles(&self) -> bool {
-        let Some(server) = &self.server else { return false };
-        let mut parts = server.version.split('.').map(|part| part.parse::<u32>().unwrap_or(u32::MAX));
-        server.name == "redis" && (parts.next(), parts.next()) < (Some(7), Some(2))
-    }
 }
 
 fn hello(target: &Target) -> Request {
@@ -483,11 +470,4 @@ pub fn error_text(error: &ServerError) -> String {
 pub fn server_error(text: &str) -> Value {
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     redis::parse_redis_value(format!("-{line}\r\n").as_bytes()).unwrap_or(Value::Nil)
-}
-
-/// The parser's complaint in one line.
-fn describe_parse(error: &redis::RedisError) -> String {
-    let text = error.to_string();
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    lines.join("; ")
 }

@@ -60,8 +60,6 @@ fn rubbish_is_status_3() {
         "#x\r\n",
         "$99999999999999999999\r\n",
         "=2\r\nab\r\n",
-        "_x\r\n",
-        "(12x\r\n",
         "$3\r\nabcdef\r\n",
     ] {
         for format in ["--json", "--raw", "--human"] {
@@ -182,4 +180,19 @@ fn messages_say_where() {
 fn a_server_that_answers_more_than_it_was_asked_does_not_confuse_exec() {
     let peer = peer().answers([send("+one\r\n+two\r\n")]).start();
     peer.rcli(["X"]).prints("one\n").run();
+}
+
+#[test]
+fn a_pause_of_the_producer_is_no_read_timeout() {
+    let server = Server::start();
+    for args in [&["pipe"][..], &[]] {
+        let mut run = server.rcli(["--read-timeout", "0.2"]).args(args).interactive().prints("PONG\nPONG\n").start();
+        run.send_line("PING");
+        run.wait_for_lines(1);
+        // The rule is about time: longer than the limit, with nothing in flight.
+        std::thread::sleep(Duration::from_millis(400));
+        run.send_line("PING");
+        run.wait_for_lines(2);
+        run.finish();
+    }
 }

@@ -64,7 +64,7 @@ fn a_message_on_stderr_cannot_drive_the_terminal() {
 #[test]
 fn human_shows_the_types_of_resp3() {
     assert_eq!(human("#t\r\n"), "(true)\n");
-    assert_eq!(human(",3.14\r\n"), "(double) 3.14\n");
+    assert_eq!(human(",1.5\r\n"), "(double) 1.5\n");
     assert_eq!(human("_\r\n"), "(nil)\n");
     assert_eq!(human(":7\r\n"), "(integer) 7\n");
     assert_eq!(human("%1\r\n$1\r\nk\r\n$1\r\nv\r\n"), "1# \"k\" => \"v\"\n");

@@ -86,6 +86,8 @@ fn good_lines_are_split_as_redis_cli_splits_them() {
         r#"ECHO "\x4a\x4A""#,
         "ECHO é",
         "echo {a:b}",
+        "ECHO a\u{b}b",
+        "ECHO a\u{c}b",
         r#""ECHO" x"#,
     ];
     let input = lines.join("\n") + "\n";

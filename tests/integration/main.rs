@@ -8,11 +8,15 @@
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::needless_pass_by_value,
+    clippy::format_collect,
+    clippy::format_push_string,
+    clippy::naive_bytecount,
     reason = "a test ends by panicking, and its helpers take what is easiest to write at the call"
 )]
 
 mod certificates;
 mod peer;
+mod pty;
 mod rcli;
 mod resp;
 mod running;
@@ -33,6 +37,8 @@ mod lost;
 mod pipe;
 mod pipe_faults;
 mod readme;
+mod repl;
+mod repl_keys;
 mod sandbox;
 mod side_by_side;
 mod signals;

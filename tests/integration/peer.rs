@@ -263,22 +263,26 @@ impl Shared {
             }
             log.batches.push(waiting.clone());
             drop(log);
-            for command in waiting.drain(..) {
+            // One write for all of them, as a server does.
+            let (mut bytes, mut closing) = (Vec::new(), false);
+            for command in std::mem::take(&mut waiting) {
                 if silent {
-                    continue;
+                    break;
                 }
                 match self.answer(&command) {
-                    Answer::Send(bytes) => {
-                        let _ = stream.write_all(&bytes);
-                    }
-                    Answer::Close(bytes) => {
-                        let _ = stream.write_all(&bytes);
-                        // Only this direction: shutting both would reset the peer and could lose what was just sent.
-                        let _ = stream.shutdown(Shutdown::Write);
-                        return;
+                    Answer::Send(answer) => bytes.extend(answer),
+                    Answer::Close(answer) => {
+                        bytes.extend(answer);
+                        (silent, closing) = (true, true);
                     }
                     Answer::Silence => silent = true,
                 }
+            }
+            let _ = stream.write_all(&bytes);
+            if closing {
+                // Only this direction: shutting both would reset the peer and could lose what was just sent.
+                let _ = stream.shutdown(Shutdown::Write);
+                return;
             }
         }
     }

@@ -70,8 +70,7 @@ impl Client {
             b'+' => Reply::Status(text),
             b'-' => Reply::Error(text),
             b':' => Reply::Integer(text.parse().expect("an integer reply")),
-            b'$' if text == "-1" => Reply::Nil,
-            b'*' if text == "-1" => Reply::Nil,
+            b'$' | b'*' if text == "-1" => Reply::Nil,
             b'$' => {
                 let mut bytes = vec![0; text.parse::<usize>().expect("a length") + 2];
                 self.reader.read_exact(&mut bytes)?;

@@ -84,7 +84,7 @@ fn server_and_directory_are_gone_after_the_end() {
     let run = sandbox(&["INFO", "server"]).any_stdout().run();
     let pid = server_pid(&run.out());
     assert!(!is_alive(pid), "the server is still there");
-    assert_eq!(leftovers(run.home.path()), [PathBuf::new(); 0]);
+    assert_eq!(leftovers(run.home.path()), Vec::<PathBuf>::new());
 }
 
 /// Starts a sandbox that waits, ends it as told, and looks for what is left.
@@ -128,7 +128,7 @@ fn server_and_directory_are_gone_after_kill_9() {
 #[test]
 fn a_signal_while_a_command_blocks_ends_the_sandbox_too() {
     let run = sandbox(&["DEBUG", "SLEEP", "0"]).status_among(&[0, 1]).any_stdout().any_stderr().run();
-    assert_eq!(leftovers(run.home.path()), [PathBuf::new(); 0]);
+    assert_eq!(leftovers(run.home.path()), Vec::<PathBuf>::new());
     let run = sandbox(&["BLPOP", "none", "0"]).status(130).any_stderr().start();
     let temporary = run.home().join("tmp");
     wait_for("the sandbox's directory", || {
@@ -152,7 +152,7 @@ fn rcli_server_bin_names_the_binary() {
 fn a_server_binary_that_is_none_is_one_line() {
     for binary in ["/bin/false", "/bin/true"] {
         let run = rcli(["--sandbox", "PING"]).env("RCLI_SERVER_BIN", binary).status(3).complains(&[binary]).run();
-        assert_eq!(leftovers(run.home.path()), [PathBuf::new(); 0]);
+        assert_eq!(leftovers(run.home.path()), Vec::<PathBuf>::new());
     }
 }
 

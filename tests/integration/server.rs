@@ -1,6 +1,7 @@
 //! Real servers for the tests: each on its own port and unix socket in its own directory, gone when dropped.
 //!
-//! `redis-server` from PATH, or the binary named by `RCLI_TEST_SERVER`. A missing binary fails the test loudly.
+//! `redis-server` from PATH, or the binary named by `RCLI_TEST_SERVER` (`RCLI_TEST_TLS_SERVER` for those that speak
+//! TLS, which not every build does). A missing binary fails the test loudly.
 
 use crate::certificates::Certificates;
 use crate::rcli::{Rcli, rcli};
@@ -71,7 +72,8 @@ impl Server {
 
     /// Starts the process and waits until it answers; false when it ended by itself.
     fn spawn(&mut self) -> bool {
-        let binary = std::env::var_os("RCLI_TEST_SERVER").unwrap_or_else(|| "redis-server".into());
+        let variable = if self.tls { "RCLI_TEST_TLS_SERVER" } else { "RCLI_TEST_SERVER" };
+        let binary = std::env::var_os(variable).unwrap_or_else(|| "redis-server".into());
         let (plain, tls) = if self.tls { (0, self.port) } else { (self.port, 0) };
         let mut command = Command::new(&binary);
         command.args(["--bind", "127.0.0.1", "--port", &plain.to_string()]);
@@ -91,7 +93,7 @@ impl Server {
             .unwrap_or_else(|error| {
                 panic!(
                     "cannot start the test server {}: {error}\nThe tests need a real one: install redis-server or \
-                     valkey-server (Debian: apt-get install redis-server) or name a binary in RCLI_TEST_SERVER.",
+                     valkey-server (Debian: apt-get install redis-server) or name a binary in {variable}.",
                     binary.display()
                 )
             });

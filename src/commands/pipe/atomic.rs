@@ -22,7 +22,7 @@ type Block = Vec<(Request, usize)>;
 pub fn run(config: &Config, args: &PipeArgs, supply: &mut Supply) -> Outcome<Exit> {
     let block = read_block(supply)?;
     let mut session = Session::open(&config.target)?;
-    let mut renderer = open_renderer(&config.style, &session)?;
+    let mut renderer = open_renderer(&config.style)?;
     if block.is_empty() {
         return Ok(Exit::Done);
     }
