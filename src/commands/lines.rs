@@ -98,7 +98,8 @@ impl Lines<'_> {
         let place = self.place(request);
         match answer {
             Answer::Reply(value) => self.reply(request, value),
-            Answer::Stopped => Ok(()),
+            // Stdin ends with its connection: no EXEC comes after a WATCH was lost.
+            Answer::Stopped | Answer::WatchLost => Ok(()),
             Answer::Executed { block, replies } => {
                 if let Value::Array(items) = replies {
                     for (request, value) in block.iter().zip(items) {
@@ -125,8 +126,6 @@ impl Lines<'_> {
                 report(&format!("{place}: EXEC: {}", error_text(error)));
                 self.write(request, &Value::ServerError(error.clone()))
             }
-            // Stdin ends with its connection, and no EXEC comes after that.
-            Answer::WatchLost => Ok(()),
         }
     }
 

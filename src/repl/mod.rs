@@ -35,7 +35,7 @@ use crate::interrupt::{self, Signal};
 use crate::record::{Record, is_report};
 use crate::render::{self, Format, Renderer, Stdout, Style};
 use crate::request::Request;
-use crate::server::{Lost, LostBlock, error_text, server_error};
+use crate::server::{Lost, LostBlock, Session, error_text, server_error};
 
 /// A command that takes this long says how long it took (contract section 10).
 const SLOW: Duration = Duration::from_millis(500);
@@ -227,7 +227,7 @@ impl Repl<'_> {
     }
 
     fn write_pushes(&mut self) -> Outcome<()> {
-        let pushes = self.shell.link().session().map(|session| session.take_pushes()).unwrap_or_default();
+        let pushes = self.shell.link().session().map(Session::take_pushes).unwrap_or_default();
         for push in pushes.iter().filter(|_| self.config.show_pushes) {
             self.record(&Record::Push(push))?;
         }

@@ -143,12 +143,11 @@ impl Shell {
                 self.check.refusal(None, request)?
             }
         };
-        Ok(Answer::Reply(match refusal {
-            Some(error) => server_error(&error),
-            None => {
-                self.transaction.queue(request.clone());
-                Value::SimpleString("QUEUED".to_owned())
-            }
+        Ok(Answer::Reply(if let Some(error) = refusal {
+            server_error(&error)
+        } else {
+            self.transaction.queue(request.clone());
+            Value::SimpleString("QUEUED".to_owned())
         }))
     }
 
