@@ -67,7 +67,7 @@ Register-ArgumentCompleter -Native -CommandName 'rcli' -ScriptBlock {
             [CompletionResult]::new('--quoted-input', '--quoted-input', [CompletionResultType]::ParameterName, 'Unquote the arguments as lines of input are unquoted')
             [CompletionResult]::new('pipe', 'pipe', [CompletionResultType]::ParameterValue, 'Run the commands of files or standard input as a pipeline')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completions for a shell')
-            [CompletionResult]::new('generate', 'generate', [CompletionResultType]::ParameterValue, 'Write completions/ and man/ below a directory')
+            [CompletionResult]::new('generate', 'generate', [CompletionResultType]::ParameterValue, 'Write completions/ and man/, and with --table src/table/commands.json, below a directory')
             [CompletionResult]::new('exec', 'exec', [CompletionResultType]::ParameterValue, 'Run one command')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -167,6 +167,7 @@ Register-ArgumentCompleter -Native -CommandName 'rcli' -ScriptBlock {
             break
         }
         'rcli;generate' {
+            [CompletionResult]::new('--table', '--table', [CompletionResultType]::ParameterName, 'A server to ask for its commands; the first one that has a command describes it')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Server host name or address [default: 127.0.0.1]')
             [CompletionResult]::new('--host', '--host', [CompletionResultType]::ParameterName, 'Server host name or address [default: 127.0.0.1]')
             [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Server port [default: 6379]')
@@ -2338,7 +2339,7 @@ Register-ArgumentCompleter -Native -CommandName 'rcli' -ScriptBlock {
         'rcli;help' {
             [CompletionResult]::new('pipe', 'pipe', [CompletionResultType]::ParameterValue, 'Run the commands of files or standard input as a pipeline')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completions for a shell')
-            [CompletionResult]::new('generate', 'generate', [CompletionResultType]::ParameterValue, 'Write completions/ and man/ below a directory')
+            [CompletionResult]::new('generate', 'generate', [CompletionResultType]::ParameterValue, 'Write completions/ and man/, and with --table src/table/commands.json, below a directory')
             [CompletionResult]::new('exec', 'exec', [CompletionResultType]::ParameterValue, 'Run one command')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break

@@ -617,12 +617,16 @@ _rcli() {
             return 0
             ;;
         rcli__subcmd__generate)
-            opts="-h -p -s -u -n -a -2 -3 -t -d -D -? --host --port --socket --url --db --pass --user --pass-file --askpass --no-auth-warning --connect-timeout --read-timeout --tls --cacert --cert --key --sni --insecure --sandbox --json --raw --human --encoding --show-pushes --color --help --version"
+            opts="-h -p -s -u -n -a -2 -3 -t -d -D -? --table --host --port --socket --url --db --pass --user --pass-file --askpass --no-auth-warning --connect-timeout --read-timeout --tls --cacert --cert --key --sni --insecure --sandbox --json --raw --human --encoding --show-pushes --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --table)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --host)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -64,7 +64,7 @@ set edit:completion:arg-completer[rcli] = {|@words|
             cand --quoted-input 'Unquote the arguments as lines of input are unquoted'
             cand pipe 'Run the commands of files or standard input as a pipeline'
             cand completions 'Print the completions for a shell'
-            cand generate 'Write completions/ and man/ below a directory'
+            cand generate 'Write completions/ and man/, and with --table src/table/commands.json, below a directory'
             cand exec 'Run one command'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
@@ -161,6 +161,7 @@ set edit:completion:arg-completer[rcli] = {|@words|
             cand --version 'Print the version'
         }
         &'rcli;generate'= {
+            cand --table 'A server to ask for its commands; the first one that has a command describes it'
             cand -h 'Server host name or address [default: 127.0.0.1]'
             cand --host 'Server host name or address [default: 127.0.0.1]'
             cand -p 'Server port [default: 6379]'
@@ -1810,7 +1811,7 @@ set edit:completion:arg-completer[rcli] = {|@words|
         &'rcli;help'= {
             cand pipe 'Run the commands of files or standard input as a pipeline'
             cand completions 'Print the completions for a shell'
-            cand generate 'Write completions/ and man/ below a directory'
+            cand generate 'Write completions/ and man/, and with --table src/table/commands.json, below a directory'
             cand exec 'Run one command'
             cand help 'Print this message or the help of the given subcommand(s)'
         }

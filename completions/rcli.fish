@@ -65,7 +65,7 @@ complete -c rcli -n "__fish_rcli_needs_command" -s x -d 'Read the last argument 
 complete -c rcli -n "__fish_rcli_needs_command" -l quoted-input -d 'Unquote the arguments as lines of input are unquoted'
 complete -c rcli -n "__fish_rcli_needs_command" -f -a "pipe" -d 'Run the commands of files or standard input as a pipeline'
 complete -c rcli -n "__fish_rcli_needs_command" -f -a "completions" -d 'Print the completions for a shell'
-complete -c rcli -n "__fish_rcli_needs_command" -f -a "generate" -d 'Write completions/ and man/ below a directory'
+complete -c rcli -n "__fish_rcli_needs_command" -f -a "generate" -d 'Write completions/ and man/, and with --table src/table/commands.json, below a directory'
 complete -c rcli -n "__fish_rcli_needs_command" -f -a "exec" -d 'Run one command'
 complete -c rcli -n "__fish_rcli_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c rcli -n "__fish_rcli_using_subcommand pipe" -l on-error -d 'After an error reply: go on, or send nothing more and end' -r -f -a "continue\t'Go on with the next command'
@@ -148,6 +148,7 @@ complete -c rcli -n "__fish_rcli_using_subcommand completions" -l human -d 'Type
 complete -c rcli -n "__fish_rcli_using_subcommand completions" -l show-pushes -d 'Write out-of-band pushes as {"push":[...]} lines'
 complete -c rcli -n "__fish_rcli_using_subcommand completions" -s ? -l help -d 'Print help'
 complete -c rcli -n "__fish_rcli_using_subcommand completions" -l version -d 'Print the version'
+complete -c rcli -n "__fish_rcli_using_subcommand generate" -l table -d 'A server to ask for its commands; the first one that has a command describes it' -r
 complete -c rcli -n "__fish_rcli_using_subcommand generate" -s h -l host -d 'Server host name or address [default: 127.0.0.1]' -r -f -a "(__fish_print_hostnames)"
 complete -c rcli -n "__fish_rcli_using_subcommand generate" -s p -l port -d 'Server port [default: 6379]' -r
 complete -c rcli -n "__fish_rcli_using_subcommand generate" -s s -l socket -d 'Unix socket of the server' -r -F
@@ -743,7 +744,7 @@ complete -c rcli -n "__fish_rcli_using_subcommand exec; and __fish_seen_subcomma
 complete -c rcli -n "__fish_rcli_using_subcommand exec; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe completions generate exec help" -f -a "pipe" -d 'Run the commands of files or standard input as a pipeline'
 complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe completions generate exec help" -f -a "completions" -d 'Print the completions for a shell'
-complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe completions generate exec help" -f -a "generate" -d 'Write completions/ and man/ below a directory'
+complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe completions generate exec help" -f -a "generate" -d 'Write completions/ and man/, and with --table src/table/commands.json, below a directory'
 complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe completions generate exec help" -f -a "exec" -d 'Run one command'
 complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe completions generate exec help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c rcli -n "__fish_rcli_using_subcommand help; and __fish_seen_subcommand_from exec" -f -a "ACL"

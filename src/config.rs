@@ -44,6 +44,7 @@ pub fn decide_style(output: &OutputOptions) -> Outcome<Style> {
         reply_delimiter: delimiter(&output.reply_delimiter),
         one_line_errors: false,
         base64: output.encoding == Some(Encoding::Base64),
+        nest_json: false,
         color: wants_color(output.color, io::stdout().is_terminal()),
     })
 }
@@ -51,6 +52,13 @@ pub fn decide_style(output: &OutputOptions) -> Outcome<Style> {
 /// Decides on the colours of stderr, for [`report`].
 pub fn decide_stderr_color(output: &OutputOptions) {
     colored::control::set_override(wants_color(output.color, io::stderr().is_terminal()));
+}
+
+/// The same options for a stream, whose lines are JSON unless an option or RCLI_FORMAT says otherwise (contract
+/// section 8).
+pub fn for_stream(output: &OutputOptions) -> OutputOptions {
+    let is_decided = output.json || output.raw || output.human || environment("RCLI_FORMAT").is_some();
+    OutputOptions { json: output.json || !is_decided, ..output.clone() }
 }
 
 fn wants_color(when: Option<When>, is_terminal: bool) -> bool {

@@ -21,6 +21,8 @@ pub enum Exit {
     Failed,
     /// 4: a transaction was aborted by WATCH.
     Aborted,
+    /// 5: a time limit passed before the count was reached.
+    Expired,
     /// 130, 143, 129: ended by a signal.
     Signal(Signal),
 }
@@ -33,6 +35,7 @@ impl From<Exit> for ExitCode {
             Exit::Usage => 2,
             Exit::Failed => 3,
             Exit::Aborted => 4,
+            Exit::Expired => 5,
             Exit::Signal(signal) => signal.status(),
         })
     }
@@ -43,7 +46,6 @@ impl From<Exit> for ExitCode {
 pub struct Failure {
     exit: Exit,
     message: Option<String>,
-    is_refusal: bool,
 }
 
 /// What everything that can end a run returns.
@@ -52,22 +54,12 @@ pub type Outcome<T> = Result<T, Failure>;
 impl Failure {
     /// Wrong usage or input that cannot be parsed: status 2.
     pub fn usage(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Usage, message: Some(message.into()), is_refusal: false }
+        Self { exit: Exit::Usage, message: Some(message.into()) }
     }
 
     /// No connection, a lost one, or an answer that cannot be decoded: status 3.
     pub fn failed(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Failed, message: Some(message.into()), is_refusal: false }
-    }
-
-    /// A server that answers and refuses us: status 3. Trying again would not help.
-    pub fn refused(message: impl Into<String>) -> Self {
-        Self { is_refusal: true, ..Self::failed(message) }
-    }
-
-    /// Whether a server answered and refused us.
-    pub fn is_refusal(&self) -> bool {
-        self.is_refusal
+        Self { exit: Exit::Failed, message: Some(message.into()) }
     }
 
     /// The status that it ends a run with.
@@ -75,9 +67,19 @@ impl Failure {
         self.exit
     }
 
+    /// A time limit passed before the count was reached: status 5.
+    pub fn expired(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Expired, message: Some(message.into()) }
+    }
+
+    /// A program that rcli ran has failed: status 1.
+    pub fn handler(message: impl Into<String>) -> Self {
+        Self { exit: Exit::ErrorReply, message: Some(message.into()) }
+    }
+
     /// Ends with this status and nothing to say.
     pub fn quiet(exit: Exit) -> Self {
-        Self { exit, message: None, is_refusal: false }
+        Self { exit, message: None }
     }
 
     /// Stdout could not be written: a reader that went away is no failure, anything else is status 3.

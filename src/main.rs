@@ -8,6 +8,8 @@ mod config;
 mod exit;
 mod input;
 mod interrupt;
+mod message;
+mod monitor_line;
 mod number;
 mod record;
 mod render;

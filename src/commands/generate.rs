@@ -8,8 +8,11 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, Command, CommandFactory as _, ValueEnum as _};
 use clap_complete::Shell;
 
-use crate::cli::Cli;
+use crate::cli::{Cli, ConnectionOptions, OutputOptions};
+use crate::config::Config;
 use crate::exit::{Exit, Failure, Outcome, describe_io};
+use crate::request::Request;
+use crate::server::Session;
 use crate::table::Table;
 
 /// Writes the completions of one shell to stdout.
@@ -36,6 +39,21 @@ pub fn run(dir: &Path) -> Outcome<Exit> {
     let mut command = Cli::command().disable_help_subcommand(true);
     command.build();
     clap_mangen::generate_to(command, &man).map_err(|error| failed(&man, &error))?;
+    Ok(Exit::Done)
+}
+
+/// Writes `src/table/commands.json` below a directory, from the COMMAND and COMMAND DOCS of running servers.
+pub fn table(dir: &Path, urls: &[String], connection: &ConnectionOptions, output: &OutputOptions) -> Outcome<Exit> {
+    let mut replies = Vec::new();
+    for url in urls {
+        let options = ConnectionOptions { url: Some(url.clone()), resp3: true, ..connection.clone() };
+        let mut session = Session::open(&Config::decide(&options, output)?.target)?;
+        let mut ask = |words: &[&str]| session.call(&Request::new(words)).map_err(|lost| lost.into_failure("--table"));
+        replies.push((ask(&["COMMAND"])?, ask(&["COMMAND", "DOCS"])?));
+    }
+    let path = dir.join("src/table/commands.json");
+    fs::write(&path, crate::table::generate(&replies))
+        .map_err(|error| Failure::failed(format!("{}: {}", path.display(), describe_io(&error))))?;
     Ok(Exit::Done)
 }
 

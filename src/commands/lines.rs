@@ -87,7 +87,7 @@ impl Lines<'_> {
         let place = self.place(request);
         match trouble {
             Trouble::Unfit(reason) => Failure::usage(format!("{place}: {reason}")),
-            Trouble::NotConnected(failure) => failure,
+            Trouble::NotConnected(unopened) => unopened.into_failure(),
             Trouble::Lost(lost) => lost.into_failure(&place),
             Trouble::LostBlock(lost) => describe_lost_block(lost, &place),
         }

@@ -3,7 +3,9 @@
 pub mod block;
 mod exec;
 mod generate;
+mod handler;
 mod lines;
+mod listen;
 mod pipe;
 pub mod refuse;
 
@@ -31,8 +33,13 @@ pub fn run(cli: Cli) -> Outcome<Exit> {
         Some(Verb::Exec(args)) => exec::run(decide, &options.or(args.options), args.command),
         Some(Verb::Command(command)) => exec::run(decide, &options, command),
         Some(Verb::Pipe(args)) => pipe::run(decide, &args, &output),
+        Some(Verb::Sub(args)) => listen::sub(&connection, &output, &args),
+        Some(Verb::Psub(args)) => listen::psub(&connection, &output, &args),
+        Some(Verb::Ssub(args)) => listen::ssub(&connection, &output, &args),
+        Some(Verb::Monitor(args)) => listen::monitor(&connection, &output, &args),
         Some(Verb::Completions { shell }) => generate::completions(shell),
-        Some(Verb::Generate { dir }) => generate::run(&dir),
+        Some(Verb::Generate { dir, table }) if table.is_empty() => generate::run(&dir),
+        Some(Verb::Generate { dir, table }) => generate::table(&dir, &table, &connection, &output),
         // With stdout elsewhere the prompt and the colours would be in somebody's data.
         None if io::stdin().is_terminal() && io::stdout().is_terminal() => {
             repl::run(&decide()?, &connection, repl_options.yes)

@@ -106,7 +106,7 @@ struct Pipe<'a> {
 }
 
 /// How many replies are read before the window is filled again.
-const REPLIES_A_ROUND: usize = 512;
+const REPLIES_A_ROUND: usize = 2048;
 /// The unsent part of the window is kept small: a peer that stops reading must not hold much of it.
 const UNSENT_BYTES: usize = 64 * 1024;
 /// Output is not flushed before a sleep as short as this: a busy server answers sooner.
@@ -115,6 +115,9 @@ const FLUSH_DELAY: Duration = Duration::from_micros(500);
 impl Pipe<'_> {
     fn run(mut self) -> Outcome<Exit> {
         loop {
+            if let Some(signal) = interrupt::received() {
+                return Err(self.lost(&Lost::Interrupted(signal)));
+            }
             let wants_input = self.load();
             // What the server said before it went away is read first.
             let unsendable = self.send().err();
@@ -129,18 +132,16 @@ impl Pipe<'_> {
                 self.supply.fill()?;
                 continue;
             }
-            if let Some(signal) = interrupt::received() {
-                return Err(self.lost(&Lost::Interrupted(signal)));
-            }
-            if received == 0 || wants_input {
-                self.wait(wants_input, received > 0)?;
+            let is_busy = received > 0 || !wants_input && self.may_load();
+            if wants_input || !is_busy {
+                self.wait(wants_input, is_busy)?;
             }
         }
     }
 
     /// Parses and packs as much as the window takes. Whether more input has to be read first.
     fn load(&mut self) -> bool {
-        while self.closing.is_none() && self.flight.has_room() && self.flight.unsent() < UNSENT_BYTES {
+        while self.may_load() {
             match self.supply.next(&mut self.request, refuse_in_pipeline) {
                 Ok(Supplied::Command) => {
                     self.flight.push(&self.request, self.supply.file_index());
@@ -151,6 +152,10 @@ impl Pipe<'_> {
             }
         }
         false
+    }
+
+    fn may_load(&mut self) -> bool {
+        self.closing.is_none() && self.flight.unsent() < UNSENT_BYTES && self.flight.has_room()
     }
 
     /// Passes on what the kernel takes now.
@@ -267,15 +272,18 @@ impl Pipe<'_> {
     /// All that was sent is answered.
     fn end(mut self) -> Outcome<Exit> {
         self.flush()?;
-        self.progress.finish(&self.flight);
-        match self.closing.take() {
-            Some(Closing::BadLine(failure)) => return Err(failure),
+        self.progress.end_bar();
+        let exit = match self.closing.take() {
+            Some(Closing::BadLine(failure)) => failure.report(),
             Some(Closing::Error) => {
                 report(&format!("stopped after an error: {}", self.resume(0)));
+                Exit::ErrorReply
             }
-            Some(Closing::Input) | None => {}
-        }
-        Ok(if self.reply_had_errors { Exit::ErrorReply } else { Exit::Done })
+            Some(Closing::Input) | None if self.reply_had_errors => Exit::ErrorReply,
+            Some(Closing::Input) | None => Exit::Done,
+        };
+        self.progress.summarize(&self.flight);
+        Ok(exit)
     }
 
     /// The conversation is over before its time: writes what was received, and says how far it came.
@@ -283,8 +291,14 @@ impl Pipe<'_> {
         if let Err(failure) = self.flush() {
             return failure;
         }
-        self.progress.finish(&self.flight);
+        self.progress.end_bar();
         self.flight.cut_unsent();
+        let exit = self.describe(lost).report();
+        self.progress.summarize(&self.flight);
+        Failure::quiet(exit)
+    }
+
+    fn describe(&self, lost: &Lost) -> Failure {
         match lost {
             Lost::Interrupted(signal) => {
                 report(&format!("interrupted: {}", self.resume(0)));

@@ -62,7 +62,7 @@ pub fn spans(line: &[u8]) -> (Vec<Range<usize>>, Option<Malformed>) {
 
 /// Parses the argument that begins at `at`; gives the place after it.
 fn parse_arg(line: &[u8], at: usize, request: &mut Request) -> Result<usize, Malformed> {
-    let plain = line[at..].iter().take_while(|byte| !is_space(**byte) && !matches!(byte, b'"' | b'\'')).count();
+    let plain = line[at..].iter().take_while(|byte| !ends_word(**byte) && !matches!(byte, b'"' | b'\'')).count();
     request.extend(&line[at..at + plain]);
     let at = at + plain;
     match line.get(at) {
@@ -126,6 +126,11 @@ fn after_quote(line: &[u8], at: usize) -> Result<usize, Malformed> {
         Some(byte) if !is_space(*byte) => Err(Malformed::new(SPACE_EXPECTED, at)),
         _ => Ok(at),
     }
+}
+
+/// What ends a word that is not quoted: fewer blanks than may stand between words.
+fn ends_word(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
 fn is_space(byte: u8) -> bool {

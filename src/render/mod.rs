@@ -3,6 +3,7 @@
 mod human;
 mod json;
 mod raw;
+mod stream;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -38,6 +39,8 @@ pub struct Style {
     pub one_line_errors: bool,
     /// JSON: every bulk string as `{"base64":"…"}`.
     pub base64: bool,
+    /// JSON: the data of a message that is itself JSON is nested (`--data-json`).
+    pub nest_json: bool,
     /// Human: colours.
     pub color: bool,
 }
@@ -74,6 +77,13 @@ impl<W: Write> Renderer<W> {
             }
             Record::Block { block, values, reply } => self.block(block, values, reply),
             Record::Push(value) => json::push(&mut self.writer, &self.style, value),
+            Record::Message { message, time, node } => {
+                stream::message(&mut self.writer, &self.style, message, *time, *node)
+            }
+            Record::Monitored { text, line, node } => {
+                stream::monitored(&mut self.writer, &self.style, text, line, *node)
+            }
+            Record::Event { event, time, server } => stream::event(&mut self.writer, &self.style, event, *time, server),
         }
     }
 
@@ -109,6 +119,11 @@ impl<W: Write> Renderer<W> {
     /// What is written from here on looks so.
     pub fn set_style(&mut self, style: Style) {
         self.style = style;
+    }
+
+    /// The writer, with everything that was written to it.
+    pub fn into_writer(self) -> W {
+        self.writer
     }
 
     /// Passes on what was written.

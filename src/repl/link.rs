@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use redis::Value;
 
-use crate::exit::{Exit, Failure, Outcome};
+use crate::exit::Outcome;
 use crate::interrupt;
 use crate::request::Request;
-use crate::server::{Credentials, Lost, Protocol, Session, Target};
+use crate::server::{Credentials, Lost, Protocol, Session, Target, Unopened};
 
 /// Whether the server watches keys for us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +70,11 @@ impl Link {
         self.session.is_some()
     }
 
+    /// Whether it was open before.
+    pub fn was_open(&self) -> bool {
+        self.was_open
+    }
+
     /// Whether keys are watched.
     pub fn watch(&self) -> Watch {
         self.watch
@@ -97,9 +102,9 @@ impl Link {
     }
 
     /// The open connection. Where it may, it is opened first, also when it was lost while nobody used it.
-    pub fn ready(&mut self) -> Outcome<&mut Session> {
+    pub fn ready(&mut self) -> Result<&mut Session, Unopened> {
         self.look_after();
-        if self.session.is_none() {
+        if self.session.is_none() && self.reopens {
             let session = open(&self.target)?;
             if self.was_open {
                 self.notices.push(self.describe_reopened());
@@ -107,7 +112,7 @@ impl Link {
             self.was_open = true;
             self.session = Some(session);
         }
-        self.session.as_mut().ok_or_else(|| Failure::failed(format!("{}: not connected", self.target.address)))
+        self.session.as_mut().ok_or_else(|| Unopened::Unreachable(format!("{}: not connected", self.target.address)))
     }
 
     fn describe_reopened(&self) -> String {
@@ -167,23 +172,23 @@ impl Link {
 
 /// Opens a session in a thread of its own: looking up a name and connecting block where no signal reaches, and
 /// Ctrl-C is not to wait for them.
-fn open(target: &Target) -> Outcome<Session> {
+fn open(target: &Target) -> Result<Session, Unopened> {
     let (sender, opened) = mpsc::sync_channel(1);
     let copy = target.clone();
     thread::spawn(move || {
         // Nobody waits any longer: the session is closed again.
-        let _ = sender.send(Session::open(&copy));
+        let _ = sender.send(Session::try_open(&copy));
     });
     loop {
         match opened.recv_timeout(GLANCE) {
             Ok(result) => return result,
             Err(RecvTimeoutError::Disconnected) => {
-                return Err(Failure::failed(format!("cannot connect to {}", target.address)));
+                return Err(Unopened::Unreachable(format!("cannot connect to {}", target.address)));
             }
             Err(RecvTimeoutError::Timeout) => {}
         }
         if let Some(signal) = interrupt::received() {
-            return Err(Failure::quiet(Exit::Signal(signal)));
+            return Err(Unopened::Interrupted(signal));
         }
     }
 }

@@ -35,7 +35,7 @@ use crate::interrupt::{self, Signal};
 use crate::record::{Record, is_report};
 use crate::render::{self, Format, Renderer, Stdout, Style};
 use crate::request::Request;
-use crate::server::{Lost, LostBlock, Session, error_text, server_error};
+use crate::server::{Lost, LostBlock, Session, Unopened, error_text, server_error};
 
 /// A command that takes this long says how long it took (contract section 10).
 const SLOW: Duration = Duration::from_millis(500);
@@ -109,13 +109,17 @@ impl Repl<'_> {
 
     /// Connects, and says to whom. A server that is not there may come; one that refuses us will not change its mind.
     fn arrive(&mut self) -> Outcome<()> {
-        if let Err(failure) = self.shell.link().ready() {
-            match failure.exit() {
-                Exit::Signal(Signal::Interrupt) => interrupt::forget_ctrl_c(),
-                Exit::Failed if !failure.is_refusal() => report(&failure.into_message()),
-                _ => return Err(failure),
+        match self.shell.link().ready() {
+            Ok(_) => {}
+            Err(Unopened::Unreachable(message)) => {
+                report(&message);
+                return Ok(());
             }
-            return Ok(());
+            Err(Unopened::Interrupted(Signal::Interrupt)) => {
+                interrupt::forget_ctrl_c();
+                return Ok(());
+            }
+            Err(unopened) => return Err(unopened.into_failure()),
         }
         let place = self.shell.link().target().address.to_string();
         let server = self.describe_server().unwrap_or_else(|| "server".to_owned());
@@ -285,13 +289,11 @@ impl Repl<'_> {
                 report(&reason);
                 return Ok(Flow::On);
             }
-            Trouble::NotConnected(failure) => match failure.exit() {
-                Exit::Signal(Signal::Interrupt) => {
-                    interrupt::forget_ctrl_c();
-                    report("cancelled; not connected");
+            Trouble::NotConnected(unopened) => match unopened {
+                Unopened::Interrupted(signal) => return self.cancelled(signal, &format!("{command}, not sent")),
+                Unopened::Unreachable(message) | Unopened::Refused { message, .. } => {
+                    report(&format!("{message}; {command} was not sent"));
                 }
-                Exit::Signal(_) => return Err(failure),
-                _ => report(&format!("{}; {command} was not sent", failure.into_message())),
             },
             Trouble::Lost(Lost::Interrupted(signal)) => return self.cancelled(signal, &command),
             Trouble::Lost(lost) => report(&format!(
@@ -323,11 +325,13 @@ impl Repl<'_> {
         self.write("\n")?;
         self.flush()?;
         report(&format!("cancelled: {command}"));
-        match self.shell.link().ready() {
-            Ok(_) => {}
-            Err(failure) if matches!(failure.exit(), Exit::Signal(Signal::Interrupt)) => interrupt::forget_ctrl_c(),
-            Err(failure) if matches!(failure.exit(), Exit::Signal(_)) => return Err(failure),
-            Err(failure) => report(&failure.into_message()),
+        if self.shell.link().was_open() {
+            match self.shell.link().ready() {
+                Ok(_) => {}
+                Err(Unopened::Interrupted(Signal::Interrupt)) => interrupt::forget_ctrl_c(),
+                Err(unopened @ Unopened::Interrupted(_)) => return Err(unopened.into_failure()),
+                Err(Unopened::Unreachable(message) | Unopened::Refused { message, .. }) => report(&message),
+            }
         }
         self.report_notices();
         Ok(Flow::Stop)
@@ -363,17 +367,19 @@ impl Repl<'_> {
         match config::decide_elsewhere(&place.options(self.connection, is_tls), self.config.style.format) {
             Ok(target) => {
                 self.shell = Shell::new(Link::lasting(target));
-                match self.arrive() {
-                    Err(failure) if failure.is_refusal() => report(&failure.into_message()),
-                    other => other?,
-                }
-                Ok(Flow::On)
+                self.arrive().map_or_else(|failure| self.stay(failure), |()| Ok(Flow::On))
             }
-            Err(failure) => {
-                report(&failure.into_message());
-                Ok(Flow::Stop)
-            }
+            Err(failure) => self.stay(failure),
         }
+    }
+
+    /// What would end a run that begins does not end one that goes on, but for a signal.
+    fn stay(&mut self, failure: Failure) -> Outcome<Flow> {
+        if matches!(failure.exit(), Exit::Signal(_)) {
+            return Err(failure);
+        }
+        report(&failure.into_message());
+        Ok(Flow::Stop)
     }
 
     fn set_output(&mut self, format: Option<Format>) -> Outcome<()> {

@@ -7,9 +7,8 @@ use redis::{ServerError, Value};
 use super::link::{Link, Watch};
 use crate::commands::block::BlockCheck;
 use crate::commands::refuse::{refuse_in_block, refuse_uncounted};
-use crate::exit::Failure;
 use crate::request::Request;
-use crate::server::{Lost, LostBlock, Transacted, server_error};
+use crate::server::{Lost, LostBlock, Transacted, Unopened, server_error};
 use crate::transaction::{Step, Transaction};
 
 /// What became of a command.
@@ -42,7 +41,7 @@ pub enum Trouble {
     /// It cannot run here; the reason says what to do instead. An open block is as it was.
     Unfit(String),
     /// There is no connection, and none could be opened: it was not sent.
-    NotConnected(Failure),
+    NotConnected(Unopened),
     /// The connection was lost while the answer was waited for.
     Lost(Lost),
     /// The connection was lost during EXEC.
@@ -162,9 +161,9 @@ impl Shell {
     }
 
     fn execute(&mut self, block: Vec<Request>) -> Result<Answer, Trouble> {
-        if let Err(failure) = self.link.ready() {
+        if let Err(unopened) = self.link.ready() {
             self.transaction.reopen(block);
-            return Err(Trouble::NotConnected(failure));
+            return Err(Trouble::NotConnected(unopened));
         }
         if self.link.watch() == Watch::Lost {
             self.link.set_watch(Watch::None);
@@ -175,7 +174,9 @@ impl Shell {
             Ok(transacted) => self.conclude(block, transacted),
             Err(lost) => {
                 // What certainly did not run is kept: the user may send it with another EXEC.
-                if !lost.may_have_run {
+                if lost.may_have_run {
+                    self.link.set_watch(Watch::None);
+                } else {
                     self.transaction.reopen(block);
                 }
                 Err(Trouble::LostBlock(lost))

@@ -58,6 +58,11 @@ impl Transport {
         }
     }
 
+    /// Whether a read that fills less than its buffer has taken all there was. TLS hands out one record at a time.
+    pub fn tells_when_drained(&self) -> bool {
+        !matches!(self, Self::Tls(_))
+    }
+
     /// Whether bytes that were accepted wait for the socket to take them: TLS holds records of its own.
     pub fn holds_unsent(&self) -> bool {
         match self {

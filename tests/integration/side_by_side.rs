@@ -118,7 +118,7 @@ const READS: &[&str] = &[
     "LATENCY LATEST",
     "MEMORY DOCTOR",
     "LATENCY DOCTOR",
-    "INFO keyspace",
+    "INFO modules",
     "INFO replication",
     "INFO cluster",
     "ROLE",

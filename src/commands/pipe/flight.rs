@@ -63,6 +63,8 @@ pub struct Flight {
     errors: u64,
     fixed: Option<usize>,
     window: usize,
+    /// Whether the window was filled and not enough of it is answered yet.
+    is_full: bool,
     /// What the window becomes once the size of replies is known.
     full_window: usize,
     /// The size of a reply in bytes, averaged over the latest.
@@ -87,6 +89,7 @@ impl Flight {
             errors: 0,
             fixed: window.map(|window| window as usize),
             window: FIRST_WINDOW,
+            is_full: false,
             full_window: WINDOW,
             reply_size: 0,
             noted: (0, 0),
@@ -94,8 +97,17 @@ impl Flight {
         }
     }
 
-    /// Whether one more command may be sent.
-    pub fn has_room(&self) -> bool {
+    /// Whether one more command may be sent. A full window has room again when a quarter of it is answered: many small
+    /// writes cost more than they gain.
+    pub fn has_room(&mut self) -> bool {
+        if self.is_full && self.in_flight > self.window - self.window / 4 {
+            return false;
+        }
+        self.is_full = !self.is_within_bounds();
+        !self.is_full
+    }
+
+    fn is_within_bounds(&self) -> bool {
         match self.fixed {
             Some(window) => self.in_flight < window,
             None => {

@@ -76,11 +76,15 @@ impl Progress {
         self.shares_terminal
     }
 
-    /// Ends the bar and writes the summary.
-    pub fn finish(&self, flight: &Flight) {
+    /// Takes the bar away for good.
+    pub fn end_bar(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
+    }
+
+    /// Writes the summary, the last line on stderr.
+    pub fn summarize(&self, flight: &Flight) {
         if self.wants_summary {
             let answered = flight.answered();
             let elapsed = self.started.elapsed();

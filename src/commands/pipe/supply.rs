@@ -1,7 +1,7 @@
 //! The input of a pipeline: one file after the other, the first commands skipped, what cannot run here refused.
 
 use std::collections::VecDeque;
-use std::fs::File;
+use std::fs::{self, File};
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::PathBuf;
 
@@ -36,8 +36,9 @@ impl Supply {
     pub fn open(files: &[PathBuf], skip: u64) -> Outcome<Self> {
         let mut size = Some(0);
         for path in files.iter().filter(|path| path.as_os_str() != "-") {
-            let metadata = File::open(path)
-                .and_then(|file| file.metadata())
+            // A named pipe is opened once only: its writer may be gone after the first reader.
+            let metadata = fs::metadata(path)
+                .and_then(|metadata| if metadata.is_file() { File::open(path)?.metadata() } else { Ok(metadata) })
                 .map_err(|error| Failure::usage(format!("{}: {}", path.display(), describe_io(&error))))?;
             size = size.filter(|_| metadata.is_file()).map(|size| size + metadata.len());
         }
