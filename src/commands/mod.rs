@@ -5,7 +5,7 @@ mod exec;
 mod generate;
 mod handler;
 mod lines;
-mod listen;
+pub mod listen;
 mod pipe;
 pub mod refuse;
 

@@ -117,9 +117,19 @@ impl Editor {
         self.rich.helper_mut()
     }
 
-    /// A printer that writes above the line being typed.
-    pub fn printer(&mut self) -> Option<impl ExternalPrinter + Send + 'static> {
-        self.rich.create_external_printer().ok()
+    /// What writes above the line being typed, from another thread.
+    pub fn print_above(&mut self) -> Outcome<impl FnMut(String) -> io::Result<()> + Send + use<>> {
+        let mut printer = match &self.plain {
+            Some(_) => None,
+            None => {
+                let failed = |error| Failure::failed(format!("cannot write above the prompt: {error}"));
+                Some(self.rich.create_external_printer().map_err(failed)?)
+            }
+        };
+        Ok(move |text: String| match &mut printer {
+            Some(printer) => printer.print(text).map_err(io::Error::other),
+            None => io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()),
+        })
     }
 
     /// Reads a text.

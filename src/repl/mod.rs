@@ -13,6 +13,7 @@ mod lookup;
 mod prompt;
 pub mod shell;
 mod style;
+mod views;
 mod words;
 
 use std::time::{Duration, Instant};
@@ -27,6 +28,7 @@ use self::lookup::Lookup;
 use self::prompt::Prompt;
 use self::shell::{Answer, Shell, Trouble};
 use self::style::{Ink, Paint};
+use self::views::{Jobs, Look, Wanted};
 use crate::cli::ConnectionOptions;
 use crate::config::{self, Config};
 use crate::exit::{Exit, Failure, Outcome, report};
@@ -69,6 +71,8 @@ pub fn run(config: &Config, connection: &ConnectionOptions, is_sure: bool) -> Ou
         renderer: Renderer::new(stdout, config.style.clone()),
         shell: Shell::new(Link::lasting(config.target.clone())),
         editor: Editor::open(helper)?,
+        jobs: Jobs::default(),
+        view_format: Format::Json,
     };
     repl.arrive()?;
     repl.converse()
@@ -84,6 +88,10 @@ struct Repl<'a> {
     renderer: Renderer<Stdout>,
     shell: Shell,
     editor: Editor,
+    /// The views above the prompt.
+    jobs: Jobs,
+    /// How views look: JSON lines until another format is asked for.
+    view_format: Format,
 }
 
 impl Repl<'_> {
@@ -201,7 +209,61 @@ impl Repl<'_> {
                 return Ok(Flow::On);
             }
         }
+        if let Some(wanted) = Wanted::of(&request, text) {
+            return match wanted {
+                Ok(wanted) => self.view(wanted),
+                Err(misused) => {
+                    report(&misused);
+                    Ok(Flow::On)
+                }
+            };
+        }
+        if let Some(ended) = self.jobs.unsubscribe(&request) {
+            if ended.is_empty() {
+                report("no such subscription is in the background; jobs shows what is");
+            }
+            for name in ended {
+                self.write(&format!("{name} ended\n"))?;
+            }
+            return Ok(Flow::On);
+        }
         self.run_request(&request)
+    }
+
+    /// Opens a streaming view. The session is not touched: its database, WATCH and block stay.
+    fn view(&mut self, wanted: Wanted) -> Outcome<Flow> {
+        let style = Style { format: self.view_format, ..self.style.clone() };
+        let look = Look { style, paint: self.paint };
+        let target = self.shell.link().target().clone();
+        if wanted.in_background {
+            let title = wanted.title.clone();
+            let print = self.editor.print_above()?;
+            let number = self.jobs.start(wanted, &target, &look, print)?;
+            self.write(&format!("[{number}] {title}\n"))?;
+            return Ok(Flow::On);
+        }
+        self.write(&format!(
+            "{}\n",
+            self.paint.text(Ink::Faint, "(Ctrl-C leaves; with a final & it runs above the prompt)")
+        ))?;
+        self.flush()?;
+        let stdout = render::stdout().map_err(|error| Failure::output(&error))?;
+        match wanted.show(&target, &look, stdout) {
+            Ok(Exit::Signal(Signal::Interrupt)) => {
+                interrupt::forget_ctrl_c();
+                // The terminal has echoed ^C.
+                self.write("\n")?;
+                Ok(Flow::Stop)
+            }
+            Ok(Exit::Signal(signal)) => Err(Failure::quiet(Exit::Signal(signal))),
+            Ok(_) => Ok(Flow::On),
+            Err(failure) if failure.exit() == Exit::Signal(Signal::Interrupt) => {
+                interrupt::forget_ctrl_c();
+                self.write("\n")?;
+                Ok(Flow::Stop)
+            }
+            Err(failure) => self.stay(failure),
+        }
     }
 
     fn run_request(&mut self, request: &Request) -> Outcome<Flow> {
@@ -352,7 +414,13 @@ impl Repl<'_> {
                     self.write(&format!("{number:>5}  {command}\n"))?;
                 }
             }
-            Local::Jobs | Local::Stop(_) => report("nothing runs in the background"),
+            Local::Jobs => {
+                for job in self.jobs.describe() {
+                    self.write(&format!("{job}\n"))?;
+                }
+            }
+            Local::Stop(number) if self.jobs.stop(number) => self.write(&format!("[{number}] ended\n"))?,
+            Local::Stop(number) => report(&format!("no view has the number {number}; jobs shows what there is")),
             Local::Misused(usage) => report(&format!("usage: {usage}")),
         }
         Ok(Flow::On)
@@ -385,6 +453,7 @@ impl Repl<'_> {
     fn set_output(&mut self, format: Option<Format>) -> Outcome<()> {
         if let Some(format) = format {
             self.style.format = format;
+            self.view_format = format;
             self.renderer.set_style(self.style.clone());
             return Ok(());
         }
