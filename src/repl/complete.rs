@@ -37,6 +37,10 @@ pub fn complete(line: &str, table: &Table, ask: impl Fn(Question) -> Vec<Vec<u8>
 /// The rest of the syntax after a line that is being typed, with the space before it.
 pub fn hint(line: &str, table: &Table) -> Option<String> {
     let words = Words::of(line);
+    // What is typed inside a quote is not syntax.
+    if words.trouble.is_some() {
+        return None;
+    }
     let argv = words.argv();
     let name = argv.first()?;
     let local = local::WORDS.iter().find(|(word, _)| name.eq_ignore_ascii_case(word.as_bytes()));

@@ -119,13 +119,9 @@ impl Editor {
 
     /// What writes above the line being typed, from another thread.
     pub fn print_above(&mut self) -> Outcome<impl FnMut(String) -> io::Result<()> + Send + use<>> {
-        let mut printer = match &self.plain {
-            Some(_) => None,
-            None => {
-                let failed = |error| Failure::failed(format!("cannot write above the prompt: {error}"));
-                Some(self.rich.create_external_printer().map_err(failed)?)
-            }
-        };
+        let failed = |error| Failure::failed(format!("cannot write above the prompt: {error}"));
+        let is_rich = self.plain.is_none();
+        let mut printer = is_rich.then(|| self.rich.create_external_printer()).transpose().map_err(failed)?;
         Ok(move |text: String| match &mut printer {
             Some(printer) => printer.print(text).map_err(io::Error::other),
             None => io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()),

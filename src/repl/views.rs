@@ -87,8 +87,8 @@ const MANY: usize = 32 * 1024;
 
 impl<P: FnMut(String) -> io::Result<()>> Lines<P> {
     fn new(look: &Look, print: P) -> Self {
-        let paint = if look.style.format == Format::Json { look.paint } else { Paint(false) };
-        Self { waiting: Vec::new(), paint, print }
+        let is_painted = look.style.format == Format::Json && look.paint.0;
+        Self { waiting: Vec::new(), paint: Paint(is_painted), print }
     }
 }
 

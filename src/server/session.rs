@@ -321,11 +321,6 @@ impl Session {
         Ok(())
     }
 
-    /// What the server calls itself; none where HELLO was not sent or not answered.
-    pub fn server(&self) -> Option<&ServerVersion> {
-        self.server.as_ref()
-    }
-
     /// The pushes set aside since the last time.
     pub fn take_pushes(&mut self) -> Vec<Value> {
         std::mem::take(&mut self.pushes)

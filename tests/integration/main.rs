@@ -39,6 +39,7 @@ mod pipe_faults;
 mod readme;
 mod repl;
 mod repl_keys;
+mod repl_views;
 mod sandbox;
 mod side_by_side;
 mod signals;

@@ -100,9 +100,8 @@ impl Terminal {
 
     /// Waits until the rows satisfy the check; fails with the screen at the deadline.
     pub fn wait(&self, what: &str, check: impl Fn(&[String]) -> bool) {
-        if !self.comes(DEADLINE, |seen| check(&rows(seen))) {
-            panic!("waited in vain for {what}; the screen shows\n{}", self.rows().join("\n"));
-        }
+        let came = self.comes(DEADLINE, |seen| check(&rows(seen)));
+        assert!(came, "waited in vain for {what}; the screen shows\n{}", self.rows().join("\n"));
     }
 
     /// Waits until the screen ends with these rows.
