@@ -59,15 +59,15 @@ fn patterns_shard_channels_and_monitor_have_views_too() {
         ("MONITOR", "ECHO seen", "\"command\":\"ECHO seen\",\"args\":[\"ECHO\",\"seen\"]}"),
     ] {
         terminal.line(command);
-        terminal.wait("the view", |rows| {
-            rows.last().is_some_and(|row| row.contains("subscribe\"") || row.contains("Ctrl-C leaves"))
-        });
-        crate::server::wait_for(shown, || {
-            server.ask(cause);
-            terminal.rows().iter().any(|row| row.contains(shown))
-        });
+        let listening = format!("cmd={}", command.split(' ').next().unwrap().to_lowercase());
+        server.wait_until("CLIENT LIST", |list| list.contains(&listening));
+        server.ask(cause);
+        terminal.wait(shown, |rows| rows.iter().any(|row| row.contains(shown)));
         terminal.keys(CTRL_C);
-        terminal.ends_with(&["^C", &prompt]);
+        terminal
+            .wait("the prompt", |rows| rows.iter().any(|row| row.starts_with("^C")) && rows.last() == Some(&prompt));
+        terminal.line("clear");
+        terminal.wait("an empty screen", |rows| rows == [prompt.clone()]);
     }
     terminal.leave();
 }
