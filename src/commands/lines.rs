@@ -2,12 +2,12 @@
 
 use std::os::fd::AsFd as _;
 
-use redis::Value;
+use redis::{ServerError, Value};
 
-use super::block::describe_lost_block;
+use super::block::{describe_lost_block, refuse_block, report_aborted};
 use super::{open_renderer, report_errors, write_pushes};
 use crate::config::Config;
-use crate::exit::{Exit, Failure, Outcome, report};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::input::{Next, Source};
 use crate::interrupt;
 use crate::record::{Record, is_report};
@@ -15,7 +15,7 @@ use crate::render::{Renderer, Stdout};
 use crate::repl::link::Link;
 use crate::repl::shell::{Answer, Shell, Trouble};
 use crate::request::Request;
-use crate::server::{Lost, Session, error_text, server_error};
+use crate::server::{Lost, Session};
 
 /// Reads stdin to its end, or to the first line that cannot be run.
 pub fn run(config: &Config) -> Outcome<Exit> {
@@ -110,23 +110,23 @@ impl Lines<'_> {
             }
             Answer::Aborted => {
                 self.was_aborted = true;
-                report(&format!("{place}: EXEC: aborted, a watched key has changed; nothing was run"));
+                report_aborted(&place, "");
                 self.write(request, &Value::Nil)
             }
-            Answer::Rejected(errors) => {
+            Answer::Rejected(errors, error) => {
                 for (request, error) in errors {
-                    self.had_errors |= report_errors(&self.source, request, &Value::ServerError(error.clone()));
+                    report_errors(&self.source, request, &Value::ServerError(error.clone()));
                 }
-                let told = server_error("EXECABORT Transaction discarded because of previous errors.");
-                self.reply(request, &told)
+                self.refuse(request, error)
             }
-            Answer::Denied(error) => {
-                report(&format!("{place}: EXEC: nothing was run"));
-                self.had_errors = true;
-                report(&format!("{place}: EXEC: {}", error_text(error)));
-                self.write(request, &Value::ServerError(error.clone()))
-            }
+            Answer::Denied(error) => self.refuse(request, error),
         }
+    }
+
+    fn refuse(&mut self, exec: &Request, error: &ServerError) -> Outcome<()> {
+        refuse_block(error, &self.place(exec));
+        self.had_errors = true;
+        self.write(exec, &Value::ServerError(error.clone()))
     }
 
     fn reply(&mut self, request: &Request, value: &Value) -> Outcome<()> {

@@ -11,7 +11,7 @@ use crate::exit::{Exit, Failure, Outcome, report};
 use crate::interrupt::{self, Signal};
 use crate::record::Record;
 use crate::request::Request;
-use crate::server::{Lost, LostBlock, Session, Unopened, error_text, server_error};
+use crate::server::{Lost, LostBlock, Session, Unopened, error_text};
 
 /// A command that takes this long says how long it took (contract section 10).
 const SLOW: Duration = Duration::from_millis(500);
@@ -46,7 +46,6 @@ impl Repl<'_> {
     }
 
     fn answer(&mut self, request: &Request, answer: &Answer) -> Outcome<()> {
-        let error = |text: &str| server_error(text);
         match answer {
             Answer::Reply(value) => self.reply(request, value),
             Answer::Stopped => {
@@ -65,11 +64,11 @@ impl Repl<'_> {
                 report("EXEC: a watched key has changed; nothing was run");
                 Ok(())
             }
-            Answer::Rejected(errors) => {
+            Answer::Rejected(errors, error) => {
                 for (request, error) in errors {
                     report(&format!("{}: {}", request.shown(SHOWN), error_text(error)));
                 }
-                self.reply(request, &error("EXECABORT Transaction discarded because of previous errors."))
+                self.reply(request, &Value::ServerError(error.clone()))
             }
             Answer::Denied(denied) => {
                 self.reply(request, &Value::ServerError(denied.clone()))?;

@@ -109,6 +109,11 @@ impl Place {
             user: None,
             pass_file: None,
             askpass: false,
+            password_command: None,
+            sentinel: Vec::new(),
+            master: None,
+            sentinel_user: None,
+            sentinel_pass: None,
             sandbox: false,
             ..now.clone()
         }

@@ -27,8 +27,8 @@ pub enum Answer {
     },
     /// EXEC ran nothing: a watched key has changed.
     Aborted,
-    /// EXEC ran nothing: these commands were refused while queueing.
-    Rejected(Vec<(Request, ServerError)>),
+    /// EXEC ran nothing: these commands were refused while queueing, and EXEC for that.
+    Rejected(Vec<(Request, ServerError)>, ServerError),
     /// EXEC ran nothing: MULTI or EXEC itself was refused.
     Denied(ServerError),
     /// EXEC ran nothing, and was not sent: the WATCH was lost with its connection.
@@ -198,10 +198,10 @@ impl Shell {
                 Answer::Executed { block, replies }
             }
             Transacted::Aborted => Answer::Aborted,
-            Transacted::Refused(errors) => {
+            Transacted::Refused(errors, error) => {
                 let mut block: Vec<Option<Request>> = block.into_iter().map(Some).collect();
                 let refused = |(index, error): (usize, ServerError)| Some((block.get_mut(index)?.take()?, error));
-                Answer::Rejected(errors.into_iter().filter_map(refused).collect())
+                Answer::Rejected(errors.into_iter().filter_map(refused).collect(), error)
             }
             Transacted::Denied(error) => Answer::Denied(error),
         })
