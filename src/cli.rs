@@ -1,5 +1,7 @@
 //! Everything that can be typed: the command line as clap parses it. What it means is decided in `config`.
 
+pub mod settings;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -12,7 +14,8 @@ Examples:
   rcli GET user:1                      one command, as with redis-cli
   rcli --json HGETALL user:1 | jq .    one line of JSON a reply
   rcli pipe < cmds.txt                 a file of commands at the speed of the server
-  rcli --sandbox pipe < cmds.txt       the same, on a throw-away server";
+  rcli --sandbox pipe < cmds.txt       the same, on a throw-away server
+  rcli txn --watch seq -- ./next.sh    a transaction computed by a program, restarted on conflict";
 
 /// A command-line REPL and scripting tool for Redis and Valkey.
 #[derive(Debug, Parser)]
@@ -47,7 +50,7 @@ impl Cli {
     pub fn read() -> Outcome<Self> {
         Self::try_parse().map_err(|error| {
             if error.use_stderr() {
-                return Failure::usage(describe(&error));
+                return Failure::usage(format!("{}; see rcli --help", describe(&error)));
             }
             // A reader that went away has seen enough.
             let _ = error.print();
@@ -63,7 +66,7 @@ fn describe(error: &clap::Error) -> String {
     let told = told.split("\n\nFor more information").next().unwrap_or(told);
     let told = told.strip_prefix("error: ").unwrap_or(told);
     let words: Vec<&str> = told.split_whitespace().filter(|word| *word != "tip:").collect();
-    format!("{}; see rcli --help", words.join(" "))
+    words.join(" ")
 }
 
 /// Where the server is and who we are (contract section 1).
@@ -79,9 +82,23 @@ pub struct ConnectionOptions {
     /// Unix socket of the server
     #[arg(short, long, global = true, value_name = "PATH", value_hint = ValueHint::FilePath, conflicts_with_all = ["host", "port"])]
     pub socket: Option<PathBuf>,
-    /// Server URL: redis, rediss, valkey, valkeys or unix, as in redis://user:pass@host:port/db [env: RCLI_URL, REDIS_URL]
+    /// Server URL: redis, rediss, valkey, valkeys, unix, as in redis://user:pass@host:port/db, or
+    /// redis+sentinel://host:port,host:port/master/db [env: RCLI_URL, REDIS_URL]
     #[arg(short, long, global = true, value_name = "URL", value_hint = ValueHint::Url, conflicts_with_all = ["host", "port", "socket"])]
     pub url: Option<String>,
+    /// Sentinels to ask where the primary is, at every connect
+    #[arg(long, global = true, value_name = "HOST:PORT,...", value_delimiter = ',', value_hint = ValueHint::Hostname,
+        conflicts_with_all = ["host", "port", "socket", "url"])]
+    pub sentinel: Vec<String>,
+    /// Name that the sentinels know the primary by
+    #[arg(long, global = true, value_name = "NAME", conflicts_with_all = ["host", "port", "socket", "url"])]
+    pub master: Option<String>,
+    /// ACL user name for the sentinels
+    #[arg(long, global = true, value_name = "NAME")]
+    pub sentinel_user: Option<String>,
+    /// Password of the sentinels; seen by other users of this machine [env: RCLI_SENTINEL_AUTH]
+    #[arg(long, global = true, value_name = "PASSWORD")]
+    pub sentinel_pass: Option<OsString>,
     /// Database number [default: 0]
     #[arg(short = 'n', long = "db", global = true, value_name = "N")]
     pub db: Option<u32>,
@@ -94,6 +111,9 @@ pub struct ConnectionOptions {
     /// Read the password from the first line of a file
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "pass")]
     pub pass_file: Option<PathBuf>,
+    /// Take the password from the first line that a shell command writes: a profile's `password_command`
+    #[arg(long = "password_command", global = true, hide = true, value_name = "COMMAND", conflicts_with_all = ["pass", "pass_file", "askpass"])]
+    pub password_command: Option<String>,
     /// Ask for the password on the terminal
     #[arg(long, global = true, conflicts_with_all = ["pass", "pass_file"])]
     pub askpass: bool,
@@ -131,7 +151,7 @@ pub struct ConnectionOptions {
     #[arg(long, global = true)]
     pub insecure: bool,
     /// Run against a throw-away local server
-    #[arg(long, global = true, conflicts_with_all = ["host", "port", "socket", "url", "tls"])]
+    #[arg(long, global = true, conflicts_with_all = ["host", "port", "socket", "url", "sentinel", "master", "tls"])]
     pub sandbox: bool,
 }
 
@@ -165,9 +185,12 @@ pub struct OutputOptions {
     pub color: Option<When>,
 }
 
-/// Help and version.
+/// Profile, help and version.
 #[derive(Args, Clone, Debug)]
 pub struct GeneralOptions {
+    /// Use the options of [profile.NAME] in ~/.config/rcli/config.toml [env: RCLI_PROFILE]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
     /// Print help
     #[arg(short = '?', long, global = true, action = ArgAction::Help)]
     pub help: Option<bool>,
@@ -205,6 +228,14 @@ pub enum Verb {
     Psub(PsubArgs),
     Ssub(SsubArgs),
     Monitor(MonitorArgs),
+    Txn(TxnArgs),
+    /// List the profiles, without their passwords
+    #[command(before_help = "\
+Examples:
+  rcli profiles
+  rcli --profile prod GET user:1
+  RCLI_PROFILE=prod rcli GET user:1")]
+    Profiles,
     /// Print the completions for a shell
     #[command(before_help = "Examples:\n  rcli completions bash > ~/.local/share/bash-completion/completions/rcli")]
     Completions {
@@ -453,7 +484,51 @@ pub struct ReconnectOptions {
     pub events: bool,
 }
 
+/// Run commands as one MULTI/EXEC block, guarded by WATCH
+#[derive(Args, Debug)]
+#[command(
+    before_help = "\
+Examples:
+  rcli txn block.txt
+  printf '%s\\n' 'INCR a' 'INCR b' | rcli txn --json
+  rcli txn --watch seq -- sh -c 'echo GET seq; read -r n; echo MULTI; echo \"SET seq $((n + 1))\"'
+  rcli txn --json --watch alice --watch bob -- python3 transfer.py",
+    after_help = "\
+The result is EXEC's reply, one array. A bad line, a command refused while queueing or a changed key: nothing is run.
+
+With --watch the keys are watched from before the input is read until EXEC.
+
+PROGRAM writes commands, one a line, to its stdout. Before a line MULTI each is run at once and its reply is written \
+to PROGRAM's stdin: raw and then a newline (nil is an empty line, an error its text), or one line of JSON with --json. \
+MULTI and what comes after it is not answered; the block is run when PROGRAM has ended with status 0 (without MULTI it \
+is empty) and PROGRAM is started again, RCLI_ATTEMPT counting from 1, if a watched key has changed. DISCARD gives up. \
+Any other status of PROGRAM: nothing is run. Replies that PROGRAM does not read are kept in memory."
+)]
+pub struct TxnArgs {
+    /// Watch a key: if it changes before EXEC, nothing is run (repeatable)
+    #[arg(long, value_name = "KEY")]
+    pub watch: Vec<OsString>,
+    /// How often to try again after that [default: 10 with PROGRAM, 0 without]
+    #[arg(long, value_name = "N")]
+    pub retries: Option<u32>,
+    /// First pause between tries, in seconds, or as long as a try takes; doubled each time, with jitter [default: 0.01]
+    #[arg(long, value_name = "SECS", value_parser = parse_seconds)]
+    pub watch_delay: Option<std::time::Duration>,
+    /// File of commands; - is standard input, which is also the default
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "program")]
+    pub file: Option<PathBuf>,
+    /// Program that computes the commands, and its arguments
+    #[arg(last = true, value_name = "PROGRAM", value_hint = ValueHint::CommandWithArguments, num_args = 1..)]
+    pub program: Vec<OsString>,
+}
+
+/// A limit that no clock overflows: 31 years.
+const LONGEST_SECONDS: f64 = 1e9;
+
 fn parse_seconds(text: &str) -> Result<std::time::Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "a number of seconds is expected".to_owned())?;
+    if seconds > LONGEST_SECONDS {
+        return Err(format!("more than {LONGEST_SECONDS} seconds"));
+    }
     std::time::Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }

@@ -13,7 +13,7 @@ use crate::interrupt::Signal;
 pub enum Exit {
     /// 0: done, also when the reader closed stdout.
     Done,
-    /// 1: the server answered at least one error reply.
+    /// 1: the server answered at least one error reply, or a program that rcli ran has failed.
     ErrorReply,
     /// 2: wrong usage, or input that cannot be parsed.
     Usage,
@@ -67,8 +67,8 @@ impl Failure {
         Self { exit: Exit::Expired, message: Some(message.into()) }
     }
 
-    /// A program that rcli ran has failed: status 1.
-    pub fn handler(message: impl Into<String>) -> Self {
+    /// A program that rcli ran has failed: status 1 (contract sections 7 and 8).
+    pub fn program(message: impl Into<String>) -> Self {
         Self { exit: Exit::ErrorReply, message: Some(message.into()) }
     }
 

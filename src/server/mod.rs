@@ -3,6 +3,7 @@
 mod decoder;
 mod open;
 mod sandbox;
+mod sentinel;
 mod session;
 mod stream;
 mod target;
@@ -12,6 +13,7 @@ mod transport;
 
 pub use decoder::EXACT_DOUBLE;
 pub use sandbox::Sandbox;
+pub use sentinel::Sentinels;
 pub use session::{Lost, Session, error_text, server_error};
 pub use stream::{Heard, Source, Stream, Subscription, Topic, Woken, ready_at};
 pub use target::{Address, Credentials, Protocol, Target};

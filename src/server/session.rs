@@ -239,28 +239,29 @@ impl Session {
     /// Sleeps until the server sends or can take more, `input` can be read, `deadline` passes, or a signal comes.
     /// The read limit is the caller's to ask for with [`Self::silence_ends`].
     pub fn wait(&mut self, input: Option<BorrowedFd<'_>>, deadline: Option<Instant>) -> Result<Ready, Lost> {
+        let input = input.map(|input| PollFd::from_borrowed_fd(input, PollFlags::IN));
+        let (ready, others) = self.wait_among(input.as_slice(), deadline)?;
+        Ok(Ready { input: others.contains(&true), ..ready })
+    }
+
+    /// The same with any number of other descriptors; which of them are ready, in their order.
+    pub fn wait_among(&mut self, others: &[PollFd<'_>], deadline: Option<Instant>) -> Result<(Ready, Vec<bool>), Lost> {
         let interest = self.interest();
-        let mut fds = vec![PollFd::from_borrowed_fd(self.transport.as_fd(), interest)];
-        let wake_at = interrupt::wake().map(|wake| {
-            fds.push(PollFd::from_borrowed_fd(wake, PollFlags::IN));
-            fds.len() - 1
-        });
-        let input_at = input.map(|input| {
-            fds.push(PollFd::from_borrowed_fd(input, PollFlags::IN));
-            fds.len() - 1
-        });
+        let mut fds = others.to_vec();
+        fds.push(PollFd::from_borrowed_fd(self.transport.as_fd(), interest));
+        fds.extend(interrupt::wake().map(|wake| PollFd::from_borrowed_fd(wake, PollFlags::IN)));
         interrupt::sleep(&mut fds, deadline).map_err(Lost::Broken)?;
-        let is_ready = |at: Option<usize>| at.is_some_and(|at| !fds[at].revents().is_empty());
-        if let (true, Some(signal)) = (is_ready(wake_at), interrupt::received()) {
+        let mut ready: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
+        let ours = ready.split_off(others.len());
+        if let (Some(true), Some(signal)) = (ours.get(1), interrupt::received()) {
             return Err(Lost::Interrupted(signal));
         }
-        let session = is_ready(Some(0));
-        let input = is_ready(input_at);
+        let session = ours.first() == Some(&true);
         if session {
             self.active = Instant::now();
         }
         let expired = deadline.is_some_and(|deadline| deadline <= Instant::now());
-        Ok(Ready { session, input, expired })
+        Ok((Ready { session, input: false, expired }, ready))
     }
 
     /// Sleeps until `input` can be read; false if the server sent something instead.
@@ -289,20 +290,24 @@ impl Session {
     pub fn answer(&mut self) -> Result<Value, Lost> {
         // An idle time before the question is no silence.
         self.active = Instant::now();
-        // What a server said before it closed is still to be read: a failed write is told after that.
-        let mut unsendable = None;
         loop {
-            if unsendable.is_none() {
-                unsendable = self.send().err();
+            if let Some(value) = self.try_answer()? {
+                return Ok(value);
             }
+            if self.wait(None, self.silence_ends())?.expired {
+                return Err(self.silent());
+            }
+        }
+    }
+
+    /// Sends what was packed; the next reply, if it has wholly arrived. Pushes before it are set aside. Does not block.
+    pub fn try_answer(&mut self) -> Result<Option<Value>, Lost> {
+        // What a server said before it closed is still to be read: a failed write is told after that.
+        let unsendable = self.send().err();
+        loop {
             match self.receive() {
                 Ok(Some(push @ Value::Push { .. })) => self.pushes.push(push),
-                Ok(Some(value)) => return Ok(value),
-                Ok(None) => {
-                    if self.wait(None, self.silence_ends())?.expired {
-                        return Err(self.silent());
-                    }
-                }
+                Ok(answer) => return Ok(answer),
                 Err(lost) => return Err(unsendable.unwrap_or(lost)),
             }
         }

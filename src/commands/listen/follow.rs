@@ -116,8 +116,7 @@ pub fn follow<W: Write>(
     ending: &Ending,
     announce: &mut impl FnMut(&str),
 ) -> Outcome<Exit> {
-    let server = stream.place();
-    let mut follower = Follower { stream, view, ending, announce, server };
+    let mut follower = Follower { stream, view, ending, announce };
     let end = follower.run();
     follower.finish(end)
 }
@@ -127,7 +126,6 @@ struct Follower<'a, W: Write, A: FnMut(&str)> {
     view: View<W>,
     ending: &'a Ending,
     announce: &'a mut A,
-    server: String,
 }
 
 impl<W: Write, A: FnMut(&str)> Follower<'_, W, A> {
@@ -168,7 +166,7 @@ impl<W: Write, A: FnMut(&str)> Follower<'_, W, A> {
             Heard::Disconnected { reason, retrying } => {
                 // Where it is not tried again, the end of the run says all of this.
                 if retrying {
-                    (self.announce)(&format!("{}: connection lost: {reason}; reconnecting", self.server));
+                    (self.announce)(&format!("{}: connection lost: {reason}; reconnecting", self.stream.place()));
                 }
                 self.event(&Event::Disconnected { reason })?;
             }
@@ -176,7 +174,7 @@ impl<W: Write, A: FnMut(&str)> Follower<'_, W, A> {
                 let seconds = gap.as_secs_f64();
                 (self.announce)(&format!(
                     "{}: reconnected after {seconds:.2} s; what came meanwhile is lost",
-                    self.server
+                    self.stream.place()
                 ));
                 self.event(&Event::Reconnected { gap })?;
             }
@@ -219,7 +217,7 @@ impl<W: Write, A: FnMut(&str)> Follower<'_, W, A> {
             return Ok(());
         }
         let time = self.now();
-        let record = Record::Event { event, time, server: &self.server };
+        let record = Record::Event { event, time, server: &self.stream.place() };
         self.view.renderer.write(&record).map_err(|error| Failure::output(&error))
     }
 
@@ -317,7 +315,7 @@ impl<W: Write, A: FnMut(&str)> Follower<'_, W, A> {
             End::Expired => self.view.limits.end(),
             End::HandlerFailed => {
                 let left = self.view.handlers.as_ref().map_or(0, Handlers::dropped);
-                Err(Failure::handler(format!(
+                Err(Failure::program(format!(
                     "ended by --on-handler-error stop, with {left} messages that were received and not handled"
                 )))
             }
