@@ -21,6 +21,8 @@ pub enum Exit {
     Failed,
     /// 4: a transaction was aborted by WATCH.
     Aborted,
+    /// 5: a time limit passed before the count was reached.
+    Expired,
     /// 130, 143, 129: ended by a signal.
     Signal(Signal),
 }
@@ -33,6 +35,7 @@ impl From<Exit> for ExitCode {
             Exit::Usage => 2,
             Exit::Failed => 3,
             Exit::Aborted => 4,
+            Exit::Expired => 5,
             Exit::Signal(signal) => signal.status(),
         })
     }
@@ -59,7 +62,17 @@ impl Failure {
         Self { exit: Exit::Failed, message: Some(message.into()) }
     }
 
-    /// A program that rcli ran has failed: status 1 (contract section 7).
+    /// The status that it ends a run with.
+    pub fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// A time limit passed before the count was reached: status 5.
+    pub fn expired(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Expired, message: Some(message.into()) }
+    }
+
+    /// A program that rcli ran has failed: status 1 (contract sections 7 and 8).
     pub fn program(message: impl Into<String>) -> Self {
         Self { exit: Exit::ErrorReply, message: Some(message.into()) }
     }

@@ -8,9 +8,13 @@ mod config;
 mod exit;
 mod input;
 mod interrupt;
+mod message;
+mod monitor_line;
 mod number;
+mod profile;
 mod record;
 mod render;
+mod repl;
 mod request;
 mod server;
 #[allow(dead_code, unused_imports, reason = "hints, groups and keys are for the REPL and for clusters")]
@@ -27,7 +31,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Outcome<Exit> {
-    let cli = Cli::read()?;
+    let cli = profile::apply(Cli::read()?)?;
     config::decide_stderr_color(&cli.output);
     interrupt::install().map_err(|error| Failure::failed(format!("cannot handle signals: {error}")))?;
     commands::run(cli)

@@ -16,9 +16,11 @@
 
 mod certificates;
 mod peer;
+mod pty;
 mod rcli;
 mod resp;
 mod running;
+mod sentinels;
 mod server;
 
 mod atomic;
@@ -28,15 +30,24 @@ mod exec;
 mod faults;
 mod formats;
 mod generated;
+mod handlers;
 mod input;
 mod input_forms;
 mod json;
 mod lines;
+mod listen;
 mod lost;
+mod monitor;
 mod pipe;
 mod pipe_faults;
+mod profiles;
 mod readme;
+mod reconnect;
+mod repl;
+mod repl_keys;
+mod repl_views;
 mod sandbox;
+mod sentinel;
 mod side_by_side;
 mod signals;
 mod tls;

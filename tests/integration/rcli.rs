@@ -2,6 +2,7 @@
 //!
 //! stdout and stderr are always compared: both are expected empty, and the status 0, until the test says otherwise.
 
+use crate::pty::Terminal;
 use crate::running::Running;
 use std::ffi::{OsStr, OsString};
 use std::process::{Command, Stdio};
@@ -84,9 +85,18 @@ impl Rcli {
         self
     }
 
-    /// A file in the working directory.
+    /// A file below the working directory.
     pub fn file(self, name: &str, content: impl AsRef<[u8]>) -> Self {
-        std::fs::write(self.home.path().join(name), content).expect("a file for the run");
+        let path = self.home.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("its directory")).expect("a directory for the file");
+        std::fs::write(path, content).expect("a file for the run");
+        self
+    }
+
+    /// What others may do with a file made before.
+    pub fn mode(self, name: &str, mode: u32) -> Self {
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(self.home.path().join(name), permissions).expect("the file's mode");
         self
     }
 
@@ -178,6 +188,11 @@ impl Rcli {
     pub fn status_among(mut self, statuses: &[i32]) -> Self {
         self.expectation.status = statuses.to_vec();
         self
+    }
+
+    /// Starts the program on a terminal of its own, so many columns wide. Nothing is compared: the test looks.
+    pub fn on_terminal(self, columns: u16) -> Terminal {
+        Terminal::start(&self.args, &self.env, self.home, columns)
     }
 
     /// Starts the program and leaves it running.
