@@ -1,5 +1,6 @@
 //! Everything that can be typed: the command line as clap parses it. What it means is decided in `config`.
 
+mod one;
 pub mod settings;
 
 use std::ffi::OsString;
@@ -30,7 +31,7 @@ Examples:
     after_help = "A first word that names no subcommand is a Redis command. With no command at all there is a \
                   REPL on a terminal; elsewhere commands are read from standard input, one a line.\n\
                   Exit status: 0 done, 1 the server answered an error, 2 usage or bad input, 3 connection or output \
-                  failed, 4 aborted by WATCH, 130 and 143 interrupted."
+                  failed, 4 aborted by WATCH, 5 a time limit before --count, 130 and 143 interrupted."
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -50,6 +51,9 @@ pub struct Cli {
 impl Cli {
     /// Reads the command line. Help and the version are written to stdout, and end the run well.
     pub fn read() -> Outcome<Self> {
+        if let Some(cli) = one::read() {
+            return Ok(cli);
+        }
         Self::try_parse().map_err(|error| {
             if error.use_stderr() {
                 return Failure::usage(format!("{}; see rcli --help", describe(&error)));
