@@ -516,13 +516,15 @@ fn a_dumb_terminal_has_a_prompt_and_no_escape_sequences() {
     terminal.line("two\"");
     terminal.ends_with(&["OK", &prompt]);
     terminal.keys("half a line");
+    terminal.shows("half a line");
     terminal.keys(CTRL_C);
-    terminal.ends_with(&[&prompt]);
+    terminal.ends_with(&[&format!("{prompt} half a line^C"), &prompt]);
     terminal.line("ECHO alive");
     terminal.ends_with(&["\"alive\"", &prompt]);
     terminal.line("BLPOP q 0");
     server.wait_until("CLIENT LIST", |list| list.contains("cmd=blpop"));
     terminal.keys(CTRL_C);
+    terminal.shows("connected again");
     terminal.ends_with(&[&prompt]);
     assert!(!terminal.bytes().contains(&0x1b), "escape sequences on a dumb terminal");
     terminal.leave();
