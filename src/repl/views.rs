@@ -143,7 +143,11 @@ impl Jobs {
         let (over, target, look) = (Arc::clone(&is_over), target.clone(), look.clone());
         let (title, source) = (wanted.title.clone(), wanted.source.clone());
         thread::spawn(move || {
-            run(&source, &target, &look, &Ending::Stop(stopped), &format!("[{number}] {title}"), &above);
+            let print = |text| {
+                // What a stopped view still had to say is nobody's business any more.
+                if over.load(Ordering::Relaxed) { Ok(()) } else { above.send(text).map_err(io::Error::other) }
+            };
+            run(&source, &target, &look, &Ending::Stop(stopped), &format!("[{number}] {title}"), print);
             over.store(true, Ordering::Relaxed);
         });
         self.list.push(Job { number, title: wanted.title, source: wanted.source, stop, is_over });
@@ -187,14 +191,21 @@ impl Jobs {
 
 impl Drop for Job {
     fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
         // Closing the pipe says it; the byte says it to a reader that is slow to notice.
         let _ = self.stop.write_all(&[0]);
     }
 }
 
 /// Follows a source until it is stopped or cannot go on, and says why it could not.
-fn run(source: &Source, target: &Target, look: &Look, ending: &Ending, name: &str, above: &SyncSender<String>) {
-    let print = |text: String| above.send(text).map_err(io::Error::other);
+fn run(
+    source: &Source,
+    target: &Target,
+    look: &Look,
+    ending: &Ending,
+    name: &str,
+    print: impl Fn(String) -> io::Result<()> + Copy,
+) {
     loop {
         let ended = Stream::open(target, source.clone(), None).and_then(|stream| {
             let renderer = Renderer::new(Lines::new(look, print), look.style.clone());

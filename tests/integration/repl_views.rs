@@ -96,10 +96,10 @@ fn views_in_the_background_are_listed_and_stopped() {
     terminal.line("stop 2");
     terminal.shows("[2] ended");
     server.wait_until("CLIENT LIST", |list| !list.contains("cmd=monitor"));
-    terminal.line("clear");
-    terminal.wait("an empty screen", |rows| rows == [prompt.clone()]);
     terminal.line("jobs");
-    terminal.ends_with(&["[1] SUBSCRIBE a b", "[3] PSUBSCRIBE p*", &prompt]);
+    terminal.wait("the two that are left", |rows| {
+        rows.windows(2).any(|rows| rows == ["[1] SUBSCRIBE a b", "[3] PSUBSCRIBE p*"])
+    });
     terminal.line("UNSUBSCRIBE a");
     terminal.shows("no such subscription");
     terminal.line("UNSUBSCRIBE a b");
