@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::measure::{Job, Usage, first_line, peak_memory, reap};
 
 /// How long a listener may take for anything before the row is given up.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A started listener that writes to a file; killed when dropped.
 pub struct Listener {

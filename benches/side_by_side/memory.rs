@@ -66,7 +66,7 @@ struct Buffers {
 
 /// Watches rcli's connection until its buffers have stopped to change; the largest values seen.
 fn watch_until_stable(lab: &mut Lab) -> Result<Buffers> {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     let (mut largest, mut last) = (Buffers::default(), Buffers::default());
     let mut since = Instant::now();
     while Instant::now() < deadline {

@@ -6,6 +6,8 @@ use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, SyncSender};
+use std::thread;
 
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use rustyline::config::{BellStyle, ColorMode, CompletionType, Config};
@@ -41,6 +43,8 @@ pub struct Editor {
     plain: Option<BufReader<File>>,
     history: Option<PathBuf>,
     is_cancelled: Arc<AtomicBool>,
+    /// The way to the thread that writes above the prompt, once there is one.
+    above: Option<SyncSender<String>>,
 }
 
 /// Ctrl-C ends the line as Enter does, so that hints are taken off the screen; then the line is thrown away.
@@ -71,7 +75,7 @@ impl Editor {
         let is_cancelled = Arc::new(AtomicBool::new(false));
         rich.bind_sequence(KeyEvent::ctrl('C'), EventHandler::Conditional(Box::new(Cancel(is_cancelled.clone()))));
         let plain = if is_dumb() { Some(plain_stdin()?) } else { None };
-        let mut editor = Self { rich, plain, history: history::path(), is_cancelled };
+        let mut editor = Self { rich, plain, history: history::path(), is_cancelled, above: None };
         editor.load_history();
         restore_terminal_at_a_signal();
         Ok(editor)
@@ -117,15 +121,27 @@ impl Editor {
         self.rich.helper_mut()
     }
 
-    /// What writes above the line being typed, from another thread.
-    pub fn print_above(&mut self) -> Outcome<impl FnMut(String) -> io::Result<()> + Send + use<>> {
+    /// Where other threads send what is to be written above the line being typed. One thread writes it all, and keeps
+    /// its way to the prompt open: rustyline drops what waits there when the last printer goes.
+    pub fn above(&mut self) -> Outcome<SyncSender<String>> {
+        if let Some(above) = &self.above {
+            return Ok(above.clone());
+        }
         let failed = |error| Failure::failed(format!("cannot write above the prompt: {error}"));
         let is_rich = self.plain.is_none();
         let mut printer = is_rich.then(|| self.rich.create_external_printer()).transpose().map_err(failed)?;
-        Ok(move |text: String| match &mut printer {
-            Some(printer) => printer.print(text).map_err(io::Error::other),
-            None => io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()),
-        })
+        let (above, texts) = mpsc::sync_channel::<String>(1);
+        thread::spawn(move || {
+            for text in texts {
+                // A terminal that is gone ends the main thread, and with it this one.
+                let _ = match &mut printer {
+                    Some(printer) => printer.print(text).map_err(io::Error::other),
+                    None => io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()),
+                };
+            }
+        });
+        self.above = Some(above.clone());
+        Ok(above)
     }
 
     /// Reads a text.

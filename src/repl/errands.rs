@@ -78,8 +78,8 @@ impl Repl<'_> {
 
     fn start_job(&mut self, wanted: Wanted, target: &Target, look: &Look) -> Outcome<()> {
         let title = wanted.title.clone();
-        let print = self.editor.print_above()?;
-        let number = self.jobs.start(wanted, target, look, print)?;
+        let above = self.editor.above()?;
+        let number = self.jobs.start(wanted, target, look, above)?;
         self.write(&format!("[{number}] {title}\n"))
     }
 

@@ -7,6 +7,7 @@ use std::mem;
 use std::os::unix::ffi::OsStrExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::SyncSender;
 use std::thread;
 use std::time::Duration;
 
@@ -132,14 +133,9 @@ pub struct Jobs {
 const RETRY: Duration = Duration::from_millis(100);
 
 impl Jobs {
-    /// Starts a view in a thread of its own; `print` writes above the line being typed. Gives its number.
-    pub fn start(
-        &mut self,
-        wanted: Wanted,
-        target: &Target,
-        look: &Look,
-        print: impl FnMut(String) -> io::Result<()> + Send + 'static,
-    ) -> Outcome<usize> {
+    /// Starts a view in a thread of its own; what is sent to `above` is written above the line being typed. Gives its
+    /// number.
+    pub fn start(&mut self, wanted: Wanted, target: &Target, look: &Look, above: SyncSender<String>) -> Outcome<usize> {
         let (stopped, stop) = io::pipe().map_err(|error| Failure::failed(format!("cannot start a view: {error}")))?;
         self.last += 1;
         let number = self.last;
@@ -147,7 +143,11 @@ impl Jobs {
         let (over, target, look) = (Arc::clone(&is_over), target.clone(), look.clone());
         let (title, source) = (wanted.title.clone(), wanted.source.clone());
         thread::spawn(move || {
-            run(&source, &target, &look, Ending::Stop(stopped), &format!("[{number}] {title}"), print);
+            let print = |text| {
+                // What a stopped view still had to say is nobody's business any more.
+                if over.load(Ordering::Relaxed) { Ok(()) } else { above.send(text).map_err(io::Error::other) }
+            };
+            run(&source, &target, &look, &Ending::Stop(stopped), &format!("[{number}] {title}"), print);
             over.store(true, Ordering::Relaxed);
         });
         self.list.push(Job { number, title: wanted.title, source: wanted.source, stop, is_over });
@@ -191,6 +191,7 @@ impl Jobs {
 
 impl Drop for Job {
     fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
         // Closing the pipe says it; the byte says it to a reader that is slow to notice.
         let _ = self.stop.write_all(&[0]);
     }
@@ -201,18 +202,15 @@ fn run(
     source: &Source,
     target: &Target,
     look: &Look,
-    ending: Ending,
+    ending: &Ending,
     name: &str,
-    mut print: impl FnMut(String) -> io::Result<()>,
+    print: impl Fn(String) -> io::Result<()> + Copy,
 ) {
-    let ending = ending;
     loop {
-        let told = std::cell::RefCell::new(&mut print);
         let ended = Stream::open(target, source.clone(), None).and_then(|stream| {
-            let lines = Lines::new(look, |text| (told.borrow_mut())(text));
-            let view = View::new(Renderer::new(lines, look.style.clone()), Limits::none());
-            follow(stream, view, &ending, &mut |line: &str| {
-                let _ = (told.borrow_mut())(format!("rcli: {name}: {line}\n"));
+            let renderer = Renderer::new(Lines::new(look, print), look.style.clone());
+            follow(stream, View::new(renderer, Limits::none()), ending, &mut |line: &str| {
+                let _ = print(format!("rcli: {name}: {line}\n"));
             })
         });
         match ended {

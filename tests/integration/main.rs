@@ -44,6 +44,7 @@ mod profiles;
 mod readme;
 mod reconnect;
 mod repl;
+mod repl_blocks;
 mod repl_keys;
 mod repl_views;
 mod sandbox;

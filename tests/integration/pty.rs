@@ -2,7 +2,7 @@
 //!
 //! Nothing is waited for by time: a test waits until the screen shows something, with a deadline.
 
-use crate::server::{DEADLINE, pause};
+use crate::server::{DEADLINE, Server, pause};
 use pty_process::Size;
 use pty_process::blocking::{Command, Pty};
 use rustix::process::{Pid, Signal, kill_process};
@@ -18,6 +18,14 @@ use tempfile::TempDir;
 
 /// How many rows a terminal has: more than a test fills.
 const ROWS: u16 = 60;
+
+/// A REPL on this server, and its prompt, which has been seen.
+pub fn open(server: &Server, args: &[&str]) -> (Terminal, String) {
+    let terminal = server.rcli(args).on_terminal(160);
+    let prompt = format!("{}>", server.address());
+    terminal.wait("the first prompt", |rows| rows.last() == Some(&prompt));
+    (terminal, prompt)
+}
 
 /// What came out so far.
 struct Seen {
@@ -109,6 +117,14 @@ impl Terminal {
         self.wait(&format!("{expected:?}"), |rows| {
             rows.len() >= expected.len() && rows[rows.len() - expected.len()..] == *expected
         });
+    }
+
+    /// Types a line and waits until the screen ends with it, these rows, and the prompt.
+    pub fn run(&self, prompt: &str, line: &str, answer: &[&str]) {
+        self.line(line);
+        let typed = format!("{prompt} {line}");
+        let expected: Vec<&str> = [typed.as_str()].into_iter().chain(answer.iter().copied()).chain([prompt]).collect();
+        self.ends_with(&expected);
     }
 
     /// Waits until a row holds this.

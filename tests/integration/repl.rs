@@ -1,28 +1,11 @@
-//! The REPL as a person meets it: prompt, answers, blocks, lost connections, and leaving. Contract section 10.
+//! The REPL as a person meets it: prompt, answers, Ctrl-C, questions, formats, terminals, and leaving. Contract section 10.
 
-use crate::peer::{close, peer, send};
-use crate::pty::Terminal;
-use crate::server::{Server, free_port, wait_for};
+use crate::pty::open;
+use crate::server::{Server, wait_for};
 use rustix::process::Signal;
 
 const CTRL_C: &str = "\x03";
 const CTRL_D: &str = "\x04";
-
-/// A REPL on this server, and its prompt; the greeting has been seen.
-fn open(server: &Server, args: &[&str]) -> (Terminal, String) {
-    let terminal = server.rcli(args).on_terminal(160);
-    let prompt = format!("{}>", server.address());
-    terminal.wait("the first prompt", |rows| rows.last() == Some(&prompt));
-    (terminal, prompt)
-}
-
-/// Types a line and waits until the screen ends with it, these rows, and the prompt.
-fn run(terminal: &Terminal, prompt: &str, line: &str, answer: &[&str]) {
-    terminal.line(line);
-    let typed = format!("{prompt} {line}");
-    let expected: Vec<&str> = [typed.as_str()].into_iter().chain(answer.iter().copied()).chain([prompt]).collect();
-    terminal.ends_with(&expected);
-}
 
 #[test]
 fn the_first_line_says_server_version_and_how_to_leave_and_nothing_else_does() {
@@ -32,7 +15,7 @@ fn the_first_line_says_server_version_and_how_to_leave_and_nothing_else_does() {
     assert_eq!(rows.len(), 2, "{rows:?}");
     assert!(rows[0].contains("7.") || rows[0].contains("8.") || rows[0].contains("9."), "{rows:?}");
     assert!(rows[0].contains(&server.address()) && rows[0].contains("Ctrl-D"), "{rows:?}");
-    run(&terminal, &prompt, "PING", &["PONG"]);
+    terminal.run(&prompt, "PING", &["PONG"]);
     terminal.leave();
 }
 
@@ -69,7 +52,7 @@ fn errors_are_shown_with_their_code() {
     server.ask("SET s v");
     let (terminal, prompt) = open(&server, &[]);
     let wrong = "(error) WRONGTYPE Operation against a key holding the wrong kind of value";
-    run(&terminal, &prompt, "LPUSH s x", &[wrong]);
+    terminal.run(&prompt, "LPUSH s x", &[wrong]);
 }
 
 #[test]
@@ -83,7 +66,7 @@ fn ctrl_c_cancels_the_line_and_never_ends_it() {
     terminal.keys(CTRL_C);
     terminal.signal(Signal::INT);
     terminal.signal(Signal::INT);
-    run(&terminal, &prompt, "EXISTS k", &["(integer) 0"]);
+    terminal.run(&prompt, "EXISTS k", &["(integer) 0"]);
     terminal.leave();
 }
 
@@ -99,8 +82,8 @@ fn ctrl_c_cancels_the_command_that_is_waited_for_and_its_connection_is_closed() 
         rows.iter().any(|row| row.contains("connected again")) && rows.last() == Some(&prompt)
     });
     assert!(!server.ask("CLIENT LIST").contains("cmd=blpop"), "the old connection is still there");
-    run(&terminal, &prompt, "RPUSH q x", &["(integer) 1"]);
-    run(&terminal, &prompt, "LRANGE q 0 -1", &["1) \"x\""]);
+    terminal.run(&prompt, "RPUSH q x", &["(integer) 1"]);
+    terminal.run(&prompt, "LRANGE q 0 -1", &["1) \"x\""]);
     terminal.leave();
 }
 
@@ -115,6 +98,9 @@ fn ctrl_c_pressed_many_times_ends_nothing() {
         server.wait_until("CLIENT LIST", |list| !list.contains("cmd=blpop"));
     }
     terminal.wait("the prompt", |rows| rows.last() == Some(&prompt));
+    // A run that Ctrl-C ends has a second left; this one goes on after it.
+    terminal.line("BLPOP q 1.3");
+    terminal.shows("(1.3");
     terminal.line("ECHO alive");
     terminal.ends_with(&["\"alive\"", &prompt]);
 }
@@ -193,191 +179,7 @@ fn a_slow_command_says_how_long_it_took() {
             && rows[rows.len() - 2].ends_with("s)")
             && rows.last() == Some(&prompt)
     });
-    run(&terminal, &prompt, "BLPOP q 0.1", &["(nil)"]);
-}
-
-#[test]
-fn a_block_is_checked_as_it_is_typed_and_sent_only_by_exec() {
-    let server = Server::start();
-    let (terminal, prompt) = open(&server, &[]);
-    let place = prompt.trim_end_matches('>');
-    terminal.line("MULTI");
-    terminal.ends_with(&["OK", &format!("{place}(TX 0)>")]);
-    terminal.line("NOSUCH x");
-    terminal.shows("(error) ERR unknown command 'NOSUCH'");
-    terminal.line("SET k");
-    terminal.ends_with(&["(error) ERR wrong number of arguments for 'set' command", &format!("{place}(TX 0)>")]);
-    terminal.line("SET k v");
-    terminal.ends_with(&["QUEUED", &format!("{place}(TX 1)>")]);
-    assert_eq!(server.ask("EXISTS k"), "0");
-    assert!(!server.ask("CLIENT LIST").contains("multi=1"), "the server knows the block already");
-    terminal.line("LPUSH k x");
-    terminal.line("LRANGE none 0 -1");
-    terminal.ends_with(&["QUEUED", &format!("{place}(TX 3)>")]);
-    terminal.line("EXEC");
-    terminal.ends_with(&[
-        "1) SET k v",
-        "   OK",
-        "2) LPUSH k x",
-        "   (error) WRONGTYPE Operation against a key holding the wrong kind of value",
-        "3) LRANGE none 0 -1",
-        "   (empty array)",
-        &prompt,
-    ]);
-    assert_eq!(server.ask("GET k"), "v");
-}
-
-#[test]
-fn a_nil_exec_says_that_a_watched_key_changed() {
-    let server = Server::start();
-    let (terminal, prompt) = open(&server, &[]);
-    run(&terminal, &prompt, "WATCH k", &["OK"]);
-    server.ask("SET k other");
-    terminal.line("MULTI");
-    terminal.line("SET k mine");
-    terminal.line("EXEC");
-    terminal.ends_with(&["(nil)", "rcli: EXEC: a watched key has changed; nothing was run", &prompt]);
-    assert_eq!(server.ask("GET k"), "other");
-}
-
-#[test]
-fn discard_ends_the_watch_too() {
-    let server = Server::start();
-    let (terminal, prompt) = open(&server, &[]);
-    run(&terminal, &prompt, "WATCH k", &["OK"]);
-    terminal.line("MULTI");
-    terminal.line("DISCARD");
-    terminal.ends_with(&["OK", &prompt]);
-    server.ask("SET k other");
-    terminal.line("MULTI");
-    terminal.line("SET k mine");
-    terminal.line("EXEC");
-    terminal.ends_with(&["1) SET k mine", "   OK", &prompt]);
-}
-
-#[test]
-fn a_server_that_was_restarted_is_found_again_with_the_database_and_said_so() {
-    let mut server = Server::start();
-    let (terminal, prompt) = open(&server, &[]);
-    let place = prompt.trim_end_matches('>');
-    terminal.line("SELECT 3");
-    terminal.ends_with(&["OK", &format!("{place}[3]>")]);
-    server.kill_nine();
-    server.restart();
-    terminal.line("INCR n");
-    terminal.wait("the answer", |rows| {
-        rows.iter().any(|row| *row == format!("rcli: connected again to {place}, database 3"))
-            && rows[rows.len() - 2..] == ["(integer) 1".to_owned(), format!("{place}[3]>")]
-    });
-    terminal.line("SELECT 0");
-    terminal.ends_with(&["OK", &prompt]);
-    run(&terminal, &prompt, "EXISTS n", &["(integer) 0"]);
-}
-
-#[test]
-fn a_server_that_is_gone_is_said_in_the_prompt_and_the_repl_goes_on() {
-    let mut server = Server::start();
-    let (terminal, prompt) = open(&server, &[]);
-    server.kill_nine();
-    terminal.line("PING");
-    terminal.wait("no connection", |rows| rows.last().is_some_and(|row| row == "not connected>"));
-    terminal.shows("PING was not sent");
-    server.restart();
-    terminal.line("PING");
-    terminal.ends_with(&["PONG", &prompt]);
-    terminal.leave();
-}
-
-#[test]
-fn a_command_whose_answer_was_lost_is_not_sent_again() {
-    let peer = peer().answers([send(":1\r\n"), close("")]).otherwise(send(":7\r\n")).start();
-    let terminal = peer.rcli([""; 0]).on_terminal(160);
-    terminal.wait("the prompt", |rows| rows.last().is_some_and(|row| row.ends_with('>')));
-    terminal.line("INCR a");
-    terminal.shows("(integer) 1");
-    terminal.line("INCR b");
-    terminal.shows("INCR b had no answer: it may have run, and is not sent again");
-    terminal.line("INCR c");
-    terminal.shows("(integer) 7");
-    assert_eq!(peer.ordinary(), ["INCR a", "INCR b", "INCR c"]);
-}
-
-#[test]
-fn a_connection_lost_inside_a_block_loses_nothing() {
-    let mut server = Server::start();
-    let (terminal, prompt) = open(&server, &[]);
-    let place = prompt.trim_end_matches('>');
-    terminal.line("MULTI");
-    terminal.line("SET a 1");
-    terminal.ends_with(&["QUEUED", &format!("{place}(TX 1)>")]);
-    server.kill_nine();
-    // Also while nobody is there.
-    terminal.line("SET b 2");
-    terminal.ends_with(&["not connected(TX 2)>"]);
-    terminal.shows("connection lost");
-    terminal.line("EXEC");
-    terminal.shows("EXEC was not sent");
-    terminal.ends_with(&["not connected(TX 2)>"]);
-    server.restart();
-    terminal.line("EXEC");
-    terminal.ends_with(&["1) SET a 1", "   OK", "2) SET b 2", "   OK", &prompt]);
-    assert_eq!(server.ask("MGET a b"), "[1, 2]");
-}
-
-#[test]
-fn a_watch_lost_with_its_connection_makes_exec_refuse() {
-    let mut server = Server::start();
-    let (terminal, prompt) = open(&server, &[]);
-    run(&terminal, &prompt, "WATCH k", &["OK"]);
-    terminal.line("MULTI");
-    terminal.line("SET k mine");
-    server.kill_nine();
-    server.restart();
-    terminal.line("EXEC");
-    terminal.shows("EXEC: refused, nothing was run: the WATCH was lost");
-    terminal.wait("the prompt", |rows| rows.last() == Some(&prompt));
-    assert_eq!(server.ask("EXISTS k"), "0");
-    // The next block has no watch to lose.
-    terminal.line("MULTI");
-    terminal.line("SET k mine");
-    terminal.line("EXEC");
-    terminal.ends_with(&["1) SET k mine", "   OK", &prompt]);
-}
-
-#[test]
-fn auth_and_protocol_survive_a_reconnect() {
-    let mut server = Server::with_password("secret");
-    let (terminal, prompt) = open(&server, &[]);
-    terminal.line("GET k");
-    terminal.shows("(error) NOAUTH");
-    run(&terminal, &prompt, "AUTH secret", &["OK"]);
-    // RESP3, which the server refused before AUTH.
-    terminal.line("HGETALL none");
-    terminal.ends_with(&["(empty hash)", &prompt]);
-    terminal.line("HELLO 2");
-    terminal.shows("\"proto\"");
-    server.kill_nine();
-    server.restart();
-    terminal.line("HGETALL none");
-    terminal.ends_with(&["(empty array)", &prompt]);
-    terminal.shows("connected again");
-}
-
-#[test]
-fn a_refused_password_at_the_start_is_status_3() {
-    let server = Server::with_password("secret");
-    let mut terminal = server.rcli(["-a", "wrong", "--no-auth-warning"]).on_terminal(160);
-    assert_eq!(terminal.status(), 3);
-    terminal.shows("WRONGPASS");
-}
-
-#[test]
-fn a_server_that_is_not_there_yet_does_not_end_it() {
-    let port = free_port().to_string();
-    let terminal = crate::rcli::rcli(["-p", &port]).on_terminal(160);
-    terminal.wait("no connection", |rows| rows.last().is_some_and(|row| row == "not connected>"));
-    terminal.shows("Connection refused");
-    terminal.leave();
+    terminal.run(&prompt, "BLPOP q 0.1", &["(nil)"]);
 }
 
 #[test]
@@ -407,14 +209,14 @@ fn dangerous_commands_ask_first() {
 fn yes_asks_nothing() {
     let server = Server::start();
     let (terminal, prompt) = open(&server, &["--yes"]);
-    run(&terminal, &prompt, "FLUSHALL", &["OK"]);
+    terminal.run(&prompt, "FLUSHALL", &["OK"]);
 }
 
 #[test]
 fn a_signal_to_end_leaves_the_terminal_as_it_was_and_the_history_on_disk() {
     let server = Server::start();
     let (mut terminal, prompt) = open(&server, &[]);
-    run(&terminal, &prompt, "PING", &["PONG"]);
+    terminal.run(&prompt, "PING", &["PONG"]);
     terminal.keys("SET k");
     terminal.shows("SET k");
     let raw = terminal.settings();
@@ -441,17 +243,6 @@ fn a_signal_to_end_during_a_command_ends_it_too() {
 }
 
 #[test]
-fn shutdown_is_said_and_the_repl_goes_on() {
-    let mut server = Server::start();
-    let (terminal, _) = open(&server, &["--yes"]);
-    terminal.line("SHUTDOWN NOSAVE");
-    terminal.shows("has stopped");
-    terminal.wait("no connection", |rows| rows.last().is_some_and(|row| row == "not connected>"));
-    server.kill_nine();
-    terminal.leave();
-}
-
-#[test]
 fn commands_that_would_break_the_conversation_are_refused() {
     let server = Server::start();
     let (terminal, prompt) = open(&server, &[]);
@@ -461,7 +252,7 @@ fn commands_that_would_break_the_conversation_are_refused() {
             rows.len() > 1 && rows[rows.len() - 2].starts_with("rcli: ") && rows.last() == Some(&prompt)
         });
     }
-    run(&terminal, &prompt, "PING", &["PONG"]);
+    terminal.run(&prompt, "PING", &["PONG"]);
 }
 
 #[test]
@@ -469,19 +260,19 @@ fn set_output_changes_the_format() {
     let server = Server::start();
     server.ask("HSET h f v");
     let (terminal, prompt) = open(&server, &[]);
-    run(&terminal, &prompt, "HGETALL h", &["1# \"f\" => \"v\""]);
-    run(&terminal, &prompt, ":set output json", &[]);
-    run(&terminal, &prompt, "HGETALL h", &["{\"f\":\"v\"}"]);
+    terminal.run(&prompt, "HGETALL h", &["1# \"f\" => \"v\""]);
+    terminal.run(&prompt, ":set output json", &[]);
+    terminal.run(&prompt, "HGETALL h", &["{\"f\":\"v\"}"]);
     terminal.line("MULTI");
     terminal.line("HLEN h");
     terminal.line("EXEC");
     terminal.ends_with(&["{\"index\":1,\"line\":1,\"command\":[\"HLEN\",\"h\"],\"reply\":1}", &prompt]);
-    run(&terminal, &prompt, ":set output raw", &[]);
-    run(&terminal, &prompt, "HGETALL h", &["f v"]);
-    run(&terminal, &prompt, ":set output", &["output raw"]);
-    run(&terminal, &prompt, ":set output human", &[]);
-    run(&terminal, &prompt, "HGET h f", &["\"v\""]);
-    run(&terminal, &prompt, ":set output xml", &["rcli: usage: :set output json|human|raw"]);
+    terminal.run(&prompt, ":set output raw", &[]);
+    terminal.run(&prompt, "HGETALL h", &["f v"]);
+    terminal.run(&prompt, ":set output", &["output raw"]);
+    terminal.run(&prompt, ":set output human", &[]);
+    terminal.run(&prompt, "HGET h f", &["\"v\""]);
+    terminal.run(&prompt, ":set output xml", &["rcli: usage: :set output json|human|raw"]);
 }
 
 #[test]
@@ -492,14 +283,14 @@ fn connect_goes_to_another_server() {
     let other = format!("{}>", there.address());
     terminal.line(&format!("connect 127.0.0.1 {}", there.port()));
     terminal.ends_with(&[&other]);
-    run(&terminal, &other, "GET who", &["\"there\""]);
+    terminal.run(&other, "GET who", &["\"there\""]);
     terminal.line("MULTI");
     terminal.line(&format!("connect {}", here.url()));
     terminal.shows("EXEC or DISCARD it first");
     terminal.line("DISCARD");
     terminal.line(&format!("connect {}", here.url()));
     terminal.ends_with(&[&prompt]);
-    run(&terminal, &prompt, "GET who", &["(nil)"]);
+    terminal.run(&prompt, "GET who", &["(nil)"]);
     terminal.line("connect nowhere");
     terminal.ends_with(&["rcli: usage: connect HOST PORT, or connect URL", &prompt]);
 }
@@ -510,19 +301,21 @@ fn a_dumb_terminal_has_a_prompt_and_no_escape_sequences() {
     let terminal = server.rcli([""; 0]).env("TERM", "dumb").on_terminal(160);
     let prompt = format!("{}>", server.address());
     terminal.wait("the prompt", |rows| rows.last() == Some(&prompt));
-    run(&terminal, &prompt, "PING", &["PONG"]);
+    terminal.run(&prompt, "PING", &["PONG"]);
     terminal.line("SET k \"one");
     terminal.ends_with(&["..."]);
     terminal.line("two\"");
     terminal.ends_with(&["OK", &prompt]);
     terminal.keys("half a line");
+    terminal.shows("half a line");
     terminal.keys(CTRL_C);
-    terminal.ends_with(&[&prompt]);
+    terminal.ends_with(&[&format!("{prompt} half a line^C"), &prompt]);
     terminal.line("ECHO alive");
     terminal.ends_with(&["\"alive\"", &prompt]);
     terminal.line("BLPOP q 0");
     server.wait_until("CLIENT LIST", |list| list.contains("cmd=blpop"));
     terminal.keys(CTRL_C);
+    terminal.shows("connected again");
     terminal.ends_with(&[&prompt]);
     assert!(!terminal.bytes().contains(&0x1b), "escape sequences on a dumb terminal");
     terminal.leave();

@@ -254,6 +254,9 @@ fn help_explains_commands_and_groups() {
 fn the_history_is_kept_searched_and_for_its_owner_only() {
     let server = Server::start();
     let (terminal, prompt) = open(&server, 120);
+    // From its creation on.
+    let fresh = fs::metadata(terminal.home().join(".local/state/rcli/history")).unwrap();
+    assert_eq!(fresh.permissions().mode() & 0o777, 0o600);
     terminal.line("SET k one");
     terminal.ends_with(&["OK", &prompt]);
     terminal.line("ECHO \"two");
