@@ -12,6 +12,7 @@ mod transact;
 mod transport;
 
 pub use decoder::EXACT_DOUBLE;
+pub use open::Unopened;
 pub use sandbox::Sandbox;
 pub use sentinel::Sentinels;
 pub use session::{Lost, Session, error_text, server_error};

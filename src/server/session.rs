@@ -313,6 +313,19 @@ impl Session {
         }
     }
 
+    /// Takes in what came while nothing was asked; an error when the connection has ended meanwhile.
+    pub fn look_after(&mut self) -> Result<(), Lost> {
+        // The first "nothing" may be remembered from the last read.
+        for _ in 0..2 {
+            while let Some(value) = self.receive()? {
+                if matches!(value, Value::Push { .. }) {
+                    self.pushes.push(value);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The pushes set aside since the last time.
     pub fn take_pushes(&mut self) -> Vec<Value> {
         std::mem::take(&mut self.pushes)

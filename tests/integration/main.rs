@@ -16,6 +16,7 @@
 
 mod certificates;
 mod peer;
+mod pty;
 mod rcli;
 mod resp;
 mod running;
@@ -42,6 +43,9 @@ mod pipe_faults;
 mod profiles;
 mod readme;
 mod reconnect;
+mod repl;
+mod repl_keys;
+mod repl_views;
 mod sandbox;
 mod sentinel;
 mod side_by_side;
