@@ -4,12 +4,14 @@
 mod filter;
 mod follow;
 mod limits;
+mod view;
 
 use std::os::unix::ffi::OsStrExt as _;
 
 pub use self::filter::Filter;
-pub use self::follow::{Ending, View, follow};
+pub use self::follow::follow;
 pub use self::limits::Limits;
+pub use self::view::{Ending, View};
 
 use super::handler::{Handlers, parse_handlers};
 use crate::cli::{

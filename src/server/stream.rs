@@ -130,6 +130,11 @@ impl Stream {
         self.target.address.to_string()
     }
 
+    /// Whether there is a connection.
+    pub fn is_connected(&self) -> bool {
+        matches!(self.link, Link::Up(_))
+    }
+
     /// What has come; none if nothing waits. Does not block.
     pub fn next(&mut self) -> Outcome<Option<Heard>> {
         if self.announced.is_some() {

@@ -146,7 +146,7 @@ fn a_handler_need_not_read_its_message() {
     let server = Server::start();
     let large = vec![b'x'; 8 * 1024 * 1024];
     // One that ends unread, and one that leaves a process behind which holds its stdin open, unread.
-    for command in ["true", "sleep 600 <&0 >/dev/null 2>&1 & echo $! > pid"] {
+    for command in ["true", "exec 3<&0; sleep 600 <&3 >/dev/null 2>&1 & echo $! > pid"] {
         let run = handled(&server, command).args(["--count", "2"]).start();
         wait_for_subscriber(&server);
         publish(&server, "c", &large);

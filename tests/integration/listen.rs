@@ -232,13 +232,15 @@ fn a_signal_ends_with_every_message_written() {
     for (signal, status) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let mut run = server.rcli(["sub", "c"]).any_stdout().status(status).start();
         run.wait_for_lines(1);
+        // Stopped, it has read nothing of it when the signal comes.
+        run.signal(Signal::STOP);
         let mut client = server.client();
         for number in 0..2000 {
             client.call(&[b"PUBLISH", b"c", number.to_string().as_bytes()]).unwrap();
         }
-        // What was published is on its way once the server has answered a ping on the same connections.
         server.wait_until("CLIENT LIST TYPE pubsub", |list| list.contains(" omem=0 "));
         run.signal(signal);
+        run.signal(Signal::CONT);
         let out = run.finish().out();
         assert_eq!(out.lines().count(), 2001, "{}", out.lines().last().unwrap_or_default());
     }

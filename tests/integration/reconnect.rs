@@ -185,20 +185,19 @@ fn a_peer_that_falls_silent_is_found_within_30_s() {
 
 #[test]
 fn signs_of_life_are_not_shown() {
-    let answers =
-        [("-3", send("+PONG\r\n")), ("-2", send("*2\r\n$4\r\npong\r\n$0\r\n\r\n")), ("-3", send("-NOPERM no\r\n"))];
+    let answers = [("-3", "+PONG\r\n"), ("-2", "*2\r\n$4\r\npong\r\n$0\r\n\r\n"), ("-3", "-NOPERM no\r\n")];
     let runs = answers.map(|(protocol, pong)| {
         let mark = if protocol == "-3" { ">" } else { "*" };
         let in_protocol = |bytes: Vec<u8>| [mark.as_bytes(), &bytes[1..]].concat();
-        let peer = peer().answers([send(in_protocol(confirmation())), pong]).start();
+        let pong_and_message = [pong.as_bytes(), &in_protocol(message("x"))].concat();
+        let peer = peer().answers([send(in_protocol(confirmation())), send(pong_and_message)]).start();
         let run = peer.rcli([protocol, "sub", "-m", "c", "--count", "1"]);
         let expected = "{\"type\":\"message\",\"pattern\":null,\"channel\":\"c\",\"data\":\"x\"}\n";
-        (run.prints(expected).start(), peer, in_protocol(message("x")))
+        (run.prints(expected).start(), peer)
     });
-    for (run, peer, message) in runs {
-        peer.wait_for_commands(2);
-        peer.say(&message);
+    for (run, peer) in runs {
         run.finish();
+        assert_eq!(peer.ordinary(), ["SUBSCRIBE c", "PING"]);
     }
 }
 
@@ -235,4 +234,19 @@ fn a_subscriber_dropped_for_being_slow_comes_back_and_says_so() {
     assert_eq!(*last, "last");
     assert!(before.len() > 1, "some were received before");
     assert_eq!(before, (0..before.len()).map(|number| number.to_string()).collect::<Vec<_>>());
+}
+
+#[test]
+fn monitor_asks_for_a_sign_of_life_that_no_monitor_shows() {
+    let answer = "+OK\r\n+1.000000 [0 lua] \"get\" \"k\"\r\n";
+    let peer = peer().answers([send("+OK\r\n"), send(answer)]).start();
+    peer.rcli(["monitor", "--raw", "--count", "1"]).prints("1.000000 [0 lua] \"get\" \"k\"\n").run();
+    assert_eq!(peer.ordinary(), ["MONITOR", "REPLCONF"]);
+    // What a real server does with the question: it answers, and shows nothing of it.
+    let server = Server::start();
+    let run = server.rcli(["monitor"]).status(130).start();
+    server.wait_until("CLIENT LIST", |list| list.contains("cmd=monitor"));
+    server.wait_until("CLIENT LIST", |list| list.contains("cmd=replconf"));
+    run.signal(Signal::INT);
+    run.finish();
 }

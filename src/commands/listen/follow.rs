@@ -1,106 +1,17 @@
 //! The loop that follows a stream: take what has come; when nothing waits, flush, then sleep. Also run by the REPL's
 //! views, with a writer, an [`Ending`] and an `announce` of their own.
 
-use std::io::{self, PipeReader, Write};
-use std::os::fd::{AsFd as _, BorrowedFd};
+use std::io::{self, Write};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-
-use super::filter::Filter;
-use super::limits::Limits;
+use super::view::{End, Ending, View, Watched, watched};
 use crate::commands::handler::Handlers;
 use crate::exit::{Exit, Failure, Outcome, describe_io};
 use crate::interrupt::{self, Signal};
 use crate::message::Message;
 use crate::monitor_line::MonitorLine;
 use crate::record::{Event, Record};
-use crate::render::Renderer;
 use crate::server::{Heard, Stream, Woken, ready_at};
-
-/// How a stream is shown.
-pub struct View<W: Write> {
-    /// Where the lines go, and how they look.
-    pub renderer: Renderer<W>,
-    /// When it ends by itself.
-    pub limits: Limits,
-    /// Whether confirmations of subscriptions are written.
-    pub confirmations: bool,
-    /// Whether losses and reconnects are written (`--events`).
-    pub events: bool,
-    /// Whether other pushes are written (`--show-pushes`).
-    pub pushes: bool,
-    /// Whether lines tell when they came (`--time`).
-    pub time: bool,
-    /// Which monitored commands are written.
-    pub filter: Filter,
-    /// The commands that take messages in place of the output.
-    pub handlers: Option<Handlers>,
-    /// The output's descriptor, watched for a reader that goes away.
-    pub output: Option<BorrowedFd<'static>>,
-}
-
-impl<W: Write> View<W> {
-    /// Everything is shown but events and other pushes.
-    pub fn new(renderer: Renderer<W>, limits: Limits) -> Self {
-        Self {
-            renderer,
-            limits,
-            confirmations: true,
-            events: false,
-            pushes: false,
-            time: false,
-            filter: Filter::default(),
-            handlers: None,
-            output: None,
-        }
-    }
-}
-
-/// What else ends a view.
-#[derive(Debug)]
-pub enum Ending {
-    /// A signal to this process.
-    Signals,
-    /// The other end of this pipe is closed: for a view in a thread of its own.
-    #[allow(dead_code, reason = "for the REPL's views in the background")]
-    Stop(PipeReader),
-}
-
-impl Ending {
-    fn fd(&self) -> Option<BorrowedFd<'_>> {
-        match self {
-            Self::Signals => interrupt::wake(),
-            Self::Stop(pipe) => Some(pipe.as_fd()),
-        }
-    }
-
-    /// How the view ends, if it is to end.
-    fn asked(&self) -> Option<End> {
-        match self {
-            Self::Signals => interrupt::received().map(End::Signal),
-            Self::Stop(pipe) => {
-                let mut fds = [PollFd::new(pipe, PollFlags::IN)];
-                let is_ready = poll(&mut fds, Some(&Timespec::default())).is_ok_and(|count| count > 0);
-                is_ready.then_some(End::Done)
-            }
-        }
-    }
-}
-
-/// Why a view ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    /// The count is reached, or somebody asked for the end.
-    Done,
-    /// Nobody reads the output any more.
-    Unread,
-    /// Time is over.
-    Expired,
-    /// A handler failed, and that is to end it.
-    HandlerFailed,
-    Signal(Signal),
-}
 
 /// Between looks at the clock and at signals while messages come without a pause.
 const BUSY_MESSAGES: u32 = 256;
@@ -108,6 +19,8 @@ const BUSY_MESSAGES: u32 = 256;
 const SHORT_PAUSE: Duration = Duration::from_millis(200);
 /// How long a signal's end may read what the server has sent already. A second is all there is.
 const LAST_READ: Duration = Duration::from_millis(400);
+/// The silence after which nothing more is taken to be on its way.
+const SILENCE: Duration = Duration::from_millis(20);
 
 /// Follows a stream to its end. Every message received is written before; `announce` gets the lines for people.
 pub fn follow<W: Write>(
@@ -320,18 +233,30 @@ impl<W: Write, A: FnMut(&str)> Follower<'_, W, A> {
         }
     }
 
-    /// After a signal: what the server has sent already.
+    /// After a signal: what the server has sent already. The last of it may still be on its way through the network's
+    /// buffers, so the end is a short silence.
     fn read_the_rest(&mut self) -> Outcome<()> {
         let until = Instant::now() + LAST_READ;
-        while Instant::now() < until {
+        let mut is_silent = false;
+        while self.stream.is_connected() && Instant::now() < until {
             match self.stream.next() {
                 Ok(Some(heard @ (Heard::Message(_) | Heard::Line(_)))) => {
+                    is_silent = false;
                     if self.take(heard)?.is_some() {
                         break;
                     }
                 }
                 Ok(Some(_)) => {}
-                Ok(None) | Err(_) => break,
+                Ok(None) if is_silent => break,
+                Ok(None) => {
+                    self.flush()?;
+                    let silence = Instant::now() + SILENCE;
+                    if self.stream.wait(&[], Some(silence)).is_err() {
+                        break;
+                    }
+                    is_silent = Instant::now() >= silence;
+                }
+                Err(_) => break,
             }
         }
         Ok(())
@@ -359,35 +284,6 @@ impl<W: Write, A: FnMut(&str)> Follower<'_, W, A> {
             (self.announce)(&format!("ended with {left} messages that were received and not handled"));
         }
     }
-}
-
-/// What a descriptor is watched for.
-#[derive(Clone, Copy, Debug)]
-enum Watched {
-    Ending,
-    Output,
-    Handlers,
-}
-
-/// The descriptors that can end a view or give it room, and what each is.
-fn watched<'a, W: Write>(ending: &'a Ending, view: &'a View<W>) -> (Vec<PollFd<'a>>, Vec<Watched>) {
-    let mut fds = Vec::with_capacity(3);
-    let mut whats = Vec::with_capacity(3);
-    let mut watch = |fd, flags, what| {
-        fds.push(PollFd::from_borrowed_fd(fd, flags));
-        whats.push(what);
-    };
-    if let Some(fd) = ending.fd() {
-        watch(fd, PollFlags::IN, Watched::Ending);
-    }
-    if let Some(fd) = view.output {
-        // Errors and hang-ups are reported unasked.
-        watch(fd, PollFlags::empty(), Watched::Output);
-    }
-    if let Some(handlers) = &view.handlers {
-        watch(handlers.fd(), PollFlags::IN, Watched::Handlers);
-    }
-    (fds, whats)
 }
 
 fn cannot_wait(error: &io::Error) -> Failure {
