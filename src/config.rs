@@ -16,6 +16,7 @@ use std::time::Duration;
 
 pub use self::url::describe_url;
 use self::url::{Place, parse_url};
+use crate::askpass;
 use crate::cli::{ConnectionOptions, Encoding, OutputOptions, When};
 use crate::exit::{Exit, Failure, Outcome, describe_io, report};
 use crate::interrupt;
@@ -286,10 +287,7 @@ fn given_password(options: &ConnectionOptions) -> Outcome<Option<Vec<u8>>> {
         return ask_command(command).map(Some);
     }
     if options.askpass {
-        let password = rpassword::prompt_password("Password: ").map_err(|error| {
-            Failure::usage(format!("--askpass: cannot ask on the terminal: {}", describe_io(&error)))
-        })?;
-        return Ok(Some(password.into_bytes()));
+        return askpass::ask("Password: ").map(Some);
     }
     Ok(None)
 }

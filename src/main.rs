@@ -2,6 +2,7 @@
 //!
 //! Data goes one way: argv or lines → `cli` → `config` → `commands` → `request` → `server` → `record` → `render` → `exit`.
 
+mod askpass;
 mod cli;
 mod commands;
 mod config;

@@ -51,6 +51,7 @@ mod sandbox;
 mod sentinel;
 mod side_by_side;
 mod signals;
+mod terminal;
 mod tls;
 mod txn;
 mod txn_program;

@@ -44,7 +44,8 @@ impl Progress {
                 "{spinner} {pos} commands {msg}"
             };
             // A template that does not parse would leave indicatif's own.
-            ProgressStyle::with_template(template).map_or(bar.clone(), |style| bar.with_style(style))
+            let bar = ProgressStyle::with_template(template).map_or(bar.clone(), |style| bar.with_style(style));
+            bar.with_message("0 commands/s, 0 errors")
         });
         Self {
             wants_summary: args.summary || bar.is_some(),

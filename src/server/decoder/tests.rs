@@ -1,0 +1,104 @@
+//! The decoder against the crate's parser, cut at every byte, and against rubbish.
+#![expect(clippy::unwrap_used, reason = "a test that fails says where")]
+
+use super::*;
+
+/// Decodes all of `bytes`, given in pieces of `size`.
+fn decode_in_pieces(bytes: &[u8], size: usize) -> Result<Vec<Value>, String> {
+    let mut decoder = Decoder::default();
+    let mut values = Vec::new();
+    let mut waiting = Vec::new();
+    for piece in bytes.chunks(size) {
+        waiting.extend_from_slice(piece);
+        loop {
+            let (used, value) = decoder.decode(&waiting)?;
+            waiting.drain(..used);
+            match value {
+                Some(value) => values.push(value),
+                None => break,
+            }
+        }
+    }
+    assert!(waiting.is_empty(), "left over: {:?}", waiting.escape_ascii().to_string());
+    Ok(values)
+}
+
+const EVERYTHING: &[u8] = b"+OK\r\n+PONG\r\n:-42\r\n$3\r\na\r\n\r\n$-1\r\n*-1\r\n_\r\n#t\r\n#f\r\n,3.14\r\n,inf\r\n\
+    (3492890328409238509324850943850943825024385\r\n=8\r\ntxt:a\r\nb\r\n*2\r\n:1\r\n*1\r\n$0\r\n\r\n~1\r\n+x\r\n\
+    %1\r\n$1\r\nk\r\n*0\r\n>2\r\n+message\r\n+hi\r\n|1\r\n+ttl\r\n:1\r\n:7\r\n!8\r\nERR a\r\nb\r\n-ERR no\r\n";
+
+#[test]
+fn every_type_decodes_as_the_crate_decodes_it_however_it_is_cut() {
+    let mut expected = Vec::new();
+    let mut parser = redis::Parser::new();
+    let mut rest = EVERYTHING;
+    while let Ok(value) = parser.parse_value(&mut rest) {
+        expected.push(match value {
+            Value::Attribute { data, .. } => *data,
+            value => value,
+        });
+    }
+    assert_eq!(expected.len(), 20);
+    for size in 1..=EVERYTHING.len() {
+        assert_eq!(decode_in_pieces(EVERYTHING, size).unwrap(), expected, "in pieces of {size}");
+    }
+}
+
+#[test]
+fn the_text_of_a_double_is_kept_where_the_number_does_not_give_it() {
+    let values = decode_in_pieces(b",13.36138933897018433\r\n,0.1\r\n,1e+20\r\n", 99).unwrap();
+    let exact = |text: &str| Value::VerbatimString {
+        format: VerbatimFormat::Unknown(EXACT_DOUBLE.to_owned()),
+        text: text.to_owned(),
+    };
+    assert_eq!(values, [exact("13.36138933897018433"), Value::Double(0.1), exact("1e+20")]);
+}
+
+#[test]
+fn text_that_is_not_utf8_keeps_its_bytes() {
+    let values = decode_in_pieces(b"+\xff\r\n=5\r\ntxt:\xff\r\n", 2).unwrap();
+    assert_eq!(values, [Value::BulkString(vec![0xff]), Value::BulkString(vec![0xff])]);
+}
+
+#[test]
+fn rubbish_is_refused() {
+    for rubbish in [
+        "hello\r\n",
+        "H",
+        "$-5\r\n",
+        "*-2\r\n",
+        ":x\r\n",
+        "#x\r\n",
+        ",x\r\n",
+        "$1\r\nab\r\n",
+        "%-1\r\n",
+        "=1\r\na\r\n",
+        ">1\r\n:1\r\n",
+        "+a\n",
+        "$99999999999999999999\r\n",
+        "%9223372036854775807\r\n:1\r\n*x\r\n",
+        "\n",
+        "*\r\n",
+    ] {
+        assert!(decode_in_pieces(rubbish.as_bytes(), 99).is_err(), "{rubbish:?}");
+    }
+    assert!(decode_in_pieces(b"-\xff\r\n", 99).is_err());
+}
+
+#[test]
+fn a_hundred_levels_are_decoded_and_one_more_is_refused() {
+    let nested = |levels: usize| format!("{}*0\r\n", "*1\r\n".repeat(levels - 1));
+    assert!(decode_in_pieces(nested(100).as_bytes(), 7).is_ok());
+    assert!(decode_in_pieces(nested(101).as_bytes(), 7).is_err());
+}
+
+#[test]
+fn nothing_is_reserved_for_what_has_not_arrived() {
+    for header in ["$500000000000\r\nabc", "*900000000000000\r\n:1\r\n", "%4611686018427387903\r\n:1\r\n"] {
+        let mut decoder = Decoder::default();
+        assert_eq!(decoder.decode(header.as_bytes()), Ok((header.len(), None)));
+        let reserved: usize = decoder.open.iter().map(|aggregate| aggregate.items.capacity()).sum();
+        let body = decoder.body.map_or(0, |body| body.bytes.capacity());
+        assert!(reserved + body < 100_000, "{header:?} reserves {reserved} values and {body} bytes");
+    }
+}
