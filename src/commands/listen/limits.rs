@@ -24,7 +24,6 @@ impl Limits {
     }
 
     /// No limits.
-    #[allow(dead_code, reason = "for the REPL's views")]
     pub fn none() -> Self {
         Self::begin(&LimitOptions { count: None, timeout: None, idle: None })
     }

@@ -56,7 +56,6 @@ pub enum Ending {
     /// A signal to this process.
     Signals,
     /// The other end of this pipe is closed: for a view in a thread of its own.
-    #[allow(dead_code, reason = "for the REPL's views in the background")]
     Stop(PipeReader),
 }
 
