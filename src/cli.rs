@@ -130,6 +130,15 @@ pub struct ConnectionOptions {
     /// Check neither certificate nor host name
     #[arg(long, global = true)]
     pub insecure: bool,
+    /// The server is a node of a cluster: go to the node that owns a key
+    #[arg(short, long, global = true)]
+    pub cluster: bool,
+    /// With -c: send reads to replicas, whose data may be a moment old
+    #[arg(long, global = true)]
+    pub read_from_replicas: bool,
+    /// With -c: run one command without keys on every primary
+    #[arg(long, global = true)]
+    pub all_nodes: bool,
     /// Run against a throw-away local server
     #[arg(long, global = true, conflicts_with_all = ["host", "port", "socket", "url", "tls"])]
     pub sandbox: bool,

@@ -16,7 +16,7 @@ use url::Url;
 use crate::cli::{ConnectionOptions, Encoding, OutputOptions, When};
 use crate::exit::{Failure, Outcome, describe_io, report};
 use crate::render::{Format, Style};
-use crate::server::{Address, Credentials, Protocol, Sandbox, Target, Tls, TlsFiles};
+use crate::server::{Address, ClusterUse, Credentials, Protocol, Sandbox, Target, Tls, TlsFiles};
 
 const DEFAULT_HOST: &str = "127.0.0.1";
 const DEFAULT_PORT: u16 = 6379;
@@ -27,6 +27,8 @@ const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Config {
     /// The server.
     pub target: Target,
+    /// How the cluster that the server belongs to is used; none to talk to that server only.
+    pub cluster: Option<ClusterUse>,
     /// How replies look.
     pub style: Style,
     /// Whether pushes are written.
@@ -112,8 +114,25 @@ impl Config {
             connect_timeout: connection.connect_timeout.unwrap_or(DEFAULT_CONNECT_TIMEOUT),
             read_timeout: connection.read_timeout.filter(|limit| !limit.is_zero()),
         };
-        Ok(Self { target, style, show_pushes: output.show_pushes, _sandbox: sandbox })
+        let cluster = decide_cluster(connection, &target)?;
+        Ok(Self { target, cluster, style, show_pushes: output.show_pushes, _sandbox: sandbox })
     }
+}
+
+/// What `-c` and its companions say (contract section 11).
+fn decide_cluster(options: &ConnectionOptions, target: &Target) -> Outcome<Option<ClusterUse>> {
+    let how = ClusterUse { read_from_replicas: options.read_from_replicas, all_nodes: options.all_nodes };
+    if !options.cluster {
+        let given = [("--read-from-replicas", how.read_from_replicas), ("--all-nodes", how.all_nodes)];
+        return match given.into_iter().find(|(_, is_given)| *is_given) {
+            Some((name, _)) => Err(Failure::usage(format!("{name} needs -c"))),
+            None => Ok(None),
+        };
+    }
+    if target.db != 0 {
+        return Err(Failure::usage(format!("database {} with -c: a cluster has one database, 0", target.db)));
+    }
+    Ok(Some(how))
 }
 
 /// What a URL, or the options in its stead, say of the server.

@@ -7,7 +7,7 @@ use redis::Value;
 
 use crate::exit::{Exit, Failure};
 use crate::request::Request;
-use crate::server::{Lost, LostBlock, Session};
+use crate::server::{Lost, LostBlock, Server};
 use crate::table::Table;
 
 /// The server's command table, asked for command by command: only what a block uses.
@@ -19,10 +19,10 @@ pub struct BlockCheck {
 
 impl BlockCheck {
     /// The error that the server would answer while queueing: an unknown name, or a wrong number of arguments.
-    pub fn refusal(&mut self, session: &mut Session, request: &Request) -> Result<Option<String>, Lost> {
+    pub fn refusal(&mut self, server: &mut Server, request: &Request) -> Result<Option<String>, Lost> {
         let name = request.arg(0).to_ascii_lowercase();
         if !self.known.contains_key(&name) {
-            let info = session.call(&Request::new([b"COMMAND", b"INFO".as_slice(), &name]))?;
+            let info = server.call(&Request::new([b"COMMAND", b"INFO".as_slice(), &name]))?;
             let table = if matches!(info, Value::Array(_)) { Table::from_replies(&info, None) } else { None };
             self.known.insert(name.clone(), table);
         }

@@ -11,15 +11,15 @@ use crate::input::{Next, Source};
 use crate::record::{Record, is_report};
 use crate::render::{Renderer, Stdout};
 use crate::request::Request;
-use crate::server::{Session, Transacted, error_text, server_error};
+use crate::server::{Server, Transacted, error_text, server_error};
 use crate::transaction::{Step, Transaction};
 
 /// Reads stdin to its end, or to the first line that cannot be run.
 pub fn run(config: &Config) -> Outcome<Exit> {
     let mut source = Source::stdin()?;
-    let mut session = Session::open(&config.target)?;
+    let mut server = Server::open(&config.target, config.cluster)?;
     let renderer = open_renderer(&config.style)?;
-    let place = config.target.address.to_string();
+
     let mut lines = Lines {
         config,
         renderer,
@@ -32,14 +32,20 @@ pub fn run(config: &Config) -> Outcome<Exit> {
     let mut request = Request::default();
     loop {
         match source.next(&mut request)? {
-            Next::Command => lines.feed(&mut session, &request)?,
+            Next::Command => lines.feed(&mut server, &request)?,
             Next::End => return lines.end(),
             Next::Pending => {
-                while !session.wait_for_input(&source).map_err(|lost| lost.into_failure(&place))? {}
+                wait_for_input(&mut server, &source)?;
                 source.fill()?;
             }
         }
     }
+}
+
+fn wait_for_input(server: &mut Server, source: &Source) -> Outcome<()> {
+    let place = server.place();
+    while !server.wait_for_input(source).map_err(|lost| lost.into_failure(&place))? {}
+    Ok(())
 }
 
 struct Lines<'a> {
@@ -57,19 +63,23 @@ impl Lines<'_> {
         format!("{}:{}", self.source, request.line)
     }
 
-    fn feed(&mut self, session: &mut Session, request: &Request) -> Outcome<()> {
+    fn feed(&mut self, server: &mut Server, request: &Request) -> Outcome<()> {
         let step = self.transaction.feed(request);
-        let refusal = if step == Step::Queue { refuse_in_block(request) } else { refuse_uncounted(request) };
+        let refusal = if step == Step::Queue {
+            refuse_in_block(request)
+        } else {
+            refuse_uncounted(request).or_else(|| server.refuse(request))
+        };
         if let Some(reason) = refusal {
             return Err(Failure::usage(format!("{}: {reason}", self.place(request))));
         }
         match step {
-            Step::Run => self.call(session, request)?,
+            Step::Run => self.call(server, request)?,
             Step::Opened | Step::Discarded => self.answer(request, &Value::Okay)?,
             Step::Refused(error) => self.answer(request, &server_error(error))?,
             Step::Queue => {
                 let refusal =
-                    self.check.refusal(session, request).map_err(|lost| lost.into_failure(&self.place(request)))?;
+                    self.check.refusal(server, request).map_err(|lost| lost.into_failure(&self.place(request)))?;
                 if let Some(error) = refusal {
                     self.answer(request, &server_error(&error))?;
                 } else {
@@ -77,20 +87,20 @@ impl Lines<'_> {
                     self.answer(request, &Value::SimpleString("QUEUED".to_owned()))?;
                 }
             }
-            Step::Execute(block) => self.execute(session, request, &block)?,
+            Step::Execute(block) => self.execute(server, request, &block)?,
         }
-        write_pushes(self.config, session, &mut self.renderer)?;
+        write_pushes(self.config, server, &mut self.renderer)?;
         self.renderer.flush().map_err(|error| Failure::output(&error))
     }
 
-    fn call(&mut self, session: &mut Session, request: &Request) -> Outcome<()> {
+    fn call(&mut self, server: &mut Server, request: &Request) -> Outcome<()> {
         let lost_at = self.place(request);
         if request.is(0, "WATCH")
-            && let Err(error) = session.check_multi().map_err(|lost| lost.into_failure(&lost_at))?
+            && let Err(error) = server.check_multi().map_err(|lost| lost.into_failure(&lost_at))?
         {
             return self.answer(request, &Value::ServerError(error));
         }
-        match session.call(request) {
+        match server.call(request) {
             Ok(value) => self.answer(request, &value),
             // A server that was told to stop answers by going away.
             Err(lost) if request.is(0, "SHUTDOWN") && lost.is_end() => Ok(()),
@@ -110,9 +120,9 @@ impl Lines<'_> {
     }
 
     /// Runs the block; its errors are reported with the lines of the commands, not with EXEC's.
-    fn execute(&mut self, session: &mut Session, exec: &Request, block: &[Request]) -> Outcome<()> {
+    fn execute(&mut self, server: &mut Server, exec: &Request, block: &[Request]) -> Outcome<()> {
         let place = self.place(exec);
-        match session.transact(block.iter()).map_err(|lost| describe_lost_block(lost, &place))? {
+        match server.transact(&block.iter().collect::<Vec<_>>()).map_err(|lost| describe_lost_block(lost, &place))? {
             Transacted::Executed(replies) => {
                 if let Value::Array(items) = &replies {
                     for (request, value) in block.iter().zip(items) {

@@ -316,7 +316,9 @@ impl Pipe<'_> {
                     lost.reason()
                 ))
             }
-            Lost::Silent(_) => Failure::failed(format!("connection lost: {}: {}", lost.reason(), self.resume(0))),
+            Lost::Silent(_) | Lost::Unreached(_) | Lost::Refused(_) => {
+                Failure::failed(format!("connection lost: {}: {}", lost.reason(), self.resume(0)))
+            }
             Lost::Closed | Lost::Broken(_) => Failure::failed(format!("connection lost: {}", self.resume(0))),
         }
     }

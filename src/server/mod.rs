@@ -1,16 +1,28 @@
 //! All that touches a connection: where the server is, how to reach it, and the conversation with it.
 
+mod any;
+mod cluster;
 mod decoder;
+mod open;
+mod patience;
+mod redirect;
+mod route;
 mod sandbox;
 mod session;
+mod slots;
 mod target;
 mod tls;
 mod transact;
 mod transport;
+mod wait;
 
+pub use any::{ClusterUse, Server};
+pub use cluster::Cluster;
 pub use decoder::EXACT_DOUBLE;
+pub use route::Route;
 pub use sandbox::Sandbox;
 pub use session::{Lost, Session, error_text, server_error};
 pub use target::{Address, Credentials, Protocol, Target};
 pub use tls::{Tls, TlsFiles};
 pub use transact::{LostBlock, Transacted};
+pub use wait::wait_for_any;

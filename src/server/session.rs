@@ -8,13 +8,15 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use redis::{ServerError, Value};
-use rustix::event::{PollFd, PollFlags};
+use rustix::event::PollFlags;
 
 use super::decoder::Decoder;
-use super::target::{Credentials, Protocol, Target};
+use super::open::{ServerVersion, Unopened};
+use super::target::Target;
 use super::transport::Transport;
+use super::wait::{Ready, wait_for_any};
 use crate::exit::{Exit, Failure, Outcome, describe_io};
-use crate::interrupt::{self, Signal};
+use crate::interrupt::Signal;
 use crate::request::Request;
 
 /// Why a conversation ended.
@@ -30,6 +32,10 @@ pub enum Lost {
     Silent(Duration),
     /// A signal came while an answer was waited for.
     Interrupted(Signal),
+    /// A node of a cluster could not be reached: the command was not sent.
+    Unreached(String),
+    /// A node of a cluster does not want us: the command was not sent.
+    Refused(String),
 }
 
 impl Lost {
@@ -41,6 +47,7 @@ impl Lost {
             Self::Undecodable(why) => format!("the answer could not be decoded ({why})"),
             Self::Silent(limit) => format!("no answer within {} s (--read-timeout)", limit.as_secs_f64()),
             Self::Interrupted(_) => "interrupted".to_owned(),
+            Self::Unreached(message) | Self::Refused(message) => message.clone(),
         }
     }
 
@@ -53,21 +60,13 @@ impl Lost {
     pub fn into_failure(self, place: &str) -> Failure {
         match self {
             Self::Interrupted(signal) => Failure::quiet(Exit::Signal(signal)),
-            Self::Undecodable(_) | Self::Silent(_) => Failure::failed(format!("{place}: {}", self.reason())),
+            Self::Unreached(message) | Self::Refused(message) if message.contains(place) => Failure::failed(message),
+            Self::Undecodable(_) | Self::Silent(_) | Self::Unreached(_) | Self::Refused(_) => {
+                Failure::failed(format!("{place}: {}", self.reason()))
+            }
             Self::Closed | Self::Broken(_) => Failure::failed(format!("{place}: connection lost: {}", self.reason())),
         }
     }
-}
-
-/// What [`Session::wait`] woke up for.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Ready {
-    /// The server sent something, took something, or closed.
-    pub session: bool,
-    /// The other descriptor can be read.
-    pub input: bool,
-    /// The deadline has passed.
-    pub expired: bool,
 }
 
 /// Bytes that came from the server and were not decoded yet.
@@ -111,7 +110,7 @@ impl Incoming {
 
 /// An open connection to a server that knows us.
 pub struct Session {
-    target: Target,
+    pub(super) target: Target,
     transport: Transport,
     decoder: Decoder,
     incoming: Incoming,
@@ -123,29 +122,21 @@ pub struct Session {
     /// When the server was last heard of, or last asked.
     active: Instant,
     pushes: Vec<Value>,
-    server: Option<ServerVersion>,
+    pub(super) server: Option<ServerVersion>,
     /// Whether MULTI is known to be allowed.
     pub(super) may_multi: bool,
-}
-
-/// What the server calls itself in HELLO.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServerVersion {
-    /// `redis` or `valkey`.
-    pub name: String,
-    /// Such as `7.0.15`.
-    pub version: String,
 }
 
 impl Session {
     /// Connects and introduces itself: HELLO or AUTH, then SELECT. What is refused ends the run with status 3,
     /// before any other command is sent (contract section 1).
     pub fn open(target: &Target) -> Outcome<Self> {
-        let deadline = Instant::now() + target.connect_timeout;
-        let place = &target.address;
-        let transport = Transport::connect(target, deadline)
-            .map_err(|reason| Failure::failed(format!("cannot connect to {place}: {reason}")))?;
-        let mut session = Self {
+        Self::try_open(target).map_err(Unopened::into_failure)
+    }
+
+    /// A session over a connected transport that the server was not introduced to.
+    pub(super) fn over(target: &Target, transport: Transport) -> Self {
+        Self {
             target: target.clone(),
             transport,
             decoder: Decoder::default(),
@@ -157,82 +148,6 @@ impl Session {
             pushes: Vec::new(),
             server: None,
             may_multi: false,
-        };
-        session.introduce(deadline)?;
-        Ok(session)
-    }
-
-    fn introduce(&mut self, deadline: Instant) -> Outcome<()> {
-        let select = (self.target.db != 0).then(|| Request::new(["SELECT".to_owned(), self.target.db.to_string()]));
-        if self.target.protocol == Protocol::Resp3 {
-            hello(&self.target).pack(&mut self.outgoing);
-            if let Some(select) = &select {
-                select.pack(&mut self.outgoing);
-            }
-            let greeting = self.answer_before(deadline)?;
-            let selected = select.as_ref().map(|_| self.answer_before(deadline)).transpose()?;
-            match greeting {
-                Value::ServerError(error) if has_no_hello(&error) => {}
-                // Without credentials the server's own NOAUTH is the answer to what is asked of it.
-                Value::ServerError(error) if error.code() == "NOAUTH" && self.target.credentials.is_none() => {}
-                Value::ServerError(error) => return Err(self.refused("refused the connection", &error)),
-                greeting => {
-                    self.server = server_version(&greeting);
-                    return self.check_select(selected);
-                }
-            }
-        }
-        if let Some(credentials) = &self.target.credentials {
-            auth(credentials).pack(&mut self.outgoing);
-            if let Value::ServerError(error) = self.answer_before(deadline)? {
-                return Err(self.refused("refused the credentials", &error));
-            }
-        }
-        let mut selected = None;
-        if let Some(select) = &select {
-            select.pack(&mut self.outgoing);
-            selected = Some(self.answer_before(deadline)?);
-        }
-        self.check_select(selected)
-    }
-
-    fn check_select(&self, selected: Option<Value>) -> Outcome<()> {
-        match selected {
-            Some(Value::ServerError(error)) => {
-                Err(self.refused(&format!("refused database {}", self.target.db), &error))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn refused(&self, what: &str, error: &ServerError) -> Failure {
-        let hint = match error.code() {
-            "WRONGPASS" | "NOAUTH" => "; check the user and the password",
-            _ => "",
-        };
-        Failure::failed(format!("{} {what}: {}{hint}", self.target.address, error_text(error)))
-    }
-
-    fn answer_before(&mut self, deadline: Instant) -> Outcome<Value> {
-        let place = self.target.address.to_string();
-        let lost = |lost: Lost| match lost {
-            Lost::Interrupted(signal) => Failure::quiet(Exit::Signal(signal)),
-            lost => Failure::failed(format!("cannot connect to {place}: {}", lost.reason())),
-        };
-        loop {
-            self.send().map_err(lost)?;
-            match self.receive().map_err(lost)? {
-                Some(Value::Push { .. }) => {}
-                Some(value) => return Ok(value),
-                None => {
-                    if self.wait(None, Some(deadline)).map_err(lost)?.expired {
-                        let seconds = self.target.connect_timeout.as_secs_f64();
-                        return Err(Failure::failed(format!(
-                            "cannot connect to {place}: no answer within {seconds} s"
-                        )));
-                    }
-                }
-            }
         }
     }
 
@@ -313,35 +228,24 @@ impl Session {
         }
     }
 
+    /// What to poll the session's descriptor for, which then tells when to [`Self::receive`] again.
+    pub(super) fn interest(&mut self) -> PollFlags {
+        self.incoming.is_drained = false;
+        if self.is_blocked || self.transport.holds_unsent() { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN }
+    }
+
+    /// Takes note of what a sleep found: a socket with nothing to read is not read before the next one.
+    pub(super) fn note_woken(&mut self, events: PollFlags) {
+        if !events.is_empty() {
+            self.active = Instant::now();
+        }
+        self.incoming.is_drained = self.transport.tells_when_drained() && (events - PollFlags::OUT).is_empty();
+    }
+
     /// Sleeps until the server sends or can take more, `input` can be read, `deadline` passes, or a signal comes.
     /// The read limit is the caller's to ask for with [`Self::silence_ends`].
     pub fn wait(&mut self, input: Option<BorrowedFd<'_>>, deadline: Option<Instant>) -> Result<Ready, Lost> {
-        self.incoming.is_drained = false;
-        let mut session_flags = PollFlags::IN;
-        if self.is_blocked || self.transport.holds_unsent() {
-            session_flags |= PollFlags::OUT;
-        }
-        let mut fds = vec![PollFd::from_borrowed_fd(self.transport.as_fd(), session_flags)];
-        let wake_at = interrupt::wake().map(|wake| {
-            fds.push(PollFd::from_borrowed_fd(wake, PollFlags::IN));
-            fds.len() - 1
-        });
-        let input_at = input.map(|input| {
-            fds.push(PollFd::from_borrowed_fd(input, PollFlags::IN));
-            fds.len() - 1
-        });
-        interrupt::sleep(&mut fds, deadline).map_err(Lost::Broken)?;
-        let is_ready = |at: Option<usize>| at.is_some_and(|at| !fds[at].revents().is_empty());
-        if let (true, Some(signal)) = (is_ready(wake_at), interrupt::received()) {
-            return Err(Lost::Interrupted(signal));
-        }
-        let session = is_ready(Some(0));
-        let input = is_ready(input_at);
-        if session {
-            self.active = Instant::now();
-        }
-        let expired = deadline.is_some_and(|deadline| deadline <= Instant::now());
-        Ok(Ready { session, input, expired })
+        wait_for_any([self], input, deadline)
     }
 
     /// Sleeps until `input` can be read; false if the server sent something instead.
@@ -389,51 +293,31 @@ impl Session {
         }
     }
 
+    /// Takes in what came while nothing was asked; an error when the connection has ended meanwhile.
+    pub fn look_after(&mut self) -> Result<(), Lost> {
+        self.wait(None, Some(Instant::now()))?;
+        while let Some(value) = self.receive()? {
+            if matches!(value, Value::Push { .. }) {
+                self.pushes.push(value);
+            }
+        }
+        Ok(())
+    }
+
     /// The pushes set aside since the last time.
     pub fn take_pushes(&mut self) -> Vec<Value> {
         std::mem::take(&mut self.pushes)
     }
 }
 
-fn hello(target: &Target) -> Request {
-    let mut hello = Request::new(["HELLO", "3"]);
-    if let Some(credentials) = &target.credentials {
-        hello.push(b"AUTH");
-        hello.push(credentials.user.as_deref().unwrap_or("default").as_bytes());
-        hello.push(&credentials.password);
+impl AsFd for Session {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.transport.as_fd()
     }
-    hello
-}
-
-fn auth(credentials: &Credentials) -> Request {
-    let mut auth = Request::new(["AUTH"]);
-    if let Some(user) = &credentials.user {
-        auth.push(user.as_bytes());
-    }
-    auth.push(&credentials.password);
-    auth
-}
-
-/// Whether this is how a server without RESP3 refuses HELLO: `ERR unknown command` in any of its spellings, or NOPROTO.
-fn has_no_hello(error: &ServerError) -> bool {
-    error.code() == "NOPROTO"
-        || error.code() == "ERR"
-            && error.details().is_some_and(|text| text.to_ascii_lowercase().contains("unknown command"))
-}
-
-fn server_version(greeting: &Value) -> Option<ServerVersion> {
-    let Value::Map(fields) = greeting else { return None };
-    let field = |name: &str| {
-        fields.iter().find_map(|(key, value)| match (text_of(key), text_of(value)) {
-            (Some(key), Some(value)) if key == name => Some(value.to_owned()),
-            _ => None,
-        })
-    };
-    Some(ServerVersion { name: field("server")?, version: field("version")? })
 }
 
 /// The text of a string reply.
-fn text_of(value: &Value) -> Option<&str> {
+pub(super) fn text_of(value: &Value) -> Option<&str> {
     match value {
         Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),
         Value::SimpleString(text) | Value::VerbatimString { text, .. } => Some(text),

@@ -27,6 +27,13 @@ pub struct LostBlock {
     pub may_have_run: bool,
 }
 
+impl From<Lost> for LostBlock {
+    /// The connection was lost, or not there, before the block was sent.
+    fn from(lost: Lost) -> Self {
+        Self { lost, may_have_run: false }
+    }
+}
+
 impl Session {
     /// Makes sure that this user may use MULTI. Were it refused in the write that carries the block, the commands
     /// after it would run one by one. Asked once a session, and before any WATCH, which DISCARD would undo.
@@ -47,18 +54,31 @@ impl Session {
 
     /// Sends the block as MULTI … EXEC in one write and reads every reply.
     pub fn transact<'a>(&mut self, block: impl ExactSizeIterator<Item = &'a Request>) -> Result<Transacted, LostBlock> {
+        self.transact_behind(None, block)
+    }
+
+    /// The same with a command before MULTI in the same write: the ASKING that a slot on its way to this node needs.
+    pub fn transact_behind<'a>(
+        &mut self,
+        first: Option<&Request>,
+        block: impl ExactSizeIterator<Item = &'a Request>,
+    ) -> Result<Transacted, LostBlock> {
         match self.check_multi() {
             Ok(Ok(())) => {}
             Ok(Err(error)) => return Ok(Transacted::Denied(error)),
             Err(lost) => return Err(LostBlock { lost, may_have_run: false }),
         }
         let count = block.len();
+        if let Some(first) = first {
+            first.pack(self.outgoing());
+        }
         Request::new(["MULTI"]).pack(self.outgoing());
         for request in block {
             request.pack(self.outgoing());
         }
         Request::new(["EXEC"]).pack(self.outgoing());
-        self.read_block(count).map_err(|lost| LostBlock { lost, may_have_run: self.unsent() == 0 })
+        let read = first.map_or(Ok(()), |_| self.answer().map(drop)).and_then(|()| self.read_block(count));
+        read.map_err(|lost| LostBlock { lost, may_have_run: self.unsent() == 0 })
     }
 
     fn read_block(&mut self, count: usize) -> Result<Transacted, Lost> {

@@ -13,7 +13,7 @@ use crate::exit::{Exit, Failure, Outcome, report};
 use crate::record::{Record, is_report};
 use crate::render::{Renderer, Stdout};
 use crate::request::Request;
-use crate::server::{Session, Transacted, error_text};
+use crate::server::{Server, Transacted, error_text};
 
 /// The commands, and the number of the file of each.
 type Block = Vec<(Request, usize)>;
@@ -21,14 +21,18 @@ type Block = Vec<(Request, usize)>;
 /// Reads everything, runs it as one block, and writes the replies one a line.
 pub fn run(config: &Config, args: &PipeArgs, supply: &mut Supply) -> Outcome<Exit> {
     let block = read_block(supply)?;
-    let mut session = Session::open(&config.target)?;
+    let mut server = Server::open(&config.target, config.cluster)?;
     let mut renderer = open_renderer(&config.style)?;
     if block.is_empty() {
         return Ok(Exit::Done);
     }
     let place = block.last().map_or_else(String::new, |(last, file)| format!("{}:{}", supply.name(*file), last.line));
     let requests: Vec<&Request> = block.iter().map(|(request, _)| request).collect();
-    let exit = match session.transact(requests.into_iter()).map_err(|lost| describe_lost_block(lost, &place))? {
+    if let Err((index, reason)) = server.check_block(&requests).map_err(|lost| lost.into_failure(&server.place()))? {
+        let (request, file) = &block[index];
+        return Err(Failure::usage(format!("{}:{}: {reason}; nothing was run", supply.name(*file), request.line)));
+    }
+    let exit = match server.transact(&requests).map_err(|lost| describe_lost_block(lost, &place))? {
         Transacted::Executed(Value::Array(replies)) => {
             write_replies(&mut renderer, args, supply, &block, &replies).map_err(|error| Failure::output(&error))?
         }

@@ -1,0 +1,172 @@
+//! Opening a session: connecting, and the introduction that a server wants before any command (contract section 1).
+
+use std::time::Instant;
+
+use redis::{ServerError, Value};
+
+use super::session::{Lost, Session, error_text, text_of};
+use super::target::{Credentials, Protocol, Target};
+use super::transport::Transport;
+use crate::exit::{Exit, Failure};
+use crate::interrupt::Signal;
+use crate::request::Request;
+
+/// Why a session could not be opened.
+#[derive(Debug)]
+pub enum Unopened {
+    /// Nobody answered there, or not as a server does.
+    Unreachable(String),
+    /// The server does not want us, or not this database.
+    Refused {
+        /// The first word of the server's error.
+        code: String,
+        /// The server's words, and what to do.
+        message: String,
+    },
+    /// A signal came meanwhile.
+    Interrupted(Signal),
+}
+
+impl Unopened {
+    /// The end of a run that cannot go on.
+    pub fn into_failure(self) -> Failure {
+        match self {
+            Self::Unreachable(message) | Self::Refused { message, .. } => Failure::failed(message),
+            Self::Interrupted(signal) => Failure::quiet(Exit::Signal(signal)),
+        }
+    }
+}
+
+/// What the server calls itself in HELLO.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerVersion {
+    /// `redis` or `valkey`.
+    pub name: String,
+    /// Such as `7.0.15`.
+    pub version: String,
+}
+
+impl Session {
+    /// Connects and introduces itself, as [`Session::open`] does, and tells why it could not.
+    pub fn try_open(target: &Target) -> Result<Self, Unopened> {
+        let deadline = Instant::now() + target.connect_timeout;
+        let place = &target.address;
+        let transport = Transport::connect(target, deadline)
+            .map_err(|reason| Unopened::Unreachable(format!("cannot connect to {place}: {reason}")))?;
+        let mut session = Self::over(target, transport);
+        session.introduce(deadline)?;
+        Ok(session)
+    }
+
+    fn introduce(&mut self, deadline: Instant) -> Result<(), Unopened> {
+        let select = (self.target.db != 0).then(|| Request::new(["SELECT".to_owned(), self.target.db.to_string()]));
+        if self.target.protocol == Protocol::Resp3 {
+            hello(&self.target).pack(self.outgoing());
+            if let Some(select) = &select {
+                select.pack(self.outgoing());
+            }
+            let greeting = self.answer_before(deadline)?;
+            let selected = select.as_ref().map(|_| self.answer_before(deadline)).transpose()?;
+            match greeting {
+                Value::ServerError(error) if has_no_hello(&error) => {}
+                // Without credentials the server's own NOAUTH is the answer to what is asked of it.
+                Value::ServerError(error) if error.code() == "NOAUTH" && self.target.credentials.is_none() => {}
+                Value::ServerError(error) => return Err(self.refused("refused the connection", &error)),
+                greeting => {
+                    self.server = server_version(&greeting);
+                    return self.check_select(selected);
+                }
+            }
+        }
+        if let Some(credentials) = &self.target.credentials {
+            auth(credentials).pack(self.outgoing());
+            if let Value::ServerError(error) = self.answer_before(deadline)? {
+                return Err(self.refused("refused the credentials", &error));
+            }
+        }
+        let mut selected = None;
+        if let Some(select) = &select {
+            select.pack(self.outgoing());
+            selected = Some(self.answer_before(deadline)?);
+        }
+        self.check_select(selected)
+    }
+
+    fn check_select(&self, selected: Option<Value>) -> Result<(), Unopened> {
+        match selected {
+            Some(Value::ServerError(error)) => {
+                Err(self.refused(&format!("refused database {}", self.target.db), &error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn refused(&self, what: &str, error: &ServerError) -> Unopened {
+        let hint = match error.code() {
+            "WRONGPASS" | "NOAUTH" => "; check the user and the password",
+            _ => "",
+        };
+        let message = format!("{} {what}: {}{hint}", self.target.address, error_text(error));
+        Unopened::Refused { code: error.code().to_owned(), message }
+    }
+
+    fn answer_before(&mut self, deadline: Instant) -> Result<Value, Unopened> {
+        let place = self.target.address.to_string();
+        let lost = |lost: Lost| match lost {
+            Lost::Interrupted(signal) => Unopened::Interrupted(signal),
+            lost => Unopened::Unreachable(format!("cannot connect to {place}: {}", lost.reason())),
+        };
+        loop {
+            self.send().map_err(lost)?;
+            match self.receive().map_err(lost)? {
+                Some(Value::Push { .. }) => {}
+                Some(value) => return Ok(value),
+                None => {
+                    if self.wait(None, Some(deadline)).map_err(lost)?.expired {
+                        let seconds = self.target.connect_timeout.as_secs_f64();
+                        return Err(Unopened::Unreachable(format!(
+                            "cannot connect to {place}: no answer within {seconds} s"
+                        )));
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn hello(target: &Target) -> Request {
+    let mut hello = Request::new(["HELLO", "3"]);
+    if let Some(credentials) = &target.credentials {
+        hello.push(b"AUTH");
+        hello.push(credentials.user.as_deref().unwrap_or("default").as_bytes());
+        hello.push(&credentials.password);
+    }
+    hello
+}
+
+fn auth(credentials: &Credentials) -> Request {
+    let mut auth = Request::new(["AUTH"]);
+    if let Some(user) = &credentials.user {
+        auth.push(user.as_bytes());
+    }
+    auth.push(&credentials.password);
+    auth
+}
+
+/// Whether this is how a server without RESP3 refuses HELLO: `ERR unknown command` in any of its spellings, or NOPROTO.
+fn has_no_hello(error: &ServerError) -> bool {
+    error.code() == "NOPROTO"
+        || error.code() == "ERR"
+            && error.details().is_some_and(|text| text.to_ascii_lowercase().contains("unknown command"))
+}
+
+fn server_version(greeting: &Value) -> Option<ServerVersion> {
+    let Value::Map(fields) = greeting else { return None };
+    let field = |name: &str| {
+        fields.iter().find_map(|(key, value)| match (text_of(key), text_of(value)) {
+            (Some(key), Some(value)) if key == name => Some(value.to_owned()),
+            _ => None,
+        })
+    };
+    Some(ServerVersion { name: field("server")?, version: field("version")? })
+}
