@@ -127,11 +127,13 @@ impl Cluster {
 
     /// Asks one node for its id and its slot map, in one write. The inner error says why that is no map.
     fn read_map(&mut self, node: &Address) -> Result<Result<(), String>, Lost> {
+        let deadline = Instant::now() + self.target.connect_timeout;
         let session = self.session(node, false)?;
         Request::new(["CLUSTER", "MYID"]).pack(session.outgoing());
         Request::new(["CLUSTER", "SLOTS"]).pack(session.outgoing());
-        let id = session.answer()?;
-        let slots = session.answer()?;
+        // A node that hangs is not waited for: another one knows the map too.
+        let id = session.answer_before(deadline).map_err(unopened)?;
+        let slots = session.answer_before(deadline).map_err(unopened)?;
         if let Value::ServerError(error) = &slots {
             let hint = if error_text(error).contains("cluster support disabled") { "; leave out -c" } else { "" };
             return Ok(Err(format!("{}{hint}", error_text(error))));
@@ -148,15 +150,18 @@ impl Cluster {
         }))
     }
 
-    /// Reads the map again from the first node that has one, unless it was just read; whether that worked.
-    pub fn refresh(&mut self) -> Result<bool, Lost> {
+    /// Reads the map again from the first node that has one, `first` before others, unless it was just read; whether
+    /// it was read.
+    pub fn refresh(&mut self, first: Option<&Address>) -> Result<bool, Lost> {
         if self.refreshed.is_some_and(|at| at.elapsed() < FRESH) {
-            return Ok(true);
+            return Ok(false);
         }
         let mut known: Vec<Address> = self.map.nodes().cloned().collect();
         known.push(self.target.address.clone());
         // The ones that answer are asked before those that may be down.
-        known.sort_by_key(|address| !self.nodes.iter().any(|node| node.address == *address && node.session.is_some()));
+        let is_open =
+            |address: &Address| self.nodes.iter().any(|node| node.address == *address && node.session.is_some());
+        known.sort_by_key(|address| (Some(address) != first, !is_open(address)));
         for node in known {
             match self.read_map(&node) {
                 Ok(Ok(())) => return Ok(true),
@@ -206,9 +211,20 @@ impl Cluster {
         Ok(session)
     }
 
+    /// A session with a node that is the caller's alone.
+    pub fn lend_session(&mut self, address: &Address) -> Result<Session, Lost> {
+        let idle = self.nodes.iter_mut().find(|node| node.address == *address && !node.reads);
+        if let Some(mut session) = idle.and_then(|node| node.session.take())
+            && session.look_after().is_ok()
+        {
+            return Ok(session);
+        }
+        self.open_session(address)
+    }
+
     /// Opens a session with a node. A node that is not where it is announced is looked for at the host of the node
     /// that was named first, as behind forwarded ports, and taken if its id is right.
-    pub fn open_session(&mut self, address: &Address) -> Result<Session, Lost> {
+    fn open_session(&mut self, address: &Address) -> Result<Session, Lost> {
         let detour = self.detours.iter().find(|(announced, _)| announced == address).map(|(_, reached)| reached);
         let target = Target { address: detour.unwrap_or(address).clone(), db: 0, ..self.target.clone() };
         let unreached = match try_open(&target) {
@@ -311,7 +327,7 @@ impl Cluster {
             };
             let Some(node) = node else {
                 if patience.pause()? {
-                    self.refresh()?;
+                    self.refresh(None)?;
                     continue;
                 }
                 return Err(Lost::Unreached(format!("slot {slot} is not served by any node")).into());
@@ -323,7 +339,7 @@ impl Cluster {
                 Err(lost @ Lost::Unreached(_)) => {
                     is_read = false;
                     if patience.pause()? {
-                        self.refresh()?;
+                        self.refresh(None)?;
                         continue;
                     }
                     return Err(lost.into());
@@ -341,13 +357,13 @@ impl Cluster {
             // A replica that sends us away has its own view: its primary is asked.
             is_read = false;
             match redirect {
-                Redirect::Moved(slot, owner) if patience.follow() => {
+                Redirect::Moved(slot, owner) if patience.follow()? => {
                     self.note_moved(slot, &owner, &node);
                 }
-                Redirect::Ask(_, other) if patience.follow() => way = Way::Ask(self.places.reach(&other, &node)),
+                Redirect::Ask(_, other) if patience.follow()? => way = Way::Ask(self.places.reach(&other, &node)),
                 Redirect::TryAgain | Redirect::Down if patience.pause()? => {
                     if redirect == Redirect::Down {
-                        self.refresh()?;
+                        self.refresh(None)?;
                     }
                 }
                 _ => return Ok(answer),
@@ -526,10 +542,14 @@ pub fn refuse_in_cluster(request: &Request) -> Option<String> {
 
 /// Opens a session: whether a node that cannot be had may be there later.
 fn try_open(target: &Target) -> Result<Session, Lost> {
-    Session::try_open(target).map_err(|why| match why {
+    Session::try_open(target).map_err(unopened)
+}
+
+fn unopened(why: Unopened) -> Lost {
+    match why {
         Unopened::Interrupted(signal) => Lost::Interrupted(signal),
         Unopened::Unreachable(message) => Lost::Unreached(message),
         Unopened::Refused { code, message } if code == "LOADING" => Lost::Unreached(message),
         Unopened::Refused { message, .. } => Lost::Refused(message),
-    })
+    }
 }

@@ -17,12 +17,15 @@ mod transport;
 mod wait;
 
 pub use any::{ClusterUse, Server};
-pub use cluster::Cluster;
+pub use cluster::{Cluster, refuse_in_cluster};
 pub use decoder::EXACT_DOUBLE;
+pub use patience::Patience;
+pub use redirect::Redirect;
 pub use route::Route;
 pub use sandbox::Sandbox;
 pub use session::{Lost, Session, error_text, server_error};
+pub use slots::SLOTS;
 pub use target::{Address, Credentials, Protocol, Target};
 pub use tls::{Tls, TlsFiles};
 pub use transact::{LostBlock, Transacted};
-pub use wait::wait_for_any;
+pub use wait::{Ready, wait_for_any};

@@ -12,8 +12,8 @@ use crate::request::Request;
 const LIMITS: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
-/// A command that is sent around this often is in a cluster that does not know itself.
-const REDIRECTS: u32 = 64;
+/// A command that is sent around more often than this is in a cluster that does not know itself yet.
+const QUICK_HOPS: u32 = 4;
 
 /// The patience left with one command, or with one node.
 #[derive(Debug)]
@@ -22,13 +22,13 @@ pub struct Patience {
     deadline: Option<Instant>,
     limit: Duration,
     pause: Duration,
-    redirects: u32,
+    hops: u32,
 }
 
 impl Patience {
     /// All of it: it begins to run with the first pause.
     pub fn new(target: &Target) -> Self {
-        Self { deadline: None, limit: target.connect_timeout * LIMITS, pause: FIRST_PAUSE, redirects: 0 }
+        Self { deadline: None, limit: target.connect_timeout * LIMITS, pause: FIRST_PAUSE, hops: 0 }
     }
 
     /// When to try again: longer each time; none when it has run out.
@@ -47,10 +47,18 @@ impl Patience {
         Ok(true)
     }
 
-    /// Counts a MOVED or ASK; false when there were too many.
-    pub fn follow(&mut self) -> bool {
-        self.redirects += 1;
-        self.redirects <= REDIRECTS
+    /// When to follow a MOVED or ASK: at once, unless there were many; none when patience has run out.
+    pub fn next_hop(&mut self) -> Option<Instant> {
+        self.hops += 1;
+        if self.hops <= QUICK_HOPS { Some(Instant::now()) } else { self.next_try() }
+    }
+
+    /// Sleeps until a MOVED or ASK is to be followed; false when patience has run out.
+    pub fn follow(&mut self) -> Result<bool, Lost> {
+        match self.next_hop() {
+            Some(until) if self.hops > QUICK_HOPS => wait_for_any([], None, Some(until)).map(|_| true),
+            hop => Ok(hop.is_some()),
+        }
     }
 }
 

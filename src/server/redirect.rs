@@ -2,7 +2,7 @@
 
 use redis::{ServerError, Value};
 
-use super::slots::Announced;
+use super::slots::{Announced, SLOTS};
 
 /// What is to be done with a command that did not run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,8 @@ impl Redirect {
     pub fn of_error(error: &ServerError) -> Option<Self> {
         let place = || {
             let (slot, node) = error.details()?.split_once(' ')?;
-            Some((slot.parse().ok()?, Announced::parse(node)?))
+            let slot = slot.parse().ok().filter(|slot| *slot < SLOTS)?;
+            Some((slot, Announced::parse(node)?))
         };
         match error.code() {
             "MOVED" => place().map(|(slot, node)| Self::Moved(slot, node)),
@@ -56,7 +57,9 @@ mod tests {
         assert_eq!(of("ASK 7 h:7001"), Some(Redirect::Ask(7, node)));
         assert_eq!(of("TRYAGAIN Multiple keys request during rehashing of slot"), Some(Redirect::TryAgain));
         assert_eq!(of("CLUSTERDOWN Hash slot not served"), Some(Redirect::Down));
-        for text in ["ERR MOVED 7 h:7001", "MOVED", "MOVED x h:7001", "MOVED 7 h", "WRONGTYPE Operation"] {
+        for text in
+            ["ERR MOVED 7 h:7001", "MOVED", "MOVED x h:7001", "MOVED 7 h", "MOVED 16384 h:1", "WRONGTYPE Operation"]
+        {
             assert_eq!(of(text), None, "{text}");
         }
         assert_eq!(Redirect::of(&Value::Okay), None);
