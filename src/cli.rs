@@ -139,9 +139,17 @@ pub struct ConnectionOptions {
     /// With -c: run one command without keys on every primary
     #[arg(long, global = true)]
     pub all_nodes: bool,
-    /// Run against a throw-away local server
-    #[arg(long, global = true, conflicts_with_all = ["host", "port", "socket", "url", "tls"])]
-    pub sandbox: bool,
+    /// Run against a throw-away local server, or a cluster of three
+    #[arg(
+        long,
+        global = true,
+        value_name = "KIND",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "server",
+        conflicts_with_all = ["host", "port", "socket", "url", "tls"]
+    )]
+    pub sandbox: Option<SandboxKind>,
 }
 
 /// How replies look (contract section 2).
@@ -183,6 +191,15 @@ pub struct GeneralOptions {
     /// Print the version
     #[arg(long, global = true, action = ArgAction::Version)]
     pub version: Option<bool>,
+}
+
+/// `--sandbox`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SandboxKind {
+    /// One server
+    Server,
+    /// Three primaries that share the slots; implies -c
+    Cluster,
 }
 
 /// `--encoding`.

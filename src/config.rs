@@ -13,7 +13,7 @@ use std::time::Duration;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use crate::cli::{ConnectionOptions, Encoding, OutputOptions, When};
+use crate::cli::{ConnectionOptions, Encoding, OutputOptions, SandboxKind, When};
 use crate::exit::{Failure, Outcome, describe_io, report};
 use crate::render::{Format, Style};
 use crate::server::{Address, ClusterUse, Credentials, Protocol, Sandbox, Target, Tls, TlsFiles};
@@ -96,7 +96,11 @@ impl Config {
     /// Takes every decision. Starts the sandbox if one is asked for, and reads password files and the terminal.
     pub fn decide(connection: &ConnectionOptions, output: &OutputOptions) -> Outcome<Self> {
         let style = decide_style(output)?;
-        let sandbox = connection.sandbox.then(Sandbox::start).transpose()?;
+        let sandbox = match connection.sandbox {
+            None => None,
+            Some(SandboxKind::Server) => Some(Sandbox::start()?),
+            Some(SandboxKind::Cluster) => Some(Sandbox::start_cluster()?),
+        };
         let place = decide_place(connection, sandbox.as_ref())?;
         let protocol = match (connection.resp2, connection.resp3, place.protocol) {
             (true, ..) => Protocol::Resp2,
@@ -122,7 +126,7 @@ impl Config {
 /// What `-c` and its companions say (contract section 11).
 fn decide_cluster(options: &ConnectionOptions, target: &Target) -> Outcome<Option<ClusterUse>> {
     let how = ClusterUse { read_from_replicas: options.read_from_replicas, all_nodes: options.all_nodes };
-    if !options.cluster {
+    if !options.cluster && options.sandbox != Some(SandboxKind::Cluster) {
         let given = [("--read-from-replicas", how.read_from_replicas), ("--all-nodes", how.all_nodes)];
         return match given.into_iter().find(|(_, is_given)| *is_given) {
             Some((name, _)) => Err(Failure::usage(format!("{name} needs -c"))),
@@ -155,7 +159,7 @@ impl Place {
 
 fn decide_place(options: &ConnectionOptions, sandbox: Option<&Sandbox>) -> Outcome<Place> {
     if let Some(sandbox) = sandbox {
-        return Ok(Place::at(Address::Unix(sandbox.socket())));
+        return Ok(Place::at(sandbox.address()));
     }
     if let Some(path) = &options.socket {
         return Ok(Place::at(Address::Unix(path.clone())));
@@ -294,7 +298,7 @@ fn decide_credentials(options: &ConnectionOptions, place: &Place) -> Outcome<Opt
         Some(password) => Some(password),
         None => place.password.clone().or_else(|| {
             // A sandbox is nobody's server: it has no password to be asked for.
-            let names = if options.sandbox { [].as_slice() } else { &["REDISCLI_AUTH", "VALKEYCLI_AUTH"] };
+            let names = if options.sandbox.is_some() { [].as_slice() } else { &["REDISCLI_AUTH", "VALKEYCLI_AUTH"] };
             names.iter().find_map(|name| environment(name)).map(OsString::into_vec)
         }),
     };
