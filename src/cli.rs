@@ -1,5 +1,7 @@
 //! Everything that can be typed: the command line as clap parses it. What it means is decided in `config`.
 
+pub mod settings;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -12,7 +14,8 @@ Examples:
   rcli GET user:1                      one command, as with redis-cli
   rcli --json HGETALL user:1 | jq .    one line of JSON a reply
   rcli pipe < cmds.txt                 a file of commands at the speed of the server
-  rcli --sandbox pipe < cmds.txt       the same, on a throw-away server";
+  rcli --sandbox pipe < cmds.txt       the same, on a throw-away server
+  rcli txn --watch seq -- ./next.sh    a transaction computed by a program, restarted on conflict";
 
 /// A command-line REPL and scripting tool for Redis and Valkey.
 #[derive(Debug, Parser)]
@@ -47,7 +50,7 @@ impl Cli {
     pub fn read() -> Outcome<Self> {
         Self::try_parse().map_err(|error| {
             if error.use_stderr() {
-                return Failure::usage(describe(&error));
+                return Failure::usage(format!("{}; see rcli --help", describe(&error)));
             }
             // A reader that went away has seen enough.
             let _ = error.print();
@@ -63,7 +66,7 @@ fn describe(error: &clap::Error) -> String {
     let told = told.split("\n\nFor more information").next().unwrap_or(told);
     let told = told.strip_prefix("error: ").unwrap_or(told);
     let words: Vec<&str> = told.split_whitespace().filter(|word| *word != "tip:").collect();
-    format!("{}; see rcli --help", words.join(" "))
+    words.join(" ")
 }
 
 /// Where the server is and who we are (contract section 1).
@@ -79,9 +82,23 @@ pub struct ConnectionOptions {
     /// Unix socket of the server
     #[arg(short, long, global = true, value_name = "PATH", value_hint = ValueHint::FilePath, conflicts_with_all = ["host", "port"])]
     pub socket: Option<PathBuf>,
-    /// Server URL: redis, rediss, valkey, valkeys or unix, as in redis://user:pass@host:port/db [env: RCLI_URL, REDIS_URL]
+    /// Server URL: redis, rediss, valkey, valkeys, unix, as in redis://user:pass@host:port/db, or
+    /// redis+sentinel://host:port,host:port/master/db [env: RCLI_URL, REDIS_URL]
     #[arg(short, long, global = true, value_name = "URL", value_hint = ValueHint::Url, conflicts_with_all = ["host", "port", "socket"])]
     pub url: Option<String>,
+    /// Sentinels to ask where the primary is, at every connect
+    #[arg(long, global = true, value_name = "HOST:PORT,...", value_delimiter = ',', value_hint = ValueHint::Hostname,
+        conflicts_with_all = ["host", "port", "socket", "url"])]
+    pub sentinel: Vec<String>,
+    /// Name that the sentinels know the primary by
+    #[arg(long, global = true, value_name = "NAME", conflicts_with_all = ["host", "port", "socket", "url"])]
+    pub master: Option<String>,
+    /// ACL user name for the sentinels
+    #[arg(long, global = true, value_name = "NAME")]
+    pub sentinel_user: Option<String>,
+    /// Password of the sentinels; seen by other users of this machine [env: RCLI_SENTINEL_AUTH]
+    #[arg(long, global = true, value_name = "PASSWORD")]
+    pub sentinel_pass: Option<OsString>,
     /// Database number [default: 0]
     #[arg(short = 'n', long = "db", global = true, value_name = "N")]
     pub db: Option<u32>,
@@ -94,6 +111,9 @@ pub struct ConnectionOptions {
     /// Read the password from the first line of a file
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "pass")]
     pub pass_file: Option<PathBuf>,
+    /// Take the password from the first line that a shell command writes: a profile's `password_command`
+    #[arg(long = "password_command", global = true, hide = true, value_name = "COMMAND", conflicts_with_all = ["pass", "pass_file", "askpass"])]
+    pub password_command: Option<String>,
     /// Ask for the password on the terminal
     #[arg(long, global = true, conflicts_with_all = ["pass", "pass_file"])]
     pub askpass: bool,
@@ -147,7 +167,7 @@ pub struct ConnectionOptions {
         num_args = 0..=1,
         require_equals = true,
         default_missing_value = "server",
-        conflicts_with_all = ["host", "port", "socket", "url", "tls"]
+        conflicts_with_all = ["host", "port", "socket", "url", "sentinel", "master", "tls"]
     )]
     pub sandbox: Option<SandboxKind>,
 }
@@ -182,9 +202,12 @@ pub struct OutputOptions {
     pub color: Option<When>,
 }
 
-/// Help and version.
+/// Profile, help and version.
 #[derive(Args, Clone, Debug)]
 pub struct GeneralOptions {
+    /// Use the options of [profile.NAME] in ~/.config/rcli/config.toml [env: RCLI_PROFILE]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
     /// Print help
     #[arg(short = '?', long, global = true, action = ArgAction::Help)]
     pub help: Option<bool>,
@@ -227,6 +250,18 @@ pub enum When {
 pub enum Verb {
     Exec(ExecArgs),
     Pipe(PipeArgs),
+    Sub(SubArgs),
+    Psub(PsubArgs),
+    Ssub(SsubArgs),
+    Monitor(MonitorArgs),
+    Txn(TxnArgs),
+    /// List the profiles, without their passwords
+    #[command(before_help = "\
+Examples:
+  rcli profiles
+  rcli --profile prod GET user:1
+  RCLI_PROFILE=prod rcli GET user:1")]
+    Profiles,
     /// Print the completions for a shell
     #[command(before_help = "Examples:\n  rcli completions bash > ~/.local/share/bash-completion/completions/rcli")]
     Completions {
@@ -332,7 +367,194 @@ pub enum OnError {
     Stop,
 }
 
+/// Subscribe to channels and write each message as it arrives
+#[derive(Args, Debug)]
+#[command(before_help = "\
+Examples:
+  rcli sub news weather
+  rcli sub -m --count 10 news | jq -r .data
+  rcli sub orders --data-json | jq 'select(.data.total > 100)'
+  rcli sub jobs --handler jobs='jq -r .data >> jobs.log'
+  rcli sub news --pattern 'news.*' --idle 60")]
+pub struct SubArgs {
+    /// Channels
+    #[arg(required_unless_present = "patterns", value_name = "CHANNEL")]
+    pub channels: Vec<OsString>,
+    /// A pattern to subscribe to as well; may be repeated
+    #[arg(long = "pattern", value_name = "PATTERN")]
+    pub patterns: Vec<OsString>,
+    #[command(flatten)]
+    pub listen: ListenOptions,
+}
+
+/// Subscribe to patterns of channels and write each message as it arrives
+#[derive(Args, Debug)]
+#[command(before_help = "\
+Examples:
+  rcli psub 'news.*' 'weather.?'
+  rcli psub '__keyevent@0__:*' --raw
+  rcli psub 'job.*' --channel control --handler control='cat >> control.log'")]
+pub struct PsubArgs {
+    /// Patterns, as the server's PSUBSCRIBE takes them
+    #[arg(required_unless_present = "channels", value_name = "PATTERN")]
+    pub patterns: Vec<OsString>,
+    /// A channel to subscribe to as well; may be repeated
+    #[arg(long = "channel", value_name = "CHANNEL")]
+    pub channels: Vec<OsString>,
+    #[command(flatten)]
+    pub listen: ListenOptions,
+}
+
+/// Subscribe to shard channels and write each message as it arrives
+#[derive(Args, Debug)]
+#[command(before_help = "\
+Examples:
+  rcli ssub orders
+  rcli ssub orders --count 1 --timeout 30")]
+pub struct SsubArgs {
+    /// Shard channels
+    #[arg(required = true, value_name = "SHARD_CHANNEL")]
+    pub channels: Vec<OsString>,
+    #[command(flatten)]
+    pub listen: ListenOptions,
+}
+
+/// Write every command that the server runs
+#[derive(Args, Debug)]
+#[command(before_help = "\
+Examples:
+  rcli monitor | jq -c '[.time, .args]'
+  rcli monitor --only SET,DEL --in-db 2
+  rcli monitor --client 10.0.0.7 --timeout 5
+  rcli monitor --raw > monitor.log")]
+pub struct MonitorArgs {
+    /// Only these commands, in any case
+    #[arg(long, value_name = "CMD", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Only this client: an address, an address and port, unix, unix:PATH or lua
+    #[arg(long, value_name = "ADDR[:PORT]")]
+    pub client: Option<String>,
+    /// Only this database
+    #[arg(long, value_name = "N")]
+    pub in_db: Option<u64>,
+    #[command(flatten)]
+    pub limits: LimitOptions,
+    #[command(flatten)]
+    pub reconnect: ReconnectOptions,
+}
+
+/// What is written of a subscription, and what is done with its messages (contract section 8).
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Messages")]
+pub struct ListenOptions {
+    /// Write no confirmations of subscriptions
+    #[arg(short = 'm', long)]
+    pub ignore_subscribe_messages: bool,
+    /// Add "time": seconds since 1970, with microseconds
+    #[arg(long)]
+    pub time: bool,
+    /// Nest data that is valid JSON as JSON
+    #[arg(long)]
+    pub data_json: bool,
+    /// Run a shell command for each message of a channel or pattern, its JSON line on stdin; may be repeated
+    #[arg(long = "handler", value_name = "NAME=COMMAND")]
+    pub handlers: Vec<OsString>,
+    /// Handlers that run at once
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "handlers", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub handler_jobs: u16,
+    /// After a handler that failed: say so and go on, or end with status 1
+    #[arg(long, value_name = "WHAT", default_value = "report", requires = "handlers")]
+    pub on_handler_error: OnHandlerError,
+    #[command(flatten)]
+    pub limits: LimitOptions,
+    #[command(flatten)]
+    pub reconnect: ReconnectOptions,
+}
+
+/// `--on-handler-error`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnHandlerError {
+    /// A line on stderr, and go on
+    Report,
+    /// Start no further handler, wait for those that run, and end with status 1
+    Stop,
+}
+
+/// When a stream ends (contract section 8).
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Limits")]
+pub struct LimitOptions {
+    /// End after N messages
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+    /// End after SECS seconds in all; status 5 if --count was not reached
+    #[arg(long, value_name = "SECS", value_parser = parse_seconds)]
+    pub timeout: Option<std::time::Duration>,
+    /// End after SECS seconds without a message; status 5 if --count was not reached
+    #[arg(long, value_name = "SECS", value_parser = parse_seconds)]
+    pub idle: Option<std::time::Duration>,
+}
+
+/// What is done about a lost connection of a stream (contract section 8).
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Lost connections")]
+pub struct ReconnectOptions {
+    /// End with status 3 when the connection is lost
+    #[arg(long, conflicts_with = "max_retries")]
+    pub no_reconnect: bool,
+    /// How often in a row to try a new connection [default: for ever]
+    #[arg(long, value_name = "N")]
+    pub max_retries: Option<u32>,
+    /// Write {"type":"disconnected",...} and {"type":"reconnected","gap":...} lines among the messages
+    #[arg(long)]
+    pub events: bool,
+}
+
+/// Run commands as one MULTI/EXEC block, guarded by WATCH
+#[derive(Args, Debug)]
+#[command(
+    before_help = "\
+Examples:
+  rcli txn block.txt
+  printf '%s\\n' 'INCR a' 'INCR b' | rcli txn --json
+  rcli txn --watch seq -- sh -c 'echo GET seq; read -r n; echo MULTI; echo \"SET seq $((n + 1))\"'
+  rcli txn --json --watch alice --watch bob -- python3 transfer.py",
+    after_help = "\
+The result is EXEC's reply, one array. A bad line, a command refused while queueing or a changed key: nothing is run.
+
+With --watch the keys are watched from before the input is read until EXEC.
+
+PROGRAM writes commands, one a line, to its stdout. Before a line MULTI each is run at once and its reply is written \
+to PROGRAM's stdin: raw and then a newline (nil is an empty line, an error its text), or one line of JSON with --json. \
+MULTI and what comes after it is not answered; the block is run when PROGRAM has ended with status 0 (without MULTI it \
+is empty) and PROGRAM is started again, RCLI_ATTEMPT counting from 1, if a watched key has changed. DISCARD gives up. \
+Any other status of PROGRAM: nothing is run. Replies that PROGRAM does not read are kept in memory."
+)]
+pub struct TxnArgs {
+    /// Watch a key: if it changes before EXEC, nothing is run (repeatable)
+    #[arg(long, value_name = "KEY")]
+    pub watch: Vec<OsString>,
+    /// How often to try again after that [default: 10 with PROGRAM, 0 without]
+    #[arg(long, value_name = "N")]
+    pub retries: Option<u32>,
+    /// First pause between tries, in seconds, or as long as a try takes; doubled each time, with jitter [default: 0.01]
+    #[arg(long, value_name = "SECS", value_parser = parse_seconds)]
+    pub watch_delay: Option<std::time::Duration>,
+    /// File of commands; - is standard input, which is also the default
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "program")]
+    pub file: Option<PathBuf>,
+    /// Program that computes the commands, and its arguments
+    #[arg(last = true, value_name = "PROGRAM", value_hint = ValueHint::CommandWithArguments, num_args = 1..)]
+    pub program: Vec<OsString>,
+}
+
+/// A limit that no clock overflows: 31 years.
+const LONGEST_SECONDS: f64 = 1e9;
+
 fn parse_seconds(text: &str) -> Result<std::time::Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "a number of seconds is expected".to_owned())?;
+    if seconds > LONGEST_SECONDS {
+        return Err(format!("more than {LONGEST_SECONDS} seconds"));
+    }
     std::time::Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }

@@ -1,25 +1,30 @@
 //! What was decided: the command line, the environment and the terminal become one [`Config`]; nothing "auto" is left.
 //!
-//! Precedence is contract section 1's: option, then environment, then default.
+//! Precedence is contract section 1's: option, then environment, then default. A profile stands among the options by
+//! now, without what the environment overrides: see `profile`.
+
+mod url;
 
 use std::env;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, IsTerminal as _};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use percent_encoding::percent_decode_str;
-use url::Url;
-
+pub use self::url::describe_url;
+use self::url::{Place, parse_url};
 use crate::cli::{ConnectionOptions, Encoding, OutputOptions, SandboxKind, When};
-use crate::exit::{Failure, Outcome, describe_io, report};
+use crate::exit::{Exit, Failure, Outcome, describe_io, report};
+use crate::interrupt;
 use crate::render::{Format, Style};
-use crate::server::{Address, ClusterUse, Credentials, Protocol, Sandbox, Target, Tls, TlsFiles};
+use crate::server::{Address, ClusterUse, Credentials, Protocol, Sandbox, Sentinels, Target, Tls, TlsFiles};
 
 const DEFAULT_HOST: &str = "127.0.0.1";
 const DEFAULT_PORT: u16 = 6379;
+const DEFAULT_SENTINEL_PORT: u16 = 26379;
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Every decision taken.
@@ -29,6 +34,8 @@ pub struct Config {
     pub target: Target,
     /// How the cluster that the server belongs to is used; none to talk to that server only.
     pub cluster: Option<ClusterUse>,
+    /// Whether the version of RESP was asked for; else it was chosen to suit the output format.
+    pub protocol_is_given: bool,
     /// How replies look.
     pub style: Style,
     /// Whether pushes are written.
@@ -46,6 +53,7 @@ pub fn decide_style(output: &OutputOptions) -> Outcome<Style> {
         reply_delimiter: delimiter(&output.reply_delimiter),
         one_line_errors: false,
         base64: output.encoding == Some(Encoding::Base64),
+        nest_json: false,
         color: wants_color(output.color, io::stdout().is_terminal()),
     })
 }
@@ -53,6 +61,13 @@ pub fn decide_style(output: &OutputOptions) -> Outcome<Style> {
 /// Decides on the colours of stderr, for [`report`].
 pub fn decide_stderr_color(output: &OutputOptions) {
     colored::control::set_override(wants_color(output.color, io::stderr().is_terminal()));
+}
+
+/// The same options for a stream, whose lines are JSON unless an option or RCLI_FORMAT says otherwise (contract
+/// section 8).
+pub fn for_stream(output: &OutputOptions) -> OutputOptions {
+    let is_decided = output.json || output.raw || output.human || environment("RCLI_FORMAT").is_some();
+    OutputOptions { json: output.json || !is_decided, ..output.clone() }
 }
 
 fn wants_color(when: Option<When>, is_terminal: bool) -> bool {
@@ -88,7 +103,7 @@ fn decide_format(output: &OutputOptions) -> Outcome<Format> {
 }
 
 /// An environment variable; an empty one counts as not set.
-fn environment(name: &str) -> Option<OsString> {
+pub fn environment(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
 }
 
@@ -101,7 +116,13 @@ impl Config {
             Some(SandboxKind::Server) => Some(Sandbox::start()?),
             Some(SandboxKind::Cluster) => Some(Sandbox::start_cluster()?),
         };
-        let place = decide_place(connection, sandbox.as_ref())?;
+        let mut place = decide_place(connection, sandbox.as_ref())?;
+        if let Address::Sentinel(sentinels) = &mut place.address {
+            sentinels.credentials = decide_sentinel_credentials(connection)?;
+        } else if connection.sentinel_user.is_some() || connection.sentinel_pass.is_some() {
+            return Err(Failure::usage("--sentinel-user and --sentinel-pass need --sentinel or a redis+sentinel URL"));
+        }
+        let protocol_is_given = connection.resp2 || connection.resp3 || place.protocol.is_some();
         let protocol = match (connection.resp2, connection.resp3, place.protocol) {
             (true, ..) => Protocol::Resp2,
             (_, true, _) => Protocol::Resp3,
@@ -119,7 +140,7 @@ impl Config {
             read_timeout: connection.read_timeout.filter(|limit| !limit.is_zero()),
         };
         let cluster = decide_cluster(connection, &target)?;
-        Ok(Self { target, cluster, style, show_pushes: output.show_pushes, _sandbox: sandbox })
+        Ok(Self { target, cluster, protocol_is_given, style, show_pushes: output.show_pushes, _sandbox: sandbox })
     }
 }
 
@@ -136,25 +157,10 @@ fn decide_cluster(options: &ConnectionOptions, target: &Target) -> Outcome<Optio
     if target.db != 0 {
         return Err(Failure::usage(format!("database {} with -c: a cluster has one database, 0", target.db)));
     }
-    Ok(Some(how))
-}
-
-/// What a URL, or the options in its stead, say of the server.
-#[derive(Debug)]
-struct Place {
-    address: Address,
-    is_tls: bool,
-    is_insecure: bool,
-    db: Option<u32>,
-    protocol: Option<Protocol>,
-    user: Option<String>,
-    password: Option<Vec<u8>>,
-}
-
-impl Place {
-    fn at(address: Address) -> Self {
-        Self { address, is_tls: false, is_insecure: false, db: None, protocol: None, user: None, password: None }
+    if matches!(target.address, Address::Sentinel(_)) {
+        return Err(Failure::usage("sentinels watch no cluster: name one of its nodes with -h and -p"));
     }
+    Ok(Some(how))
 }
 
 fn decide_place(options: &ConnectionOptions, sandbox: Option<&Sandbox>) -> Outcome<Place> {
@@ -167,95 +173,69 @@ fn decide_place(options: &ConnectionOptions, sandbox: Option<&Sandbox>) -> Outco
     if let Some(url) = &options.url {
         return parse_url(url, "-u");
     }
-    // A host on the command line is not to be sent what a URL in the environment says of another.
-    if options.host.is_none() && options.port.is_none() {
-        for name in ["RCLI_URL", "REDIS_URL"] {
-            if let Some(url) = environment(name) {
-                return parse_url(&url.to_string_lossy(), name);
-            }
-        }
+    if let Some(sentinels) = given_sentinels(options)? {
+        return Ok(Place::at(Address::Sentinel(sentinels)));
     }
-    let host = options.host.clone().unwrap_or_else(|| DEFAULT_HOST.to_owned());
-    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(&host).to_owned();
+    // A host on the command line is not to be sent what a URL in the environment says of another.
+    if options.host.is_none()
+        && options.port.is_none()
+        && let Some((url, name)) = url_in_environment()
+    {
+        return parse_url(&url, name);
+    }
+    let host = without_brackets(options.host.as_deref().unwrap_or(DEFAULT_HOST));
     Ok(Place::at(Address::Tcp(host, options.port.unwrap_or(DEFAULT_PORT))))
 }
 
-/// Reads a URL. Complaints never repeat it: it may hold a password.
-fn parse_url(text: &str, source: &str) -> Outcome<Place> {
-    let bad = |reason: &str| Failure::usage(format!("{source}: {reason}"));
-    let url = Url::parse(text).map_err(|error| bad(&format!("bad URL: {error}")))?;
-    let mut place = match url.scheme() {
-        "redis" | "valkey" | "rediss" | "valkeys" => tcp_place(&url).map_err(|reason| bad(&reason))?,
-        "unix" | "redis+unix" | "valkey+unix" => {
-            let path = percent_decode_str(url.path()).collect::<Vec<u8>>();
-            if path.is_empty() || url.host_str().is_some_and(|host| !host.is_empty()) {
-                return Err(bad("a unix URL is unix:///path/of/the/socket"));
-            }
-            Place::at(Address::Unix(PathBuf::from(OsString::from_vec(path))))
+/// The URL that the environment gives, and the variable it stands in.
+pub fn url_in_environment() -> Option<(String, &'static str)> {
+    ["RCLI_URL", "REDIS_URL"]
+        .into_iter()
+        .find_map(|name| Some((environment(name)?.to_string_lossy().into_owned(), name)))
+}
+
+/// The host of an IPv6 address may stand in brackets.
+fn without_brackets(host: &str) -> String {
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host).to_owned()
+}
+
+fn given_sentinels(options: &ConnectionOptions) -> Outcome<Option<Sentinels>> {
+    match (options.sentinel.as_slice(), &options.master) {
+        ([], None) => Ok(None),
+        ([], Some(_)) => Err(Failure::usage("--master needs --sentinel: the sentinels are asked where it is")),
+        (_, None) => Err(Failure::usage("--sentinel needs --master: the name that the sentinels know the primary by")),
+        (sentinels, Some(master)) => {
+            let addresses = sentinels.iter().map(|text| {
+                parse_sentinel(text).ok_or_else(|| Failure::usage(format!("--sentinel {text}: HOST:PORT is expected")))
+            });
+            Ok(Some(Sentinels::new(addresses.collect::<Outcome<_>>()?, master.clone())))
         }
-        other => {
-            return Err(bad(&format!(
-                "unknown URL scheme '{other}': redis, rediss, valkey, valkeys or unix is expected"
-            )));
-        }
+    }
+}
+
+/// Reads `HOST`, `HOST:PORT` or `[IPV6]:PORT`; none if it is neither.
+fn parse_sentinel(text: &str) -> Option<Address> {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !host.contains(':') || host.ends_with(']') => (host, port.parse().ok()?),
+        _ => (text, DEFAULT_SENTINEL_PORT),
     };
-    read_query(&url, &mut place).map_err(|reason| bad(&reason))?;
-    match url.fragment() {
-        None | Some("") => {}
-        Some("insecure") if place.is_tls => place.is_insecure = true,
-        Some(_) => return Err(bad("unknown URL fragment: only #insecure is known, with rediss and valkeys")),
-    }
-    Ok(place)
+    let host = without_brackets(host);
+    (!host.is_empty() && !host.contains(['[', ']', '/', '@'])).then_some(Address::Tcp(host, port))
 }
 
-fn tcp_place(url: &Url) -> Result<Place, String> {
-    let host = match url.host() {
-        Some(url::Host::Ipv6(address)) => address.to_string(),
-        Some(host) => percent_decode_str(&host.to_string()).decode_utf8_lossy().into_owned(),
-        None => DEFAULT_HOST.to_owned(),
-    };
-    let host = if host.is_empty() { DEFAULT_HOST.to_owned() } else { host };
-    let mut place = Place::at(Address::Tcp(host, url.port().unwrap_or(DEFAULT_PORT)));
-    place.is_tls = matches!(url.scheme(), "rediss" | "valkeys");
-    let path = url.path().trim_matches('/');
-    if !path.is_empty() {
-        place.db = Some(parse_db(path)?);
+/// What AUTH sends to the sentinels: they have passwords of their own.
+fn decide_sentinel_credentials(options: &ConnectionOptions) -> Outcome<Option<Credentials>> {
+    if options.sentinel_pass.is_some() {
+        warn_of_typed(options, "--sentinel-pass", "RCLI_SENTINEL_AUTH or a profile");
     }
-    if !url.username().is_empty() {
-        place.user = Some(percent_decode_str(url.username()).decode_utf8_lossy().into_owned());
-    }
-    place.password = url.password().map(|password| percent_decode_str(password).collect());
-    Ok(place)
-}
-
-fn parse_db(text: &str) -> Result<u32, String> {
-    text.parse().map_err(|_| format!("'{text}' is no database number"))
-}
-
-/// The query keys that the redis crate knows; any other is an error (contract section 1).
-fn read_query(url: &Url, place: &mut Place) -> Result<(), String> {
-    for (key, value) in url.query_pairs() {
-        match key.as_ref() {
-            "db" => place.db = Some(parse_db(&value)?),
-            "protocol" => {
-                place.protocol = Some(match value.as_ref() {
-                    "2" | "resp2" => Protocol::Resp2,
-                    "3" | "resp3" => Protocol::Resp3,
-                    _ => return Err(format!("protocol={value}: 2 or 3 is expected")),
-                });
-            }
-            "user" if matches!(place.address, Address::Unix(_)) => place.user = Some(value.into_owned()),
-            "pass" if matches!(place.address, Address::Unix(_)) => {
-                place.password = Some(value.into_owned().into_bytes());
-            }
-            other => {
-                return Err(format!(
-                    "unknown URL key '{other}': db and protocol are known, and user and pass for unix"
-                ));
-            }
+    let password = options.sentinel_pass.clone().or_else(|| environment("RCLI_SENTINEL_AUTH")).map(OsString::into_vec);
+    match (options.sentinel_user.clone(), password) {
+        (user, Some(password)) => Ok(Some(Credentials { user, password })),
+        (Some(_), None) => {
+            Err(Failure::usage("--sentinel-user needs a password: RCLI_SENTINEL_AUTH or --sentinel-pass gives it"))
         }
+        (None, None) => Ok(None),
     }
-    Ok(())
 }
 
 fn decide_tls(options: &ConnectionOptions, place: &Place) -> Outcome<Option<Tls>> {
@@ -313,16 +293,14 @@ fn decide_credentials(options: &ConnectionOptions, place: &Place) -> Outcome<Opt
 
 fn given_password(options: &ConnectionOptions) -> Outcome<Option<Vec<u8>>> {
     if let Some(password) = &options.pass {
-        if !options.no_auth_warning {
-            report(
-                "warning: a password given with -a can be seen by other users of this machine; \
-                 use REDISCLI_AUTH, --pass-file or --askpass",
-            );
-        }
+        warn_of_typed(options, "-a", "REDISCLI_AUTH, --pass-file or --askpass");
         return Ok(Some(password.as_bytes().to_vec()));
     }
     if let Some(path) = &options.pass_file {
         return read_first_line(path).map(Some);
+    }
+    if let Some(command) = &options.password_command {
+        return ask_command(command).map(Some);
     }
     if options.askpass {
         let password = rpassword::prompt_password("Password: ").map_err(|error| {
@@ -331,6 +309,39 @@ fn given_password(options: &ConnectionOptions) -> Outcome<Option<Vec<u8>>> {
         return Ok(Some(password.into_bytes()));
     }
     Ok(None)
+}
+
+/// Takes the password from a profile's `password_command`. Neither is ever shown.
+fn ask_command(command: &str) -> Outcome<Vec<u8>> {
+    let failed = |reason: &str| Failure::failed(format!("password_command of the profile: {reason}"));
+    // Standard input holds the commands for the server.
+    let output = Command::new("sh")
+        .args(["-c", command])
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| failed(&describe_io(&error)))?;
+    if let Some(signal) = interrupt::received() {
+        return Err(Failure::quiet(Exit::Signal(signal)));
+    }
+    if !output.status.success() {
+        // `exit status: 1`, or the signal that ended it.
+        return Err(failed(&format!("it failed ({})", output.status)));
+    }
+    let line = output.stdout.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if line.is_empty() {
+        return Err(failed("the first line it wrote holds no password"));
+    }
+    Ok(line.to_vec())
+}
+
+fn warn_of_typed(options: &ConnectionOptions, option: &str, better: &str) {
+    if !options.no_auth_warning {
+        report(&format!(
+            "warning: a password given with {option} can be seen by other users of this machine; use {better}"
+        ));
+    }
 }
 
 fn read_first_line(path: &Path) -> Outcome<Vec<u8>> {

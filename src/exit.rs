@@ -13,7 +13,7 @@ use crate::interrupt::Signal;
 pub enum Exit {
     /// 0: done, also when the reader closed stdout.
     Done,
-    /// 1: the server answered at least one error reply.
+    /// 1: the server answered at least one error reply, or a program that rcli ran has failed.
     ErrorReply,
     /// 2: wrong usage, or input that cannot be parsed.
     Usage,
@@ -21,6 +21,8 @@ pub enum Exit {
     Failed,
     /// 4: a transaction was aborted by WATCH.
     Aborted,
+    /// 5: a time limit passed before the count was reached.
+    Expired,
     /// 130, 143, 129: ended by a signal.
     Signal(Signal),
 }
@@ -33,6 +35,7 @@ impl From<Exit> for ExitCode {
             Exit::Usage => 2,
             Exit::Failed => 3,
             Exit::Aborted => 4,
+            Exit::Expired => 5,
             Exit::Signal(signal) => signal.status(),
         })
     }
@@ -57,6 +60,16 @@ impl Failure {
     /// No connection, a lost one, or an answer that cannot be decoded: status 3.
     pub fn failed(message: impl Into<String>) -> Self {
         Self { exit: Exit::Failed, message: Some(message.into()) }
+    }
+
+    /// A time limit passed before the count was reached: status 5.
+    pub fn expired(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Expired, message: Some(message.into()) }
+    }
+
+    /// A program that rcli ran has failed: status 1 (contract sections 7 and 8).
+    pub fn program(message: impl Into<String>) -> Self {
+        Self { exit: Exit::ErrorReply, message: Some(message.into()) }
     }
 
     /// Ends with this status and nothing to say.

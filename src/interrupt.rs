@@ -40,6 +40,16 @@ impl Signal {
     }
 }
 
+impl From<Signal> for rustix::process::Signal {
+    fn from(signal: Signal) -> Self {
+        match signal {
+            Signal::Interrupt => Self::INT,
+            Signal::Terminate => Self::TERM,
+            Signal::HangUp => Self::HUP,
+        }
+    }
+}
+
 static RECEIVED: AtomicU8 = AtomicU8::new(0);
 static WAKE: OnceLock<PipeReader> = OnceLock::new();
 

@@ -8,7 +8,10 @@ mod config;
 mod exit;
 mod input;
 mod interrupt;
+mod message;
+mod monitor_line;
 mod number;
+mod profile;
 mod record;
 mod render;
 mod request;
@@ -27,7 +30,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Outcome<Exit> {
-    let cli = Cli::read()?;
+    let cli = profile::apply(Cli::read()?)?;
     config::decide_stderr_color(&cli.output);
     interrupt::install().map_err(|error| Failure::failed(format!("cannot handle signals: {error}")))?;
     commands::run(cli)

@@ -1,7 +1,11 @@
 //! One printable thing. Knows what it is, not how it looks.
 
+use std::time::Duration;
+
 use redis::Value;
 
+use crate::message::Message;
+use crate::monitor_line::MonitorLine;
 use crate::request::Request;
 
 /// What a renderer writes.
@@ -25,6 +29,48 @@ pub enum Record<'a> {
     },
     /// An out-of-band push (`--show-pushes`).
     Push(&'a Value),
+    /// A message of a subscription, or a confirmation (contract section 8).
+    Message {
+        /// The message.
+        message: &'a Message,
+        /// When it came, since 1970 (`--time`).
+        time: Option<Duration>,
+        /// The node of the cluster it came from.
+        node: Option<&'a str>,
+    },
+    /// A command that MONITOR showed (contract section 9).
+    Monitored {
+        /// The server's line as it is.
+        text: &'a str,
+        /// The same, taken apart.
+        line: &'a MonitorLine<'a>,
+        /// The node of the cluster that ran it.
+        node: Option<&'a str>,
+    },
+    /// What happened to the connection of a stream (`--events`).
+    Event {
+        /// What happened.
+        event: &'a Event,
+        /// When, since 1970 (`--time`).
+        time: Option<Duration>,
+        /// The server, as `host:port` or a path.
+        server: &'a str,
+    },
+}
+
+/// What happens to the connection of a stream.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// It is lost.
+    Disconnected {
+        /// Why.
+        reason: String,
+    },
+    /// Everything is subscribed again.
+    Reconnected {
+        /// For how long nothing was heard: what was published then is lost.
+        gap: Duration,
+    },
 }
 
 /// Whether a command's reply is a report for people, which human output prints as it is: redis-cli's list.

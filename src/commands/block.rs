@@ -1,13 +1,14 @@
-//! What every verb with a MULTI … EXEC block needs: the check before queueing, and the words for a connection lost
-//! while a block was with the server.
+//! What every verb with a MULTI … EXEC block needs: the check before queueing, the run, and the words for what went
+//! wrong (contract sections 5, 6 and 7).
 
 use std::collections::HashMap;
 
-use redis::Value;
+use redis::{ServerError, Value};
 
-use crate::exit::{Exit, Failure};
+use super::report_errors;
+use crate::exit::{Exit, Failure, Outcome, report};
 use crate::request::Request;
-use crate::server::{Lost, LostBlock, Server};
+use crate::server::{Lost, LostBlock, Server, Transacted, error_text};
 use crate::table::Table;
 
 /// The server's command table, asked for command by command: only what a block uses.
@@ -35,8 +36,69 @@ impl BlockCheck {
     }
 }
 
+/// What came of a block. Its errors are already said on stderr.
+#[derive(Debug)]
+pub enum Ran {
+    /// EXEC's reply, an item a command, and whether errors stand in it.
+    Executed(Vec<Value>, bool),
+    /// A watched key had changed: nothing was run. Not said yet.
+    Aborted,
+    /// Nothing was run: the error that the server answered to EXEC, or to MULTI.
+    Refused(Value),
+}
+
+/// Refuses a block that a cluster cannot run, before anything of it is sent: a line in it has keys in another slot.
+pub fn check_block(server: &mut Server, commands: &[(&str, &Request)]) -> Outcome<()> {
+    let block: Vec<&Request> = commands.iter().map(|(_, request)| *request).collect();
+    match server.check_block(&block) {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err((index, reason))) => {
+            let (source, request) = commands[index];
+            Err(Failure::usage(format!("{source}:{}: {reason}; nothing was run", request.line)))
+        }
+        Err(lost) => Err(lost.into_failure(&server.place())),
+    }
+}
+
+/// Runs the commands, each with the name of its input, as one block. `place` is where EXEC stands.
+pub fn run_block(server: &mut Server, commands: &[(&str, &Request)], place: &str) -> Outcome<Ran> {
+    let block: Vec<&Request> = commands.iter().map(|(_, request)| *request).collect();
+    let transacted = server.transact(&block).map_err(|lost| describe_lost_block(lost, place))?;
+    match transacted {
+        Transacted::Executed(Value::Array(replies)) => {
+            let mut had_errors = false;
+            for ((source, request), value) in commands.iter().zip(&replies) {
+                had_errors |= report_errors(source, request, value);
+            }
+            Ok(Ran::Executed(replies, had_errors))
+        }
+        Transacted::Executed(other) => {
+            Err(Failure::failed(format!("{place}: EXEC: not an array of replies: {other:?}")))
+        }
+        Transacted::Aborted => Ok(Ran::Aborted),
+        Transacted::Refused(errors, error) => {
+            for (index, error) in errors {
+                let (source, request) = commands[index];
+                report_errors(source, request, &Value::ServerError(error));
+            }
+            Ok(refuse_block(error, place))
+        }
+        Transacted::Denied(error) => Ok(refuse_block(error, place)),
+    }
+}
+
+fn refuse_block(error: ServerError, place: &str) -> Ran {
+    report(&format!("{place}: EXEC: nothing was run: {}", error_text(&error)));
+    Ran::Refused(Value::ServerError(error))
+}
+
+/// Says that a watched key had changed.
+pub fn report_aborted(place: &str, note: &str) {
+    report(&format!("{place}: EXEC: aborted, a watched key has changed; nothing was run{note}"));
+}
+
 /// The end of a run whose block was lost with the connection; `place` is where EXEC stands.
-pub fn describe_lost_block(lost: LostBlock, place: &str) -> Failure {
+fn describe_lost_block(lost: LostBlock, place: &str) -> Failure {
     let LostBlock { lost, may_have_run } = lost;
     let outcome = if may_have_run {
         "outcome unknown: the block may have run, and is not sent again"
@@ -45,7 +107,7 @@ pub fn describe_lost_block(lost: LostBlock, place: &str) -> Failure {
     };
     match lost {
         Lost::Interrupted(signal) if may_have_run => {
-            crate::exit::report(&format!("{place}: EXEC: interrupted: {outcome}"));
+            report(&format!("{place}: EXEC: interrupted: {outcome}"));
             Failure::quiet(Exit::Signal(signal))
         }
         Lost::Interrupted(signal) => Failure::quiet(Exit::Signal(signal)),

@@ -2,16 +2,16 @@
 
 use redis::Value;
 
-use super::block::{BlockCheck, describe_lost_block};
+use super::block::{BlockCheck, Ran, report_aborted, run_block};
 use super::refuse::{refuse_in_block, refuse_uncounted};
 use super::{open_renderer, report_errors, write_pushes};
 use crate::config::Config;
-use crate::exit::{Exit, Failure, Outcome, report};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::input::{Next, Source};
 use crate::record::{Record, is_report};
 use crate::render::{Renderer, Stdout};
 use crate::request::Request;
-use crate::server::{Server, Transacted, error_text, server_error};
+use crate::server::{Server, server_error};
 use crate::transaction::{Step, Transaction};
 
 /// Reads stdin to its end, or to the first line that cannot be run.
@@ -122,32 +122,21 @@ impl Lines<'_> {
     /// Runs the block; its errors are reported with the lines of the commands, not with EXEC's.
     fn execute(&mut self, server: &mut Server, exec: &Request, block: &[Request]) -> Outcome<()> {
         let place = self.place(exec);
-        match server.transact(&block.iter().collect::<Vec<_>>()).map_err(|lost| describe_lost_block(lost, &place))? {
-            Transacted::Executed(replies) => {
-                if let Value::Array(items) = &replies {
-                    for (request, value) in block.iter().zip(items) {
-                        self.had_errors |= report_errors(&self.source, request, value);
-                    }
-                }
-                self.write(exec, &replies)
+        let source = self.source.clone();
+        let commands: Vec<_> = block.iter().map(|request| (source.as_str(), request)).collect();
+        match run_block(server, &commands, &place)? {
+            Ran::Executed(replies, had_errors) => {
+                self.had_errors |= had_errors;
+                self.write(exec, &Value::Array(replies))
             }
-            Transacted::Aborted => {
+            Ran::Aborted => {
                 self.was_aborted = true;
-                report(&format!("{place}: EXEC: aborted, a watched key has changed; nothing was run"));
+                report_aborted(&place, "");
                 self.write(exec, &Value::Nil)
             }
-            Transacted::Refused(errors) => {
-                for (index, error) in errors {
-                    self.had_errors |= report_errors(&self.source, &block[index], &Value::ServerError(error));
-                }
-                let told = server_error("EXECABORT Transaction discarded because of previous errors.");
-                self.answer(exec, &told)
-            }
-            Transacted::Denied(error) => {
-                report(&format!("{place}: EXEC: nothing was run"));
+            Ran::Refused(error) => {
                 self.had_errors = true;
-                report(&format!("{place}: EXEC: {}", error_text(&error)));
-                self.write(exec, &Value::ServerError(error))
+                self.write(exec, &error)
             }
         }
     }

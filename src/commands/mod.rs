@@ -3,9 +3,13 @@
 mod block;
 mod exec;
 mod generate;
+mod handler;
 mod lines;
+mod listen;
 mod pipe;
+mod profiles;
 mod refuse;
+mod txn;
 
 use std::io::{self, IsTerminal as _};
 
@@ -33,6 +37,12 @@ pub fn run(cli: Cli) -> Outcome<Exit> {
         Some(Verb::Exec(args)) => exec::run(decide, &options.or(args.options), args.command),
         Some(Verb::Command(command)) => exec::run(decide, &options, command),
         Some(Verb::Pipe(args)) => pipe::run(decide, &args, &output),
+        Some(Verb::Sub(args)) => listen::sub(&connection, &output, &args),
+        Some(Verb::Psub(args)) => listen::psub(&connection, &output, &args),
+        Some(Verb::Ssub(args)) => listen::ssub(&connection, &output, &args),
+        Some(Verb::Monitor(args)) => listen::monitor(&connection, &output, &args),
+        Some(Verb::Txn(args)) => txn::run(decide, &args),
+        Some(Verb::Profiles) => profiles::run(&output),
         Some(Verb::Completions { shell }) => generate::completions(shell),
         Some(Verb::Generate { dir, table }) if table.is_empty() => generate::run(&dir),
         Some(Verb::Generate { dir, table }) => generate::table(&dir, &table, &connection, &output),

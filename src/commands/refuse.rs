@@ -35,6 +35,22 @@ pub fn refuse_in_pipeline(request: &Request) -> Option<String> {
     refuse_uncounted(request)
 }
 
+/// Why a program of `txn` cannot have a command run before its MULTI; none if it can. What it watches must stay
+/// watched, and whether MULTI is allowed must stay as it was found.
+pub fn refuse_before_block(request: &Request) -> Option<String> {
+    if request.is(0, "EXEC") {
+        return Some(EXEC_IS_OURS.to_owned());
+    }
+    ["AUTH", "QUIT", "RESET"]
+        .iter()
+        .find(|name| request.is(0, name))
+        .map(|name| format!("{name} cannot be run here: user and connection stay as rcli's options chose them"))
+        .or_else(|| refuse_in_pipeline(request))
+}
+
+/// EXEC in the output of a program.
+const EXEC_IS_OURS: &str = "EXEC is rcli's to send, when the program has ended with status 0";
+
 /// Why a command cannot stand in a MULTI/EXEC block that rcli opens and executes itself; none if it can.
 pub fn refuse_in_block(request: &Request) -> Option<String> {
     let name = String::from_utf8_lossy(request.arg(0)).to_ascii_uppercase();

@@ -6,7 +6,7 @@ mod text;
 
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use crate::exit::{Failure, Outcome, describe_io, is_unprintable};
@@ -84,6 +84,11 @@ impl Source {
         Ok(Self::new("stdin".to_owned(), owned.into()))
     }
 
+    /// The standard output of a program, known by the program's name.
+    pub fn output_of(program: String, output: OwnedFd) -> Self {
+        Self::new(program, output.into())
+    }
+
     fn new(name: String, file: File) -> Self {
         let metadata = file.metadata().ok().filter(std::fs::Metadata::is_file);
         Self {
@@ -114,6 +119,17 @@ impl Source {
     /// How many bytes have been parsed.
     pub fn consumed(&self) -> u64 {
         self.consumed
+    }
+
+    /// Whether all of it has been read. Only a last line without its end, and RESP, may then still be unparsed.
+    pub fn is_read(&self) -> bool {
+        self.ended
+    }
+
+    /// Drops what has been read and is not parsed yet.
+    pub fn skip(&mut self) {
+        self.start = self.end;
+        self.scanned = 0;
     }
 
     /// The next command that is wholly in memory, put into `request`. Empty lines and comments are passed over.

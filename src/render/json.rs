@@ -65,9 +65,10 @@ fn line(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
 }
 
 /// Bytes as a JSON string, or as `{"base64":"…"}`.
-struct Bytes<'a> {
-    bytes: &'a [u8],
-    base64: bool,
+#[derive(Clone, Copy)]
+pub(super) struct Bytes<'a> {
+    pub bytes: &'a [u8],
+    pub base64: bool,
 }
 
 impl Serialize for Bytes<'_> {

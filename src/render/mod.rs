@@ -3,6 +3,7 @@
 mod human;
 mod json;
 mod raw;
+mod stream;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -37,6 +38,8 @@ pub struct Style {
     pub one_line_errors: bool,
     /// JSON: every bulk string as `{"base64":"…"}`.
     pub base64: bool,
+    /// JSON: the data of a message that is itself JSON is nested (`--data-json`).
+    pub nest_json: bool,
     /// Human: colours.
     pub color: bool,
 }
@@ -72,6 +75,13 @@ impl<W: Write> Renderer<W> {
                 json::envelope(&mut self.writer, &self.style, *index, request, value)
             }
             Record::Push(value) => json::push(&mut self.writer, &self.style, value),
+            Record::Message { message, time, node } => {
+                stream::message(&mut self.writer, &self.style, message, *time, *node)
+            }
+            Record::Monitored { text, line, node } => {
+                stream::monitored(&mut self.writer, &self.style, text, line, *node)
+            }
+            Record::Event { event, time, server } => stream::event(&mut self.writer, &self.style, event, *time, server),
         }
     }
 
@@ -81,6 +91,11 @@ impl<W: Write> Renderer<W> {
             Format::Raw => raw::reply(&mut self.writer, &self.style, value, is_report),
             Format::Json => json::reply(&mut self.writer, &self.style, value),
         }
+    }
+
+    /// The writer, with everything that was written to it.
+    pub fn into_writer(self) -> W {
+        self.writer
     }
 
     /// Passes on what was written.

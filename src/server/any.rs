@@ -1,14 +1,16 @@
 //! One server or a cluster, with one face: what `exec`, lines and blocks talk to.
 
 use std::os::fd::AsFd;
+use std::time::Instant;
 
 use redis::{ServerError, Value};
+use rustix::event::PollFd;
 
 use super::cluster::Cluster;
 use super::session::{Lost, Session};
 use super::target::Target;
 use super::transact::{LostBlock, Transacted};
-use super::wait::wait_for_any;
+use super::wait::{Ready, wait_among, wait_for_any};
 use crate::exit::Outcome;
 use crate::request::Request;
 
@@ -67,6 +69,58 @@ impl Server {
         match self {
             Self::One(session) => session.check_multi(),
             Self::Cluster(_) => Ok(Ok(())),
+        }
+    }
+
+    /// WATCHes the keys, if there are any, and makes sure of MULTI. The error is that of whichever was refused.
+    pub fn watch(&mut self, keys: &[&[u8]]) -> Result<Result<(), ServerError>, Lost> {
+        match self {
+            Self::One(session) => session.watch(keys),
+            Self::Cluster(cluster) => cluster.watch(keys),
+        }
+    }
+
+    /// Sends a command; its reply, if that is there already, else [`Self::try_answer`] has it later. A cluster is
+    /// waited for: the command may have to be sent around.
+    pub fn begin(&mut self, request: &Request) -> Result<Option<Value>, Lost> {
+        match self {
+            Self::One(session) => {
+                request.pack(session.outgoing());
+                Ok(None)
+            }
+            Self::Cluster(cluster) => cluster.call(request).map(Some),
+        }
+    }
+
+    /// The reply to the command that was begun, if it has wholly arrived.
+    pub fn try_answer(&mut self) -> Result<Option<Value>, Lost> {
+        match self {
+            Self::One(session) => session.try_answer(),
+            Self::Cluster(_) => Ok(None),
+        }
+    }
+
+    /// Sleeps until the server, where one is waited for, or one of these descriptors is ready; which of them are.
+    pub fn wait_among(&mut self, others: &[PollFd<'_>], deadline: Option<Instant>) -> Result<(Ready, Vec<bool>), Lost> {
+        match self {
+            Self::One(session) => session.wait_among(others, deadline),
+            Self::Cluster(_) => wait_among([], others, deadline),
+        }
+    }
+
+    /// When the read limit passes, if the server that is waited for stays silent.
+    pub fn silence_ends(&self) -> Option<Instant> {
+        match self {
+            Self::One(session) => session.silence_ends(),
+            Self::Cluster(_) => None,
+        }
+    }
+
+    /// The failure of a server that stayed silent beyond the read limit.
+    pub fn silent(&self) -> Lost {
+        match self {
+            Self::One(session) => session.silent(),
+            Self::Cluster(_) => Lost::Closed,
         }
     }
 

@@ -6,14 +6,14 @@
 
 use std::time::{Duration, Instant};
 
-use redis::Value;
+use redis::{ServerError, Value};
 
 use super::open::Unopened;
 use super::patience::{Patience, asking};
 use super::redirect::Redirect;
 use super::route::{Route, Router, Unroutable, describe_slots, first_key, route_of_keys};
 use super::session::{Lost, Session, error_text, server_error};
-use super::slots::{Announced, Places, SlotMap};
+use super::slots::{Announced, Places, SlotMap, slot_of};
 use super::target::{Address, Target};
 use super::transact::{LostBlock, Transacted};
 use crate::exit::{Failure, Outcome};
@@ -33,6 +33,8 @@ struct Watch {
     /// One of the keys, for messages.
     key: Vec<u8>,
     node: Address,
+    /// Whether the slot was on its way to that node, which is to be told so each time.
+    is_asked: bool,
 }
 
 /// A cluster, and the sessions with its nodes.
@@ -284,8 +286,11 @@ impl Cluster {
         }
         match self.route(request)? {
             Err(refusal) => Ok(refusal),
+            Ok(_) if request.is(0, "WATCH") && request.len() > 1 => {
+                let keys: Vec<&[u8]> = request.args().skip(1).collect();
+                Ok(self.watch(&keys)?.map_or_else(Value::ServerError, |()| Value::Okay))
+            }
             Ok(Route::Keyless | Route::Refused) => self.call_keyless(request),
-            Ok(Route::Slot { slot, .. }) if request.is(0, "WATCH") => self.watch(slot, request),
             Ok(Route::Slot { slot, is_read }) => self.call_slot(slot, is_read, request),
         }
     }
@@ -421,32 +426,29 @@ impl Cluster {
         Ok(Value::Map(replies))
     }
 
-    /// WATCH: the node that watches is the one that EXEC has to go to.
-    fn watch(&mut self, slot: u16, request: &Request) -> Result<Value, Lost> {
-        let key = first_key(request);
-        if let Some(watch) = self.watch.as_ref().filter(|watch| watch.slot != slot) {
-            return Ok(server_error(&describe_slots(&[(watch.slot, &watch.key), (slot, &key)])));
+    /// WATCHes the keys, if there are any. The node that watches is the one that the block has to go to.
+    pub fn watch(&mut self, keys: &[&[u8]]) -> Result<Result<(), ServerError>, Lost> {
+        let mut slots: Vec<(u16, &[u8])> = keys.iter().map(|key| (slot_of(key), *key)).collect();
+        let watched = self.watch.as_ref().map(|watch| (watch.slot, watch.key.clone()));
+        slots.extend(watched.as_ref().map(|(slot, key)| (*slot, key.as_slice())));
+        slots.reverse();
+        slots.dedup_by_key(|(slot, _)| *slot);
+        match slots.as_slice() {
+            [] => return Ok(Ok(())),
+            [_] if keys.is_empty() => return Ok(Ok(())),
+            [_] => {}
+            several => return Ok(Err(made_error(&describe_slots(several))?)),
         }
-        let answer = self.at_slot(slot, false, |session, is_asked| {
-            // Asked first: the DISCARD of the question would end the WATCH.
-            if let Err(error) = session.check_multi()? {
-                return Ok(Tried::Done(Value::ServerError(error)));
-            }
-            if is_asked {
-                asking().pack(session.outgoing());
-            }
-            request.pack(session.outgoing());
-            if is_asked {
-                session.answer()?;
-            }
-            let value = session.answer()?;
-            Ok::<_, Lost>(match Redirect::of(&value) {
-                Some(redirect) => Tried::Redirected(redirect, value),
-                None => Tried::Done(value),
+        let (slot, key) = (slots[0].0, slots[0].1.to_vec());
+        let (is_asked, answer) = self.at_slot(slot, false, |session, is_asked| {
+            let answer = session.watch_behind(is_asked.then(asking).as_ref(), keys)?;
+            Ok::<_, Lost>(match answer.as_ref().err().and_then(Redirect::of_error) {
+                Some(redirect) => Tried::Redirected(redirect, (is_asked, answer)),
+                None => Tried::Done((is_asked, answer)),
             })
         })?;
-        if !matches!(answer, Value::ServerError(_)) {
-            self.watch = Some(Watch { slot, key, node: self.last.clone() });
+        if answer.is_ok() {
+            self.watch = Some(Watch { slot, key, node: self.last.clone(), is_asked });
         }
         Ok(answer)
     }
@@ -488,13 +490,20 @@ impl Cluster {
         let lost_before = |lost| LostBlock { lost, may_have_run: false };
         let slot = match self.check_block(block.iter().copied()).map_err(lost_before)? {
             Ok(slot) => slot,
-            Err((_, reason)) => return Ok(denied(&reason)),
+            Err((_, reason)) => return Ok(Transacted::Denied(made_error(&reason)?)),
         };
         if let Some(watch) = &self.watch {
             self.last = watch.node.clone();
-            let done = self.watching_session().map_err(lost_before)?.transact(block.iter().copied())?;
+            let first = watch.is_asked.then(asking);
+            let session = self.watching_session().map_err(lost_before)?;
+            let done = session.transact_behind(first.as_ref(), block.iter().copied())?;
             self.watch = None;
-            return Ok(if redirect_of(&done).is_some() { Transacted::Aborted } else { done });
+            let Some(redirect) = redirect_of(&done) else { return Ok(done) };
+            if let Redirect::Moved(slot, owner) = redirect {
+                let asked = self.last.clone();
+                self.note_moved(slot, &owner, &asked);
+            }
+            return Ok(Transacted::Aborted);
         }
         self.at_slot(slot.unwrap_or_default(), false, |session, is_asked| {
             // Inside MULTI the permission that ASKING gives lasts until EXEC.
@@ -519,17 +528,18 @@ impl Cluster {
     }
 }
 
-fn denied(reason: &str) -> Transacted {
-    match server_error(reason) {
-        Value::ServerError(error) => Transacted::Denied(error),
-        _ => Transacted::Aborted,
+/// An error of ours in the form of a server's.
+fn made_error(text: &str) -> Result<ServerError, Lost> {
+    match server_error(text) {
+        Value::ServerError(error) => Ok(error),
+        _ => Err(Lost::Refused(text.to_owned())),
     }
 }
 
 /// Why a block that did not run is to be tried elsewhere or later; none where it ran, or has itself to blame.
 fn redirect_of(done: &Transacted) -> Option<Redirect> {
     match done {
-        Transacted::Refused(errors) => errors.iter().find_map(|(_, error)| Redirect::of_error(error)),
+        Transacted::Refused(errors, _) => errors.iter().find_map(|(_, error)| Redirect::of_error(error)),
         Transacted::Denied(error) => Redirect::of_error(error),
         Transacted::Executed(_) | Transacted::Aborted => None,
     }

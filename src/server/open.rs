@@ -5,7 +5,7 @@ use std::time::Instant;
 use redis::{ServerError, Value};
 
 use super::session::{Lost, Session, error_text, text_of};
-use super::target::{Credentials, Protocol, Target};
+use super::target::{Address, Credentials, Protocol, Target};
 use super::transport::Transport;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Signal;
@@ -49,6 +49,9 @@ pub struct ServerVersion {
 impl Session {
     /// Connects and introduces itself, as [`Session::open`] does, and tells why it could not.
     pub fn try_open(target: &Target) -> Result<Self, Unopened> {
+        if let Address::Sentinel(sentinels) = &target.address {
+            return sentinels.open_primary(target);
+        }
         let deadline = Instant::now() + target.connect_timeout;
         let place = &target.address;
         let transport = Transport::connect(target, deadline)
@@ -56,6 +59,12 @@ impl Session {
         let mut session = Self::over(target, transport);
         session.introduce(deadline)?;
         Ok(session)
+    }
+
+    /// Sends a command to a server that has until `deadline` to answer; a silence is one of connecting.
+    pub(super) fn call_before(&mut self, request: &Request, deadline: Instant) -> Result<Value, Unopened> {
+        request.pack(self.outgoing());
+        self.answer_before(deadline)
     }
 
     fn introduce(&mut self, deadline: Instant) -> Result<(), Unopened> {

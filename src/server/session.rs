@@ -8,13 +8,13 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use redis::{ServerError, Value};
-use rustix::event::PollFlags;
+use rustix::event::{PollFd, PollFlags};
 
 use super::decoder::Decoder;
 use super::open::{ServerVersion, Unopened};
 use super::target::Target;
 use super::transport::Transport;
-use super::wait::{Ready, wait_for_any};
+use super::wait::{Ready, wait_among, wait_for_any};
 use crate::exit::{Exit, Failure, Outcome, describe_io};
 use crate::interrupt::Signal;
 use crate::request::Request;
@@ -248,6 +248,11 @@ impl Session {
         wait_for_any([self], input, deadline)
     }
 
+    /// The same with any number of other descriptors; which of them are ready, in their order.
+    pub fn wait_among(&mut self, others: &[PollFd<'_>], deadline: Option<Instant>) -> Result<(Ready, Vec<bool>), Lost> {
+        wait_among([self], others, deadline)
+    }
+
     /// Sleeps until `input` can be read; false if the server sent something instead.
     pub fn wait_for_input(&mut self, input: &impl AsFd) -> Result<bool, Lost> {
         let ready = self.wait(Some(input.as_fd()), None)?;
@@ -274,20 +279,24 @@ impl Session {
     pub fn answer(&mut self) -> Result<Value, Lost> {
         // An idle time before the question is no silence.
         self.active = Instant::now();
-        // What a server said before it closed is still to be read: a failed write is told after that.
-        let mut unsendable = None;
         loop {
-            if unsendable.is_none() {
-                unsendable = self.send().err();
+            if let Some(value) = self.try_answer()? {
+                return Ok(value);
             }
+            if self.wait(None, self.silence_ends())?.expired {
+                return Err(self.silent());
+            }
+        }
+    }
+
+    /// Sends what was packed; the next reply, if it has wholly arrived. Pushes before it are set aside. Does not block.
+    pub fn try_answer(&mut self) -> Result<Option<Value>, Lost> {
+        // What a server said before it closed is still to be read: a failed write is told after that.
+        let unsendable = self.send().err();
+        loop {
             match self.receive() {
                 Ok(Some(push @ Value::Push { .. })) => self.pushes.push(push),
-                Ok(Some(value)) => return Ok(value),
-                Ok(None) => {
-                    if self.wait(None, self.silence_ends())?.expired {
-                        return Err(self.silent());
-                    }
-                }
+                Ok(answer) => return Ok(answer),
                 Err(lost) => return Err(unsendable.unwrap_or(lost)),
             }
         }

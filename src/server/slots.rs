@@ -205,7 +205,7 @@ impl Places {
 fn announced_address(node: &Announced, asked: &Address) -> Address {
     let host = node.host.clone().unwrap_or_else(|| match asked {
         Address::Tcp(host, _) => host.clone(),
-        Address::Unix(_) => "127.0.0.1".to_owned(),
+        Address::Unix(_) | Address::Sentinel(_) => "127.0.0.1".to_owned(),
     });
     Address::Tcp(host, node.port)
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::sentinel::Sentinels;
 use super::tls::Tls;
 
 /// The address of a server.
@@ -13,6 +14,8 @@ pub enum Address {
     Tcp(String, u16),
     /// The path of a unix socket.
     Unix(PathBuf),
+    /// The primary that sentinels name, asked whenever a session is opened. Shown as the address that they named last.
+    Sentinel(Sentinels),
 }
 
 impl fmt::Display for Address {
@@ -21,6 +24,7 @@ impl fmt::Display for Address {
             Self::Tcp(host, port) if host.contains(':') => write!(f, "[{host}]:{port}"),
             Self::Tcp(host, port) => write!(f, "{host}:{port}"),
             Self::Unix(path) => write!(f, "{}", path.display()),
+            Self::Sentinel(sentinels) => sentinels.fmt(f),
         }
     }
 }

@@ -12,8 +12,8 @@ pub enum Transacted {
     Executed(Value),
     /// A watched key had changed: nothing ran.
     Aborted,
-    /// Commands were refused while queueing, named by their place in the block: nothing ran.
-    Refused(Vec<(usize, ServerError)>),
+    /// Commands were refused while queueing, named by their place in the block, and EXEC for that: nothing ran.
+    Refused(Vec<(usize, ServerError)>, ServerError),
     /// MULTI or EXEC itself was refused: nothing ran.
     Denied(ServerError),
 }
@@ -41,8 +41,53 @@ impl Session {
         if self.may_multi {
             return Ok(Ok(()));
         }
+        self.ask_for_multi();
+        self.hear_of_multi()
+    }
+
+    /// WATCHes the keys, if there are any, and makes sure of MULTI as [`Self::check_multi`] does, in one write.
+    /// The error is that of whichever was refused.
+    pub fn watch<K: AsRef<[u8]>>(&mut self, keys: &[K]) -> Result<Result<(), ServerError>, Lost> {
+        self.watch_behind(None, keys)
+    }
+
+    /// The same with a command before WATCH in the same write: the ASKING that a slot on its way to this node needs.
+    pub fn watch_behind<K: AsRef<[u8]>>(
+        &mut self,
+        first: Option<&Request>,
+        keys: &[K],
+    ) -> Result<Result<(), ServerError>, Lost> {
+        let asks = !self.may_multi;
+        if asks {
+            self.ask_for_multi();
+        }
+        if let Some(first) = first {
+            first.pack(self.outgoing());
+        }
+        if !keys.is_empty() {
+            let mut watch = Request::new(["WATCH"]);
+            for key in keys {
+                watch.push(key.as_ref());
+            }
+            watch.pack(self.outgoing());
+        }
+        let allowed = if asks { self.hear_of_multi()? } else { Ok(()) };
+        if first.is_some() {
+            self.answer()?;
+        }
+        let watched = if keys.is_empty() { Value::Okay } else { self.answer()? };
+        Ok(match watched {
+            Value::ServerError(error) => allowed.and(Err(error)),
+            _ => allowed,
+        })
+    }
+
+    fn ask_for_multi(&mut self) {
         Request::new(["MULTI"]).pack(self.outgoing());
         Request::new(["DISCARD"]).pack(self.outgoing());
+    }
+
+    fn hear_of_multi(&mut self) -> Result<Result<(), ServerError>, Lost> {
         let multi = self.answer()?;
         let _ = self.answer()?;
         if let Value::ServerError(error) = multi {
@@ -92,7 +137,7 @@ impl Session {
         let exec = self.answer()?;
         Ok(match (multi, exec) {
             (Value::ServerError(error), _) => Transacted::Denied(error),
-            (_, Value::ServerError(_)) if !refused.is_empty() => Transacted::Refused(refused),
+            (_, Value::ServerError(error)) if !refused.is_empty() => Transacted::Refused(refused, error),
             (_, Value::ServerError(error)) => Transacted::Denied(error),
             (_, Value::Nil) => Transacted::Aborted,
             (_, replies) => Transacted::Executed(replies),

@@ -45,6 +45,7 @@ impl Transport {
                     }
                 }
             }
+            Address::Sentinel(sentinels) => return Err(format!("no sentinel was asked where {sentinels} is")),
         };
         transport.set_nonblocking().map_err(|error| describe_io(&error))?;
         Ok(transport)

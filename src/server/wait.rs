@@ -27,33 +27,37 @@ pub fn wait_for_any<'s>(
     input: Option<BorrowedFd<'_>>,
     deadline: Option<Instant>,
 ) -> Result<Ready, Lost> {
+    let input = input.map(|input| PollFd::from_borrowed_fd(input, PollFlags::IN));
+    let (ready, others) = wait_among(sessions, input.as_slice(), deadline)?;
+    Ok(Ready { input: others.contains(&true), ..ready })
+}
+
+/// The same with any number of other descriptors; which of them are ready, in their order.
+pub fn wait_among<'s>(
+    sessions: impl IntoIterator<Item = &'s mut Session>,
+    others: &[PollFd<'_>],
+    deadline: Option<Instant>,
+) -> Result<(Ready, Vec<bool>), Lost> {
     let mut sessions: Vec<&mut Session> = sessions.into_iter().collect();
     let interests: Vec<PollFlags> = sessions.iter_mut().map(|session| session.interest()).collect();
-    let mut fds: Vec<PollFd<'_>> = sessions
-        .iter()
-        .zip(interests)
-        .map(|(session, interest)| PollFd::from_borrowed_fd(session.as_fd(), interest))
-        .collect();
-    let wake_at = fds.len();
-    let wake = interrupt::wake();
-    let input_at = wake_at + usize::from(wake.is_some());
-    fds.extend(wake.into_iter().chain(input).map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+    let mut fds = others.to_vec();
+    fds.extend(interrupt::wake().map(|wake| PollFd::from_borrowed_fd(wake, PollFlags::IN)));
+    let first_session = fds.len();
+    let sockets = sessions.iter().zip(interests);
+    fds.extend(sockets.map(|(session, interest)| PollFd::from_borrowed_fd(session.as_fd(), interest)));
     interrupt::sleep(&mut fds, deadline).map_err(Lost::Broken)?;
     let seen: Vec<PollFlags> = fds.iter().map(PollFd::revents).collect();
     drop(fds);
-    let is_ready = |at: usize| seen.get(at).is_some_and(|events| !events.is_empty());
-    if wake.is_some()
-        && is_ready(wake_at)
-        && let Some(signal) = interrupt::received()
-    {
+    let is_ready = |events: &PollFlags| !events.is_empty();
+    let (seen_first, seen_sessions) = seen.split_at(first_session);
+    let (seen_others, seen_wake) = seen_first.split_at(others.len());
+    if let (true, Some(signal)) = (seen_wake.iter().any(is_ready), interrupt::received()) {
         return Err(Lost::Interrupted(signal));
     }
-    for (session, events) in sessions.iter_mut().zip(&seen) {
+    for (session, events) in sessions.iter_mut().zip(seen_sessions) {
         session.note_woken(*events);
     }
-    Ok(Ready {
-        session: (0..wake_at).any(is_ready),
-        input: input.is_some() && is_ready(input_at),
-        expired: deadline.is_some_and(|deadline| deadline <= Instant::now()),
-    })
+    let session = seen_sessions.iter().any(is_ready);
+    let expired = deadline.is_some_and(|deadline| deadline <= Instant::now());
+    Ok((Ready { session, input: false, expired }, seen_others.iter().map(is_ready).collect()))
 }

@@ -84,9 +84,18 @@ impl Rcli {
         self
     }
 
-    /// A file in the working directory.
+    /// A file below the working directory.
     pub fn file(self, name: &str, content: impl AsRef<[u8]>) -> Self {
-        std::fs::write(self.home.path().join(name), content).expect("a file for the run");
+        let path = self.home.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("its directory")).expect("a directory for the file");
+        std::fs::write(path, content).expect("a file for the run");
+        self
+    }
+
+    /// What others may do with a file made before.
+    pub fn mode(self, name: &str, mode: u32) -> Self {
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(self.home.path().join(name), permissions).expect("the file's mode");
         self
     }
 

@@ -3,17 +3,17 @@
 
 use redis::Value;
 
-use super::super::block::describe_lost_block;
+use super::super::block::{Ran, check_block, report_aborted, run_block};
+use super::super::open_renderer;
 use super::super::refuse::refuse_in_block;
-use super::super::{open_renderer, report_errors};
 use super::supply::{Supplied, Supply};
 use crate::cli::PipeArgs;
 use crate::config::Config;
-use crate::exit::{Exit, Failure, Outcome, report};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::record::{Record, is_report};
 use crate::render::{Renderer, Stdout};
 use crate::request::Request;
-use crate::server::{Server, Transacted, error_text};
+use crate::server::Server;
 
 /// The commands, and the number of the file of each.
 type Block = Vec<(Request, usize)>;
@@ -27,33 +27,17 @@ pub fn run(config: &Config, args: &PipeArgs, supply: &mut Supply) -> Outcome<Exi
         return Ok(Exit::Done);
     }
     let place = block.last().map_or_else(String::new, |(last, file)| format!("{}:{}", supply.name(*file), last.line));
-    let requests: Vec<&Request> = block.iter().map(|(request, _)| request).collect();
-    if let Err((index, reason)) = server.check_block(&requests).map_err(|lost| lost.into_failure(&server.place()))? {
-        let (request, file) = &block[index];
-        return Err(Failure::usage(format!("{}:{}: {reason}; nothing was run", supply.name(*file), request.line)));
-    }
-    let exit = match server.transact(&requests).map_err(|lost| describe_lost_block(lost, &place))? {
-        Transacted::Executed(Value::Array(replies)) => {
-            write_replies(&mut renderer, args, supply, &block, &replies).map_err(|error| Failure::output(&error))?
+    let commands: Vec<_> = block.iter().map(|(request, file)| (supply.name(*file), request)).collect();
+    check_block(&mut server, &commands)?;
+    let exit = match run_block(&mut server, &commands, &place)? {
+        Ran::Executed(replies, had_errors) => {
+            write_replies(&mut renderer, args, &block, &replies).map_err(|error| Failure::output(&error))?;
+            if had_errors { Exit::ErrorReply } else { Exit::Done }
         }
-        Transacted::Executed(other) => {
-            return Err(Failure::failed(format!("{place}: EXEC: not an array of replies: {other:?}")));
-        }
-        Transacted::Refused(errors) => {
-            for (index, error) in errors {
-                let (request, file) = &block[index];
-                report_errors(supply.name(*file), request, &Value::ServerError(error));
-            }
-            report("nothing was run");
-            Exit::ErrorReply
-        }
-        Transacted::Denied(error) => {
-            report(&format!("{place}: EXEC: {}; nothing was run", error_text(&error)));
-            Exit::ErrorReply
-        }
+        Ran::Refused(_) => Exit::ErrorReply,
         // Nothing is watched here, but an expired or evicted key counts as changed on some servers.
-        Transacted::Aborted => {
-            report(&format!("{place}: EXEC: aborted; nothing was run"));
+        Ran::Aborted => {
+            report_aborted(&place, "");
             Exit::Aborted
         }
     };
@@ -76,15 +60,10 @@ fn read_block(supply: &mut Supply) -> Outcome<Block> {
 fn write_replies(
     renderer: &mut Renderer<Stdout>,
     args: &PipeArgs,
-    supply: &Supply,
     block: &Block,
     replies: &[Value],
-) -> std::io::Result<Exit> {
-    let mut exit = Exit::Done;
-    for (index, ((request, file), value)) in block.iter().zip(replies).enumerate() {
-        if report_errors(supply.name(*file), request, value) {
-            exit = Exit::ErrorReply;
-        }
+) -> std::io::Result<()> {
+    for (index, ((request, _), value)) in block.iter().zip(replies).enumerate() {
         if args.envelope {
             let index = args.skip + index as u64 + 1;
             renderer.write(&Record::Envelope { index, request, value })?;
@@ -92,5 +71,5 @@ fn write_replies(
             renderer.write(&Record::Reply { value, is_report: is_report(request) })?;
         }
     }
-    Ok(exit)
+    Ok(())
 }

@@ -1,0 +1,139 @@
+//! `rcli sub`, `psub`, `ssub` and `monitor`: what to listen to and how to show it, from the options (contract sections
+//! 8 and 9). The loop itself is [`follow`], which the REPL's views run as well.
+
+mod filter;
+mod follow;
+mod limits;
+
+use std::os::unix::ffi::OsStrExt as _;
+
+pub use self::filter::Filter;
+pub use self::follow::{Ending, View, follow};
+pub use self::limits::Limits;
+
+use super::handler::{Handlers, parse_handlers};
+use crate::cli::{
+    ConnectionOptions, ListenOptions, MonitorArgs, OnHandlerError, OutputOptions, PsubArgs, ReconnectOptions, SsubArgs,
+    SubArgs,
+};
+use crate::config::{self, Config};
+use crate::exit::{Exit, Failure, Outcome, report};
+use crate::render::{self, Format, Renderer, Style};
+use crate::server::{Source, Stream, Subscription, Topic};
+
+/// Runs `rcli sub`.
+pub fn sub(connection: &ConnectionOptions, output: &OutputOptions, args: &SubArgs) -> Outcome<Exit> {
+    let subscriptions = collect(&[(Topic::Channel, &args.channels), (Topic::Pattern, &args.patterns)]);
+    listen(connection, output, &args.listen, subscriptions)
+}
+
+/// Runs `rcli psub`.
+pub fn psub(connection: &ConnectionOptions, output: &OutputOptions, args: &PsubArgs) -> Outcome<Exit> {
+    let subscriptions = collect(&[(Topic::Pattern, &args.patterns), (Topic::Channel, &args.channels)]);
+    listen(connection, output, &args.listen, subscriptions)
+}
+
+/// Runs `rcli ssub`.
+pub fn ssub(connection: &ConnectionOptions, output: &OutputOptions, args: &SsubArgs) -> Outcome<Exit> {
+    listen(connection, output, &args.listen, collect(&[(Topic::ShardChannel, &args.channels)]))
+}
+
+/// Runs `rcli monitor`.
+pub fn monitor(connection: &ConnectionOptions, output: &OutputOptions, args: &MonitorArgs) -> Outcome<Exit> {
+    let config = Config::decide(connection, &config::for_stream(output))?;
+    refuse_json_options(config.style.format, &[("--events", args.reconnect.events)])?;
+    let limits = Limits::begin(&args.limits);
+    let stream = Stream::open(&config.target, Source::Monitor, retries(&args.reconnect))?;
+    let mut view = View::new(open_stdout(&config.style)?, limits);
+    view.events = args.reconnect.events;
+    view.pushes = config.show_pushes;
+    view.filter = Filter::new(&args.only, args.client.as_deref(), args.in_db);
+    view.output = Some(rustix::stdio::stdout());
+    follow(stream, view, &Ending::Signals, &mut report)
+}
+
+fn listen(
+    connection: &ConnectionOptions,
+    output: &OutputOptions,
+    options: &ListenOptions,
+    subscriptions: Vec<Subscription>,
+) -> Outcome<Exit> {
+    let handlers = parse_handlers(&options.handlers, &subscriptions)?;
+    let config = Config::decide(connection, &config::for_stream(output))?;
+    let style = Style { nest_json: options.data_json, ..config.style.clone() };
+    // A handler gets JSON in any case, so these mean something where there is one.
+    let has_handlers = !handlers.is_empty();
+    refuse_json_options(
+        style.format,
+        &[
+            ("--time", options.time && !has_handlers),
+            ("--data-json", options.data_json && !has_handlers),
+            ("--events", options.reconnect.events),
+        ],
+    )?;
+    let limits = Limits::begin(&options.limits);
+    let stream = Stream::open(&config.target, Source::Subscriptions(subscriptions), retries(&options.reconnect))?;
+    let mut view = View::new(open_stdout(&style)?, limits);
+    view.confirmations = !options.ignore_subscribe_messages;
+    view.time = options.time;
+    view.events = options.reconnect.events;
+    view.pushes = config.show_pushes;
+    if has_handlers {
+        let stop = options.on_handler_error == OnHandlerError::Stop;
+        view.handlers = Some(Handlers::start(handlers, options.handler_jobs.into(), stop, &style)?);
+    } else {
+        view.output = Some(rustix::stdio::stdout());
+    }
+    follow(stream, view, &Ending::Signals, &mut report)
+}
+
+/// The names in their order, each once: a server counts a second subscription to the same name as none.
+pub fn collect<N: AsRef<std::ffi::OsStr>>(named: &[(Topic, &Vec<N>)]) -> Vec<Subscription> {
+    let mut subscriptions: Vec<Subscription> = Vec::new();
+    let mut seen = std::collections::HashSet::new();
+    for (topic, names) in named {
+        for name in *names {
+            let name = name.as_ref().as_bytes().to_vec();
+            if seen.insert((*topic, name.clone())) {
+                subscriptions.push(Subscription { topic: *topic, name });
+            }
+        }
+    }
+    subscriptions
+}
+
+fn retries(options: &ReconnectOptions) -> Option<u32> {
+    if options.no_reconnect { Some(0) } else { options.max_retries }
+}
+
+/// Options that only JSON lines can follow are not passed over in silence.
+fn refuse_json_options(format: Format, options: &[(&str, bool)]) -> Outcome<()> {
+    let given = options.iter().find(|(_, is_given)| *is_given);
+    match given {
+        Some((name, _)) if format != Format::Json => {
+            Err(Failure::usage(format!("{name} goes with JSON lines: leave out --raw and --human")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn open_stdout(style: &Style) -> Outcome<Renderer<render::Stdout>> {
+    let stdout = render::stdout().map_err(|error| Failure::output(&error))?;
+    Ok(Renderer::new(stdout, style.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+
+    #[test]
+    fn a_name_given_twice_is_subscribed_once() {
+        let names = |names: &[&str]| names.iter().map(OsString::from).collect::<Vec<_>>();
+        let found = collect(&[(Topic::Channel, &names(&["b", "a", "b"])), (Topic::Pattern, &names(&["a"]))]);
+        let found: Vec<_> = found.iter().map(|found| (found.topic, found.name.as_slice())).collect();
+        let expected: [(Topic, &[u8]); 3] = [(Topic::Channel, b"b"), (Topic::Channel, b"a"), (Topic::Pattern, b"a")];
+        assert_eq!(found, expected);
+    }
+}

@@ -1,0 +1,82 @@
+//! Which monitored commands are shown: `--only`, `--client`, `--in-db` (contract section 9).
+
+use crate::monitor_line::MonitorLine;
+
+/// What a monitored command must be to be shown; everything by default.
+#[derive(Debug, Default)]
+pub struct Filter {
+    only: Vec<String>,
+    client: Option<String>,
+    db: Option<u64>,
+}
+
+impl Filter {
+    /// Only these commands (all if there are none), this client, and this database.
+    pub fn new(only: &[String], client: Option<&str>, db: Option<u64>) -> Self {
+        Self { only: only.to_vec(), client: client.map(str::to_owned), db }
+    }
+
+    /// Whether the command is to be shown.
+    pub fn lets(&self, line: &MonitorLine<'_>) -> bool {
+        self.db.is_none_or(|db| db == line.db)
+            && self.client.as_deref().is_none_or(|client| is_client(client, line))
+            && (self.only.is_empty() || {
+                let name = line.name();
+                self.only.iter().any(|only| name.eq_ignore_ascii_case(only.as_bytes()))
+            })
+    }
+}
+
+/// Whether the client is the one asked for: by its address, with or without IPv6's brackets, or address and port.
+fn is_client(wanted: &str, line: &MonitorLine<'_>) -> bool {
+    let bare = |text: &str| -> String { text.chars().filter(|c| !matches!(c, '[' | ']')).collect() };
+    wanted == line.address
+        || bare(wanted) == bare(line.address)
+        || wanted.strip_suffix(line.port).and_then(|rest| rest.strip_suffix(':')).is_some_and(|address| {
+            !line.port.is_empty() && (address == line.address || bare(address) == bare(line.address))
+        })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test ends by panicking")]
+mod tests {
+    use super::*;
+
+    fn lets(filter: &Filter, client: &str, command: &str) -> bool {
+        let text = format!("1.000000 [3 {client}] {command}");
+        filter.lets(&MonitorLine::parse(&text).unwrap())
+    }
+
+    #[test]
+    fn a_client_is_named_by_address_or_address_and_port() {
+        for (wanted, client, expected) in [
+            ("127.0.0.1", "127.0.0.1:60866", true),
+            ("127.0.0.1:60866", "127.0.0.1:60866", true),
+            ("127.0.0.1:6086", "127.0.0.1:60866", false),
+            ("127.0.0.1:866", "127.0.0.1:60866", false),
+            ("127.0.0.2", "127.0.0.1:60866", false),
+            ("::1", "[::1]:60866", true),
+            ("[::1]", "[::1]:60866", true),
+            ("[::1]:60866", "[::1]:60866", true),
+            ("::1:60866", "[::1]:60866", true),
+            ("unix", "unix:/tmp/s", true),
+            ("unix:/tmp/s", "unix:/tmp/s", true),
+            ("unix:/tmp/t", "unix:/tmp/s", false),
+            ("lua", "lua", true),
+            ("lua", "127.0.0.1:1", false),
+        ] {
+            let filter = Filter::new(&[], Some(wanted), None);
+            assert_eq!(lets(&filter, client, "\"get\""), expected, "{wanted} {client}");
+        }
+    }
+
+    #[test]
+    fn commands_and_databases_are_chosen() {
+        let only = Filter::new(&["SET".to_owned(), "del".to_owned()], None, Some(3));
+        assert!(lets(&only, "lua", "\"set\" \"k\" \"v\""));
+        assert!(lets(&only, "lua", "\"DEL\" \"k\""));
+        assert!(!lets(&only, "lua", "\"setex\" \"k\""));
+        assert!(!lets(&Filter::new(&[], None, Some(0)), "lua", "\"set\""));
+        assert!(lets(&Filter::default(), "lua", "\"set\""));
+    }
+}

@@ -1,0 +1,398 @@
+//! The loop that follows a stream: take what has come; when nothing waits, flush, then sleep. Also run by the REPL's
+//! views, with a writer, an [`Ending`] and an `announce` of their own.
+
+use std::io::{self, PipeReader, Write};
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::filter::Filter;
+use super::limits::Limits;
+use crate::commands::handler::Handlers;
+use crate::exit::{Exit, Failure, Outcome, describe_io};
+use crate::interrupt::{self, Signal};
+use crate::message::Message;
+use crate::monitor_line::MonitorLine;
+use crate::record::{Event, Record};
+use crate::render::Renderer;
+use crate::server::{Heard, Stream, Woken, ready_at};
+
+/// How a stream is shown.
+pub struct View<W: Write> {
+    /// Where the lines go, and how they look.
+    pub renderer: Renderer<W>,
+    /// When it ends by itself.
+    pub limits: Limits,
+    /// Whether confirmations of subscriptions are written.
+    pub confirmations: bool,
+    /// Whether losses and reconnects are written (`--events`).
+    pub events: bool,
+    /// Whether other pushes are written (`--show-pushes`).
+    pub pushes: bool,
+    /// Whether lines tell when they came (`--time`).
+    pub time: bool,
+    /// Which monitored commands are written.
+    pub filter: Filter,
+    /// The commands that take messages in place of the output.
+    pub handlers: Option<Handlers>,
+    /// The output's descriptor, watched for a reader that goes away.
+    pub output: Option<BorrowedFd<'static>>,
+}
+
+impl<W: Write> View<W> {
+    /// Everything is shown but events and other pushes.
+    pub fn new(renderer: Renderer<W>, limits: Limits) -> Self {
+        Self {
+            renderer,
+            limits,
+            confirmations: true,
+            events: false,
+            pushes: false,
+            time: false,
+            filter: Filter::default(),
+            handlers: None,
+            output: None,
+        }
+    }
+}
+
+/// What else ends a view.
+#[derive(Debug)]
+pub enum Ending {
+    /// A signal to this process.
+    Signals,
+    /// The other end of this pipe is closed: for a view in a thread of its own.
+    #[allow(dead_code, reason = "for the REPL's views in the background")]
+    Stop(PipeReader),
+}
+
+impl Ending {
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Self::Signals => interrupt::wake(),
+            Self::Stop(pipe) => Some(pipe.as_fd()),
+        }
+    }
+
+    /// How the view ends, if it is to end.
+    fn asked(&self) -> Option<End> {
+        match self {
+            Self::Signals => interrupt::received().map(End::Signal),
+            Self::Stop(pipe) => {
+                let mut fds = [PollFd::new(pipe, PollFlags::IN)];
+                let is_ready = poll(&mut fds, Some(&Timespec::default())).is_ok_and(|count| count > 0);
+                is_ready.then_some(End::Done)
+            }
+        }
+    }
+}
+
+/// Why a view ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// The count is reached, or somebody asked for the end.
+    Done,
+    /// Nobody reads the output any more.
+    Unread,
+    /// Time is over.
+    Expired,
+    /// A handler failed, and that is to end it.
+    HandlerFailed,
+    Signal(Signal),
+}
+
+/// Between looks at the clock and at signals while messages come without a pause.
+const BUSY_MESSAGES: u32 = 256;
+/// A pause for the handlers that is not worth a word.
+const SHORT_PAUSE: Duration = Duration::from_millis(200);
+/// How long a signal's end may read what the server has sent already. A second is all there is.
+const LAST_READ: Duration = Duration::from_millis(400);
+
+/// Follows a stream to its end. Every message received is written before; `announce` gets the lines for people.
+pub fn follow<W: Write>(
+    stream: Stream,
+    view: View<W>,
+    ending: &Ending,
+    announce: &mut impl FnMut(&str),
+) -> Outcome<Exit> {
+    let mut follower = Follower { stream, view, ending, announce };
+    let end = follower.run();
+    follower.finish(end)
+}
+
+struct Follower<'a, W: Write, A: FnMut(&str)> {
+    stream: Stream,
+    view: View<W>,
+    ending: &'a Ending,
+    announce: &'a mut A,
+}
+
+impl<W: Write, A: FnMut(&str)> Follower<'_, W, A> {
+    fn run(&mut self) -> Outcome<End> {
+        let mut busy = 0;
+        loop {
+            if let Some(heard) = self.stream.next()? {
+                if let Some(end) = self.take(heard)? {
+                    return Ok(end);
+                }
+                busy += 1;
+                if busy < BUSY_MESSAGES {
+                    continue;
+                }
+            } else {
+                self.flush()?;
+                if let Some(end) = self.sleep()? {
+                    return Ok(end);
+                }
+            }
+            busy = 0;
+            if let Some(end) = self.ending.asked() {
+                return Ok(end);
+            }
+            if self.view.limits.is_over() {
+                return Ok(End::Expired);
+            }
+        }
+    }
+
+    /// Shows or handles what has come.
+    fn take(&mut self, heard: Heard) -> Outcome<Option<End>> {
+        match heard {
+            Heard::Message(message) => return self.take_message(&message),
+            Heard::Line(text) => return self.take_line(&text),
+            Heard::Push(push) if self.view.pushes => self.write(&Record::Push(&push))?,
+            Heard::Push(_) => {}
+            Heard::Disconnected { reason, retrying } => {
+                // Where it is not tried again, the end of the run says all of this.
+                if retrying {
+                    (self.announce)(&format!("{}: connection lost: {reason}; reconnecting", self.stream.place()));
+                }
+                self.event(&Event::Disconnected { reason })?;
+            }
+            Heard::Reconnected { gap } => {
+                let seconds = gap.as_secs_f64();
+                (self.announce)(&format!(
+                    "{}: reconnected after {seconds:.2} s; what came meanwhile is lost",
+                    self.stream.place()
+                ));
+                self.event(&Event::Reconnected { gap })?;
+            }
+        }
+        Ok(None)
+    }
+
+    fn take_message(&mut self, message: &Message) -> Outcome<Option<End>> {
+        let is_published = message.kind.is_published();
+        if !is_published && !self.view.confirmations {
+            return Ok(None);
+        }
+        let time = self.now();
+        let handler = self.view.handlers.as_ref().and_then(|handlers| handlers.find(message));
+        if let (Some(handlers), Some(index)) = (&self.view.handlers, handler) {
+            handlers.push(index, message, time).map_err(|error| Failure::output(&error))?;
+            if let Some(end) = self.await_room()? {
+                return Ok(Some(end));
+            }
+        } else {
+            self.write(&Record::Message { message, time, node: None })?;
+        }
+        Ok((is_published && self.view.limits.count()).then_some(End::Done))
+    }
+
+    fn take_line(&mut self, text: &str) -> Outcome<Option<End>> {
+        let Some(line) = MonitorLine::parse(text) else {
+            self.stream.distrust("the server sent what is no line of MONITOR")?;
+            return Ok(None);
+        };
+        if !self.view.filter.lets(&line) {
+            return Ok(None);
+        }
+        self.write(&Record::Monitored { text, line: &line, node: None })?;
+        Ok(self.view.limits.count().then_some(End::Done))
+    }
+
+    fn event(&mut self, event: &Event) -> Outcome<()> {
+        if !self.view.events {
+            return Ok(());
+        }
+        let time = self.now();
+        let record = Record::Event { event, time, server: &self.stream.place() };
+        self.view.renderer.write(&record).map_err(|error| Failure::output(&error))
+    }
+
+    fn write(&mut self, record: &Record<'_>) -> Outcome<()> {
+        self.view.renderer.write(record).map_err(|error| Failure::output(&error))
+    }
+
+    fn flush(&mut self) -> Outcome<()> {
+        self.view.renderer.flush().map_err(|error| Failure::output(&error))
+    }
+
+    /// The time since 1970, if lines are to tell it.
+    fn now(&self) -> Option<Duration> {
+        self.view.time.then(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+    }
+
+    /// Sleeps until something comes, or something ends the view.
+    fn sleep(&mut self) -> Outcome<Option<End>> {
+        let deadline = self.view.limits.deadline();
+        let (others, ends) = watched(self.ending, &self.view);
+        let woken = self.stream.wait(&others, deadline)?;
+        let Woken::Other(index) = woken else { return Ok(None) };
+        let end = ends[index];
+        Ok(self.heed(end))
+    }
+
+    /// What a ready descriptor means.
+    fn heed(&mut self, what: Watched) -> Option<End> {
+        match what {
+            Watched::Ending => self.ending.asked(),
+            Watched::Output => Some(End::Unread),
+            Watched::Handlers => {
+                self.view.handlers.iter().for_each(Handlers::note);
+                self.handlers_have_stopped()
+            }
+        }
+    }
+
+    /// With a full backlog nothing is read, until there is room: the server holds what comes meanwhile.
+    fn await_room(&mut self) -> Outcome<Option<End>> {
+        if !self.view.handlers.as_ref().is_some_and(Handlers::is_full) {
+            return Ok(None);
+        }
+        self.flush()?;
+        let deadline = self.view.limits.timeout_ends();
+        let mut end = self.sleep_while(Some(Instant::now() + SHORT_PAUSE), Handlers::is_behind)?;
+        if end == Some(End::Expired) {
+            (self.announce)(
+                "the handlers are behind: reading pauses until they catch up; a server drops a reader that is too slow",
+            );
+            end = self.sleep_while(deadline, Handlers::is_behind)?;
+        }
+        self.view.limits.stay();
+        Ok(end.or_else(|| self.handlers_have_stopped()))
+    }
+
+    /// Sleeps, not reading, while the handlers are in this state, until the deadline or the view's end.
+    fn sleep_while(&mut self, deadline: Option<Instant>, state: impl Fn(&Handlers) -> bool) -> Outcome<Option<End>> {
+        while self.view.handlers.as_ref().is_some_and(&state) {
+            let (mut fds, whats) = watched(self.ending, &self.view);
+            interrupt::sleep(&mut fds, deadline).map_err(|error| cannot_wait(&error))?;
+            match ready_at(&fds).map(|index| whats[index]) {
+                Some(Watched::Handlers) => self.view.handlers.iter().for_each(Handlers::note),
+                Some(what) => {
+                    if let Some(end) = self.heed(what) {
+                        return Ok(Some(end));
+                    }
+                }
+                None => return Ok(Some(End::Expired)),
+            }
+        }
+        Ok(None)
+    }
+
+    fn handlers_have_stopped(&self) -> Option<End> {
+        let handlers = self.view.handlers.as_ref()?;
+        handlers.has_stopped().then_some(End::HandlerFailed)
+    }
+
+    /// Everything received is written and handled, then the view's end is told.
+    fn finish(mut self, end: Outcome<End>) -> Outcome<Exit> {
+        let end = match (end, self.ending.asked()) {
+            // A try to connect that a signal ended is no failure of its own.
+            (Ok(End::Signal(signal)), _) | (Err(_), Some(End::Signal(signal))) => {
+                self.read_the_rest().map(|()| End::Signal(signal))
+            }
+            (end, _) => end,
+        };
+        // What could not be written once is not tried again.
+        let flushed = if end.as_ref().is_ok_and(|end| *end == End::Unread) { Ok(()) } else { self.flush() };
+        let end = end.and_then(|end| flushed.map(|()| end));
+        let end = self.finish_handlers(end)?;
+        match end {
+            End::Done | End::Unread => Ok(Exit::Done),
+            End::Expired => self.view.limits.end(),
+            End::HandlerFailed => {
+                let left = self.view.handlers.as_ref().map_or(0, Handlers::dropped);
+                Err(Failure::program(format!(
+                    "ended by --on-handler-error stop, with {left} messages that were received and not handled"
+                )))
+            }
+            End::Signal(signal) => Ok(Exit::Signal(signal)),
+        }
+    }
+
+    /// After a signal: what the server has sent already.
+    fn read_the_rest(&mut self) -> Outcome<()> {
+        let until = Instant::now() + LAST_READ;
+        while Instant::now() < until {
+            match self.stream.next() {
+                Ok(Some(heard @ (Heard::Message(_) | Heard::Line(_)))) => {
+                    if self.take(heard)?.is_some() {
+                        break;
+                    }
+                }
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets the handlers do what was received; after a signal nothing is waited for.
+    fn finish_handlers(&mut self, end: Outcome<End>) -> Outcome<End> {
+        let end = match end {
+            Ok(End::Signal(signal)) => Ok(End::Signal(signal)),
+            end => match self.sleep_while(None, |handlers| !handlers.is_idle())? {
+                Some(End::Signal(signal)) => Ok(End::Signal(signal)),
+                _ => end.map(|end| self.handlers_have_stopped().unwrap_or(end)),
+            },
+        };
+        if let Ok(End::Signal(signal)) = end {
+            self.abandon_handlers(signal);
+        }
+        end
+    }
+
+    fn abandon_handlers(&mut self, signal: Signal) {
+        let Some(handlers) = &self.view.handlers else { return };
+        let left = handlers.abandon(signal);
+        if left > 0 {
+            (self.announce)(&format!("ended with {left} messages that were received and not handled"));
+        }
+    }
+}
+
+/// What a descriptor is watched for.
+#[derive(Clone, Copy, Debug)]
+enum Watched {
+    Ending,
+    Output,
+    Handlers,
+}
+
+/// The descriptors that can end a view or give it room, and what each is.
+fn watched<'a, W: Write>(ending: &'a Ending, view: &'a View<W>) -> (Vec<PollFd<'a>>, Vec<Watched>) {
+    let mut fds = Vec::with_capacity(3);
+    let mut whats = Vec::with_capacity(3);
+    let mut watch = |fd, flags, what| {
+        fds.push(PollFd::from_borrowed_fd(fd, flags));
+        whats.push(what);
+    };
+    if let Some(fd) = ending.fd() {
+        watch(fd, PollFlags::IN, Watched::Ending);
+    }
+    if let Some(fd) = view.output {
+        // Errors and hang-ups are reported unasked.
+        watch(fd, PollFlags::empty(), Watched::Output);
+    }
+    if let Some(handlers) = &view.handlers {
+        watch(handlers.fd(), PollFlags::IN, Watched::Handlers);
+    }
+    (fds, whats)
+}
+
+fn cannot_wait(error: &io::Error) -> Failure {
+    Failure::failed(format!("cannot wait: {}", describe_io(error)))
+}

@@ -1,0 +1,102 @@
+//! `rcli profiles`: what is in `config.toml`, without secrets (contract section 12).
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use serde::Serialize;
+use serde::ser::{SerializeMap as _, Serializer};
+
+use crate::cli::OutputOptions;
+use crate::cli::settings::Value;
+use crate::config::{decide_style, describe_url};
+use crate::exit::{Exit, Failure, Outcome, report};
+use crate::profile::{Profile, Profiles, Setting, is_secret};
+use crate::render::{self, Format};
+
+/// Writes one line a profile.
+pub fn run(output: &OutputOptions) -> Outcome<Exit> {
+    let style = decide_style(output)?;
+    let profiles = Profiles::load()?;
+    let Some(all) = profiles.all() else {
+        report(&format!("no profiles: there is no {}", profiles.path().display()));
+        return Ok(Exit::Done);
+    };
+    let width = all.iter().map(|profile| profile.name.chars().count()).max().unwrap_or(0);
+    let mut text = Vec::new();
+    for profile in all {
+        let listed = Listed::of(profile);
+        if style.format == Format::Json {
+            let line = serde_json::to_string(&listed).map_err(|error| Failure::failed(error.to_string()))?;
+            text.extend_from_slice(line.as_bytes());
+        } else {
+            text.extend_from_slice(listed.line(width).as_bytes());
+        }
+        text.push(b'\n');
+    }
+    let failed = |error| Failure::output(&error);
+    let mut stdout = render::stdout().map_err(failed)?;
+    stdout.write_all(&text).and_then(|()| stdout.flush()).map_err(failed)?;
+    Ok(Exit::Done)
+}
+
+/// A profile as it may be shown.
+#[derive(Serialize)]
+struct Listed<'a> {
+    name: &'a str,
+    /// `set` or `not set`.
+    password: &'static str,
+    #[serde(serialize_with = "as_object")]
+    settings: Vec<(&'a str, Value)>,
+}
+
+impl<'a> Listed<'a> {
+    fn of(profile: &'a Profile) -> Self {
+        let has_password = profile.settings.iter().any(Setting::gives_password);
+        Self {
+            name: &profile.name,
+            password: if has_password { "set" } else { "not set" },
+            settings: profile.settings.iter().map(|setting| (setting.key.as_str(), shown(setting))).collect(),
+        }
+    }
+
+    fn line(&self, width: usize) -> String {
+        let mut line = format!("{:width$}  password {:7}", self.name, self.password);
+        for (key, value) in &self.settings {
+            let value = match value {
+                Value::Flag(flag) => flag.to_string(),
+                Value::Number(text) | Value::Text(text) => text.clone(),
+                Value::List(items) => items.join(","),
+            };
+            let _ = write!(line, "  {key}={value}");
+        }
+        line.trim_end().to_owned()
+    }
+}
+
+/// The value of a setting, without what is secret in it.
+fn shown(setting: &Setting) -> Value {
+    match &setting.value {
+        _ if is_secret(&setting.key) => Value::Text("set".to_owned()),
+        Value::Text(url) if setting.key == "url" => {
+            Value::Text(describe_url(url, "url").map_or_else(|_| "not a URL".to_owned(), |said| said.without_password))
+        }
+        value => value.clone(),
+    }
+}
+
+fn as_object<S: Serializer>(settings: &[(&str, Value)], serializer: S) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(settings.len()))?;
+    for (key, value) in settings {
+        match value {
+            Value::Flag(flag) => map.serialize_entry(key, flag)?,
+            Value::Number(text) => match serde_json::from_str::<serde_json::Number>(text) {
+                Ok(number) => map.serialize_entry(key, &number)?,
+                // TOML writes some numbers as JSON does not.
+                Err(_) => map.serialize_entry(key, text)?,
+            },
+            Value::Text(text) => map.serialize_entry(key, text)?,
+            Value::List(items) => map.serialize_entry(key, items)?,
+        }
+    }
+    map.end()
+}

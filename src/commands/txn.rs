@@ -1,0 +1,204 @@
+//! `rcli txn`: one MULTI/EXEC block, its commands from a file, stdin or a program, tried again when a watched key
+//! had changed (contract section 7).
+
+mod attempt;
+mod backoff;
+mod program;
+
+use std::borrow::Cow;
+use std::ffi::OsString;
+use std::os::fd::AsFd as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use redis::Value;
+
+use self::attempt::Attempt;
+use self::backoff::Backoff;
+use super::block::{Ran, check_block, report_aborted, run_block};
+use super::refuse::refuse_in_block;
+use super::{open_renderer, write_pushes};
+use crate::cli::TxnArgs;
+use crate::config::Config;
+use crate::exit::{Exit, Failure, Outcome, report};
+use crate::input::{Next, Source};
+use crate::interrupt;
+use crate::record::Record;
+use crate::render::{Format, Renderer, Stdout};
+use crate::request::Request;
+use crate::server::{Lost, Protocol, Server, error_text};
+
+const RETRIES_WITH_PROGRAM: u32 = 10;
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+
+/// Runs the block, again if need be, and writes EXEC's reply.
+pub fn run(decide: impl FnOnce() -> Outcome<Config>, args: &TxnArgs) -> Outcome<Exit> {
+    let mut config = decide()?;
+    let retries = args.retries.unwrap_or(if args.program.is_empty() { 0 } else { RETRIES_WITH_PROGRAM });
+    let backoff = Backoff::new(args.watch_delay.unwrap_or(FIRST_PAUSE));
+    if args.program.is_empty() {
+        let origin = Origin::read(args)?;
+        return Txn::open(config, args)?.run(origin, retries, backoff);
+    }
+    // A program is answered in raw whether stdout is a terminal or not: the same shapes, then, in both.
+    if config.style.format == Format::Human && !config.protocol_is_given {
+        config.target.protocol = Protocol::Resp2;
+    }
+    Txn::open(config, args)?.run(Origin::Program, retries, backoff)
+}
+
+/// Where the commands come from.
+enum Origin {
+    /// A file or stdin, and what was read from it.
+    Input { source: Source, block: Option<Vec<Request>> },
+    /// PROGRAM, for every try afresh.
+    Program,
+}
+
+impl Origin {
+    /// Opens the file or stdin. Without a watch all of it is read and checked before a server is asked for;
+    /// with one, what is watched is to be watched while the input is still being written.
+    fn read(args: &TxnArgs) -> Outcome<Self> {
+        let mut source = Source::open(args.file.as_deref().unwrap_or(Path::new("-")))?;
+        let block = if args.watch.is_empty() {
+            Some(read_block(&mut source, |source| interrupt::wait_readable(source.as_fd()))?)
+        } else {
+            None
+        };
+        Ok(Self::Input { source, block })
+    }
+}
+
+/// Reads the input to its end; `wait` sleeps until there is more of it.
+fn read_block(source: &mut Source, mut wait: impl FnMut(&Source) -> Outcome<()>) -> Outcome<Vec<Request>> {
+    let mut block = Vec::new();
+    let mut request = Request::default();
+    loop {
+        match source.next(&mut request)? {
+            Next::Command => {
+                if let Some(reason) = refuse_in_block(&request) {
+                    return Err(Failure::usage(format!("{}:{}: {reason}", source.name(), request.line)));
+                }
+                block.push(request.clone());
+            }
+            Next::Pending => {
+                wait(source)?;
+                source.fill()?;
+            }
+            Next::End => return Ok(block),
+        }
+    }
+}
+
+/// One run of `txn`.
+struct Txn<'a> {
+    config: Config,
+    args: &'a TxnArgs,
+    server: Server,
+    renderer: Renderer<Stdout>,
+    /// Whether the server answered an error to a command before MULTI.
+    had_errors: bool,
+    /// Whether a program left the connection other than it found it: the next try begins on a new one.
+    is_changed: bool,
+}
+
+impl<'a> Txn<'a> {
+    fn open(config: Config, args: &'a TxnArgs) -> Outcome<Self> {
+        let server = Server::open(&config.target, config.cluster)?;
+        let renderer = open_renderer(&config.style)?;
+        Ok(Self { config, args, server, renderer, had_errors: false, is_changed: false })
+    }
+
+    fn run(mut self, mut origin: Origin, retries: u32, mut backoff: Backoff) -> Outcome<Exit> {
+        let tries = u64::from(retries) + 1;
+        for number in 1.. {
+            if let Some(refused) = self.watch()? {
+                return self.end(&refused, Exit::ErrorReply);
+            }
+            let began = Instant::now();
+            let Some((name, block)) = self.compute(&mut origin, number)? else {
+                return Ok(if self.had_errors { Exit::ErrorReply } else { Exit::Done });
+            };
+            let place = match block.last() {
+                Some(last) => format!("{name}:{}", last.line),
+                None => name.clone(),
+            };
+            let commands: Vec<_> = block.iter().map(|request| (name.as_str(), request)).collect();
+            check_block(&mut self.server, &commands)?;
+            match run_block(&mut self.server, &commands, &place)? {
+                Ran::Executed(replies, had_errors) => {
+                    let exit = if had_errors || self.had_errors { Exit::ErrorReply } else { Exit::Done };
+                    return self.end(&Value::Array(replies), exit);
+                }
+                Ran::Refused(error) => return self.end(&error, Exit::ErrorReply),
+                Ran::Aborted if number < tries => backoff.pause(began.elapsed())?,
+                Ran::Aborted => {
+                    let note = if tries > 1 { format!(" ({tries} tries)") } else { String::new() };
+                    report_aborted(&place, &note);
+                    return self.end(&Value::Nil, Exit::Aborted);
+                }
+            }
+        }
+        Ok(Exit::Done)
+    }
+
+    /// Watches the keys. The error if the server refuses that, or MULTI.
+    fn watch(&mut self) -> Outcome<Option<Value>> {
+        if std::mem::take(&mut self.is_changed) {
+            self.server = Server::open(&self.config.target, self.config.cluster)?;
+        }
+        let keys: Vec<&[u8]> = self.args.watch.iter().map(|key| key.as_bytes()).collect();
+        match self.server.watch(&keys).map_err(|lost| lost.into_failure(&self.server.place()))? {
+            Ok(()) => Ok(None),
+            Err(error) => {
+                report(&format!("nothing was run: {}", error_text(&error)));
+                Ok(Some(Value::ServerError(error)))
+            }
+        }
+    }
+
+    /// The name of the origin and the block it gives; none if a program gave up with DISCARD.
+    fn compute<'o>(&mut self, origin: &'o mut Origin, number: u64) -> Outcome<Option<(String, Cow<'o, [Request]>)>> {
+        match origin {
+            Origin::Input { source, block } => {
+                if block.is_none() {
+                    *block = Some(self.read_watched(source)?);
+                }
+                Ok(Some((source.name().to_owned(), block.as_deref().unwrap_or_default().into())))
+            }
+            Origin::Program => {
+                let words: &[OsString] = &self.args.program;
+                let attempt = Attempt::start(words, number, &mut self.server, &self.config)?.run()?;
+                self.had_errors |= attempt.had_errors;
+                self.is_changed = attempt.changed_connection;
+                Ok(attempt.block.map(|block| (words[0].to_string_lossy().into_owned(), block.into())))
+            }
+        }
+    }
+
+    /// Reads the input while the server holds the watch.
+    fn read_watched(&mut self, source: &mut Source) -> Outcome<Vec<Request>> {
+        let server = &mut self.server;
+        let place = server.place();
+        let lost = |lost: Lost| lost.into_failure(&place);
+        read_block(source, |source| {
+            while !server.wait_for_input(source).map_err(lost)? {
+                if server.try_answer().map_err(lost)?.is_some() {
+                    return Err(Failure::failed(format!("{place}: an answer to nothing that was asked")));
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Writes EXEC's reply, or what stands in its place.
+    fn end(mut self, value: &Value, exit: Exit) -> Outcome<Exit> {
+        write_pushes(&self.config, &mut self.server, &mut self.renderer)?;
+        self.renderer
+            .write(&Record::Reply { value, is_report: false })
+            .and_then(|()| self.renderer.flush())
+            .map_err(|error| Failure::output(&error))?;
+        Ok(exit)
+    }
+}

@@ -1,0 +1,243 @@
+//! One try of `txn -- PROGRAM`: its lines run at once until MULTI and are collected after it (contract section 7).
+//! Nothing here blocks but the one wait, which hears the server, the program and signals alike.
+
+use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use redis::Value;
+
+use super::super::refuse::{refuse_before_block, refuse_in_block};
+use super::super::report_errors;
+use super::program::Program;
+use crate::config::Config;
+use crate::exit::{Failure, Outcome};
+use crate::input::Next;
+use crate::interrupt;
+use crate::record::{Record, is_report};
+use crate::render::{Format, Renderer, Style};
+use crate::request::Request;
+use crate::server::{Lost, Server};
+use crate::transaction::{Step, Transaction};
+
+/// How long the last command of a program that has failed may take to be answered.
+const LAST_ANSWER: Duration = Duration::from_millis(200);
+/// How long our copy of a signal that ended the program may take.
+const SAME_SIGNAL: Duration = Duration::from_millis(50);
+
+/// What a try came to.
+#[derive(Debug)]
+pub struct Attempted {
+    /// The commands to execute; none if the program said DISCARD.
+    pub block: Option<Vec<Request>>,
+    /// Whether the server answered an error.
+    pub had_errors: bool,
+    /// Whether a command ran that changes the connection itself: its database, its name.
+    pub changed_connection: bool,
+}
+
+/// A program at work.
+pub struct Attempt<'a> {
+    server: &'a mut Server,
+    /// Where the server is.
+    place: String,
+    /// How the program is answered.
+    style: Style,
+    program: Program,
+    transaction: Transaction,
+    /// The command that the server has not answered yet.
+    unanswered: Option<Request>,
+    is_discarded: bool,
+    had_errors: bool,
+    changed_connection: bool,
+    /// When a program that has failed is given up with what it wrote before.
+    given_up: Option<Instant>,
+}
+
+impl<'a> Attempt<'a> {
+    /// Starts the program; its keys are watched already.
+    pub fn start(words: &[OsString], number: u64, server: &'a mut Server, config: &Config) -> Outcome<Self> {
+        let format = if config.style.format == Format::Json { Format::Json } else { Format::Raw };
+        let style = Style {
+            format,
+            // `read` waits for the end of a line: whatever stdout gets, the program gets that.
+            reply_delimiter: b"\n".to_vec(),
+            one_line_errors: true,
+            ..config.style.clone()
+        };
+        Ok(Self {
+            server,
+            place: config.target.address.to_string(),
+            style,
+            program: Program::start(words, number)?,
+            transaction: Transaction::default(),
+            unanswered: None,
+            is_discarded: false,
+            had_errors: false,
+            changed_connection: false,
+            given_up: None,
+        })
+    }
+
+    /// Serves the program until it has ended.
+    pub fn run(mut self) -> Outcome<Attempted> {
+        let mut request = Request::default();
+        loop {
+            if let Some(value) = self.server.try_answer().map_err(|lost| self.lost(lost))? {
+                self.pass(&value)?;
+            }
+            if self.may_parse() {
+                match self.program.output.next(&mut request)? {
+                    Next::Command => {
+                        self.feed(&request)?;
+                        continue;
+                    }
+                    Next::End => return Ok(self.end()),
+                    Next::Pending => {}
+                }
+            }
+            self.program.pass_replies();
+            if self.wait()? {
+                return Ok(self.end());
+            }
+        }
+    }
+
+    /// Whether the next line can be looked at. A last line without its end counts only if the program ended well:
+    /// it may be half of one.
+    fn may_parse(&self) -> bool {
+        self.unanswered.is_none()
+            && !self.is_discarded
+            && (!self.program.output.is_read() || self.program.status().is_some_and(|status| status.success()))
+    }
+
+    /// Does what a line says.
+    fn feed(&mut self, request: &Request) -> Outcome<()> {
+        let bad = |reason: &str| Failure::usage(format!("{}:{}: {reason}", self.program.output.name(), request.line));
+        if self.transaction.queued().is_none() || request.is(0, "EXEC") {
+            if let Some(reason) = refuse_before_block(request) {
+                return Err(bad(&reason));
+            }
+            // Outside of MULTI there is nothing to discard, but the wish is the same.
+            if request.is(0, "DISCARD") {
+                self.is_discarded = true;
+                self.program.end_replies();
+                return Ok(());
+            }
+        }
+        match self.transaction.feed(request) {
+            Step::Run => {
+                self.changed_connection |= ["SELECT", "CLIENT"].iter().any(|name| request.is(0, name));
+                if let Some(reason) = self.server.refuse(request) {
+                    return Err(bad(&reason));
+                }
+                self.unanswered = Some(request.clone());
+                if let Some(value) = self.server.begin(request).map_err(|lost| self.lost(lost))? {
+                    self.pass(&value)?;
+                }
+            }
+            Step::Opened => self.program.end_replies(),
+            Step::Queue => {
+                if let Some(reason) = refuse_in_block(request) {
+                    return Err(bad(&reason));
+                }
+                self.transaction.queue(request.clone());
+            }
+            Step::Refused(error) => return Err(bad(error)),
+            Step::Discarded | Step::Execute(_) => self.is_discarded = true,
+        }
+        Ok(())
+    }
+
+    /// Passes a reply to the program.
+    fn pass(&mut self, value: &Value) -> Outcome<()> {
+        let Some(request) = self.unanswered.take() else {
+            return Err(Failure::failed(format!("{}: an answer to nothing that was asked", self.place)));
+        };
+        self.had_errors |= report_errors(self.program.output.name(), &request, value);
+        Renderer::new(self.program.replies(), self.style.clone())
+            .write(&Record::Reply { value, is_report: is_report(&request) })
+            .map_err(|error| Failure::output(&error))
+    }
+
+    /// Sleeps until something can be done, and reads output. True when there is nothing more to wait for.
+    fn wait(&mut self) -> Outcome<bool> {
+        let has_failed = match self.program.status() {
+            Some(status) if self.is_discarded => {
+                return if status.success() { Ok(true) } else { Err(self.failed(status)) };
+            }
+            Some(status) => !status.success(),
+            None => false,
+        };
+        let wants_output = self.unanswered.is_none() && !self.program.output.is_read();
+        let silence_ends = self.unanswered.as_ref().and_then(|_| self.server.silence_ends());
+        // What a program wrote before it failed is still there to be read, and its last command to be answered.
+        let given_up = has_failed.then(|| {
+            let at = *self.given_up.get_or_insert_with(|| Instant::now() + LAST_ANSWER);
+            if self.unanswered.is_some() { at } else { Instant::now() }
+        });
+        let deadline = silence_ends.into_iter().chain(given_up).min();
+        let woken = self.program.wait(self.server, wants_output, deadline).map_err(|lost| self.lost(lost))?;
+        if woken.output {
+            self.program.output.fill()?;
+            if self.is_discarded {
+                self.program.output.skip();
+            }
+        } else if woken.expired
+            && let (true, Some(status)) = (has_failed, self.program.status())
+        {
+            return Err(self.failed(status));
+        } else if woken.expired && silence_ends.is_some_and(|at| at <= Instant::now()) {
+            let silent = self.server.silent();
+            return Err(self.lost(silent));
+        }
+        Ok(false)
+    }
+
+    /// The program ended well: EXEC is said in its stead.
+    fn end(mut self) -> Attempted {
+        let block = match self.transaction.feed(&Request::new(["EXEC"])) {
+            Step::Execute(block) => block,
+            _ => Vec::new(),
+        };
+        Attempted {
+            block: (!self.is_discarded).then_some(block),
+            had_errors: self.had_errors,
+            changed_connection: self.changed_connection,
+        }
+    }
+
+    /// The program ended in any other way: nothing is run.
+    fn failed(&self, status: ExitStatus) -> Failure {
+        // Ctrl-C on a terminal reaches the program as well as us, and it may have been quicker.
+        if let Err(interrupted) = interrupt::sleep_until(Instant::now() + SAME_SIGNAL) {
+            return interrupted;
+        }
+        let how = match (status.code(), status.signal()) {
+            (Some(code), _) => format!("ended with status {code}"),
+            (None, Some(signal)) => match signal_hook::low_level::signal_name(signal) {
+                Some(name) => format!("was ended by signal {signal} ({name})"),
+                None => format!("was ended by signal {signal}"),
+            },
+            (None, None) => "ended for no known reason".to_owned(),
+        };
+        Failure::program(format!("{} {how}: its block was not run", self.program.output.name()))
+    }
+
+    /// The connection is gone, or a signal came, before anything was executed.
+    fn lost(&self, lost: Lost) -> Failure {
+        let place = match &self.unanswered {
+            Some(request) => format!("{}:{}", self.program.output.name(), request.line),
+            None => self.place.clone(),
+        };
+        match lost {
+            Lost::Interrupted(_) => lost.into_failure(&place),
+            lost => Failure::failed(format!(
+                "{place}: connection lost: {}; the block of {} was not run",
+                lost.reason(),
+                self.program.output.name()
+            )),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Profiles: `config.toml`, where options are kept under a name (contract section 12). A profile's settings become
+//! arguments before those that were typed, without the ones that the command line or the environment overrides.
+
+mod file;
+
+use std::ffi::OsString;
+
+use crate::cli::settings::{Typed, Value, arguments, is_about_server};
+use crate::cli::{Cli, Verb};
+use crate::config::{describe_url, environment, url_in_environment};
+use crate::exit::{Failure, Outcome};
+
+pub use file::{Profile, Profiles, Setting};
+
+/// Options that give a password.
+const PASSWORDS: [&str; 4] = ["pass", "pass-file", "askpass", "password_command"];
+
+/// What the environment overrides, where it is set.
+const ENVIRONMENT: [(&str, &[&str]); 5] = [
+    ("REDISCLI_AUTH", &PASSWORDS),
+    ("VALKEYCLI_AUTH", &PASSWORDS),
+    ("RCLI_SENTINEL_AUTH", &["sentinel-pass"]),
+    ("RCLI_FORMAT", &["json", "raw", "human"]),
+    ("NO_COLOR", &["color"]),
+];
+
+/// Puts the profile that `--profile` or `RCLI_PROFILE` names under what was typed.
+pub fn apply(cli: Cli) -> Outcome<Cli> {
+    // What needs no server needs no profile either, and is to work while the file is being mended.
+    if matches!(cli.verb, Some(Verb::Profiles | Verb::Completions { .. } | Verb::Generate { .. })) {
+        return Ok(cli);
+    }
+    let named = cli.general.profile.clone();
+    let Some(name) = named.or_else(|| environment("RCLI_PROFILE").map(|name| name.to_string_lossy().into_owned()))
+    else {
+        return Ok(cli);
+    };
+    let profile = Profiles::load()?.take(&name)?;
+    let typed = Typed::read()?;
+    let mut settings = profile.settings;
+    yield_to_another_server(&mut settings, &typed, &cli)?;
+    settings.retain(|setting| !typed.overrides(&setting.key) && !is_overridden_by_environment(&setting.key));
+    if has_password_in_environment() {
+        // The URL stays, its password does not.
+        for setting in settings.iter_mut().filter(|setting| setting.key == "url") {
+            setting.drop_url_password();
+        }
+    }
+    let mut line: Vec<OsString> = Vec::new();
+    for Setting { key, value, .. } in &settings {
+        line.extend(arguments(key, value).map_err(Failure::usage)?);
+    }
+    let was_warned = typed.has("pass") || typed.has("sentinel-pass") || typed.has("no-auth-warning");
+    if !was_warned {
+        // Nobody saw it on the command line.
+        line.push("--no-auth-warning".into());
+    }
+    typed.over(line)
+}
+
+fn is_overridden_by_environment(key: &str) -> bool {
+    ENVIRONMENT.iter().any(|(variable, keys)| keys.contains(&key) && environment(variable).is_some())
+}
+
+fn has_password_in_environment() -> bool {
+    is_overridden_by_environment("pass")
+}
+
+/// Takes out what the profile says of its server where the command line or the environment names another: neither
+/// its password nor its certificate is for that one. A host or port that is typed only corrects the profile's own.
+fn yield_to_another_server(settings: &mut Vec<Setting>, typed: &Typed, cli: &Cli) -> Outcome<()> {
+    let has = |settings: &[Setting], keys: &[&str]| settings.iter().any(|setting| keys.contains(&setting.key.as_str()));
+    let is_corrected = typed.has("host") || typed.has("port");
+    let url = match &cli.connection.url {
+        Some(url) => Some((url.clone(), "-u")),
+        None if is_corrected || typed.has("socket") || typed.has("sentinel") || typed.has("sandbox") => None,
+        None => url_in_environment(),
+    };
+    let is_other = url.is_some()
+        || typed.has("socket")
+        || typed.has("sentinel")
+        || is_corrected && has(settings, &["url", "socket", "sentinel"]);
+    let names_one = has(settings, &["host", "port", "url", "socket", "sentinel"]);
+    if typed.has("sandbox") || is_other && names_one {
+        settings.retain(|setting| !is_about_server(&setting.key));
+    } else if let Some((url, source)) = url {
+        // The profile names no server: it completes what the URL leaves open.
+        let said = describe_url(&url, source)?;
+        settings.retain(|setting| match setting.key.as_str() {
+            "db" => !said.has_db,
+            "user" => !said.has_credentials,
+            "resp2" | "resp3" => !said.has_protocol,
+            key => !(said.has_credentials && PASSWORDS.contains(&key)),
+        });
+    }
+    Ok(())
+}
+
+/// Whether an option's value is never shown. What a password command is may tell the password itself.
+pub fn is_secret(key: &str) -> bool {
+    matches!(key, "pass" | "sentinel-pass" | "password_command")
+}
+
+impl Setting {
+    /// Whether it holds a password in so many words.
+    pub fn holds_password(&self) -> bool {
+        match (self.key.as_str(), &self.value) {
+            ("pass" | "sentinel-pass", _) => true,
+            // What cannot be read may hold one.
+            ("url", Value::Text(url)) => describe_url(url, "url").map_or(true, |said| said.has_password),
+            _ => false,
+        }
+    }
+
+    /// Whether it gives a password for the server, from wherever.
+    pub fn gives_password(&self) -> bool {
+        let is_off = self.value == Value::Flag(false);
+        PASSWORDS.contains(&self.key.as_str()) && !is_off || self.key == "url" && self.holds_password()
+    }
+
+    fn drop_url_password(&mut self) {
+        if let Value::Text(url) = &mut self.value
+            && let Ok(said) = describe_url(url, "url")
+        {
+            *url = said.without_password;
+        }
+    }
+}

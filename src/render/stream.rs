@@ -1,0 +1,215 @@
+//! What streams give, in the three formats: redis-py's dictionaries as JSON Lines, payloads only, or redis-cli's frames
+//! (contract sections 8 and 9).
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use redis::Value;
+use serde_json::value::RawValue;
+
+use super::json::Bytes;
+use super::{Format, Style, human};
+use crate::message::{Data, Message};
+use crate::monitor_line::MonitorLine;
+use crate::record::Event;
+
+/// A message or confirmation. Raw output is payload only: a confirmation has none and leaves no trace.
+pub fn message(
+    out: &mut impl Write,
+    style: &Style,
+    message: &Message,
+    time: Option<Duration>,
+    node: Option<&str>,
+) -> io::Result<()> {
+    match style.format {
+        Format::Json => dictionary(out, style, message, time, node),
+        Format::Raw => match &message.data {
+            Data::Count(_) => Ok(()),
+            Data::Payload(payload) => {
+                out.write_all(payload)?;
+                out.write_all(&style.reply_delimiter)
+            }
+        },
+        Format::Human => human::reply(out, style, &frame(message), false),
+    }
+}
+
+/// A monitored command. Raw and human are the server's own line.
+pub fn monitored(
+    out: &mut impl Write,
+    style: &Style,
+    text: &str,
+    monitored: &MonitorLine<'_>,
+    node: Option<&str>,
+) -> io::Result<()> {
+    match style.format {
+        Format::Json => monitored_dictionary(out, style, monitored, node),
+        Format::Raw => {
+            out.write_all(text.as_bytes())?;
+            out.write_all(&style.reply_delimiter)
+        }
+        Format::Human => human::reply(out, style, &Value::SimpleString(text.to_owned()), false),
+    }
+}
+
+/// What happened to the connection. Raw output has no place for it.
+pub fn event(
+    out: &mut impl Write,
+    style: &Style,
+    event: &Event,
+    time: Option<Duration>,
+    server: &str,
+) -> io::Result<()> {
+    let (r#type, reason, gap) = match event {
+        Event::Disconnected { reason } => ("disconnected", Some(reason.as_str()), None),
+        Event::Reconnected { gap } => ("reconnected", None, Some(seconds(*gap))),
+    };
+    match style.format {
+        Format::Json => {
+            write!(out, "{{\"type\":\"{type}\"")?;
+            if let Some(reason) = reason {
+                out.write_all(b",\"reason\":")?;
+                string(out, reason)?;
+            }
+            if let Some(gap) = gap {
+                write!(out, ",\"gap\":{gap}")?;
+            }
+            out.write_all(b",\"server\":")?;
+            string(out, server)?;
+            end(out, time, None)
+        }
+        Format::Human => {
+            let told = reason.map_or_else(|| format!("after {} s", gap.unwrap_or_default()), str::to_owned);
+            human::reply(out, style, &Value::SimpleString(format!("({type}) {server}: {told}")), false)
+        }
+        Format::Raw => Ok(()),
+    }
+}
+
+/// Seconds with the milliseconds kept.
+fn seconds(duration: Duration) -> f64 {
+    // A gap is far below 2^52 ms.
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds of a gap fit")]
+    let millis = duration.as_millis() as f64;
+    millis / 1000.0
+}
+
+/// The dictionary of a message, its keys in the contract's order. Written key by key: it comes by the million.
+fn dictionary(
+    out: &mut impl Write,
+    style: &Style,
+    message: &Message,
+    time: Option<Duration>,
+    node: Option<&str>,
+) -> io::Result<()> {
+    out.write_all(b"{\"type\":\"")?;
+    out.write_all(message.kind.name().as_bytes())?;
+    out.write_all(b"\",\"pattern\":")?;
+    match &message.pattern {
+        Some(pattern) => bytes(out, style, pattern)?,
+        None => out.write_all(b"null")?,
+    }
+    out.write_all(b",\"channel\":")?;
+    bytes(out, style, &message.channel)?;
+    out.write_all(b",\"data\":")?;
+    match &message.data {
+        Data::Count(count) => out.write_all(itoa::Buffer::new().format(*count).as_bytes())?,
+        Data::Payload(payload) => match nested(payload, style) {
+            Some(json) => out.write_all(json.as_bytes())?,
+            None => bytes(out, style, payload)?,
+        },
+    }
+    end(out, time, node)
+}
+
+/// The dictionary of a monitored command: redis-py's keys, then `args`.
+fn monitored_dictionary(
+    out: &mut impl Write,
+    style: &Style,
+    line: &MonitorLine<'_>,
+    node: Option<&str>,
+) -> io::Result<()> {
+    out.write_all(b"{\"time\":")?;
+    out.write_all(line.time.as_bytes())?;
+    out.write_all(b",\"db\":")?;
+    out.write_all(itoa::Buffer::new().format(line.db).as_bytes())?;
+    out.write_all(b",\"client_address\":")?;
+    string(out, line.address)?;
+    out.write_all(b",\"client_port\":")?;
+    string(out, line.port)?;
+    out.write_all(b",\"client_type\":\"")?;
+    out.write_all(line.client.name().as_bytes())?;
+    out.write_all(b"\",\"command\":")?;
+    string(out, &line.command())?;
+    out.write_all(b",\"args\":[")?;
+    for (index, arg) in line.args().enumerate() {
+        if index > 0 {
+            out.write_all(b",")?;
+        }
+        bytes(out, style, &arg)?;
+    }
+    out.write_all(b"]")?;
+    end(out, None, node)
+}
+
+/// What may stand at the end of a dictionary, and its end.
+fn end(out: &mut impl Write, time: Option<Duration>, node: Option<&str>) -> io::Result<()> {
+    if let Some(node) = node {
+        out.write_all(b",\"node\":")?;
+        string(out, node)?;
+    }
+    if let Some(time) = time {
+        write!(out, ",\"time\":{}", Micros(time))?;
+    }
+    out.write_all(b"}\n")
+}
+
+fn string(out: &mut impl Write, text: &str) -> io::Result<()> {
+    Ok(serde_json::to_writer(out, text)?)
+}
+
+fn bytes(out: &mut impl Write, style: &Style, bytes: &[u8]) -> io::Result<()> {
+    Ok(serde_json::to_writer(out, &Bytes { bytes, base64: style.base64 })?)
+}
+
+/// The payload as JSON on one line, every digit kept, if that is asked for and it is JSON.
+fn nested<'a>(payload: &'a [u8], style: &Style) -> Option<Cow<'a, str>> {
+    if !style.nest_json {
+        return None;
+    }
+    let json: &RawValue = serde_json::from_slice(payload).ok()?;
+    Some(one_line(json.get()))
+}
+
+/// JSON on one line: in valid JSON line ends stand between tokens only, where nothing needs them.
+fn one_line(json: &str) -> Cow<'_, str> {
+    if memchr::memchr2(b'\n', b'\r', json.as_bytes()).is_none() {
+        return Cow::Borrowed(json);
+    }
+    Cow::Owned(json.replace(['\n', '\r'], ""))
+}
+
+/// Seconds since 1970 as a number with six decimals.
+#[derive(Clone, Copy)]
+struct Micros(Duration);
+
+impl fmt::Display for Micros {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:06}", self.0.as_secs(), self.0.subsec_micros())
+    }
+}
+
+/// The frame as the server sent it.
+fn frame(message: &Message) -> Value {
+    let bulk = |bytes: &[u8]| Value::BulkString(bytes.to_vec());
+    let mut items = vec![bulk(message.kind.name().as_bytes())];
+    items.extend(message.pattern.as_deref().map(bulk));
+    items.push(bulk(&message.channel));
+    items.push(match &message.data {
+        Data::Count(count) => Value::Int(*count),
+        Data::Payload(payload) => bulk(payload),
+    });
+    Value::Array(items)
+}
