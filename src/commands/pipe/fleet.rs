@@ -39,10 +39,10 @@ pub enum Placed {
 pub struct Loss {
     /// Why.
     pub lost: Lost,
-    /// The node it happened at.
-    pub node: Option<Address>,
+    /// The address of the node it happened at.
+    pub node: Option<String>,
     /// The command whose answer could not be decoded.
-    pub command: Option<Request>,
+    pub command: Option<Box<Request>>,
 }
 
 impl From<Lost> for Loss {
@@ -286,7 +286,7 @@ impl Fleet {
     fn take(&mut self, at: usize, value: Value) -> Result<(), Loss> {
         let Some(number) = self.lanes[at].answer() else {
             let what = "the server sent a reply to nothing that was asked".to_owned();
-            return Err(Loss { node: Some(self.lanes[at].address().clone()), ..Lost::Refused(what).into() });
+            return Err(Loss { node: Some(self.lanes[at].address().to_string()), ..Lost::Refused(what).into() });
         };
         if number == ASKING {
             return Ok(());
@@ -390,9 +390,9 @@ impl Fleet {
             self.lanes[at].reset(self.window);
             return Ok(self.refresh(None)?);
         }
-        let command = matches!(lost, Lost::Undecodable(_)).then(|| self.lanes[at].next_answered()).flatten();
+        let command = matches!(lost, Lost::Undecodable(_)).then(|| self.lanes[at].next_answered()).flatten().map(Box::new);
         self.lanes[at].close();
-        Err(Loss { lost, node: Some(self.lanes[at].address().clone()), command })
+        Err(Loss { lost, node: Some(self.lanes[at].address().to_string()), command })
     }
 
     /// Takes back the commands of a lane of which no byte was sent.
@@ -491,7 +491,7 @@ impl Fleet {
         let now = Instant::now();
         let silent = self.lanes.iter_mut().find(|lane| lane.silence_ends().is_some_and(|at| at <= now));
         let Some(lane) = silent else { return Ok(()) };
-        let node = Some(lane.address().clone());
+        let node = Some(lane.address().to_string());
         let lost = lane.session_mut().map_or(Lost::Closed, |session| session.silent());
         Err(Loss { lost, node, command: None })
     }
