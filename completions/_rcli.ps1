@@ -69,6 +69,7 @@ Register-ArgumentCompleter -Native -CommandName 'rcli' -ScriptBlock {
             [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking')
             [CompletionResult]::new('-x', '-x', [CompletionResultType]::ParameterName, 'Read the last argument from standard input')
             [CompletionResult]::new('--quoted-input', '--quoted-input', [CompletionResultType]::ParameterName, 'Unquote the arguments as lines of input are unquoted')
             [CompletionResult]::new('pipe', 'pipe', [CompletionResultType]::ParameterValue, 'Run the commands of files or standard input as a pipeline')
@@ -140,6 +141,7 @@ Register-ArgumentCompleter -Native -CommandName 'rcli' -ScriptBlock {
             [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking')
             break
         }
         'rcli;sub' {
@@ -202,6 +204,7 @@ Register-ArgumentCompleter -Native -CommandName 'rcli' -ScriptBlock {
             [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking')
             break
         }
         'rcli;psub' {
@@ -264,6 +267,7 @@ Register-ArgumentCompleter -Native -CommandName 'rcli' -ScriptBlock {
             [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking')
             break
         }
         'rcli;ssub' {
@@ -325,6 +329,7 @@ Register-ArgumentCompleter -Native -CommandName 'rcli' -ScriptBlock {
             [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking')
             break
         }
         'rcli;monitor' {
@@ -382,6 +387,7 @@ Register-ArgumentCompleter -Native -CommandName 'rcli' -ScriptBlock {
             [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking')
             break
         }
         'rcli;txn' {
@@ -433,6 +439,7 @@ Register-ArgumentCompleter -Native -CommandName 'rcli' -ScriptBlock {
             [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking')
             break
         }
         'rcli;profiles' {
@@ -481,6 +488,7 @@ Register-ArgumentCompleter -Native -CommandName 'rcli' -ScriptBlock {
             [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking')
             break
         }
         'rcli;completions' {
@@ -529,6 +537,7 @@ Register-ArgumentCompleter -Native -CommandName 'rcli' -ScriptBlock {
             [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking')
             break
         }
         'rcli;generate' {
@@ -578,6 +587,7 @@ Register-ArgumentCompleter -Native -CommandName 'rcli' -ScriptBlock {
             [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking')
             break
         }
         'rcli;exec' {
@@ -631,6 +641,7 @@ Register-ArgumentCompleter -Native -CommandName 'rcli' -ScriptBlock {
             [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking')
             [CompletionResult]::new('ACL', 'ACL', [CompletionResultType]::ParameterValue, 'ACL')
             [CompletionResult]::new('APPEND', 'APPEND', [CompletionResultType]::ParameterValue, 'APPEND')
             [CompletionResult]::new('ASKING', 'ASKING', [CompletionResultType]::ParameterValue, 'ASKING')

@@ -66,6 +66,7 @@ set edit:completion:arg-completer[rcli] = {|@words|
             cand -? 'Print help'
             cand --help 'Print help'
             cand --version 'Print the version'
+            cand --yes 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking'
             cand -x 'Read the last argument from standard input'
             cand --quoted-input 'Unquote the arguments as lines of input are unquoted'
             cand pipe 'Run the commands of files or standard input as a pipeline'
@@ -136,6 +137,7 @@ set edit:completion:arg-completer[rcli] = {|@words|
             cand -? 'Print help'
             cand --help 'Print help'
             cand --version 'Print the version'
+            cand --yes 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking'
         }
         &'rcli;sub'= {
             cand --pattern 'A pattern to subscribe to as well; may be repeated'
@@ -197,6 +199,7 @@ set edit:completion:arg-completer[rcli] = {|@words|
             cand -? 'Print help'
             cand --help 'Print help'
             cand --version 'Print the version'
+            cand --yes 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking'
         }
         &'rcli;psub'= {
             cand --channel 'A channel to subscribe to as well; may be repeated'
@@ -258,6 +261,7 @@ set edit:completion:arg-completer[rcli] = {|@words|
             cand -? 'Print help'
             cand --help 'Print help'
             cand --version 'Print the version'
+            cand --yes 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking'
         }
         &'rcli;ssub'= {
             cand --handler 'Run a shell command for each message of a channel or pattern, its JSON line on stdin; may be repeated'
@@ -318,6 +322,7 @@ set edit:completion:arg-completer[rcli] = {|@words|
             cand -? 'Print help'
             cand --help 'Print help'
             cand --version 'Print the version'
+            cand --yes 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking'
         }
         &'rcli;monitor'= {
             cand --only 'Only these commands, in any case'
@@ -374,6 +379,7 @@ set edit:completion:arg-completer[rcli] = {|@words|
             cand -? 'Print help'
             cand --help 'Print help'
             cand --version 'Print the version'
+            cand --yes 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking'
         }
         &'rcli;txn'= {
             cand --watch 'Watch a key: if it changes before EXEC, nothing is run (repeatable)'
@@ -424,6 +430,7 @@ set edit:completion:arg-completer[rcli] = {|@words|
             cand -? 'Print help'
             cand --help 'Print help'
             cand --version 'Print the version'
+            cand --yes 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking'
         }
         &'rcli;profiles'= {
             cand -h 'Server host name or address [default: 127.0.0.1]'
@@ -471,6 +478,7 @@ set edit:completion:arg-completer[rcli] = {|@words|
             cand -? 'Print help'
             cand --help 'Print help'
             cand --version 'Print the version'
+            cand --yes 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking'
         }
         &'rcli;completions'= {
             cand -h 'Server host name or address [default: 127.0.0.1]'
@@ -518,6 +526,7 @@ set edit:completion:arg-completer[rcli] = {|@words|
             cand -? 'Print help'
             cand --help 'Print help'
             cand --version 'Print the version'
+            cand --yes 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking'
         }
         &'rcli;generate'= {
             cand --table 'A server to ask for its commands; the first one that has a command describes it'
@@ -566,6 +575,7 @@ set edit:completion:arg-completer[rcli] = {|@words|
             cand -? 'Print help'
             cand --help 'Print help'
             cand --version 'Print the version'
+            cand --yes 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking'
         }
         &'rcli;exec'= {
             cand -X 'Read the argument that is TAG from standard input'
@@ -618,6 +628,7 @@ set edit:completion:arg-completer[rcli] = {|@words|
             cand -? 'Print help'
             cand --help 'Print help'
             cand --version 'Print the version'
+            cand --yes 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking'
             cand ACL 'ACL'
             cand APPEND 'APPEND'
             cand ASKING 'ASKING'

@@ -27,8 +27,8 @@ Examples:
     disable_version_flag = true,
     propagate_version = true,
     override_usage = "rcli [OPTIONS] [CMD [ARG]...]\n       rcli [OPTIONS] <SUBCOMMAND>",
-    after_help = "A first word that names no subcommand is a Redis command. With no command at all, commands are \
-                  read from standard input, one a line.\n\
+    after_help = "A first word that names no subcommand is a Redis command. With no command at all there is a \
+                  REPL on a terminal; elsewhere commands are read from standard input, one a line.\n\
                   Exit status: 0 done, 1 the server answered an error, 2 usage or bad input, 3 connection or output \
                   failed, 4 aborted by WATCH, 130 and 143 interrupted."
 )]
@@ -39,6 +39,8 @@ pub struct Cli {
     pub output: OutputOptions,
     #[command(flatten)]
     pub general: GeneralOptions,
+    #[command(flatten)]
+    pub repl: ReplOptions,
     #[command(flatten)]
     pub exec: ExecOptions,
     #[command(subcommand)]
@@ -214,6 +216,15 @@ pub struct GeneralOptions {
     /// Print the version
     #[arg(long, global = true, action = ArgAction::Version)]
     pub version: Option<bool>,
+}
+
+/// The REPL's own (contract section 10).
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "REPL")]
+pub struct ReplOptions {
+    /// Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking
+    #[arg(long, global = true)]
+    pub yes: bool,
 }
 
 /// `--sandbox`.

@@ -116,32 +116,41 @@ impl Config {
             Some(SandboxKind::Server) => Some(Sandbox::start()?),
             Some(SandboxKind::Cluster) => Some(Sandbox::start_cluster()?),
         };
-        let mut place = decide_place(connection, sandbox.as_ref())?;
-        if let Address::Sentinel(sentinels) = &mut place.address {
-            sentinels.credentials = decide_sentinel_credentials(connection)?;
-        } else if connection.sentinel_user.is_some() || connection.sentinel_pass.is_some() {
-            return Err(Failure::usage("--sentinel-user and --sentinel-pass need --sentinel or a redis+sentinel URL"));
-        }
+        let place = decide_place(connection, sandbox.as_ref())?;
         let protocol_is_given = connection.resp2 || connection.resp3 || place.protocol.is_some();
-        let protocol = match (connection.resp2, connection.resp3, place.protocol) {
-            (true, ..) => Protocol::Resp2,
-            (_, true, _) => Protocol::Resp3,
-            (.., Some(protocol)) => protocol,
-            _ if style.format == Format::Raw => Protocol::Resp2,
-            _ => Protocol::Resp3,
-        };
-        let target = Target {
-            tls: decide_tls(connection, &place)?,
-            credentials: decide_credentials(connection, &place)?,
-            address: place.address,
-            db: connection.db.or(place.db).unwrap_or(0),
-            protocol,
-            connect_timeout: connection.connect_timeout.unwrap_or(DEFAULT_CONNECT_TIMEOUT),
-            read_timeout: connection.read_timeout.filter(|limit| !limit.is_zero()),
-        };
+        let target = decide_target(connection, place, style.format)?;
         let cluster = decide_cluster(connection, &target)?;
         Ok(Self { target, cluster, protocol_is_given, style, show_pushes: output.show_pushes, _sandbox: sandbox })
     }
+}
+
+/// Decides which server these options mean, and who we are there. No sandbox is started.
+pub fn decide_elsewhere(connection: &ConnectionOptions, format: Format) -> Outcome<Target> {
+    decide_target(connection, decide_place(connection, None)?, format)
+}
+
+fn decide_target(connection: &ConnectionOptions, mut place: Place, format: Format) -> Outcome<Target> {
+    if let Address::Sentinel(sentinels) = &mut place.address {
+        sentinels.credentials = decide_sentinel_credentials(connection)?;
+    } else if connection.sentinel_user.is_some() || connection.sentinel_pass.is_some() {
+        return Err(Failure::usage("--sentinel-user and --sentinel-pass need --sentinel or a redis+sentinel URL"));
+    }
+    let protocol = match (connection.resp2, connection.resp3, place.protocol) {
+        (true, ..) => Protocol::Resp2,
+        (_, true, _) => Protocol::Resp3,
+        (.., Some(protocol)) => protocol,
+        _ if format == Format::Raw => Protocol::Resp2,
+        _ => Protocol::Resp3,
+    };
+    Ok(Target {
+        tls: decide_tls(connection, &place)?,
+        credentials: decide_credentials(connection, &place)?,
+        address: place.address,
+        db: connection.db.or(place.db).unwrap_or(0),
+        protocol,
+        connect_timeout: connection.connect_timeout.unwrap_or(DEFAULT_CONNECT_TIMEOUT),
+        read_timeout: connection.read_timeout.filter(|limit| !limit.is_zero()),
+    })
 }
 
 /// What `-c` and its companions say (contract section 11).

@@ -62,6 +62,11 @@ impl Failure {
         Self { exit: Exit::Failed, message: Some(message.into()) }
     }
 
+    /// The status that it ends a run with.
+    pub fn exit(&self) -> Exit {
+        self.exit
+    }
+
     /// A time limit passed before the count was reached: status 5.
     pub fn expired(message: impl Into<String>) -> Self {
         Self { exit: Exit::Expired, message: Some(message.into()) }

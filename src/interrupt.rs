@@ -1,9 +1,9 @@
 //! SIGINT, SIGTERM and SIGHUP: the one handler, a flag to ask and a pipe to poll. What a signal means is each loop's own business.
 
-use std::io::{self, PipeReader, Write as _};
+use std::io::{self, PipeReader, Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -52,6 +52,14 @@ impl From<Signal> for rustix::process::Signal {
 
 static RECEIVED: AtomicU8 = AtomicU8::new(0);
 static WAKE: OnceLock<PipeReader> = OnceLock::new();
+/// Whether Ctrl-C cancels what runs and not the run: the REPL's choice.
+static CTRL_C_CANCELS: AtomicBool = AtomicBool::new(false);
+/// Whether the main thread waits for a person and has nothing left to write.
+static IDLE: AtomicBool = AtomicBool::new(false);
+/// Held while the flag and the pipe are brought into step.
+static STEP: Mutex<()> = Mutex::new(());
+/// What is to be done before a signal ends the process at once.
+static FAREWELL: OnceLock<Box<dyn Fn() + Send + Sync>> = OnceLock::new();
 
 /// How long a run may take to write what it has received. A run that is blocked, on a stdout nobody reads
 /// or on a name server, is ended then: it could not have written more.
@@ -74,19 +82,65 @@ pub fn install() -> io::Result<()> {
 }
 
 fn note(signal: Signal, mut wake: &io::PipeWriter) {
-    if RECEIVED.swap(signal.number(), Ordering::SeqCst) != 0 {
+    let cancels = signal == Signal::Interrupt && CTRL_C_CANCELS.load(Ordering::SeqCst);
+    let step = in_step();
+    let before = RECEIVED.load(Ordering::SeqCst);
+    if cancels && before != 0 {
+        return;
+    }
+    if before != 0 && !(before == Signal::Interrupt.number() && CTRL_C_CANCELS.load(Ordering::SeqCst)) {
         end_now(signal);
     }
+    RECEIVED.store(signal.number(), Ordering::SeqCst);
     let _ = wake.write_all(&[0]);
+    drop(step);
+    if cancels {
+        return;
+    }
+    if IDLE.load(Ordering::SeqCst) {
+        end_now(signal);
+    }
     thread::spawn(move || {
         thread::sleep(GRACE);
         end_now(signal);
     });
 }
 
+fn in_step() -> MutexGuard<'static, ()> {
+    STEP.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[expect(clippy::exit, reason = "the main thread is blocked where nothing can wake it")]
 fn end_now(signal: Signal) -> ! {
+    if let Some(farewell) = FAREWELL.get() {
+        farewell();
+    }
     std::process::exit(signal.status().into())
+}
+
+/// From here on Ctrl-C cancels what runs, however often it comes, and [`forget_ctrl_c`] takes it back. Other signals
+/// still end the run; when they have to end it at once, `farewell` is called first, from another thread.
+pub fn let_ctrl_c_cancel(farewell: impl Fn() + Send + Sync + 'static) {
+    let _ = FAREWELL.set(Box::new(farewell));
+    CTRL_C_CANCELS.store(true, Ordering::SeqCst);
+}
+
+/// Says that a line is being typed, or no longer: meanwhile a signal ends the run at once.
+pub fn set_idle(idle: bool) {
+    IDLE.store(idle, Ordering::SeqCst);
+}
+
+/// Forgets a Ctrl-C that came, so that the next wait is not cut short by it.
+pub fn forget_ctrl_c() {
+    let _step = in_step();
+    if received() != Some(Signal::Interrupt) {
+        return;
+    }
+    if let Some(mut wake) = WAKE.get() {
+        // Each signal that was noted wrote one byte, and none is noted now.
+        let _ = wake.read(&mut [0; 1]);
+    }
+    RECEIVED.store(0, Ordering::SeqCst);
 }
 
 /// The signal that came, if one did.
@@ -114,9 +168,18 @@ pub fn sleep_until(deadline: Instant) -> Outcome<()> {
     wait(None, Some(deadline))
 }
 
-fn wait(fd: Option<BorrowedFd<'_>>, deadline: Option<Instant>) -> Outcome<()> {
+/// Sleeps until the descriptor can be read or a signal came.
+pub fn wait_for(fd: BorrowedFd<'_>) -> io::Result<()> {
+    poll_with_wake(Some(fd), None)
+}
+
+fn poll_with_wake(fd: Option<BorrowedFd<'_>>, deadline: Option<Instant>) -> io::Result<()> {
     let mut fds: Vec<_> = fd.into_iter().chain(wake()).map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
-    sleep(&mut fds, deadline).map_err(|error| Failure::failed(format!("cannot wait: {error}")))?;
+    sleep(&mut fds, deadline)
+}
+
+fn wait(fd: Option<BorrowedFd<'_>>, deadline: Option<Instant>) -> Outcome<()> {
+    poll_with_wake(fd, deadline).map_err(|error| Failure::failed(format!("cannot wait: {error}")))?;
     received().map_or(Ok(()), |signal| Err(Failure::quiet(Exit::Signal(signal))))
 }
 

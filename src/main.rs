@@ -14,6 +14,7 @@ mod number;
 mod profile;
 mod record;
 mod render;
+mod repl;
 mod request;
 mod server;
 #[allow(dead_code, unused_imports, reason = "hints, groups and keys are for the REPL and for clusters")]

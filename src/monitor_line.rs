@@ -45,22 +45,25 @@ pub struct MonitorLine<'a> {
     pub client: ClientType,
     /// The arguments as the server quoted them, between their quotes.
     quoted: Vec<&'a str>,
+    /// Whether anything in the line is escaped; most lines hold nothing that is.
+    has_escapes: bool,
 }
 
 impl<'a> MonitorLine<'a> {
     /// Takes a line apart; none if it is no line of MONITOR.
     pub fn parse(line: &'a str) -> Option<Self> {
-        let (time, rest) = line.split_once(' ')?;
+        let (time, rest) = split_at(line, b' ')?;
         let rest = rest.strip_prefix('[')?;
-        let (seconds, decimals) = time.split_once('.')?;
+        let (seconds, decimals) = split_at(time, b'.')?;
         let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         if !is_number(seconds) || !is_number(decimals) || seconds.len() > 1 && seconds.starts_with('0') {
             return None;
         }
-        let (db, rest) = rest.split_once(' ')?;
+        let (db, rest) = split_at(rest, b' ')?;
         let (client, quoted) = split_client(rest)?;
         let (client, address, port) = describe_client(client);
-        Some(Self { time, db: db.parse().ok()?, address, port, client, quoted })
+        let has_escapes = memchr::memchr(b'\\', line.as_bytes()).is_some();
+        Some(Self { time, db: db.parse().ok()?, address, port, client, quoted, has_escapes })
     }
 
     /// The command's name as bytes, in the case in which it was sent.
@@ -70,7 +73,11 @@ impl<'a> MonitorLine<'a> {
 
     /// The exact bytes of every argument, the name first.
     pub fn args(&self) -> impl ExactSizeIterator<Item = Cow<'a, [u8]>> {
-        self.quoted.iter().map(|quoted| unescape(quoted))
+        self.quoted.iter().map(
+            |quoted| {
+                if self.has_escapes { unescape(quoted) } else { Cow::Borrowed(quoted.as_bytes()) }
+            },
+        )
     }
 
     /// redis-py's `command`: the arguments as the server escaped them, joined by spaces, only the quotes bare.
@@ -79,6 +86,10 @@ impl<'a> MonitorLine<'a> {
         for (index, quoted) in self.quoted.iter().enumerate() {
             if index > 0 {
                 command.push(' ');
+            }
+            if !self.has_escapes {
+                command.push_str(quoted);
+                continue;
             }
             let mut rest = *quoted;
             while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
@@ -109,9 +120,17 @@ fn split_client(text: &str) -> Option<(&str, Vec<&str>)> {
     ends.find_map(|end| Some((&text[..end], split_args(&text[end + 2..])?)))
 }
 
+const USUAL_ARGS: usize = 8;
+
+/// The two parts around the first of these ASCII bytes.
+fn split_at(text: &str, byte: u8) -> Option<(&str, &str)> {
+    let at = memchr::memchr(byte, text.as_bytes())?;
+    Some((&text[..at], &text[at + 1..]))
+}
+
 /// The insides of `"arg" "arg"`; none if the text is anything else.
 fn split_args(mut text: &str) -> Option<Vec<&str>> {
-    let mut args = Vec::new();
+    let mut args = Vec::with_capacity(USUAL_ARGS);
     loop {
         let inside = text.strip_prefix('"')?;
         let end = find_quote(inside.as_bytes())?;
@@ -148,8 +167,8 @@ fn describe_client(client: &str) -> (ClientType, &str, &str) {
         return (ClientType::Unix, "unix", path.strip_prefix(':').unwrap_or(path));
     }
     // From the right: IPv6 addresses hold colons.
-    match client.rsplit_once(':') {
-        Some((address, port)) => (ClientType::Tcp, address, port),
+    match memchr::memrchr(b':', client.as_bytes()) {
+        Some(colon) => (ClientType::Tcp, &client[..colon], &client[colon + 1..]),
         None => (ClientType::Unknown, client, ""),
     }
 }

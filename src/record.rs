@@ -27,6 +27,15 @@ pub enum Record<'a> {
         /// The server's answer.
         value: &'a Value,
     },
+    /// What EXEC did, each reply with its command (REPL).
+    Block {
+        /// The commands.
+        block: &'a [Request],
+        /// Their replies, in order.
+        values: &'a [Value],
+        /// The same as EXEC gave them.
+        reply: &'a Value,
+    },
     /// An out-of-band push (`--show-pushes`).
     Push(&'a Value),
     /// A message of a subscription, or a confirmation (contract section 8).

@@ -129,7 +129,7 @@ impl Request {
     }
 
     /// Whether the arguments may hold a password (contract sections 1 and 10): AUTH, HELLO … AUTH, ACL SETUSER,
-    /// CONFIG SET of a password, MIGRATE … AUTH, SENTINEL SET … auth-pass.
+    /// CONFIG SET of a password, MIGRATE … AUTH, SENTINEL SET … auth-pass, and the REPL's `connect URL`.
     pub fn holds_secret(&self) -> bool {
         let has = |words: &[&str]| (1..self.len()).any(|index| words.iter().any(|word| self.is(index, word)));
         if self.is(0, "AUTH") {
@@ -143,6 +143,8 @@ impl Request {
                 && has(&["requirepass", "masterauth", "primaryauth", "tls-key-file-pass", "tls-client-key-file-pass"])
         } else if self.is(0, "SENTINEL") {
             has(&["auth-pass", "sentinel-pass"])
+        } else if self.is(0, "CONNECT") {
+            self.args().any(|arg| arg.contains(&b'@'))
         } else {
             false
         }
@@ -159,6 +161,13 @@ fn take_length(rest: &mut &[u8], mark: u8) -> Option<usize> {
     let length = std::str::from_utf8(digits).ok()?.parse().ok()?;
     *rest = &rest[line_end + 1..];
     Some(length)
+}
+
+/// One argument as it would be typed.
+pub fn shown_arg(arg: &[u8]) -> String {
+    let mut shown = String::new();
+    show_arg(arg, &mut shown);
+    shown
 }
 
 /// Shows one argument: as it is if that is plain, else quoted as redis-cli quotes.

@@ -59,6 +59,11 @@ impl Transaction {
         }
     }
 
+    /// Opens the block of an EXEC again: it did not get to the server.
+    pub fn reopen(&mut self, block: Vec<Request>) {
+        self.block = Some(block);
+    }
+
     /// How many commands wait in the open block; none if no block is open.
     pub fn queued(&self) -> Option<usize> {
         self.block.as_ref().map(Vec::len)

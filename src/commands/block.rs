@@ -20,9 +20,10 @@ pub struct BlockCheck {
 
 impl BlockCheck {
     /// The error that the server would answer while queueing: an unknown name, or a wrong number of arguments.
-    pub fn refusal(&mut self, server: &mut Server, request: &Request) -> Result<Option<String>, Lost> {
+    /// Without a server it is told from what was asked before, else from the built-in table.
+    pub fn refusal(&mut self, server: Option<&mut Server>, request: &Request) -> Result<Option<String>, Lost> {
         let name = request.arg(0).to_ascii_lowercase();
-        if !self.known.contains_key(&name) {
+        if let (Some(server), false) = (server, self.known.contains_key(&name)) {
             let info = server.call(&Request::new([b"COMMAND", b"INFO".as_slice(), &name]))?;
             let table = if matches!(info, Value::Array(_)) { Table::from_replies(&info, None) } else { None };
             self.known.insert(name.clone(), table);
@@ -81,15 +82,19 @@ pub fn run_block(server: &mut Server, commands: &[(&str, &Request)], place: &str
                 let (source, request) = commands[index];
                 report_errors(source, request, &Value::ServerError(error));
             }
-            Ok(refuse_block(error, place))
+            refuse_block(&error, place);
+            Ok(Ran::Refused(Value::ServerError(error)))
         }
-        Transacted::Denied(error) => Ok(refuse_block(error, place)),
+        Transacted::Denied(error) => {
+            refuse_block(&error, place);
+            Ok(Ran::Refused(Value::ServerError(error)))
+        }
     }
 }
 
-fn refuse_block(error: ServerError, place: &str) -> Ran {
-    report(&format!("{place}: EXEC: nothing was run: {}", error_text(&error)));
-    Ran::Refused(Value::ServerError(error))
+/// Says that EXEC, or MULTI, was refused.
+pub fn refuse_block(error: &ServerError, place: &str) {
+    report(&format!("{place}: EXEC: nothing was run: {}", error_text(error)));
 }
 
 /// Says that a watched key had changed.
@@ -98,7 +103,7 @@ pub fn report_aborted(place: &str, note: &str) {
 }
 
 /// The end of a run whose block was lost with the connection; `place` is where EXEC stands.
-fn describe_lost_block(lost: LostBlock, place: &str) -> Failure {
+pub fn describe_lost_block(lost: LostBlock, place: &str) -> Failure {
     let LostBlock { lost, may_have_run } = lost;
     let outcome = if may_have_run {
         "outcome unknown: the block may have run, and is not sent again"

@@ -1,59 +1,68 @@
 //! Commands on stdin, line by line: each is run when it arrives and its reply is flushed at once (contract section 5).
 
-use redis::Value;
+use std::os::fd::AsFd as _;
 
-use super::block::{BlockCheck, Ran, report_aborted, run_block};
-use super::refuse::{refuse_in_block, refuse_uncounted};
+use redis::{ServerError, Value};
+
+use super::block::{describe_lost_block, refuse_block, report_aborted};
 use super::{open_renderer, report_errors, write_pushes};
 use crate::config::Config;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::{Next, Source};
+use crate::interrupt;
 use crate::record::{Record, is_report};
 use crate::render::{Renderer, Stdout};
+use crate::repl::link::Link;
+use crate::repl::shell::{Answer, Shell, Trouble};
 use crate::request::Request;
-use crate::server::{Server, server_error};
-use crate::transaction::{Step, Transaction};
+use crate::server::{Lost, Server};
 
 /// Reads stdin to its end, or to the first line that cannot be run.
 pub fn run(config: &Config) -> Outcome<Exit> {
     let mut source = Source::stdin()?;
-    let mut server = Server::open(&config.target, config.cluster)?;
+    let link = Link::once(&config.target, config.cluster)?;
     let renderer = open_renderer(&config.style)?;
-
+    let place = config.target.address.to_string();
     let mut lines = Lines {
         config,
         renderer,
         source: source.name().to_owned(),
-        transaction: Transaction::default(),
-        check: BlockCheck::default(),
+        shell: Shell::new(link),
         had_errors: false,
         was_aborted: false,
     };
     let mut request = Request::default();
     loop {
         match source.next(&mut request)? {
-            Next::Command => lines.feed(&mut server, &request)?,
+            Next::Command => lines.feed(&request)?,
             Next::End => return lines.end(),
             Next::Pending => {
-                wait_for_input(&mut server, &source)?;
+                wait_for_input(&source, lines.shell.link().server()).map_err(|lost| lost.into_failure(&place))?;
                 source.fill()?;
             }
         }
     }
 }
 
-fn wait_for_input(server: &mut Server, source: &Source) -> Outcome<()> {
-    let place = server.place();
-    while !server.wait_for_input(source).map_err(|lost| lost.into_failure(&place))? {}
-    Ok(())
+/// Waits until there is something to read, and takes in what the server says meanwhile. A connection that ends is
+/// noticed by the next command, which can name its line.
+fn wait_for_input(source: &Source, server: Option<&mut Server>) -> Result<(), Lost> {
+    if let Some(server) = server {
+        while !server.wait_for_input(source)? {
+            if server.look_after().is_err() {
+                break;
+            }
+        }
+    }
+    interrupt::wait_for(source.as_fd()).map_err(Lost::Broken)?;
+    interrupt::received().map_or(Ok(()), |signal| Err(Lost::Interrupted(signal)))
 }
 
 struct Lines<'a> {
     config: &'a Config,
     renderer: Renderer<Stdout>,
     source: String,
-    transaction: Transaction,
-    check: BlockCheck,
+    shell: Shell,
     had_errors: bool,
     was_aborted: bool,
 }
@@ -63,52 +72,64 @@ impl Lines<'_> {
         format!("{}:{}", self.source, request.line)
     }
 
-    fn feed(&mut self, server: &mut Server, request: &Request) -> Outcome<()> {
-        let step = self.transaction.feed(request);
-        let refusal = if step == Step::Queue {
-            refuse_in_block(request)
-        } else {
-            refuse_uncounted(request).or_else(|| server.refuse(request))
-        };
-        if let Some(reason) = refusal {
-            return Err(Failure::usage(format!("{}: {reason}", self.place(request))));
+    fn feed(&mut self, request: &Request) -> Outcome<()> {
+        match self.shell.eval(request) {
+            Ok(answer) => self.answer(request, &answer)?,
+            Err(trouble) => return Err(self.describe(trouble, request)),
         }
-        match step {
-            Step::Run => self.call(server, request)?,
-            Step::Opened | Step::Discarded => self.answer(request, &Value::Okay)?,
-            Step::Refused(error) => self.answer(request, &server_error(error))?,
-            Step::Queue => {
-                let refusal =
-                    self.check.refusal(server, request).map_err(|lost| lost.into_failure(&self.place(request)))?;
-                if let Some(error) = refusal {
-                    self.answer(request, &server_error(&error))?;
-                } else {
-                    self.transaction.queue(request.clone());
-                    self.answer(request, &Value::SimpleString("QUEUED".to_owned()))?;
-                }
-            }
-            Step::Execute(block) => self.execute(server, request, &block)?,
+        if let Some(server) = self.shell.link().server() {
+            write_pushes(self.config, server, &mut self.renderer)?;
         }
-        write_pushes(self.config, server, &mut self.renderer)?;
         self.renderer.flush().map_err(|error| Failure::output(&error))
     }
 
-    fn call(&mut self, server: &mut Server, request: &Request) -> Outcome<()> {
-        let lost_at = self.place(request);
-        if request.is(0, "WATCH")
-            && let Err(error) = server.check_multi().map_err(|lost| lost.into_failure(&lost_at))?
-        {
-            return self.answer(request, &Value::ServerError(error));
-        }
-        match server.call(request) {
-            Ok(value) => self.answer(request, &value),
-            // A server that was told to stop answers by going away.
-            Err(lost) if request.is(0, "SHUTDOWN") && lost.is_end() => Ok(()),
-            Err(lost) => Err(lost.into_failure(&lost_at)),
+    fn describe(&self, trouble: Trouble, request: &Request) -> Failure {
+        let place = self.place(request);
+        match trouble {
+            Trouble::Unfit(reason) => Failure::usage(format!("{place}: {reason}")),
+            Trouble::NotConnected(unopened) => unopened.into_failure(),
+            Trouble::Lost(lost) => lost.into_failure(&place),
+            Trouble::LostBlock(lost) => describe_lost_block(lost, &place),
         }
     }
 
-    fn answer(&mut self, request: &Request, value: &Value) -> Outcome<()> {
+    /// Writes an answer. The errors of a block are reported with the lines of their commands, not with EXEC's.
+    fn answer(&mut self, request: &Request, answer: &Answer) -> Outcome<()> {
+        let place = self.place(request);
+        match answer {
+            Answer::Reply(value) => self.reply(request, value),
+            // Stdin ends with its connection: no EXEC comes after a WATCH was lost.
+            Answer::Stopped | Answer::WatchLost => Ok(()),
+            Answer::Executed { block, replies } => {
+                if let Value::Array(items) = replies {
+                    for (request, value) in block.iter().zip(items) {
+                        self.had_errors |= report_errors(&self.source, request, value);
+                    }
+                }
+                self.write(request, replies)
+            }
+            Answer::Aborted => {
+                self.was_aborted = true;
+                report_aborted(&place, "");
+                self.write(request, &Value::Nil)
+            }
+            Answer::Rejected(errors, error) => {
+                for (request, error) in errors {
+                    report_errors(&self.source, request, &Value::ServerError(error.clone()));
+                }
+                self.refuse(request, error)
+            }
+            Answer::Denied(error) => self.refuse(request, error),
+        }
+    }
+
+    fn refuse(&mut self, exec: &Request, error: &ServerError) -> Outcome<()> {
+        refuse_block(error, &self.place(exec));
+        self.had_errors = true;
+        self.write(exec, &Value::ServerError(error.clone()))
+    }
+
+    fn reply(&mut self, request: &Request, value: &Value) -> Outcome<()> {
         self.had_errors |= report_errors(&self.source, request, value);
         self.write(request, value)
     }
@@ -119,31 +140,9 @@ impl Lines<'_> {
             .map_err(|error| Failure::output(&error))
     }
 
-    /// Runs the block; its errors are reported with the lines of the commands, not with EXEC's.
-    fn execute(&mut self, server: &mut Server, exec: &Request, block: &[Request]) -> Outcome<()> {
-        let place = self.place(exec);
-        let source = self.source.clone();
-        let commands: Vec<_> = block.iter().map(|request| (source.as_str(), request)).collect();
-        match run_block(server, &commands, &place)? {
-            Ran::Executed(replies, had_errors) => {
-                self.had_errors |= had_errors;
-                self.write(exec, &Value::Array(replies))
-            }
-            Ran::Aborted => {
-                self.was_aborted = true;
-                report_aborted(&place, "");
-                self.write(exec, &Value::Nil)
-            }
-            Ran::Refused(error) => {
-                self.had_errors = true;
-                self.write(exec, &error)
-            }
-        }
-    }
-
     /// The input has ended: an open block was never sent.
     fn end(&self) -> Outcome<Exit> {
-        if let Some(count) = self.transaction.queued() {
+        if let Some(count) = self.shell.queued() {
             return Err(Failure::usage(format!(
                 "{}: the input ends inside MULTI: {count} queued commands were not run, EXEC is missing",
                 self.source

@@ -1,14 +1,14 @@
 //! The verbs: one file each. Here the command line is told apart, and what several verbs share is kept.
 
-mod block;
+pub mod block;
 mod exec;
 mod generate;
 mod handler;
 mod lines;
-mod listen;
+pub mod listen;
 mod pipe;
 mod profiles;
-mod refuse;
+pub mod refuse;
 mod txn;
 
 use std::io::{self, IsTerminal as _};
@@ -18,12 +18,13 @@ use crate::config::Config;
 use crate::exit::{Exit, Failure, Outcome, report};
 use crate::record::{Record, errors_in};
 use crate::render::{self, Renderer, Stdout, Style};
+use crate::repl;
 use crate::request::Request;
 use crate::server::{Server, error_text};
 
 /// Runs what was typed.
 pub fn run(cli: Cli) -> Outcome<Exit> {
-    let Cli { connection, output, exec: options, verb, .. } = cli;
+    let Cli { connection, output, exec: options, repl: repl_options, verb, .. } = cli;
     let decide = || Config::decide(&connection, &output);
     if !options.is_empty() && !matches!(verb, Some(Verb::Exec(_) | Verb::Command(_))) {
         return Err(Failure::usage(
@@ -46,6 +47,10 @@ pub fn run(cli: Cli) -> Outcome<Exit> {
         Some(Verb::Completions { shell }) => generate::completions(shell),
         Some(Verb::Generate { dir, table }) if table.is_empty() => generate::run(&dir),
         Some(Verb::Generate { dir, table }) => generate::table(&dir, &table, &connection, &output),
+        // With stdout elsewhere the prompt and the colours would be in somebody's data.
+        None if io::stdin().is_terminal() && io::stdout().is_terminal() => {
+            repl::run(&decide()?, &connection, repl_options.yes)
+        }
         None => lines::run(&decide()?),
     }
 }

@@ -12,7 +12,7 @@ use std::path::Path;
 use crate::exit::{Failure, Outcome, describe_io, is_unprintable};
 use crate::request::Request;
 
-pub use text::{Malformed, parse as parse_line};
+pub use text::{Malformed, OPEN_QUOTE, parse as parse_line, spans};
 
 /// What [`Source::next`] found in what has been read so far.
 #[derive(Debug, PartialEq, Eq)]
@@ -267,8 +267,8 @@ fn trim_line(line: &[u8], number: u64) -> &[u8] {
     if number == 1 { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line) } else { line }
 }
 
-/// Parses a line of text or JSON; an empty line or a comment leaves the request empty.
-fn parse(line: &[u8], request: &mut Request) -> Result<(), Malformed> {
+/// Parses a line of text or JSON (contract section 3); an empty line or a comment leaves the request empty.
+pub fn parse(line: &[u8], request: &mut Request) -> Result<(), Malformed> {
     let indent = line.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
     match line.get(indent) {
         None | Some(b'#') => Ok(()),

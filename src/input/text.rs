@@ -1,5 +1,7 @@
 //! A line of text with redis-cli's quoting (contract section 3).
 
+use std::ops::Range;
+
 use crate::request::Request;
 
 /// Why a line cannot be parsed, and the byte of the line where the caret goes.
@@ -33,6 +35,28 @@ pub fn parse(line: &[u8], request: &mut Request) -> Result<(), Malformed> {
         }
         at = parse_arg(line, at, request)?;
         request.end_arg();
+    }
+}
+
+/// Where each argument of a line stands, quotes included. What is left from an open or bad quote on is the last one,
+/// and the complaint comes with it.
+pub fn spans(line: &[u8]) -> (Vec<Range<usize>>, Option<Malformed>) {
+    let (mut spans, mut at) = (Vec::new(), 0);
+    let mut request = Request::default();
+    loop {
+        at += line[at..].iter().take_while(|byte| is_space(**byte)).count();
+        if at == line.len() {
+            return (spans, None);
+        }
+        request.clear();
+        match parse_arg(line, at, &mut request) {
+            Ok(end) => spans.push(at..end),
+            Err(malformed) => {
+                spans.push(at..line.len());
+                return (spans, Some(malformed));
+            }
+        }
+        at = spans.last().map_or(line.len(), |span| span.end);
     }
 }
 

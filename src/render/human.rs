@@ -8,7 +8,8 @@ use redis::Value;
 use super::{Style, is_exact_double};
 use crate::exit::is_unprintable;
 use crate::number::double_text;
-use crate::request::quote;
+use crate::record::is_report;
+use crate::request::{Request, quote};
 use crate::server::error_text;
 
 /// Writes a reply and a newline. A report (INFO and its kind) is written as the text it is.
@@ -17,6 +18,28 @@ pub fn reply(out: &mut impl Write, style: &Style, value: &Value, is_report: bool
         return report(out, &text);
     }
     element(out, style, value, &mut String::new())
+}
+
+/// Writes the commands of a block, numbered, each with its reply below it.
+pub fn block(out: &mut impl Write, style: &Style, block: &[Request], values: &[Value]) -> io::Result<()> {
+    const SHOWN: usize = 100;
+    if block.is_empty() {
+        return out.write_all(b"(empty array)\n");
+    }
+    let width = digits(block.len());
+    for (index, (request, value)) in block.iter().zip(values).enumerate() {
+        let command = request.shown(SHOWN);
+        let command = if style.color { command.dimmed().to_string() } else { command };
+        writeln!(out, "{:>width$}) {command}", index + 1)?;
+        let mut indent = " ".repeat(width + 2);
+        if is_report(request) {
+            reply(out, style, value, true)?;
+        } else {
+            out.write_all(indent.as_bytes())?;
+            element(out, style, value, &mut indent)?;
+        }
+    }
+    Ok(())
 }
 
 fn report_text(value: &Value) -> Option<String> {

@@ -12,6 +12,7 @@ use std::os::fd::AsFd as _;
 use redis::{Value, VerbatimFormat};
 
 use crate::record::Record;
+use crate::request::Request;
 use crate::server::EXACT_DOUBLE;
 
 /// The three output formats of contract section 2.
@@ -74,6 +75,7 @@ impl<W: Write> Renderer<W> {
             Record::Envelope { index, request, value } => {
                 json::envelope(&mut self.writer, &self.style, *index, request, value)
             }
+            Record::Block { block, values, reply } => self.block(block, values, reply),
             Record::Push(value) => json::push(&mut self.writer, &self.style, value),
             Record::Message { message, time, node } => {
                 stream::message(&mut self.writer, &self.style, message, *time, *node)
@@ -91,6 +93,32 @@ impl<W: Write> Renderer<W> {
             Format::Raw => raw::reply(&mut self.writer, &self.style, value, is_report),
             Format::Json => json::reply(&mut self.writer, &self.style, value),
         }
+    }
+
+    /// A block: in JSON an envelope for each command, in raw format EXEC's reply as it is.
+    fn block(&mut self, block: &[Request], values: &[Value], reply: &Value) -> io::Result<()> {
+        match self.style.format {
+            Format::Human => human::block(&mut self.writer, &self.style, block, values),
+            Format::Raw => raw::reply(&mut self.writer, &self.style, reply, false),
+            Format::Json => {
+                for ((index, request), value) in (1..).zip(block).zip(values) {
+                    let mut request = request.clone();
+                    request.line = index;
+                    json::envelope(&mut self.writer, &self.style, index, &request, value)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes text for a person.
+    pub fn write_text(&mut self, text: &str) -> io::Result<()> {
+        self.writer.write_all(text.as_bytes())
+    }
+
+    /// What is written from here on looks so.
+    pub fn set_style(&mut self, style: Style) {
+        self.style = style;
     }
 
     /// The writer, with everything that was written to it.

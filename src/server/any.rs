@@ -7,6 +7,7 @@ use redis::{ServerError, Value};
 use rustix::event::PollFd;
 
 use super::cluster::Cluster;
+use super::open::{ServerVersion, Unopened};
 use super::session::{Lost, Session};
 use super::target::Target;
 use super::transact::{LostBlock, Transacted};
@@ -34,10 +35,32 @@ pub enum Server {
 impl Server {
     /// Connects: to the server of the target, or to the cluster that it belongs to.
     pub fn open(target: &Target, cluster: Option<ClusterUse>) -> Outcome<Self> {
+        Self::try_open(target, cluster).map_err(Unopened::into_failure)
+    }
+
+    /// The same, and tells why it could not.
+    pub fn try_open(target: &Target, cluster: Option<ClusterUse>) -> Result<Self, Unopened> {
         Ok(match cluster {
-            None => Self::One(Box::new(Session::open(target)?)),
-            Some(how) => Self::Cluster(Box::new(Cluster::open(target, how.read_from_replicas)?)),
+            None => Self::One(Box::new(Session::try_open(target)?)),
+            Some(how) => Self::Cluster(Box::new(Cluster::try_open(target, how.read_from_replicas)?)),
         })
+    }
+
+    /// What the server, or the node of the cluster that was named, calls itself.
+    pub fn learn_version(&mut self) -> Result<Option<ServerVersion>, Unopened> {
+        match self {
+            Self::One(session) => session.learn_version(),
+            Self::Cluster(cluster) => cluster.learn_version(),
+        }
+    }
+
+    /// Takes in what came while nothing was asked; an error when the connection has ended meanwhile. That of a node
+    /// of a cluster is opened again when it is needed.
+    pub fn look_after(&mut self) -> Result<(), Lost> {
+        match self {
+            Self::One(session) => session.look_after(),
+            Self::Cluster(cluster) => cluster.look_after(),
+        }
     }
 
     /// Where the last command went, for messages.

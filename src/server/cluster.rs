@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use redis::{ServerError, Value};
 
-use super::open::Unopened;
+use super::open::{ServerVersion, Unopened};
 use super::patience::{Patience, asking};
 use super::redirect::Redirect;
 use super::route::{Route, Router, Unroutable, describe_slots, first_key, route_of_keys};
@@ -16,7 +16,7 @@ use super::session::{Lost, Session, error_text, server_error};
 use super::slots::{Announced, Places, SlotMap, slot_of};
 use super::target::{Address, Target};
 use super::transact::{LostBlock, Transacted};
-use crate::exit::{Failure, Outcome};
+use crate::exit::Outcome;
 use crate::request::Request;
 
 /// A node that was connected to.
@@ -78,25 +78,54 @@ enum Tried<T> {
 impl Cluster {
     /// Connects to the node of the target and reads the slot map there.
     pub fn open(target: &Target, reads_from_replicas: bool) -> Outcome<Self> {
+        Self::try_open(target, reads_from_replicas).map_err(Unopened::into_failure)
+    }
+
+    /// The same, and tells why it could not.
+    pub fn try_open(target: &Target, reads_from_replicas: bool) -> Result<Self, Unopened> {
+        let seed = target.address.clone();
+        let session = Session::try_open(target)?;
         let mut cluster = Self {
             target: target.clone(),
             reads_from_replicas,
             router: Router::default(),
             map: SlotMap::default(),
             places: Places::default(),
-            nodes: Vec::new(),
+            nodes: vec![Node { address: seed.clone(), session: Some(session), reads: false }],
             watch: None,
             detours: Vec::new(),
-            last: target.address.clone(),
+            last: seed.clone(),
             turn: 0,
             refreshed: None,
         };
-        let seed = target.address.clone();
-        let session = Session::open(target)?;
-        cluster.nodes.push(Node { address: seed.clone(), session: Some(session), reads: false });
-        match cluster.read_map(&seed).map_err(|lost| lost.into_failure(&seed.to_string()))? {
-            Ok(()) => Ok(cluster),
-            Err(reason) => Err(Failure::failed(format!("{seed}: no slot map: {reason}"))),
+        match cluster.read_map(&seed) {
+            Ok(Ok(())) => Ok(cluster),
+            Ok(Err(reason)) => {
+                Err(Unopened::Refused { code: String::new(), message: format!("{seed}: no slot map: {reason}") })
+            }
+            Err(Lost::Interrupted(signal)) => Err(Unopened::Interrupted(signal)),
+            Err(lost) => Err(Unopened::Unreachable(lost.into_failure(&seed.to_string()).into_message())),
+        }
+    }
+
+    /// What the node that was named calls itself, or whichever answers in its stead.
+    pub fn learn_version(&mut self) -> Result<Option<ServerVersion>, Unopened> {
+        let open = self.nodes.iter_mut().find_map(|node| node.session.as_mut());
+        open.map_or(Ok(None), Session::learn_version)
+    }
+
+    /// Notices that the node that watches keys has closed its connection.
+    pub fn look_after(&mut self) -> Result<(), Lost> {
+        if self.watch.is_none() {
+            return Ok(());
+        }
+        self.watching_session()?.look_after()
+    }
+
+    /// Forgets a WATCH that was lost with its connection.
+    pub fn forget_watch(&mut self) {
+        if let Some(watch) = self.watch.take() {
+            self.drop_session(&watch.node);
         }
     }
 
@@ -167,9 +196,14 @@ impl Cluster {
         for node in known {
             match self.read_map(&node) {
                 Ok(Ok(())) => return Ok(true),
-                Err(lost @ Lost::Interrupted(_)) => return Err(lost),
                 Ok(Err(_)) => {}
-                Err(_) => self.drop_session(&node),
+                Err(lost) => {
+                    // What it may still answer answers nothing that will be asked.
+                    self.drop_session(&node);
+                    if matches!(lost, Lost::Interrupted(_)) {
+                        return Err(lost);
+                    }
+                }
             }
         }
         Ok(false)
@@ -206,9 +240,9 @@ impl Cluster {
         }
         let node = &mut self.nodes[at];
         let Some(session) = &mut node.session else { return Err(Lost::Closed) };
-        if reads && !node.reads {
+        if reads && !std::mem::replace(&mut node.reads, true) {
+            // Its answer is read before that of the command.
             session.call(&Request::new(["READONLY"]))?;
-            node.reads = true;
         }
         Ok(session)
     }
@@ -349,7 +383,10 @@ impl Cluster {
                     }
                     return Err(lost.into());
                 }
-                Err(lost) => return Err(lost.into()),
+                Err(lost) => {
+                    self.drop_session(&node);
+                    return Err(lost.into());
+                }
             };
             let (redirect, answer) = match attempt(session, is_asked) {
                 Ok(Tried::Done(answer)) => return Ok(answer),
@@ -547,7 +584,11 @@ fn redirect_of(done: &Transacted) -> Option<Redirect> {
 
 /// What a cluster cannot do that a single server can; none if it can (contract section 11).
 pub fn refuse_in_cluster(request: &Request) -> Option<String> {
-    request.is(0, "SELECT").then(|| "SELECT is not possible in a cluster: it has one database".to_owned())
+    if request.is(0, "SELECT") {
+        return Some("SELECT is not possible in a cluster: it has one database".to_owned());
+    }
+    let name = ["AUTH", "HELLO", "RESET", "READONLY", "READWRITE", "ASKING"].iter().find(|name| request.is(0, name))?;
+    Some(format!("{name} is not possible in a cluster: its connections are all alike, as rcli's options say"))
 }
 
 /// Opens a session: whether a node that cannot be had may be there later.

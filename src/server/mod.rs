@@ -21,6 +21,7 @@ mod wait;
 pub use any::{ClusterUse, Server};
 pub use cluster::{Cluster, refuse_in_cluster};
 pub use decoder::EXACT_DOUBLE;
+pub use open::Unopened;
 pub use patience::Patience;
 pub use redirect::Redirect;
 pub use route::Route;

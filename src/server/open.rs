@@ -61,6 +61,27 @@ impl Session {
         Ok(session)
     }
 
+    /// What the server calls itself. Where HELLO did not say it, INFO is asked; a server that lets nobody ask has no
+    /// name. After an error the session is of no use.
+    pub fn learn_version(&mut self) -> Result<Option<ServerVersion>, Unopened> {
+        if self.server.is_none() {
+            let deadline = Instant::now() + self.target.connect_timeout;
+            Request::new(["INFO", "server"]).pack(self.outgoing());
+            let info = self.answer_before(deadline)?;
+            self.server = text_of(&info).and_then(version_of_info);
+        }
+        Ok(self.server.clone())
+    }
+
+    /// Says HELLO once more where it was refused before AUTH, so that the version of RESP is the one asked for.
+    pub fn greet_again(&mut self) -> Result<(), Lost> {
+        if self.server.is_none() && self.target.protocol == Protocol::Resp3 {
+            let greeting = self.call(&Request::new(["HELLO", "3"]))?;
+            self.server = server_version(&greeting);
+        }
+        Ok(())
+    }
+
     /// Sends a command to a server that has until `deadline` to answer; a silence is one of connecting.
     pub(super) fn call_before(&mut self, request: &Request, deadline: Instant) -> Result<Value, Unopened> {
         request.pack(self.outgoing());
@@ -141,6 +162,14 @@ impl Session {
             }
         }
     }
+}
+
+/// The server's name and version from INFO. A Valkey server also names the Redis that it is like.
+fn version_of_info(info: &str) -> Option<ServerVersion> {
+    ["valkey", "redis"].into_iter().find_map(|name| {
+        let version = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix("_version:"))?;
+        Some(ServerVersion { name: name.to_owned(), version: version.trim().to_owned() })
+    })
 }
 
 fn hello(target: &Target) -> Request {

@@ -61,6 +61,7 @@ impl Sentinels {
     /// is not reached, or says that it is a replica, is not believed, and all are asked again until the limit.
     pub(super) fn open_primary(&self, target: &Target) -> Result<Session, Unopened> {
         let deadline = Instant::now() + target.connect_timeout;
+        let mut told = Round::default();
         loop {
             let mut round = Round::default();
             for (index, sentinel) in self.addresses.iter().enumerate() {
@@ -88,8 +89,13 @@ impl Sentinels {
                 round.tried.push(primary);
             }
             // Where nothing was named at all, asking again would only delay the news.
-            if round.tried.is_empty() || deadline <= Instant::now() + PAUSE {
-                return Err(self.unreached(&round));
+            let is_over = round.tried.is_empty() || deadline <= Instant::now() + PAUSE;
+            // The last round may have had no time to learn anything.
+            if told.tried.is_empty() || !round.tried.is_empty() {
+                told = round;
+            }
+            if is_over {
+                return Err(self.unreached(&told));
             }
             interrupt::sleep_until(Instant::now() + PAUSE).map_err(|_| interrupted())?;
         }

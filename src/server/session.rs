@@ -304,10 +304,12 @@ impl Session {
 
     /// Takes in what came while nothing was asked; an error when the connection has ended meanwhile.
     pub fn look_after(&mut self) -> Result<(), Lost> {
-        self.wait(None, Some(Instant::now()))?;
-        while let Some(value) = self.receive()? {
-            if matches!(value, Value::Push { .. }) {
-                self.pushes.push(value);
+        // The first "nothing" may be remembered from the last read.
+        for _ in 0..2 {
+            while let Some(value) = self.receive()? {
+                if matches!(value, Value::Push { .. }) {
+                    self.pushes.push(value);
+                }
             }
         }
         Ok(())

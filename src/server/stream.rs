@@ -279,7 +279,7 @@ impl Stream {
             self.lose(&lost.reason(), None)?;
             return Ok(Woken::Stream);
         }
-        let slept = Instant::now();
+        let slept = up.pulse.attend();
         let interest = up.session.interest();
         let mut fds = vec![PollFd::from_borrowed_fd(up.session.as_fd(), interest)];
         fds.extend_from_slice(others);

@@ -2,6 +2,7 @@
 //!
 //! stdout and stderr are always compared: both are expected empty, and the status 0, until the test says otherwise.
 
+use crate::pty::Terminal;
 use crate::running::Running;
 use std::ffi::{OsStr, OsString};
 use std::process::{Command, Stdio};
@@ -187,6 +188,11 @@ impl Rcli {
     pub fn status_among(mut self, statuses: &[i32]) -> Self {
         self.expectation.status = statuses.to_vec();
         self
+    }
+
+    /// Starts the program on a terminal of its own, so many columns wide. Nothing is compared: the test looks.
+    pub fn on_terminal(self, columns: u16) -> Terminal {
+        Terminal::start(&self.args, &self.env, self.home, columns)
     }
 
     /// Starts the program and leaves it running.

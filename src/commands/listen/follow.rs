@@ -171,11 +171,8 @@ impl<W: Write, A: FnMut(&str)> Follower<'_, W, A> {
                 self.event(&Event::Disconnected { reason })?;
             }
             Heard::Reconnected { gap } => {
-                let seconds = gap.as_secs_f64();
-                (self.announce)(&format!(
-                    "{}: reconnected after {seconds:.2} s; what came meanwhile is lost",
-                    self.stream.place()
-                ));
+                let (server, seconds) = (self.stream.place(), gap.as_secs_f64());
+                (self.announce)(&format!("{server}: reconnected after {seconds:.2} s; what came meanwhile is lost"));
                 self.event(&Event::Reconnected { gap })?;
             }
         }

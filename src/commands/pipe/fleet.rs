@@ -390,7 +390,8 @@ impl Fleet {
             self.lanes[at].reset(self.window);
             return Ok(self.refresh(None)?);
         }
-        let command = matches!(lost, Lost::Undecodable(_)).then(|| self.lanes[at].next_answered()).flatten().map(Box::new);
+        let command =
+            matches!(lost, Lost::Undecodable(_)).then(|| self.lanes[at].next_answered()).flatten().map(Box::new);
         self.lanes[at].close();
         Err(Loss { lost, node: Some(self.lanes[at].address().to_string()), command })
     }

@@ -51,14 +51,19 @@ impl Pulse {
         if received == self.received {
             return;
         }
+        self.received = received;
+        self.heard = self.attend();
+        self.asked = None;
+    }
+
+    /// This end turns to the connection, now. Tells when that is.
+    pub fn attend(&mut self) -> Instant {
         let now = Instant::now();
         if now.duration_since(self.attended) >= STALL {
             self.stalled.get_or_insert(self.attended);
         }
-        self.received = received;
-        self.heard = now;
         self.attended = now;
-        self.asked = None;
+        now
     }
 
     /// When to look after the server, should it stay silent.

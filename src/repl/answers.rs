@@ -1,0 +1,145 @@
+//! What became of a command, said to a person: its answer, or why there is none.
+
+use std::time::{Duration, Instant};
+
+use redis::Value;
+
+use super::shell::{Answer, Trouble};
+use super::style::Ink;
+use super::{Flow, Repl, SHOWN};
+use crate::exit::{Exit, Failure, Outcome, report};
+use crate::interrupt::{self, Signal};
+use crate::record::Record;
+use crate::request::Request;
+use crate::server::{Lost, LostBlock, Server, Unopened, error_text};
+
+/// A command that takes this long says how long it took (contract section 10).
+const SLOW: Duration = Duration::from_millis(500);
+
+impl Repl<'_> {
+    pub(super) fn run_request(&mut self, request: &Request) -> Outcome<Flow> {
+        let started = Instant::now();
+        let answered = self.shell.eval(request);
+        let elapsed = started.elapsed();
+        self.report_notices();
+        self.write_pushes()?;
+        let flow = match answered {
+            Ok(answer) => {
+                self.answer(request, &answer)?;
+                Flow::On
+            }
+            Err(trouble) => self.trouble(request, trouble)?,
+        };
+        if elapsed >= SLOW {
+            let seconds = self.paint.text(Ink::Faint, &format!("({:.2}s)", elapsed.as_secs_f64()));
+            self.write(&format!("{seconds}\n"))?;
+        }
+        Ok(flow)
+    }
+
+    fn write_pushes(&mut self) -> Outcome<()> {
+        let pushes = self.shell.link().server().map(Server::take_pushes).unwrap_or_default();
+        for push in pushes.iter().filter(|_| self.config.show_pushes) {
+            self.record(&Record::Push(push))?;
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, request: &Request, answer: &Answer) -> Outcome<()> {
+        match answer {
+            Answer::Reply(value) => self.reply(request, value),
+            Answer::Stopped => {
+                report(&format!("{} has stopped", self.shell.link().target().address));
+                Ok(())
+            }
+            Answer::Executed { block, replies } => match replies {
+                Value::Array(items) if items.len() == block.len() => {
+                    self.record(&Record::Block { block, values: items, reply: replies })
+                }
+                other => self.reply(request, other),
+            },
+            Answer::Aborted => {
+                self.reply(request, &Value::Nil)?;
+                self.flush()?;
+                report("EXEC: a watched key has changed; nothing was run");
+                Ok(())
+            }
+            Answer::Rejected(errors, error) => {
+                for (request, error) in errors {
+                    report(&format!("{}: {}", request.shown(SHOWN), error_text(error)));
+                }
+                self.reply(request, &Value::ServerError(error.clone()))
+            }
+            Answer::Denied(denied) => {
+                self.reply(request, &Value::ServerError(denied.clone()))?;
+                self.flush()?;
+                report("EXEC: nothing was run");
+                Ok(())
+            }
+            Answer::WatchLost => {
+                report(
+                    "EXEC: refused, nothing was run: the WATCH was lost with its connection, so a watched key may \
+                     have changed unseen; WATCH and read again",
+                );
+                Ok(())
+            }
+        }
+    }
+
+    /// Says why there is no answer. Only a signal that ends the run, or a closed terminal, ends the conversation.
+    fn trouble(&mut self, request: &Request, trouble: Trouble) -> Outcome<Flow> {
+        let place = self.shell.link().target().address.to_string();
+        let command = request.shown(SHOWN);
+        match trouble {
+            Trouble::Unfit(reason) => {
+                report(&reason);
+                return Ok(Flow::On);
+            }
+            Trouble::NotConnected(unopened) => match unopened {
+                Unopened::Interrupted(signal) => return self.cancelled(signal, &format!("{command}, not sent")),
+                Unopened::Unreachable(message) | Unopened::Refused { message, .. } => {
+                    report(&format!("{message}; {command} was not sent"));
+                }
+            },
+            Trouble::Lost(Lost::Interrupted(signal)) => return self.cancelled(signal, &command),
+            Trouble::Lost(lost) => report(&format!(
+                "{place}: connection lost: {}; {command} had no answer: it may have run, and is not sent again",
+                lost.reason()
+            )),
+            Trouble::LostBlock(LostBlock { lost, may_have_run }) => {
+                let outcome = if may_have_run {
+                    "outcome unknown: the block may have run, and is not sent again"
+                } else {
+                    "nothing was run, and the block is still open"
+                };
+                if let Lost::Interrupted(signal) = lost {
+                    return self.cancelled(signal, &format!("EXEC: {outcome}"));
+                }
+                report(&format!("{place}: EXEC: connection lost: {}: {outcome}", lost.reason()));
+            }
+        }
+        Ok(Flow::Stop)
+    }
+
+    /// Ctrl-C came while an answer was waited for: the old connection is closed already, a new one is opened.
+    fn cancelled(&mut self, signal: Signal, command: &str) -> Outcome<Flow> {
+        if signal != Signal::Interrupt {
+            return Err(Failure::quiet(Exit::Signal(signal)));
+        }
+        interrupt::forget_ctrl_c();
+        // The terminal has echoed ^C.
+        self.write("\n")?;
+        self.flush()?;
+        report(&format!("cancelled: {command}"));
+        if self.shell.link().was_open() {
+            match self.shell.link().ready() {
+                Ok(_) => {}
+                Err(Unopened::Interrupted(Signal::Interrupt)) => interrupt::forget_ctrl_c(),
+                Err(unopened @ Unopened::Interrupted(_)) => return Err(unopened.into_failure()),
+                Err(Unopened::Unreachable(message) | Unopened::Refused { message, .. }) => report(&message),
+            }
+        }
+        self.report_notices();
+        Ok(Flow::Stop)
+    }
+}

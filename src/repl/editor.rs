@@ -1,0 +1,248 @@
+//! Where lines come from: rustyline on a terminal, plain lines on one that cannot move its cursor. Keeps the history.
+
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::os::fd::AsFd as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+use rustyline::config::{BellStyle, ColorMode, CompletionType, Config};
+use rustyline::error::ReadlineError;
+use rustyline::history::{FileHistory, History as _, SearchDirection};
+use rustyline::{
+    Cmd, ConditionalEventHandler, Editor as LineEditor, Event, EventContext, EventHandler, ExternalPrinter, KeyEvent,
+    RepeatCount,
+};
+
+use super::helper::LineHelper;
+use super::history;
+use super::prompt::Prompt;
+use super::words::{has_open_quote, holds_secret};
+use crate::exit::{Exit, Failure, Outcome, describe_io, report};
+use crate::interrupt::{self, Signal};
+
+/// What was typed.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Typed {
+    /// A text: one command, or several pasted lines.
+    Text(String),
+    /// Ctrl-C.
+    Cancelled,
+    /// Ctrl-D.
+    End,
+}
+
+/// The editor and its history.
+pub struct Editor {
+    rich: LineEditor<LineHelper, FileHistory>,
+    /// Lines as they come, where the terminal can do no more.
+    plain: Option<BufReader<File>>,
+    history: Option<PathBuf>,
+    is_cancelled: Arc<AtomicBool>,
+}
+
+/// Ctrl-C ends the line as Enter does, so that hints are taken off the screen; then the line is thrown away.
+struct Cancel(Arc<AtomicBool>);
+
+impl ConditionalEventHandler for Cancel {
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, _: &EventContext<'_>) -> Option<Cmd> {
+        self.0.store(true, Ordering::Relaxed);
+        Some(Cmd::AcceptLine)
+    }
+}
+
+impl Editor {
+    /// Takes the terminal, and reads the history.
+    pub fn open(helper: LineHelper) -> Outcome<Self> {
+        let failed = |error: ReadlineError| Failure::failed(format!("cannot use the terminal: {error}"));
+        let color = if helper.paint.0 { ColorMode::Forced } else { ColorMode::Disabled };
+        let config = Config::builder()
+            .max_history_size(history::KEPT)
+            .map_err(failed)?
+            .completion_type(CompletionType::List)
+            .completion_show_all_if_ambiguous(true)
+            .bell_style(BellStyle::None)
+            .color_mode(color)
+            .build();
+        let mut rich = LineEditor::with_config(config).map_err(failed)?;
+        rich.set_helper(Some(helper));
+        let is_cancelled = Arc::new(AtomicBool::new(false));
+        rich.bind_sequence(KeyEvent::ctrl('C'), EventHandler::Conditional(Box::new(Cancel(is_cancelled.clone()))));
+        let plain = if is_dumb() { Some(plain_stdin()?) } else { None };
+        let mut editor = Self { rich, plain, history: history::path(), is_cancelled };
+        editor.load_history();
+        restore_terminal_at_a_signal();
+        Ok(editor)
+    }
+
+    fn load_history(&mut self) {
+        let Some(path) = &self.history else { return };
+        if let Err(error) = history::prepare(path) {
+            report(&format!("{}: {}; commands are not kept", path.display(), describe_io(&error)));
+            self.history = None;
+            return;
+        }
+        // A file that cannot be read is one that cannot be searched: no reason to stop.
+        let _ = self.rich.load_history(path);
+    }
+
+    /// Puts a command into the history, on disk at once, unless it may hold a password.
+    pub fn remember(&mut self, command: &str) {
+        if holds_secret(command) || !matches!(self.rich.add_history_entry(command.trim_end()), Ok(true)) {
+            return;
+        }
+        if let Some(path) = &self.history
+            && let Err(error) = self.rich.append_history(path)
+        {
+            report(&format!("{}: {error}; commands are not kept", path.display()));
+            self.history = None;
+        }
+    }
+
+    /// The last commands with their numbers, the oldest first.
+    pub fn remembered(&self, count: usize) -> Vec<(usize, String)> {
+        let history = self.rich.history();
+        (history.len().saturating_sub(count)..history.len())
+            .filter_map(|index| {
+                let found = history.get(index, SearchDirection::Forward).ok().flatten()?;
+                Some((index + 1, found.entry.into_owned()))
+            })
+            .collect()
+    }
+
+    /// What rustyline knows of the server and of the screen.
+    pub fn helper(&mut self) -> Option<&mut LineHelper> {
+        self.rich.helper_mut()
+    }
+
+    /// What writes above the line being typed, from another thread.
+    pub fn print_above(&mut self) -> Outcome<impl FnMut(String) -> io::Result<()> + Send + use<>> {
+        let failed = |error| Failure::failed(format!("cannot write above the prompt: {error}"));
+        let is_rich = self.plain.is_none();
+        let mut printer = is_rich.then(|| self.rich.create_external_printer()).transpose().map_err(failed)?;
+        Ok(move |text: String| match &mut printer {
+            Some(printer) => printer.print(text).map_err(io::Error::other),
+            None => io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()),
+        })
+    }
+
+    /// Reads a text.
+    pub fn read(&mut self, prompt: &Prompt) -> Outcome<Typed> {
+        if let Some(helper) = self.helper() {
+            helper.prompt_width = prompt.width();
+        }
+        if self.plain.is_some() { self.read_plain(&prompt.raw) } else { self.read_rich(prompt) }
+    }
+
+    fn read_rich(&mut self, prompt: &Prompt) -> Outcome<Typed> {
+        interrupt::set_idle(true);
+        let read = self.rich.readline(&(prompt.raw.as_str(), prompt.styled.as_str()));
+        interrupt::set_idle(false);
+        match read {
+            Ok(_) if self.is_cancelled.swap(false, Ordering::Relaxed) => Ok(Typed::Cancelled),
+            Ok(text) => Ok(Typed::Text(text)),
+            Err(ReadlineError::Interrupted | ReadlineError::Signal(_)) => Ok(Typed::Cancelled),
+            Err(ReadlineError::Eof) => Ok(Typed::End),
+            // The terminal is gone.
+            Err(ReadlineError::Io(error)) if error.raw_os_error() == Some(EIO) => Ok(Typed::End),
+            Err(ReadlineError::Errno(error)) if error as i32 == EIO => Ok(Typed::End),
+            Err(error) => Err(Failure::failed(format!("cannot read the terminal: {error}"))),
+        }
+    }
+
+    fn read_plain(&mut self, prompt: &str) -> Outcome<Typed> {
+        let mut text = String::new();
+        let mut shown = prompt;
+        loop {
+            show(shown)?;
+            match self.plain_line()? {
+                Typed::Text(line) => text.push_str(&line),
+                other => {
+                    show("\n")?;
+                    return Ok(other);
+                }
+            }
+            if !has_open_quote(text.trim_end_matches('\n')) {
+                return Ok(Typed::Text(text));
+            }
+            shown = "... ";
+        }
+    }
+
+    /// A line with its end.
+    fn plain_line(&mut self) -> Outcome<Typed> {
+        let Some(stdin) = &mut self.plain else { return Ok(Typed::End) };
+        if stdin.buffer().is_empty()
+            && let Err(failure) = interrupt::wait_readable(stdin.get_ref().as_fd())
+        {
+            return match failure.exit() {
+                Exit::Signal(Signal::Interrupt) => {
+                    interrupt::forget_ctrl_c();
+                    Ok(Typed::Cancelled)
+                }
+                _ => Err(failure),
+            };
+        }
+        let mut line = Vec::new();
+        match stdin.read_until(b'\n', &mut line) {
+            Ok(0) => Ok(Typed::End),
+            Ok(_) => Ok(Typed::Text(String::from_utf8_lossy(&line).into_owned())),
+            Err(error) if error.raw_os_error() == Some(EIO) => Ok(Typed::End),
+            Err(error) => Err(Failure::failed(format!("cannot read the terminal: {}", describe_io(&error)))),
+        }
+    }
+
+    /// Asks a question that `y` or `yes` agrees to; anything else, Ctrl-C and Ctrl-D do not.
+    pub fn ask(&mut self, question: &str) -> Outcome<bool> {
+        if let Some(helper) = self.helper() {
+            helper.is_asking = true;
+        }
+        let prompt = Prompt { raw: question.to_owned(), styled: question.to_owned() };
+        let typed = self.read(&prompt);
+        if let Some(helper) = self.helper() {
+            helper.is_asking = false;
+        }
+        Ok(match typed? {
+            Typed::Text(answer) => matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"),
+            Typed::Cancelled | Typed::End => false,
+        })
+    }
+}
+
+/// The error of a terminal that was closed; the same number everywhere.
+const EIO: i32 = 5;
+
+/// Whether rustyline would not edit lines on this terminal: its own list.
+fn is_dumb() -> bool {
+    std::env::var("TERM").is_ok_and(|term| ["dumb", "cons25", "emacs"].contains(&term.to_ascii_lowercase().as_str()))
+}
+
+fn plain_stdin() -> Outcome<BufReader<File>> {
+    let owned = io::stdin()
+        .as_fd()
+        .try_clone_to_owned()
+        .map_err(|error| Failure::failed(format!("cannot read the terminal: {}", describe_io(&error))))?;
+    Ok(BufReader::new(owned.into()))
+}
+
+fn show(text: &str) -> Outcome<()> {
+    let mut stdout = io::stdout();
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(|error| Failure::output(&error))
+}
+
+/// A signal at the prompt ends the process from another thread: the terminal is put back as it was found.
+fn restore_terminal_at_a_signal() {
+    let found = tcgetattr(io::stdin()).ok();
+    interrupt::let_ctrl_c_cancel(move || {
+        if let Some(found) = &found {
+            let _ = tcsetattr(io::stdin(), OptionalActions::Drain, found);
+        }
+        if !is_dumb() {
+            // No more brackets around what is pasted.
+            let _ = io::stdout().write_all(b"\x1b[?2004l\r\n");
+            let _ = io::stdout().flush();
+        }
+    });
+}

@@ -1,0 +1,156 @@
+//! What rcli does itself: arriving at a server, help, views, and the words of `local`.
+
+use super::helper::columns;
+use super::link::Link;
+use super::local::{Local, Place};
+use super::shell::Shell;
+use super::style::Ink;
+use super::views::{Look, Wanted};
+use super::{Flow, Repl, help, history};
+use crate::config;
+use crate::exit::{Exit, Failure, Outcome, report};
+use crate::interrupt::{self, Signal};
+use crate::render::{self, Format, Style};
+use crate::server::{Server, Target, Unopened};
+
+impl Repl<'_> {
+    /// Connects, and says to whom. A server that is not there may come; one that refuses us will not change its mind.
+    pub(super) fn arrive(&mut self) -> Outcome<()> {
+        match self.shell.link().ready() {
+            Ok(_) => {}
+            Err(Unopened::Unreachable(message)) => {
+                report(&message);
+                return Ok(());
+            }
+            Err(Unopened::Interrupted(Signal::Interrupt)) => {
+                interrupt::forget_ctrl_c();
+                return Ok(());
+            }
+            Err(unopened) => return Err(unopened.into_failure()),
+        }
+        let place = self.shell.link().target().address.to_string();
+        let told = self.shell.link().server().map(Server::learn_version).transpose();
+        let server = match told {
+            Ok(version) => version.flatten(),
+            Err(unopened) => {
+                self.shell.link().lose();
+                interrupt::forget_ctrl_c();
+                report(&unopened.into_failure().into_message());
+                return Ok(());
+            }
+        };
+        let server = server
+            .map_or_else(|| "server".to_owned(), |server| format!("{} {}", capitalized(&server.name), server.version));
+        let cluster = if self.shell.link().is_cluster() { "cluster of " } else { "" };
+        self.write(&format!("{cluster}{server} at {place}; Ctrl-D or exit leaves\n"))
+    }
+
+    /// Opens a streaming view. The session is not touched: its database, WATCH and block stay.
+    pub(super) fn view(&mut self, wanted: Wanted) -> Outcome<Flow> {
+        let style = Style { format: self.view_format, ..self.style.clone() };
+        let look = Look { style, paint: self.paint };
+        let target = self.shell.link().target().clone();
+        if wanted.in_background {
+            return self.start_job(wanted, &target, &look).map_or_else(stay, |()| Ok(Flow::On));
+        }
+        self.write(&format!(
+            "{}\n",
+            self.paint.text(Ink::Faint, "(Ctrl-C leaves; with a final & it runs above the prompt)")
+        ))?;
+        self.flush()?;
+        let stdout = render::stdout().map_err(|error| Failure::output(&error))?;
+        match wanted.show(&target, &look, stdout) {
+            Ok(Exit::Signal(Signal::Interrupt)) => {
+                interrupt::forget_ctrl_c();
+                // The terminal has echoed ^C.
+                self.write("\n")?;
+                Ok(Flow::Stop)
+            }
+            Ok(Exit::Signal(signal)) => Err(Failure::quiet(Exit::Signal(signal))),
+            Ok(_) => Ok(Flow::On),
+            Err(failure) if failure.exit() == Exit::Signal(Signal::Interrupt) => {
+                interrupt::forget_ctrl_c();
+                self.write("\n")?;
+                Ok(Flow::Stop)
+            }
+            Err(failure) => stay(failure),
+        }
+    }
+
+    fn start_job(&mut self, wanted: Wanted, target: &Target, look: &Look) -> Outcome<()> {
+        let title = wanted.title.clone();
+        let print = self.editor.print_above()?;
+        let number = self.jobs.start(wanted, target, look, print)?;
+        self.write(&format!("[{number}] {title}\n"))
+    }
+
+    pub(super) fn run_local(&mut self, local: Local) -> Outcome<Flow> {
+        match local {
+            Local::Leave => return Ok(Flow::Leave),
+            Local::Help(topic) => {
+                let text = self.editor.helper().map(|helper| help::help(&topic, &helper.lookup.table(), columns()));
+                self.write(&text.unwrap_or_default())?;
+            }
+            Local::Clear => self.write("\x1b[H\x1b[2J\x1b[3J")?,
+            Local::Connect(place) => return self.connect(&place),
+            Local::Output(format) => self.set_output(format)?,
+            Local::History(count) => {
+                for (number, command) in self.editor.remembered(count.unwrap_or(history::KEPT)) {
+                    self.write(&format!("{number:>5}  {command}\n"))?;
+                }
+            }
+            Local::Jobs => {
+                for job in self.jobs.describe() {
+                    self.write(&format!("{job}\n"))?;
+                }
+            }
+            Local::Stop(number) if self.jobs.stop(number) => self.write(&format!("[{number}] ended\n"))?,
+            Local::Stop(number) => report(&format!("no view has the number {number}; jobs shows what there is")),
+            Local::Misused(usage) => report(&format!("usage: {usage}")),
+        }
+        Ok(Flow::On)
+    }
+
+    fn connect(&mut self, place: &Place) -> Outcome<Flow> {
+        if let Some(count) = self.shell.queued() {
+            report(&format!("a block of {count} commands is open: EXEC or DISCARD it first"));
+            return Ok(Flow::Stop);
+        }
+        let is_tls = self.shell.link().target().tls.is_some();
+        match config::decide_elsewhere(&place.options(self.connection, is_tls), self.config.style.format) {
+            Ok(target) => {
+                self.shell = Shell::new(Link::lasting(target, self.config.cluster.filter(|_| self.connection.cluster)));
+                self.arrive().map_or_else(stay, |()| Ok(Flow::On))
+            }
+            Err(failure) => stay(failure),
+        }
+    }
+
+    fn set_output(&mut self, format: Option<Format>) -> Outcome<()> {
+        if let Some(format) = format {
+            self.style.format = format;
+            self.view_format = format;
+            self.renderer.set_style(self.style.clone());
+            return Ok(());
+        }
+        self.write(match self.style.format {
+            Format::Human => "output human\n",
+            Format::Raw => "output raw\n",
+            Format::Json => "output json\n",
+        })
+    }
+}
+
+/// What would end a run that begins does not end one that goes on, but for a signal.
+fn stay(failure: Failure) -> Outcome<Flow> {
+    if matches!(failure.exit(), Exit::Signal(_)) {
+        return Err(failure);
+    }
+    report(&failure.into_message());
+    Ok(Flow::Stop)
+}
+
+fn capitalized(name: &str) -> String {
+    let mut chars = name.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}

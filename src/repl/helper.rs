@@ -1,0 +1,125 @@
+//! Joins the line editor to completion, hints, colours, and the parser that says whether a line is complete.
+
+use std::borrow::Cow;
+use std::io;
+
+use rustyline::completion::{Completer, Pair};
+use rustyline::highlight::{CmdKind, Highlighter};
+use rustyline::hint::{Hint, Hinter};
+use rustyline::validate::{ValidationContext, ValidationResult, Validator};
+use rustyline::{Context, Helper, Result};
+
+use super::complete::{complete, hint};
+use super::highlight::highlight;
+use super::lookup::Lookup;
+use super::style::{Ink, Paint};
+use super::words::{commands, has_open_quote};
+
+/// What rustyline asks about the line.
+pub struct LineHelper {
+    /// Who knows the server's words.
+    pub lookup: Lookup,
+    /// The colours.
+    pub paint: Paint,
+    /// How many columns the prompt takes.
+    pub prompt_width: usize,
+    /// Whether a question is being answered, and no command typed.
+    pub is_asking: bool,
+}
+
+/// The rest of the syntax: shown, never inserted.
+#[derive(Debug)]
+pub struct SyntaxHint(String);
+
+impl Hint for SyntaxHint {
+    fn display(&self) -> &str {
+        &self.0
+    }
+
+    fn completion(&self) -> Option<&str> {
+        None
+    }
+}
+
+impl Helper for LineHelper {}
+
+impl Completer for LineHelper {
+    type Candidate = Pair;
+
+    fn complete(&self, line: &str, pos: usize, _: &Context<'_>) -> Result<(usize, Vec<Pair>)> {
+        if self.is_asking {
+            return Ok((pos, Vec::new()));
+        }
+        let offer = complete(&line[..pos], &self.lookup.table(), |question| self.lookup.ask(question));
+        let pair = |text: String| Pair { display: text.trim_end().to_owned(), replacement: text };
+        Ok((offer.start, offer.candidates.into_iter().map(pair).collect()))
+    }
+}
+
+impl Hinter for LineHelper {
+    type Hint = SyntaxHint;
+
+    fn hint(&self, line: &str, pos: usize, _: &Context<'_>) -> Option<SyntaxHint> {
+        if self.is_asking || pos < line.len() || line.contains('\n') {
+            return None;
+        }
+        let text = hint(line, &self.lookup.table())?;
+        fit(&text, self.prompt_width + line.chars().count(), columns()).map(SyntaxHint)
+    }
+}
+
+impl Highlighter for LineHelper {
+    fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
+        // A pasted text is several commands: the first one's colours would not fit the others.
+        if self.is_asking || !self.paint.0 || line.contains('\n') && commands(line).len() > 1 {
+            return Cow::Borrowed(line);
+        }
+        Cow::Owned(highlight(line, &self.lookup.table(), self.paint))
+    }
+
+    fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {
+        Cow::Owned(self.paint.text(Ink::Faint, hint))
+    }
+
+    fn highlight_char(&self, _: &str, _: usize, kind: CmdKind) -> bool {
+        self.paint.0 && kind != CmdKind::MoveCursor
+    }
+}
+
+impl Validator for LineHelper {
+    fn validate(&self, context: &mut ValidationContext<'_>) -> Result<ValidationResult> {
+        let is_open = !self.is_asking && commands(context.input()).last().is_some_and(|last| has_open_quote(last));
+        Ok(if is_open { ValidationResult::Incomplete } else { ValidationResult::Valid(None) })
+    }
+}
+
+/// How wide the terminal is.
+pub fn columns() -> usize {
+    rustix::termios::tcgetwinsize(io::stdout()).map_or(80, |size| match size.ws_col {
+        0 => 80,
+        columns => columns.into(),
+    })
+}
+
+/// The hint, cut to what is left of the row: it must not push the line about. None where hardly any row is left.
+fn fit(text: &str, used: usize, columns: usize) -> Option<String> {
+    const LEAST: usize = 6;
+    let left = columns.saturating_sub(used % columns.max(1) + 1);
+    if text.chars().count() <= left {
+        return Some(text.to_owned());
+    }
+    (left >= LEAST).then(|| text.chars().take(left - 3).chain("...".chars()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fit;
+
+    #[test]
+    fn a_hint_stays_in_its_row() {
+        assert_eq!(fit(" key value", 10, 40).as_deref(), Some(" key value"));
+        assert_eq!(fit(" key value [NX | XX]", 30, 40).as_deref(), Some(" key v..."));
+        assert_eq!(fit(" key value", 36, 40), None);
+        assert_eq!(fit(" key", 82, 40).as_deref(), Some(" key"));
+    }
+}

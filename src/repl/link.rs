@@ -1,0 +1,210 @@
+//! The connection behind a shell: what the user chose on it, the WATCH it holds, and opening it again.
+//! A command is never sent twice: whoever asked learns that the connection was lost.
+
+use std::mem;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use redis::Value;
+
+use crate::exit::Outcome;
+use crate::interrupt;
+use crate::request::Request;
+use crate::server::{ClusterUse, Credentials, Lost, Protocol, Server, Target, Unopened, refuse_in_cluster};
+
+/// Whether the server watches keys for us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watch {
+    /// No key.
+    None,
+    /// At least one.
+    Held,
+    /// It did, on a connection that was lost since: nobody knows whether a key has changed.
+    Lost,
+}
+
+/// A connection that is open, or can be opened.
+pub struct Link {
+    target: Target,
+    server: Option<Server>,
+    /// How the cluster is used that the server belongs to; none to talk to that server only.
+    cluster: Option<ClusterUse>,
+    /// Whether a command opens a lost connection again.
+    reopens: bool,
+    was_open: bool,
+    watch: Watch,
+    notices: Vec<String>,
+}
+
+/// How often a connection being made is looked after for a Ctrl-C.
+const GLANCE: Duration = Duration::from_millis(10);
+
+impl Link {
+    /// Opens a connection that is used until it is lost (stdin).
+    pub fn once(target: &Target, cluster: Option<ClusterUse>) -> Outcome<Self> {
+        let server = Server::open(target, cluster)?;
+        Ok(Self { server: Some(server), reopens: false, was_open: true, ..Self::lasting(target.clone(), cluster) })
+    }
+
+    /// A connection that is opened by the first command, and again by the first after it was lost (REPL).
+    pub fn lasting(target: Target, cluster: Option<ClusterUse>) -> Self {
+        Self { target, server: None, cluster, reopens: true, was_open: false, watch: Watch::None, notices: Vec::new() }
+    }
+
+    /// Where the server is, and what the user last chose there.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The connection, if it is open.
+    pub fn server(&mut self) -> Option<&mut Server> {
+        self.server.as_mut()
+    }
+
+    /// Why a command cannot be run over this connection; none if it can.
+    pub fn refuse(&self, request: &Request) -> Option<String> {
+        self.cluster.and_then(|_| refuse_in_cluster(request))
+    }
+
+    /// Whether it leads to all the nodes of a cluster.
+    pub fn is_cluster(&self) -> bool {
+        self.cluster.is_some()
+    }
+
+    /// Whether a lost connection is opened again.
+    pub fn reopens(&self) -> bool {
+        self.reopens
+    }
+
+    /// Whether it is open, as far as is known.
+    pub fn is_open(&self) -> bool {
+        self.server.is_some()
+    }
+
+    /// Whether it was open before.
+    pub fn was_open(&self) -> bool {
+        self.was_open
+    }
+
+    /// Whether keys are watched.
+    pub fn watch(&self) -> Watch {
+        self.watch
+    }
+
+    /// Says what became of the watched keys.
+    pub fn set_watch(&mut self, watch: Watch) {
+        self.watch = watch;
+    }
+
+    /// What there is to tell since the last time: reconnects, and what was lost with a connection.
+    pub fn take_notices(&mut self) -> Vec<String> {
+        mem::take(&mut self.notices)
+    }
+
+    /// Notices that the connection was lost while nobody used it. Does not wait.
+    pub fn look_after(&mut self) {
+        if self.reopens
+            && let Some(server) = &mut self.server
+            && let Err(lost) = server.look_after()
+        {
+            self.notices.push(format!("{}: connection lost: {}", self.target.address, lost.reason()));
+            self.lose();
+        }
+    }
+
+    /// The open connection. Where it may, it is opened first, also when it was lost while nobody used it.
+    pub fn ready(&mut self) -> Result<&mut Server, Unopened> {
+        self.look_after();
+        if self.server.is_none() && self.reopens {
+            let server = open(&self.target, self.cluster)?;
+            if self.was_open {
+                self.notices.push(self.describe_reopened());
+            }
+            self.was_open = true;
+            self.server = Some(server);
+        }
+        self.server.as_mut().ok_or_else(|| Unopened::Unreachable(format!("{}: not connected", self.target.address)))
+    }
+
+    fn describe_reopened(&self) -> String {
+        let db = if self.target.db == 0 { String::new() } else { format!(", database {}", self.target.db) };
+        let watch = if self.watch == Watch::Lost { "; the WATCH was lost with the old connection" } else { "" };
+        format!("connected again to {}{db}{watch}", self.target.address)
+    }
+
+    /// Closes a connection that is of no use any more.
+    pub fn lose(&mut self) {
+        match &mut self.server {
+            // Its other nodes are as they were.
+            Some(Server::Cluster(cluster)) => cluster.forget_watch(),
+            _ => self.server = None,
+        }
+        if self.watch == Watch::Held {
+            self.watch = Watch::Lost;
+        }
+    }
+
+    /// Remembers what a command that the server answered has changed, so that a reconnect brings it back.
+    pub fn learn(&mut self, request: &Request, value: &Value) -> Result<(), Lost> {
+        if matches!(value, Value::ServerError(_)) {
+            return Ok(());
+        }
+        let text = |index: usize| String::from_utf8_lossy(request.arg(index)).into_owned();
+        if request.is(0, "SELECT") {
+            self.target.db = text(1).parse().unwrap_or(self.target.db);
+        } else if request.is(0, "AUTH") {
+            let user = (request.len() == 3).then(|| text(1));
+            let password = request.arg(request.len() - 1).to_vec();
+            self.target.credentials = Some(Credentials { user, password });
+            if let (true, Some(Server::One(session))) = (self.reopens, &mut self.server) {
+                session.greet_again()?;
+            }
+        } else if request.is(0, "HELLO") {
+            self.learn_hello(request);
+        } else if request.is(0, "RESET") {
+            self.target.db = 0;
+            self.target.credentials = None;
+            self.target.protocol = Protocol::Resp2;
+            self.watch = Watch::None;
+        }
+        Ok(())
+    }
+
+    fn learn_hello(&mut self, request: &Request) {
+        match request.arg(1) {
+            b"2" => self.target.protocol = Protocol::Resp2,
+            b"3" => self.target.protocol = Protocol::Resp3,
+            _ => {}
+        }
+        if let Some(at) = (2..request.len()).find(|at| request.is(*at, "AUTH")) {
+            self.target.credentials = Some(Credentials {
+                user: Some(String::from_utf8_lossy(request.arg(at + 1)).into_owned()),
+                password: request.arg(at + 2).to_vec(),
+            });
+        }
+    }
+}
+
+/// Opens a session in a thread of its own: looking up a name and connecting block where no signal reaches, and
+/// Ctrl-C is not to wait for them.
+fn open(target: &Target, cluster: Option<ClusterUse>) -> Result<Server, Unopened> {
+    let (sender, opened) = mpsc::sync_channel(1);
+    let copy = target.clone();
+    thread::spawn(move || {
+        // Nobody waits any longer: the session is closed again.
+        let _ = sender.send(Server::try_open(&copy, cluster));
+    });
+    loop {
+        match opened.recv_timeout(GLANCE) {
+            Ok(result) => return result,
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(Unopened::Unreachable(format!("cannot connect to {}", target.address)));
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        if let Some(signal) = interrupt::received() {
+            return Err(Unopened::Interrupted(signal));
+        }
+    }
+}

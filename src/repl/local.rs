@@ -1,0 +1,126 @@
+//! The words that rcli understands itself, beside the server's commands.
+
+use crate::cli::ConnectionOptions;
+use crate::render::Format;
+use crate::request::Request;
+
+/// What rcli does itself.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Local {
+    /// `exit`, `quit`.
+    Leave,
+    /// `help`, with what to explain.
+    Help(Vec<String>),
+    /// `clear`.
+    Clear,
+    /// `connect`.
+    Connect(Place),
+    /// `:set output`, with nothing to show it.
+    Output(Option<Format>),
+    /// `history`, with how many to show.
+    History(Option<usize>),
+    /// `jobs`.
+    Jobs,
+    /// `stop N`.
+    Stop(usize),
+    /// Such a word, used wrongly: how to use it.
+    Misused(&'static str),
+}
+
+/// Where `connect` goes.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A URL.
+    Url(String),
+    /// A host and a port.
+    Tcp(String, u16),
+}
+
+/// The words, and what follows each.
+pub const WORDS: [(&str, &str); 9] = [
+    (":set", "output json|human|raw"),
+    ("clear", ""),
+    ("connect", "HOST PORT | URL"),
+    ("exit", ""),
+    ("help", "[COMMAND | @group]"),
+    ("history", "[COUNT]"),
+    ("jobs", ""),
+    ("quit", ""),
+    ("stop", "N"),
+];
+
+impl Local {
+    /// What a line asks of rcli itself; none if it is for the server.
+    pub fn of(request: &Request) -> Option<Self> {
+        let name = String::from_utf8_lossy(request.arg(0)).to_ascii_lowercase();
+        let words: Vec<String> = request.args().skip(1).map(|arg| String::from_utf8_lossy(arg).into_owned()).collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        Some(match (name.as_str(), words.as_slice()) {
+            ("exit" | "quit", []) => Self::Leave,
+            ("help" | "?", topic) => Self::Help(topic.iter().map(|&word| word.to_owned()).collect()),
+            ("clear", []) => Self::Clear,
+            ("connect", [url]) if url.contains("://") => Self::Connect(Place::Url((*url).to_owned())),
+            ("connect", [host, port]) => match port.parse() {
+                Ok(port) => Self::Connect(Place::Tcp((*host).to_owned(), port)),
+                Err(_) => Self::Misused("connect HOST PORT, or connect URL"),
+            },
+            ("connect", _) => Self::Misused("connect HOST PORT, or connect URL"),
+            (":set", []) => Self::Output(None),
+            (":set", ["output", rest @ ..]) => match rest {
+                [] => Self::Output(None),
+                ["json"] => Self::Output(Some(Format::Json)),
+                ["human"] => Self::Output(Some(Format::Human)),
+                ["raw"] => Self::Output(Some(Format::Raw)),
+                _ => Self::Misused(":set output json|human|raw"),
+            },
+            (":set", _) => Self::Misused(":set output json|human|raw"),
+            ("history", []) => Self::History(None),
+            ("history", [count]) => match count.parse() {
+                Ok(count) => Self::History(Some(count)),
+                Err(_) => Self::Misused("history [COUNT]"),
+            },
+            ("jobs", []) => Self::Jobs,
+            ("stop", [number]) => match number.trim_start_matches('%').parse() {
+                Ok(number) => Self::Stop(number),
+                Err(_) => Self::Misused("stop N, with a number that jobs shows"),
+            },
+            ("stop", _) => Self::Misused("stop N, with a number that jobs shows"),
+            _ => return None,
+        })
+    }
+}
+
+impl Place {
+    /// The options of a run of rcli that goes there. Who we are is not passed on to another server; how TLS is
+    /// checked is.
+    pub fn options(&self, now: &ConnectionOptions, is_tls: bool) -> ConnectionOptions {
+        let (host, port, url) = match self {
+            Self::Url(url) => (None, None, Some(url.clone())),
+            Self::Tcp(host, port) => (Some(host.clone()), Some(*port), None),
+        };
+        ConnectionOptions {
+            tls: now.tls || url.is_none() && is_tls,
+            host,
+            port,
+            url,
+            socket: None,
+            db: None,
+            pass: None,
+            user: None,
+            pass_file: None,
+            askpass: false,
+            password_command: None,
+            sentinel: Vec::new(),
+            master: None,
+            sentinel_user: None,
+            sentinel_pass: None,
+            sandbox: None,
+            ..now.clone()
+        }
+    }
+}
+
+/// The commands that ask before they run: they destroy, stop, or block the server.
+pub fn is_dangerous(request: &Request) -> bool {
+    ["FLUSHALL", "FLUSHDB", "SHUTDOWN", "SWAPDB", "DEBUG", "KEYS"].iter().any(|name| request.is(0, name))
+}

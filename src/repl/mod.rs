@@ -1,0 +1,213 @@
+//! The REPL: a line editor around a [`shell::Shell`] (contract section 10). Here a typed line becomes commands, and
+//! what became of them is said; what a command does is the shell's business.
+
+mod answers;
+mod complete;
+mod editor;
+mod errands;
+mod help;
+mod helper;
+mod highlight;
+mod history;
+pub mod link;
+mod local;
+mod lookup;
+mod prompt;
+pub mod shell;
+mod style;
+mod views;
+mod words;
+
+use redis::Value;
+
+use self::editor::{Editor, Typed};
+use self::helper::LineHelper;
+use self::link::Link;
+use self::local::Local;
+use self::lookup::Lookup;
+use self::prompt::Prompt;
+use self::shell::Shell;
+use self::style::Paint;
+use self::views::{Jobs, Wanted};
+use crate::cli::ConnectionOptions;
+use crate::config::Config;
+use crate::exit::{Exit, Failure, Outcome, report};
+use crate::input::{parse, point_at};
+use crate::interrupt;
+use crate::record::{Record, is_report};
+use crate::render::{self, Format, Renderer, Stdout, Style};
+use crate::request::Request;
+
+/// The longest part of a command in a message, in characters.
+const SHOWN: usize = 60;
+
+/// Whether the conversation goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flow {
+    /// With the next command.
+    On,
+    /// With the next prompt: what else was pasted is not run.
+    Stop,
+    /// It does not.
+    Leave,
+}
+
+/// Talks with whoever sits at the terminal until they leave.
+pub fn run(config: &Config, connection: &ConnectionOptions, is_sure: bool) -> Outcome<Exit> {
+    let paint = Paint(config.style.color);
+    let stdout = render::stdout().map_err(|error| Failure::output(&error))?;
+    let lookup = Lookup::start(config.target.clone());
+    let helper = LineHelper { lookup, paint, prompt_width: 0, is_asking: false };
+    let mut repl = Repl {
+        config,
+        connection,
+        is_sure,
+        paint,
+        style: config.style.clone(),
+        renderer: Renderer::new(stdout, config.style.clone()),
+        shell: Shell::new(Link::lasting(config.target.clone(), config.cluster)),
+        editor: Editor::open(helper)?,
+        jobs: Jobs::default(),
+        view_format: Format::Json,
+    };
+    repl.arrive()?;
+    repl.converse()
+}
+
+struct Repl<'a> {
+    config: &'a Config,
+    connection: &'a ConnectionOptions,
+    /// Whether dangerous commands run unasked (`--yes`).
+    is_sure: bool,
+    paint: Paint,
+    style: Style,
+    renderer: Renderer<Stdout>,
+    shell: Shell,
+    editor: Editor,
+    /// The views above the prompt.
+    jobs: Jobs,
+    /// How views look: JSON lines until another format is asked for.
+    view_format: Format,
+}
+
+impl Repl<'_> {
+    fn converse(&mut self) -> Outcome<Exit> {
+        loop {
+            self.flush()?;
+            let prompt = self.prompt();
+            let text = match self.editor.read(&prompt)? {
+                Typed::Text(text) => text,
+                Typed::Cancelled => continue,
+                Typed::End => break,
+            };
+            interrupt::forget_ctrl_c();
+            if self.run_text(&text)? == Flow::Leave {
+                break;
+            }
+        }
+        if let Some(count @ 1..) = self.shell.queued() {
+            report(&format!("the open block of {count} commands was not run"));
+        }
+        Ok(Exit::Done)
+    }
+
+    fn prompt(&mut self) -> Prompt {
+        self.shell.link().look_after();
+        self.report_notices();
+        if let Some(helper) = self.editor.helper() {
+            helper.lookup.follow(self.shell.link().target());
+        }
+        Prompt::of(&mut self.shell, self.paint)
+    }
+
+    /// Runs what was typed: one command, or the lines of what was pasted, one by one.
+    fn run_text(&mut self, text: &str) -> Outcome<Flow> {
+        let commands = words::commands(text);
+        let is_pasted = commands.len() > 1;
+        for (index, command) in commands.iter().enumerate() {
+            self.editor.remember(command);
+            if is_pasted {
+                let prompt = self.prompt().styled;
+                self.write(&format!("{prompt}{command}\n"))?;
+                self.flush()?;
+            }
+            match self.run_command(command)? {
+                Flow::On => {}
+                Flow::Stop => {
+                    let left = commands.len() - index - 1;
+                    if left > 0 {
+                        report(&format!("the {left} pasted lines after it were not run"));
+                    }
+                    return Ok(Flow::Stop);
+                }
+                Flow::Leave => return Ok(Flow::Leave),
+            }
+            self.flush()?;
+        }
+        Ok(Flow::On)
+    }
+
+    fn run_command(&mut self, text: &str) -> Outcome<Flow> {
+        let mut request = Request::default();
+        if let Err(malformed) = parse(text.as_bytes(), &mut request) {
+            // The lines of what was pasted do not depend on each other more than typed ones do.
+            report(&format!("{}\n{}", malformed.reason, point_at(text.as_bytes(), malformed.at)));
+            return Ok(Flow::On);
+        }
+        if request.is_empty() {
+            return Ok(Flow::On);
+        }
+        if let Some(local) = Local::of(&request) {
+            return self.run_local(local);
+        }
+        if local::is_dangerous(&request) && !self.is_sure {
+            let place = self.prompt().raw;
+            let question = format!("{}{}: run it? (y/N) ", place, request.shown(SHOWN));
+            if !self.editor.ask(&question)? {
+                report("not run");
+                return Ok(Flow::On);
+            }
+        }
+        if let Some(wanted) = Wanted::of(&request, text) {
+            return match wanted {
+                Ok(wanted) => self.view(wanted),
+                Err(misused) => {
+                    report(&misused);
+                    Ok(Flow::On)
+                }
+            };
+        }
+        if let Some(ended) = self.jobs.unsubscribe(&request) {
+            if ended.is_empty() {
+                report("no such subscription is in the background; jobs shows what is");
+            }
+            for name in ended {
+                self.write(&format!("{name} ended\n"))?;
+            }
+            return Ok(Flow::On);
+        }
+        self.run_request(&request)
+    }
+
+    fn report_notices(&mut self) {
+        for notice in self.shell.link().take_notices() {
+            report(&notice);
+        }
+    }
+
+    fn reply(&mut self, request: &Request, value: &Value) -> Outcome<()> {
+        self.record(&Record::Reply { value, is_report: is_report(request) })
+    }
+
+    fn record(&mut self, record: &Record<'_>) -> Outcome<()> {
+        self.renderer.write(record).map_err(|error| Failure::output(&error))
+    }
+
+    fn write(&mut self, text: &str) -> Outcome<()> {
+        self.renderer.write_text(text).map_err(|error| Failure::output(&error))
+    }
+
+    fn flush(&mut self) -> Outcome<()> {
+        self.renderer.flush().map_err(|error| Failure::output(&error))
+    }
+}

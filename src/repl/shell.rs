@@ -1,0 +1,210 @@
+//! Evaluates one command: runs it, collects it for a block, or executes the block (contract sections 5 and 10).
+//! Stdin mode and the REPL both use it. No terminal here, and no output: the answer says what happened, the caller
+//! says it to somebody.
+
+use redis::{ServerError, Value};
+
+use super::link::{Link, Watch};
+use crate::commands::block::BlockCheck;
+use crate::commands::refuse::{refuse_in_block, refuse_uncounted};
+use crate::request::Request;
+use crate::server::{Lost, LostBlock, Transacted, Unopened, server_error};
+use crate::transaction::{Step, Transaction};
+
+/// What became of a command.
+#[derive(Debug)]
+pub enum Answer {
+    /// The server's reply, or one given in its stead.
+    Reply(Value),
+    /// The server was told to stop, and did.
+    Stopped,
+    /// EXEC ran the block.
+    Executed {
+        /// Its commands.
+        block: Vec<Request>,
+        /// EXEC's reply: their replies in order.
+        replies: Value,
+    },
+    /// EXEC ran nothing: a watched key has changed.
+    Aborted,
+    /// EXEC ran nothing: these commands were refused while queueing, and EXEC for that.
+    Rejected(Vec<(Request, ServerError)>, ServerError),
+    /// EXEC ran nothing: MULTI or EXEC itself was refused.
+    Denied(ServerError),
+    /// EXEC ran nothing, and was not sent: the WATCH was lost with its connection.
+    WatchLost,
+}
+
+/// Why a command has no answer.
+#[derive(Debug)]
+pub enum Trouble {
+    /// It cannot run here; the reason says what to do instead. An open block is as it was.
+    Unfit(String),
+    /// There is no connection, and none could be opened: it was not sent.
+    NotConnected(Unopened),
+    /// The connection was lost while the answer was waited for.
+    Lost(Lost),
+    /// The connection was lost during EXEC.
+    LostBlock(LostBlock),
+}
+
+impl From<Lost> for Trouble {
+    fn from(lost: Lost) -> Self {
+        Self::Lost(lost)
+    }
+}
+
+/// A conversation: the connection, and the block that may be open on this side.
+pub struct Shell {
+    link: Link,
+    transaction: Transaction,
+    check: BlockCheck,
+}
+
+impl Shell {
+    /// A shell without an open block.
+    pub fn new(link: Link) -> Self {
+        Self { link, transaction: Transaction::default(), check: BlockCheck::default() }
+    }
+
+    /// The connection.
+    pub fn link(&mut self) -> &mut Link {
+        &mut self.link
+    }
+
+    /// How many commands wait in the open block; none if no block is open.
+    pub fn queued(&self) -> Option<usize> {
+        self.transaction.queued()
+    }
+
+    /// Evaluates a command. After a lost connection the session is closed.
+    pub fn eval(&mut self, request: &Request) -> Result<Answer, Trouble> {
+        let answered = self.step(request);
+        if matches!(answered, Ok(Answer::Stopped) | Err(Trouble::Lost(_) | Trouble::LostBlock(_))) {
+            self.link.lose();
+        }
+        answered
+    }
+
+    fn step(&mut self, request: &Request) -> Result<Answer, Trouble> {
+        let step = self.transaction.feed(request);
+        let refusal = if step == Step::Queue { refuse_in_block(request) } else { refuse_uncounted(request) };
+        let refusal = refusal.or_else(|| self.link.refuse(request));
+        if let Some(reason) = refusal {
+            return Err(Trouble::Unfit(reason));
+        }
+        match step {
+            Step::Run => self.call(request),
+            Step::Opened => Ok(Answer::Reply(Value::Okay)),
+            Step::Discarded => self.discard(),
+            Step::Refused(error) => Ok(Answer::Reply(server_error(error))),
+            Step::Queue => self.queue(request),
+            Step::Execute(block) => self.execute(block),
+        }
+    }
+
+    fn call(&mut self, request: &Request) -> Result<Answer, Trouble> {
+        let server = self.link.ready().map_err(Trouble::NotConnected)?;
+        if request.is(0, "WATCH")
+            && let Err(error) = server.check_multi()?
+        {
+            return Ok(Answer::Reply(Value::ServerError(error)));
+        }
+        let value = match server.call(request) {
+            Ok(value) => value,
+            // A server that was told to stop answers by going away.
+            Err(lost) if request.is(0, "SHUTDOWN") && lost.is_end() => return Ok(Answer::Stopped),
+            Err(lost) => return Err(lost.into()),
+        };
+        self.learn(request, &value)?;
+        Ok(Answer::Reply(value))
+    }
+
+    fn learn(&mut self, request: &Request, value: &Value) -> Result<(), Lost> {
+        if !matches!(value, Value::ServerError(_)) {
+            // A second WATCH does not bring back what was lost with the first.
+            if request.is(0, "WATCH") && self.link.watch() == Watch::None {
+                self.link.set_watch(Watch::Held);
+            } else if request.is(0, "UNWATCH") {
+                self.link.set_watch(Watch::None);
+            }
+        }
+        self.link.learn(request, value)
+    }
+
+    fn queue(&mut self, request: &Request) -> Result<Answer, Trouble> {
+        let refusal = match self.check.refusal(self.link.server(), request) {
+            Ok(refusal) => refusal,
+            Err(lost @ Lost::Interrupted(_)) => return Err(lost.into()),
+            Err(lost) if !self.link.reopens() => return Err(lost.into()),
+            // A block needs no connection before EXEC.
+            Err(_) => {
+                self.link.lose();
+                self.check.refusal(None, request)?
+            }
+        };
+        Ok(Answer::Reply(if let Some(error) = refusal {
+            server_error(&error)
+        } else {
+            self.transaction.queue(request.clone());
+            Value::SimpleString("QUEUED".to_owned())
+        }))
+    }
+
+    /// Drops the block. The server knows nothing of it, but of its WATCH, which DISCARD ends.
+    fn discard(&mut self) -> Result<Answer, Trouble> {
+        let watch = self.link.watch();
+        self.link.set_watch(Watch::None);
+        if let (Watch::Held, Some(server)) = (watch, self.link.server()) {
+            server.call(&Request::new(["UNWATCH"]))?;
+        }
+        Ok(Answer::Reply(Value::Okay))
+    }
+
+    fn execute(&mut self, block: Vec<Request>) -> Result<Answer, Trouble> {
+        if let Err(unopened) = self.link.ready() {
+            self.transaction.reopen(block);
+            return Err(Trouble::NotConnected(unopened));
+        }
+        if self.link.watch() == Watch::Lost {
+            self.link.set_watch(Watch::None);
+            return Ok(Answer::WatchLost);
+        }
+        let Some(server) = self.link.server() else { return Err(Lost::Closed.into()) };
+        match server.transact(&block.iter().collect::<Vec<_>>()) {
+            Ok(transacted) => self.conclude(block, transacted),
+            Err(lost) => {
+                // What certainly did not run is kept: the user may send it with another EXEC.
+                if lost.may_have_run {
+                    self.link.set_watch(Watch::None);
+                } else {
+                    self.transaction.reopen(block);
+                }
+                Err(Trouble::LostBlock(lost))
+            }
+        }
+    }
+
+    fn conclude(&mut self, block: Vec<Request>, transacted: Transacted) -> Result<Answer, Trouble> {
+        if !matches!(transacted, Transacted::Denied(_)) {
+            self.link.set_watch(Watch::None);
+        }
+        Ok(match transacted {
+            Transacted::Executed(replies) => {
+                if let Value::Array(items) = &replies {
+                    for (request, value) in block.iter().zip(items) {
+                        self.link.learn(request, value)?;
+                    }
+                }
+                Answer::Executed { block, replies }
+            }
+            Transacted::Aborted => Answer::Aborted,
+            Transacted::Refused(errors, error) => {
+                let mut block: Vec<Option<Request>> = block.into_iter().map(Some).collect();
+                let refused = |(index, error): (usize, ServerError)| Some((block.get_mut(index)?.take()?, error));
+                Answer::Rejected(errors.into_iter().filter_map(refused).collect(), error)
+            }
+            Transacted::Denied(error) => Answer::Denied(error),
+        })
+    }
+}

@@ -1,0 +1,228 @@
+//! Streaming views: what SUBSCRIBE, PSUBSCRIBE, SSUBSCRIBE and MONITOR show, each on a connection of its own, in the
+//! foreground until Ctrl-C, or in a thread above the prompt (contract section 10). The loop is `commands::listen`'s.
+
+use std::ffi::OsStr;
+use std::io::{self, PipeWriter, Write};
+use std::mem;
+use std::os::unix::ffi::OsStrExt as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use super::style::Paint;
+use crate::commands::listen::{Ending, Limits, View, collect, follow};
+use crate::exit::{Exit, Failure, Outcome, report};
+use crate::interrupt::Signal;
+use crate::render::{Format, Renderer, Style};
+use crate::request::Request;
+use crate::server::{Source, Stream, Target, Topic};
+
+/// A view that somebody asked for.
+#[derive(Debug)]
+pub struct Wanted {
+    source: Source,
+    /// The command, to be shown.
+    pub title: String,
+    /// Whether it runs above the prompt.
+    pub in_background: bool,
+}
+
+/// How a view looks.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// The format, and how bytes are written.
+    pub style: Style,
+    /// The colours of JSON lines.
+    pub paint: Paint,
+}
+
+impl Wanted {
+    /// The view that a command asks for; none if it is no such command. `line` is the command as it was typed: a
+    /// quoted `&` is a channel's name.
+    pub fn of(request: &Request, line: &str) -> Option<Result<Self, String>> {
+        const KINDS: [(&str, Option<Topic>); 4] = [
+            ("SUBSCRIBE", Some(Topic::Channel)),
+            ("PSUBSCRIBE", Some(Topic::Pattern)),
+            ("SSUBSCRIBE", Some(Topic::ShardChannel)),
+            ("MONITOR", None),
+        ];
+        let (name, topic) = KINDS.iter().find(|(name, _)| request.is(0, name))?;
+        let in_background = request.is(request.len() - 1, "&") && line.trim_end().ends_with('&');
+        let count = request.len() - usize::from(in_background);
+        let names: Vec<&OsStr> = request.args().take(count).skip(1).map(OsStr::from_bytes).collect();
+        let source = match topic {
+            Some(topic) if !names.is_empty() => Source::Subscriptions(collect(&[(*topic, &names)])),
+            None if names.is_empty() => Source::Monitor,
+            _ => return Some(Err(format!("wrong number of arguments for {name}"))),
+        };
+        let title = Request::new(request.args().take(count)).shown(60);
+        Some(Ok(Self { source, title, in_background }))
+    }
+
+    /// Shows it until Ctrl-C, or until it cannot go on.
+    pub fn show(self, target: &Target, look: &Look, out: impl Write) -> Outcome<Exit> {
+        let stream = Stream::open(target, self.source, None)?;
+        let mut out = out;
+        let lines = Lines::new(look, move |text: String| out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+        follow(
+            stream,
+            View::new(Renderer::new(lines, look.style.clone()), Limits::none()),
+            &Ending::Signals,
+            &mut report,
+        )
+    }
+}
+
+/// A writer that passes on whole lines, with their colours, when it is flushed or has many.
+struct Lines<P: FnMut(String) -> io::Result<()>> {
+    waiting: Vec<u8>,
+    /// The colours, where lines are JSON.
+    paint: Paint,
+    print: P,
+}
+
+/// So many bytes are passed on at once.
+const MANY: usize = 32 * 1024;
+
+impl<P: FnMut(String) -> io::Result<()>> Lines<P> {
+    fn new(look: &Look, print: P) -> Self {
+        let is_painted = look.style.format == Format::Json && look.paint.0;
+        Self { waiting: Vec::new(), paint: Paint(is_painted), print }
+    }
+}
+
+impl<P: FnMut(String) -> io::Result<()>> Write for Lines<P> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.waiting.extend_from_slice(bytes);
+        if self.waiting.len() >= MANY && self.waiting.ends_with(b"\n") {
+            self.flush()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let text = mem::take(&mut self.waiting);
+        let text = String::from_utf8_lossy(&text);
+        (self.print)(text.split_inclusive('\n').map(|line| self.paint.json(line)).collect())
+    }
+}
+
+/// A view above the prompt.
+struct Job {
+    number: usize,
+    title: String,
+    source: Source,
+    /// Closed, it ends the view.
+    stop: PipeWriter,
+    is_over: Arc<AtomicBool>,
+}
+
+/// The views above the prompt.
+#[derive(Default)]
+pub struct Jobs {
+    list: Vec<Job>,
+    last: usize,
+}
+
+/// Between two tries of a view that a Ctrl-C for somebody else interrupted.
+const RETRY: Duration = Duration::from_millis(100);
+
+impl Jobs {
+    /// Starts a view in a thread of its own; `print` writes above the line being typed. Gives its number.
+    pub fn start(
+        &mut self,
+        wanted: Wanted,
+        target: &Target,
+        look: &Look,
+        print: impl FnMut(String) -> io::Result<()> + Send + 'static,
+    ) -> Outcome<usize> {
+        let (stopped, stop) = io::pipe().map_err(|error| Failure::failed(format!("cannot start a view: {error}")))?;
+        self.last += 1;
+        let number = self.last;
+        let is_over = Arc::new(AtomicBool::new(false));
+        let (over, target, look) = (Arc::clone(&is_over), target.clone(), look.clone());
+        let (title, source) = (wanted.title.clone(), wanted.source.clone());
+        thread::spawn(move || {
+            run(&source, &target, &look, Ending::Stop(stopped), &format!("[{number}] {title}"), print);
+            over.store(true, Ordering::Relaxed);
+        });
+        self.list.push(Job { number, title: wanted.title, source: wanted.source, stop, is_over });
+        Ok(number)
+    }
+
+    /// One line a view: its number and its command.
+    pub fn describe(&mut self) -> Vec<String> {
+        self.list.retain(|job| !job.is_over.load(Ordering::Relaxed));
+        self.list.iter().map(|job| format!("[{}] {}", job.number, job.title)).collect()
+    }
+
+    /// Ends a view; whether there was one of that number.
+    pub fn stop(&mut self, number: usize) -> bool {
+        self.describe();
+        let before = self.list.len();
+        self.list.retain(|job| job.number != number);
+        self.list.len() < before
+    }
+
+    /// Does what UNSUBSCRIBE and its kind ask for: ends the views of these names, without names all of that kind.
+    /// Gives what it ended, in words; none if the command is another one.
+    pub fn unsubscribe(&mut self, request: &Request) -> Option<Vec<String>> {
+        let kinds =
+            [("UNSUBSCRIBE", Topic::Channel), ("PUNSUBSCRIBE", Topic::Pattern), ("SUNSUBSCRIBE", Topic::ShardChannel)];
+        let (_, topic) = kinds.into_iter().find(|(name, _)| request.is(0, name))?;
+        self.describe();
+        let names: Vec<&[u8]> = request.args().skip(1).collect();
+        let is_meant = |job: &Job| match &job.source {
+            Source::Subscriptions(subscriptions) => subscriptions
+                .iter()
+                .all(|own| own.topic == topic && (names.is_empty() || names.contains(&own.name.as_slice()))),
+            Source::Monitor => false,
+        };
+        let (ended, kept) = mem::take(&mut self.list).into_iter().partition(is_meant);
+        self.list = kept;
+        let ended: Vec<Job> = ended;
+        Some(ended.iter().map(|job| format!("[{}] {}", job.number, job.title)).collect())
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        // Closing the pipe says it; the byte says it to a reader that is slow to notice.
+        let _ = self.stop.write_all(&[0]);
+    }
+}
+
+/// Follows a source until it is stopped or cannot go on, and says why it could not.
+fn run(
+    source: &Source,
+    target: &Target,
+    look: &Look,
+    ending: Ending,
+    name: &str,
+    mut print: impl FnMut(String) -> io::Result<()>,
+) {
+    let ending = ending;
+    loop {
+        let told = std::cell::RefCell::new(&mut print);
+        let ended = Stream::open(target, source.clone(), None).and_then(|stream| {
+            let lines = Lines::new(look, |text| (told.borrow_mut())(text));
+            let view = View::new(Renderer::new(lines, look.style.clone()), Limits::none());
+            follow(stream, view, &ending, &mut |line: &str| {
+                let _ = (told.borrow_mut())(format!("rcli: {name}: {line}\n"));
+            })
+        });
+        match ended {
+            // Ctrl-C is for what runs in the foreground.
+            Err(failure) if failure.exit() == Exit::Signal(Signal::Interrupt) => thread::sleep(RETRY),
+            Err(failure) => {
+                let _ = print(format!("rcli: {name}: {}\n", failure.into_message()));
+                return;
+            }
+            Ok(_) => return,
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! A terminal for the REPL: the program runs on a real pty, and the test sees the screen that a person would see.
+//!
+//! Nothing is waited for by time: a test waits until the screen shows something, with a deadline.
+
+use crate::server::{DEADLINE, pause};
+use pty_process::Size;
+use pty_process::blocking::{Command, Pty};
+use rustix::process::{Pid, Signal, kill_process};
+use std::ffi::OsString;
+use std::io::{Read, Write};
+use std::num::NonZero;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::Child;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// How many rows a terminal has: more than a test fills.
+const ROWS: u16 = 60;
+
+/// What came out so far.
+struct Seen {
+    screen: vt100::Parser,
+    bytes: Vec<u8>,
+    is_over: bool,
+}
+
+/// The program on its terminal; killed if the test ends first.
+pub struct Terminal {
+    child: Child,
+    pty: Arc<Pty>,
+    seen: Arc<(Mutex<Seen>, Condvar)>,
+    home: TempDir,
+}
+
+impl Terminal {
+    /// Starts the program.
+    pub fn start(args: &[OsString], env: &[(OsString, OsString)], home: TempDir, columns: u16) -> Self {
+        let (pty, pts) = pty_process::blocking::open().expect("a pty");
+        pty.resize(Size::new(ROWS, columns)).expect("its size");
+        let child = Command::new(env!("CARGO_BIN_EXE_rcli"))
+            .args(args)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", home.path())
+            .env("TMPDIR", home.path())
+            .env("TERM", "xterm-256color")
+            .envs(env.iter().cloned())
+            .current_dir(home.path())
+            .spawn(pts)
+            .expect("the program under test starts");
+        let pty = Arc::new(pty);
+        let screen = vt100::Parser::new(size(ROWS), size(columns), 0);
+        let seen = Arc::new((Mutex::new(Seen { screen, bytes: Vec::new(), is_over: false }), Condvar::new()));
+        let (reader, shared) = (Arc::clone(&pty), Arc::clone(&seen));
+        std::thread::spawn(move || {
+            let mut chunk = vec![0; 1 << 16];
+            loop {
+                // The end of the program shows as an error.
+                let count = (&*reader).read(&mut chunk).unwrap_or(0);
+                let mut seen = shared.0.lock().unwrap();
+                seen.screen.process(&chunk[..count]);
+                seen.bytes.extend_from_slice(&chunk[..count]);
+                seen.is_over = count == 0;
+                shared.1.notify_all();
+                if count == 0 {
+                    return;
+                }
+            }
+        });
+        Self { child, pty, seen, home }
+    }
+
+    /// Types this, keys as their bytes.
+    pub fn keys(&self, text: &str) {
+        (&*self.pty).write_all(text.as_bytes()).expect("the terminal takes keys");
+    }
+
+    /// Types a line and Enter.
+    pub fn line(&self, text: &str) {
+        self.keys(text);
+        self.keys("\r");
+    }
+
+    /// Pastes, as a terminal with bracketed paste does.
+    pub fn paste(&self, text: &str) {
+        self.keys(&format!("\x1b[200~{text}\x1b[201~"));
+    }
+
+    /// What the screen shows: rows without blanks at their end, empty ones left out.
+    pub fn rows(&self) -> Vec<String> {
+        rows(&self.seen.0.lock().unwrap())
+    }
+
+    /// All bytes that came out so far.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.seen.0.lock().unwrap().bytes.clone()
+    }
+
+    /// Waits until the rows satisfy the check; fails with the screen at the deadline.
+    pub fn wait(&self, what: &str, check: impl Fn(&[String]) -> bool) {
+        let came = self.comes(DEADLINE, |seen| check(&rows(seen)));
+        assert!(came, "waited in vain for {what}; the screen shows\n{}", self.rows().join("\n"));
+    }
+
+    /// Waits until the screen ends with these rows.
+    pub fn ends_with(&self, expected: &[&str]) {
+        self.wait(&format!("{expected:?}"), |rows| {
+            rows.len() >= expected.len() && rows[rows.len() - expected.len()..] == *expected
+        });
+    }
+
+    /// Waits until a row holds this.
+    pub fn shows(&self, part: &str) {
+        self.wait(&format!("{part:?}"), |rows| rows.iter().any(|row| row.contains(part)));
+    }
+
+    /// Waits until the output satisfies the check, or for so long; whether it came.
+    fn comes(&self, limit: Duration, check: impl Fn(&Seen) -> bool) -> bool {
+        let begin = Instant::now();
+        let mut seen = self.seen.0.lock().unwrap();
+        loop {
+            if check(&seen) {
+                return true;
+            }
+            let Some(left) = limit.checked_sub(begin.elapsed()) else { return false };
+            seen = self.seen.1.wait_timeout(seen, left).unwrap().0;
+        }
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("the program still runs");
+    }
+
+    /// Its home directory.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// The terminal's settings, as text to compare.
+    pub fn settings(&self) -> String {
+        format!("{:?}", rustix::termios::tcgetattr(&*self.pty).expect("the settings of the terminal"))
+    }
+
+    /// Waits for its end; the status.
+    pub fn status(&mut self) -> i32 {
+        let begin = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("the state of the program") {
+                let _ = self.comes(DEADLINE, |seen| seen.is_over);
+                return status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
+            }
+            assert!(begin.elapsed() < DEADLINE, "it did not end; the screen shows\n{}", self.rows().join("\n"));
+            pause();
+        }
+    }
+
+    /// Leaves with Ctrl-D and gives the home directory; the status must be 0, and nothing may have panicked.
+    pub fn leave(mut self) -> TempDir {
+        // A Ctrl-D that comes while the terminal is not the editor's is lost.
+        self.wait("a prompt", |rows| rows.last().is_some_and(|row| row.ends_with('>')));
+        self.keys("\x04");
+        assert_eq!(self.status(), 0, "the screen shows\n{}", self.rows().join("\n"));
+        assert!(!String::from_utf8_lossy(&self.bytes()).contains("panicked"));
+        std::mem::replace(&mut self.home, TempDir::new().expect("a temporary directory"))
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn size(cells: u16) -> NonZero<u16> {
+    NonZero::new(cells).expect("a screen with cells")
+}
+
+fn rows(seen: &Seen) -> Vec<String> {
+    let screen = seen.screen.screen();
+    let (_, columns) = screen.size();
+    screen.rows(0, columns.into()).map(|row| row.trim_end().to_owned()).filter(|row| !row.is_empty()).collect()
+}

@@ -1,0 +1,358 @@
+//! What helps the hands in the REPL: completion, hints, colours, help, history. Contract section 10.
+
+use crate::peer::{peer, send};
+use crate::pty::Terminal;
+use crate::rcli::rcli;
+use crate::server::Server;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant};
+
+const CTRL_C: &str = "\x03";
+const CTRL_R: &str = "\x12";
+const CTRL_U: &str = "\x15";
+const UP: &str = "\x1b[A";
+
+/// A REPL on this server, so wide, and its prompt.
+fn open(server: &Server, columns: u16) -> (Terminal, String) {
+    let terminal = server.rcli([""; 0]).on_terminal(columns);
+    let prompt = format!("{}>", server.address());
+    terminal.wait("the first prompt", |rows| rows.last() == Some(&prompt));
+    (terminal, prompt)
+}
+
+/// Types this, then Tab, and waits until the line is that.
+fn completes(terminal: &Terminal, prompt: &str, typed: &str, line: &str) {
+    terminal.keys(typed);
+    terminal.keys("\t");
+    let expected = format!("{prompt} {line}");
+    terminal.wait(&format!("{expected:?}"), |rows| rows.last().is_some_and(|row| row.starts_with(&expected)));
+    terminal.keys(CTRL_U);
+    terminal.wait("an empty line", |rows| rows.last().is_some_and(|row| row == prompt));
+}
+
+#[test]
+fn tab_completes_names_in_the_case_that_is_typed() {
+    let server = Server::start();
+    let (terminal, prompt) = open(&server, 120);
+    completes(&terminal, &prompt, "HGETA", "HGETALL key");
+    completes(&terminal, &prompt, "hgeta", "hgetall key");
+    completes(&terminal, &prompt, "CLIENT NO-E", "CLIENT NO-EVICT <ON | OFF>");
+    completes(&terminal, &prompt, "config gE", "config GET parameter");
+    completes(&terminal, &prompt, "hist", "history");
+    completes(&terminal, &prompt, "help zadd", "help zadd");
+    completes(&terminal, &prompt, "help @sor", "help @sorted-set");
+    completes(&terminal, &prompt, ":set output j", ":set output json");
+}
+
+#[test]
+fn tab_offers_options_in_their_order() {
+    let server = Server::start();
+    let (terminal, _) = open(&server, 120);
+    terminal.keys("SET k v \t");
+    terminal.wait("the options", |rows| {
+        rows.iter().any(|row| row.split_whitespace().eq(["NX", "XX", "GET", "EX", "PX", "EXAT", "PXAT", "KEEPTTL"]))
+    });
+    terminal.keys("NX G\t");
+    terminal.shows("SET k v NX GET");
+}
+
+#[test]
+fn tab_completes_keys_of_the_commands_type() {
+    let server = Server::start();
+    server.ask("SET thing:string v");
+    server.ask("RPUSH thing:list v");
+    server.call(&[b"SET", b"sp ace\n", b"v"]);
+    server.call(&[b"SET", b"glob*[x]", b"v"]);
+    server.call(&[b"SET", b"globber", b"v"]);
+    let (terminal, prompt) = open(&server, 120);
+    completes(&terminal, &prompt, "LPOP th", "LPOP thing:list");
+    completes(&terminal, &prompt, "GET th", "GET thing:string");
+    completes(&terminal, &prompt, "GET sp", "GET \"sp ace\\n\"");
+    completes(&terminal, &prompt, "GET \"sp", "GET \"sp ace\\n\"");
+    completes(&terminal, &prompt, "GET glob*", "GET glob*[x]");
+    terminal.keys("DEL thing:\t");
+    terminal.wait("both keys", |rows| rows.iter().any(|row| row.split_whitespace().eq(["thing:list", "thing:string"])));
+}
+
+#[test]
+fn tab_completes_keys_of_the_database_that_is_selected() {
+    let server = Server::start();
+    server.ask("SET key:zero v");
+    let (terminal, prompt) = open(&server, 120);
+    completes(&terminal, &prompt, "GET ke", "GET key:zero");
+    terminal.line("SELECT 3");
+    terminal.line("SET key:three v");
+    let inside = format!("{}[3]>", prompt.trim_end_matches('>'));
+    terminal.ends_with(&["OK", &inside]);
+    completes(&terminal, &inside, "GET ke", "GET key:three");
+}
+
+#[test]
+fn tab_completes_channels_and_parameters() {
+    let server = Server::start();
+    let (terminal, prompt) = open(&server, 120);
+    let mut listener = server.client();
+    listener.call(&[b"SUBSCRIBE", b"news:world"]).unwrap();
+    completes(&terminal, &prompt, "PUBLISH ne", "PUBLISH news:world message");
+    completes(&terminal, &prompt, "CONFIG GET maxmemory-p", "CONFIG GET maxmemory-policy");
+    completes(&terminal, &prompt, "CONFIG SET maxmemory-p", "CONFIG SET maxmemory-policy value");
+}
+
+#[test]
+fn completion_disturbs_neither_watch_nor_block() {
+    let server = Server::start();
+    server.ask("SET key:one v");
+    let (terminal, prompt) = open(&server, 120);
+    terminal.line("WATCH key:one");
+    terminal.ends_with(&["OK", &prompt]);
+    completes(&terminal, &prompt, "GET ke", "GET key:one");
+    terminal.line("MULTI");
+    let inside = format!("{}(TX 0)>", prompt.trim_end_matches('>'));
+    terminal.ends_with(&["OK", &inside]);
+    completes(&terminal, &inside, "GET ke", "GET key:one");
+    terminal.line("SET key:one w");
+    terminal.line("EXEC");
+    terminal.ends_with(&["1) SET key:one w", "   OK", &prompt]);
+}
+
+#[test]
+fn completion_over_many_keys_answers_within_its_limit() {
+    let server = Server::start();
+    server.ask("DEBUG POPULATE 100000 crowd 8");
+    let (terminal, _) = open(&server, 120);
+    for (typed, is_there) in [("GET crowd:", true), ("GET none:", false)] {
+        terminal.keys(typed);
+        terminal.shows(typed);
+        let begin = Instant::now();
+        terminal.keys("\tx");
+        let line = format!("{typed}x");
+        terminal.wait("the next key", |rows| {
+            rows.iter().any(|row| row.contains(&line)) || rows.last().is_some_and(|row| row.ends_with("(y or n)"))
+        });
+        // The limit is a tenth of a second; the rest is for a machine that is busy with other tests.
+        assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
+        assert_eq!(terminal.rows().iter().any(|row| row.ends_with("(y or n)")), is_there);
+        terminal.keys(&format!("n{CTRL_U}"));
+    }
+}
+
+#[test]
+fn a_server_that_says_nothing_does_not_keep_the_prompt() {
+    let silent = peer().start();
+    let terminal = silent.rcli([""; 0]).on_terminal(120);
+    terminal.wait("the prompt", |rows| rows.last().is_some_and(|row| row.ends_with('>')));
+    let begin = Instant::now();
+    for _ in 0..5 {
+        terminal.keys("GET k\t");
+        terminal.keys(CTRL_U);
+    }
+    terminal.keys("SET alive");
+    terminal.shows("SET alive value");
+    assert!(begin.elapsed() < Duration::from_secs(3), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn a_server_that_is_gone_does_not_keep_the_prompt() {
+    let mut server = Server::start();
+    let (terminal, prompt) = open(&server, 120);
+    server.kill_nine();
+    terminal.keys("GET k\t");
+    terminal.shows("GET k");
+    terminal.keys(CTRL_U);
+    completes(&terminal, &prompt, "HGETA", "HGETALL key");
+}
+
+#[test]
+fn without_command_docs_the_table_is_the_built_in_one() {
+    let old = peer().otherwise(send("-ERR unknown command\r\n")).start();
+    let terminal = old.rcli([""; 0]).on_terminal(120);
+    terminal.wait("the prompt", |rows| rows.last().is_some_and(|row| row.ends_with('>')));
+    terminal.keys("SET k ");
+    terminal.shows("SET k value [NX | XX]");
+    terminal.keys(CTRL_U);
+    terminal.line("help GET");
+    terminal.shows("GET key");
+}
+
+#[test]
+fn hints_advance_as_one_types() {
+    let server = Server::start();
+    let (terminal, _) = open(&server, 160);
+    for (typed, shown) in [
+        ("ZADD", "ZADD key [NX | XX] [GT | LT] [CH] [INCR] score member [score member ...]"),
+        (" k", "ZADD k [NX | XX]"),
+        (" NX", "ZADD k NX [GT | LT] [CH] [INCR] score member"),
+        (" 1", "ZADD k NX 1 member"),
+        (" m", "ZADD k NX 1 m [score member ...]"),
+    ] {
+        terminal.keys(typed);
+        terminal.shows(shown);
+    }
+    // Enter runs what was typed, and takes the hint away.
+    terminal.keys("\r");
+    terminal.wait("the answer", |rows| rows.len() > 2 && rows[1].ends_with("> ZADD k NX 1 m"));
+}
+
+#[test]
+fn a_hint_is_cut_at_40_columns() {
+    let server = Server::start();
+    let (terminal, prompt) = open(&server, 40);
+    terminal.keys("SET");
+    terminal.wait("a hint in one row", |rows| {
+        let last = rows.last().map(String::as_str).unwrap_or_default();
+        last.starts_with(&format!("{prompt} SET key")) && last.ends_with("...") && last.chars().count() < 40
+    });
+    terminal.keys(CTRL_C);
+    terminal.line("help SET");
+    terminal.shows("complexity: O(1)");
+    assert!(terminal.rows().iter().all(|row| row.chars().count() <= 40));
+}
+
+#[test]
+fn colours_tell_what_is_what_and_keep_secrets_plain() {
+    let server = Server::start();
+    let (terminal, prompt) = open(&server, 120);
+    let typed = |text: &str, painted: &str| {
+        terminal.keys(text);
+        let shown = String::from(text);
+        terminal.shows(&shown);
+        let begin = Instant::now();
+        while !String::from_utf8_lossy(&terminal.bytes()).contains(painted) {
+            assert!(begin.elapsed() < Duration::from_secs(10), "no {painted:?}");
+            crate::server::pause();
+        }
+        terminal.keys(CTRL_U);
+        terminal.wait("an empty line", |rows| rows.last() == Some(&prompt));
+    };
+    typed("SET k 12 \"a b\"", "\x1b[1;34mSET\x1b[0m k \x1b[35m12\x1b[0m \x1b[32m\"a b\"\x1b[0m");
+    typed("NOSUCH x", "\x1b[31mNOSUCH\x1b[0m x");
+    typed("ECHO \"a b", "\x1b[1;34mECHO\x1b[0m \x1b[31m\"a b\x1b[0m");
+    typed("AUTH 4711", " AUTH 4711");
+    assert!(!String::from_utf8_lossy(&terminal.bytes()).contains("m4711"), "a secret in colour");
+}
+
+#[test]
+fn help_explains_commands_and_groups() {
+    let server = Server::start();
+    let (terminal, prompt) = open(&server, 120);
+    terminal.line("help config get");
+    for part in ["  CONFIG GET parameter", "  summary: ", "  since: 2.0.0", "  complexity: O(N)", "  group: @server"] {
+        terminal.shows(part);
+    }
+    terminal.line("clear");
+    terminal.wait("an empty screen", |rows| rows == [prompt.clone()]);
+    terminal.line("help @hash");
+    terminal.shows("HGETALL");
+    terminal.line("help nosuch");
+    terminal.shows("no command is called 'nosuch'");
+    terminal.line("help");
+    terminal.shows("help @GROUP");
+}
+
+#[test]
+fn the_history_is_kept_searched_and_for_its_owner_only() {
+    let server = Server::start();
+    let (terminal, prompt) = open(&server, 120);
+    terminal.line("SET k one");
+    terminal.ends_with(&["OK", &prompt]);
+    terminal.line("ECHO \"two");
+    terminal.line("lines\"");
+    terminal.ends_with(&["\"two\\nlines\"", &prompt]);
+    let home = terminal.leave();
+    let path = home.path().join(".local/state/rcli/history");
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::metadata(path.parent().unwrap()).unwrap().permissions().mode() & 0o777, 0o700);
+
+    let terminal = server.rcli([""; 0]).env("RCLI_HISTFILE", &path).on_terminal(120);
+    terminal.wait("the prompt", |rows| rows.last() == Some(&prompt));
+    terminal.keys(UP);
+    terminal.ends_with(&[&format!("{prompt} ECHO \"two"), "lines\""]);
+    terminal.keys(CTRL_C);
+    terminal.keys(CTRL_R);
+    terminal.keys("SET");
+    terminal.shows("(reverse-i-search)`SET': SET k one");
+    terminal.keys("\r");
+    terminal.ends_with(&["OK", &prompt]);
+    terminal.line("history 2");
+    terminal.ends_with(&["    3  SET k one", "    4  history 2", &prompt]);
+}
+
+#[test]
+fn a_history_that_others_could_read_is_closed_to_them() {
+    let server = Server::start();
+    let directory = tempfile::TempDir::new().unwrap();
+    let path = directory.path().join("h");
+    fs::write(&path, "GET old\n").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    let terminal = server.rcli([""; 0]).env("RCLI_HISTFILE", &path).on_terminal(120);
+    terminal.wait("the prompt", |rows| rows.last().is_some_and(|row| row.ends_with('>')));
+    terminal.keys(UP);
+    terminal.shows("GET old");
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn secrets_are_not_stored() {
+    let server = Server::start();
+    let (terminal, prompt) = open(&server, 120);
+    for line in [
+        "AUTH hunter2",
+        "auth bob hunter2",
+        "AUTH \"hunter2\"x",
+        "HELLO 3 AUTH bob hunter2",
+        "ACL SETUSER bob on >hunter2",
+        "CONFIG SET requirepass \"\" masterauth hunter2",
+        "MIGRATE 127.0.0.1 1 k 0 1 AUTH hunter2",
+        "SENTINEL SET m auth-pass hunter2",
+        "connect redis://bob:hunter2@127.0.0.1:1/0",
+        "[\"AUTH\",\"hunter2\"]",
+    ] {
+        terminal.line(line);
+        terminal.wait("the prompt", |rows| rows.last().is_some_and(|row| row.ends_with('>')));
+    }
+    terminal.line(&format!("connect {}", server.url()));
+    terminal.line("PING");
+    terminal.ends_with(&["PONG", &prompt]);
+    terminal.keys(UP);
+    terminal.keys(UP);
+    terminal.keys(UP);
+    terminal.ends_with(&[&format!("{prompt} connect {}", server.url())]);
+    terminal.keys(CTRL_C);
+    let home = terminal.leave();
+    let history = fs::read_to_string(home.path().join(".local/state/rcli/history")).unwrap();
+    assert_eq!(history, format!("#V2\nconnect {}\nPING\n", server.url()));
+}
+
+#[test]
+fn the_history_goes_where_the_environment_says_or_nowhere() {
+    let server = Server::start();
+    let state = tempfile::TempDir::new().unwrap();
+    let prompt = format!("{}>", server.address());
+    let run = |name: &str, value: &std::path::Path| {
+        let terminal = server.rcli([""; 0]).env(name, value).on_terminal(120);
+        terminal.wait("the prompt", |rows| rows.last() == Some(&prompt));
+        terminal.line("PING");
+        terminal.ends_with(&["PONG", &prompt]);
+        terminal.leave()
+    };
+    let home = run("XDG_STATE_HOME", state.path());
+    assert_eq!(fs::read_to_string(state.path().join("rcli/history")).unwrap(), "#V2\nPING\n");
+    assert!(!home.path().join(".local").exists());
+    let home = run("RCLI_HISTFILE", "/dev/null".as_ref());
+    assert!(!home.path().join(".local").exists());
+    let home = run("RCLI_HISTFILE", &state.path().join("own"));
+    assert_eq!(fs::read_to_string(state.path().join("own")).unwrap(), "#V2\nPING\n");
+    assert!(!home.path().join(".local").exists());
+}
+
+#[test]
+fn a_history_that_cannot_be_written_is_said_once_and_stops_nothing() {
+    let server = Server::start();
+    let terminal = rcli(["-p", &server.port().to_string()]).env("RCLI_HISTFILE", "/proc/none/h").on_terminal(120);
+    terminal.wait("the prompt", |rows| rows.last().is_some_and(|row| row.ends_with('>')));
+    terminal.shows("commands are not kept");
+    terminal.line("PING");
+    terminal.shows("PONG");
+    terminal.leave();
+}
