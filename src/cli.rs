@@ -156,9 +156,26 @@ pub struct ConnectionOptions {
     /// Check neither certificate nor host name
     #[arg(long, global = true)]
     pub insecure: bool,
-    /// Run against a throw-away local server
-    #[arg(long, global = true, conflicts_with_all = ["host", "port", "socket", "url", "sentinel", "master", "tls"])]
-    pub sandbox: bool,
+    /// The server is a node of a cluster: go to the node that owns a key
+    #[arg(short, long, global = true)]
+    pub cluster: bool,
+    /// With -c: send reads to replicas, whose data may be a moment old
+    #[arg(long, global = true)]
+    pub read_from_replicas: bool,
+    /// With -c: run one command without keys on every primary
+    #[arg(long, global = true)]
+    pub all_nodes: bool,
+    /// Run against a throw-away local server, or a cluster of three
+    #[arg(
+        long,
+        global = true,
+        value_name = "KIND",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "server",
+        conflicts_with_all = ["host", "port", "socket", "url", "sentinel", "master", "tls"]
+    )]
+    pub sandbox: Option<SandboxKind>,
 }
 
 /// How replies look (contract section 2).
@@ -212,6 +229,15 @@ pub struct ReplOptions {
     /// Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking
     #[arg(long, global = true)]
     pub yes: bool,
+}
+
+/// `--sandbox`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SandboxKind {
+    /// One server
+    Server,
+    /// Three primaries that share the slots; implies -c
+    Cluster,
 }
 
 /// `--encoding`.

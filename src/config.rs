@@ -17,11 +17,11 @@ use std::time::Duration;
 pub use self::url::describe_url;
 use self::url::{Place, parse_url};
 use crate::askpass;
-use crate::cli::{ConnectionOptions, Encoding, OutputOptions, When};
+use crate::cli::{ConnectionOptions, Encoding, OutputOptions, SandboxKind, When};
 use crate::exit::{Exit, Failure, Outcome, describe_io, report};
 use crate::interrupt;
 use crate::render::{Format, Style};
-use crate::server::{Address, Credentials, Protocol, Sandbox, Sentinels, Target, Tls, TlsFiles};
+use crate::server::{Address, ClusterUse, Credentials, Protocol, Sandbox, Sentinels, Target, Tls, TlsFiles};
 
 const DEFAULT_HOST: &str = "127.0.0.1";
 const DEFAULT_PORT: u16 = 6379;
@@ -33,6 +33,8 @@ const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Config {
     /// The server.
     pub target: Target,
+    /// How the cluster that the server belongs to is used; none to talk to that server only.
+    pub cluster: Option<ClusterUse>,
     /// Whether the version of RESP was asked for; else it was chosen to suit the output format.
     pub protocol_is_given: bool,
     /// How replies look.
@@ -110,11 +112,16 @@ impl Config {
     /// Takes every decision. Starts the sandbox if one is asked for, and reads password files and the terminal.
     pub fn decide(connection: &ConnectionOptions, output: &OutputOptions) -> Outcome<Self> {
         let style = decide_style(output)?;
-        let sandbox = connection.sandbox.then(Sandbox::start).transpose()?;
+        let sandbox = match connection.sandbox {
+            None => None,
+            Some(SandboxKind::Server) => Some(Sandbox::start()?),
+            Some(SandboxKind::Cluster) => Some(Sandbox::start_cluster()?),
+        };
         let place = decide_place(connection, sandbox.as_ref())?;
         let protocol_is_given = connection.resp2 || connection.resp3 || place.protocol.is_some();
         let target = decide_target(connection, place, style.format)?;
-        Ok(Self { target, protocol_is_given, style, show_pushes: output.show_pushes, _sandbox: sandbox })
+        let cluster = decide_cluster(connection, &target)?;
+        Ok(Self { target, cluster, protocol_is_given, style, show_pushes: output.show_pushes, _sandbox: sandbox })
     }
 }
 
@@ -147,9 +154,28 @@ fn decide_target(connection: &ConnectionOptions, mut place: Place, format: Forma
     })
 }
 
+/// What `-c` and its companions say (contract section 11).
+fn decide_cluster(options: &ConnectionOptions, target: &Target) -> Outcome<Option<ClusterUse>> {
+    let how = ClusterUse { read_from_replicas: options.read_from_replicas, all_nodes: options.all_nodes };
+    if !options.cluster && options.sandbox != Some(SandboxKind::Cluster) {
+        let given = [("--read-from-replicas", how.read_from_replicas), ("--all-nodes", how.all_nodes)];
+        return match given.into_iter().find(|(_, is_given)| *is_given) {
+            Some((name, _)) => Err(Failure::usage(format!("{name} needs -c"))),
+            None => Ok(None),
+        };
+    }
+    if target.db != 0 {
+        return Err(Failure::usage(format!("database {} with -c: a cluster has one database, 0", target.db)));
+    }
+    if matches!(target.address, Address::Sentinel(_)) {
+        return Err(Failure::usage("sentinels watch no cluster: name one of its nodes with -h and -p"));
+    }
+    Ok(Some(how))
+}
+
 fn decide_place(options: &ConnectionOptions, sandbox: Option<&Sandbox>) -> Outcome<Place> {
     if let Some(sandbox) = sandbox {
-        return Ok(Place::at(Address::Unix(sandbox.socket())));
+        return Ok(Place::at(sandbox.address()));
     }
     if let Some(path) = &options.socket {
         return Ok(Place::at(Address::Unix(path.clone())));
@@ -262,7 +288,7 @@ fn decide_credentials(options: &ConnectionOptions, place: &Place) -> Outcome<Opt
         Some(password) => Some(password),
         None => place.password.clone().or_else(|| {
             // A sandbox is nobody's server: it has no password to be asked for.
-            let names = if options.sandbox { [].as_slice() } else { &["REDISCLI_AUTH", "VALKEYCLI_AUTH"] };
+            let names = if options.sandbox.is_some() { [].as_slice() } else { &["REDISCLI_AUTH", "VALKEYCLI_AUTH"] };
             names.iter().find_map(|name| environment(name)).map(OsString::into_vec)
         }),
     };

@@ -73,6 +73,11 @@ impl Request {
         self.arg(index).eq_ignore_ascii_case(word.as_bytes())
     }
 
+    /// About how many bytes [`Self::pack`] appends.
+    pub fn packed_size(&self) -> usize {
+        self.bytes.len() + 8 * self.len() + 8
+    }
+
     /// Appends the command as a RESP array of bulk strings.
     pub fn pack(&self, out: &mut Vec<u8>) {
         let mut number = itoa::Buffer::new();

@@ -57,6 +57,14 @@ pub fn arguments(name: &str, value: &Value) -> Result<Vec<OsString>, String> {
     let arguments = match (value, arg.get_action()) {
         (Value::Flag(true), ArgAction::SetTrue) => vec![option.into()],
         (Value::Flag(false), ArgAction::SetTrue) => Vec::new(),
+        // An option that may do without its value.
+        (Value::Flag(is_on), _) if arg.get_num_args().is_some_and(|count| count.min_values() == 0) => {
+            if *is_on {
+                vec![option.into()]
+            } else {
+                Vec::new()
+            }
+        }
         (_, ArgAction::SetTrue) => return Err(format!("'{name}' is true or false")),
         (Value::Flag(_), _) => return Err(format!("'{name}' is a string or a number")),
         (Value::Text(text) | Value::Number(text), _) => vec![format!("{option}={text}").into()],

@@ -8,7 +8,7 @@ use redis::{ServerError, Value};
 use super::report_errors;
 use crate::exit::{Exit, Failure, Outcome, report};
 use crate::request::Request;
-use crate::server::{Lost, LostBlock, Session, Transacted, error_text};
+use crate::server::{Lost, LostBlock, Server, Transacted, error_text};
 use crate::table::Table;
 
 /// The server's command table, asked for command by command: only what a block uses.
@@ -20,11 +20,11 @@ pub struct BlockCheck {
 
 impl BlockCheck {
     /// The error that the server would answer while queueing: an unknown name, or a wrong number of arguments.
-    /// Without a session it is told from what was asked before, else from the built-in table.
-    pub fn refusal(&mut self, session: Option<&mut Session>, request: &Request) -> Result<Option<String>, Lost> {
+    /// Without a server it is told from what was asked before, else from the built-in table.
+    pub fn refusal(&mut self, server: Option<&mut Server>, request: &Request) -> Result<Option<String>, Lost> {
         let name = request.arg(0).to_ascii_lowercase();
-        if let (Some(session), false) = (session, self.known.contains_key(&name)) {
-            let info = session.call(&Request::new([b"COMMAND", b"INFO".as_slice(), &name]))?;
+        if let (Some(server), false) = (server, self.known.contains_key(&name)) {
+            let info = server.call(&Request::new([b"COMMAND", b"INFO".as_slice(), &name]))?;
             let table = if matches!(info, Value::Array(_)) { Table::from_replies(&info, None) } else { None };
             self.known.insert(name.clone(), table);
         }
@@ -48,11 +48,23 @@ pub enum Ran {
     Refused(Value),
 }
 
+/// Refuses a block that a cluster cannot run, before anything of it is sent: a line in it has keys in another slot.
+pub fn check_block(server: &mut Server, commands: &[(&str, &Request)]) -> Outcome<()> {
+    let block: Vec<&Request> = commands.iter().map(|(_, request)| *request).collect();
+    match server.check_block(&block) {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err((index, reason))) => {
+            let (source, request) = commands[index];
+            Err(Failure::usage(format!("{source}:{}: {reason}; nothing was run", request.line)))
+        }
+        Err(lost) => Err(lost.into_failure(&server.place())),
+    }
+}
+
 /// Runs the commands, each with the name of its input, as one block. `place` is where EXEC stands.
-pub fn run_block(session: &mut Session, commands: &[(&str, &Request)], place: &str) -> Outcome<Ran> {
-    let transacted = session
-        .transact(commands.iter().map(|(_, request)| *request))
-        .map_err(|lost| describe_lost_block(lost, place))?;
+pub fn run_block(server: &mut Server, commands: &[(&str, &Request)], place: &str) -> Outcome<Ran> {
+    let block: Vec<&Request> = commands.iter().map(|(_, request)| *request).collect();
+    let transacted = server.transact(&block).map_err(|lost| describe_lost_block(lost, place))?;
     match transacted {
         Transacted::Executed(Value::Array(replies)) => {
             let mut had_errors = false;

@@ -7,6 +7,8 @@ use std::time::Instant;
 
 use super::refuse::refuse_uncounted;
 use super::{open_renderer, write_pushes};
+use redis::Value;
+
 use crate::cli::ExecOptions;
 use crate::config::Config;
 use crate::exit::{Exit, Failure, Outcome, describe_io, report};
@@ -15,7 +17,7 @@ use crate::interrupt;
 use crate::record::{Record, errors_in, is_report};
 use crate::render::Format;
 use crate::request::Request;
-use crate::server::{Session, error_text};
+use crate::server::{Lost, Route, Server, error_text};
 
 impl ExecOptions {
     /// Whether none of them was given.
@@ -46,29 +48,34 @@ pub fn run(decide: impl FnOnce() -> Outcome<Config>, options: &ExecOptions, word
         return Err(Failure::usage(reason));
     }
     let config = decide()?;
-    let mut session = Session::open(&config.target)?;
+    let mut server = Server::open(&config.target, config.cluster)?;
+    if let Some(reason) = server.refuse(&request) {
+        return Err(Failure::usage(reason));
+    }
+    if config.cluster.is_some_and(|how| how.all_nodes) {
+        refuse_keys_on_all_nodes(&mut server, &request)?;
+    }
     let mut renderer = open_renderer(&config.style)?;
-    let place = config.target.address.to_string();
     let mut left = options.repeat.unwrap_or(1);
     let mut exit = Exit::Done;
     while left != 0 {
-        let value = match session.call(&request) {
+        let value = match call(&config, &mut server, &request) {
             Ok(value) => value,
             // A server that was told to stop answers by going away.
             Err(lost) if request.is(0, "SHUTDOWN") && lost.is_end() => break,
             Err(lost) => {
                 renderer.flush().map_err(|error| Failure::output(&error))?;
-                return Err(lost.into_failure(&place));
+                return Err(lost.into_failure(&server.place()));
             }
         };
-        write_pushes(&config, &mut session, &mut renderer)?;
+        write_pushes(&config, &mut server, &mut renderer)?;
         let errors = errors_in(&value);
         if !errors.is_empty() {
             exit = Exit::ErrorReply;
         }
         match (&value, config.style.format) {
             // `$(rcli GET k)` never captures an error.
-            (redis::Value::ServerError(error), Format::Raw) => report(&error_text(error)),
+            (Value::ServerError(error), Format::Raw) => report(&error_text(error)),
             _ => renderer
                 .write(&Record::Reply { value: &value, is_report: is_report(&request) })
                 .map_err(|error| Failure::output(&error))?,
@@ -80,6 +87,26 @@ pub fn run(decide: impl FnOnce() -> Outcome<Config>, options: &ExecOptions, word
         }
     }
     Ok(exit)
+}
+
+/// Runs the command once, where it belongs.
+fn call(config: &Config, server: &mut Server, request: &Request) -> Result<Value, Lost> {
+    match server {
+        Server::Cluster(cluster) if config.cluster.is_some_and(|how| how.all_nodes) => cluster.call_all(request),
+        server => server.call(request),
+    }
+}
+
+/// A command with keys has one node that it belongs to.
+fn refuse_keys_on_all_nodes(server: &mut Server, request: &Request) -> Outcome<()> {
+    let Server::Cluster(cluster) = server else { return Ok(()) };
+    let place = cluster.place().to_string();
+    match cluster.route(request).map_err(|lost| lost.into_failure(&place))? {
+        Ok(Route::Slot { .. }) | Err(_) => {
+            Err(Failure::usage("--all-nodes is for commands without keys: one with keys runs where its keys are"))
+        }
+        Ok(Route::Keyless | Route::Refused) => Ok(()),
+    }
 }
 
 /// Builds the command from the words and, where an option says so, from stdin.

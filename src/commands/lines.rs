@@ -15,12 +15,12 @@ use crate::render::{Renderer, Stdout};
 use crate::repl::link::Link;
 use crate::repl::shell::{Answer, Shell, Trouble};
 use crate::request::Request;
-use crate::server::{Lost, Session};
+use crate::server::{Lost, Server};
 
 /// Reads stdin to its end, or to the first line that cannot be run.
 pub fn run(config: &Config) -> Outcome<Exit> {
     let mut source = Source::stdin()?;
-    let link = Link::once(&config.target)?;
+    let link = Link::once(&config.target, config.cluster)?;
     let renderer = open_renderer(&config.style)?;
     let place = config.target.address.to_string();
     let mut lines = Lines {
@@ -37,7 +37,7 @@ pub fn run(config: &Config) -> Outcome<Exit> {
             Next::Command => lines.feed(&request)?,
             Next::End => return lines.end(),
             Next::Pending => {
-                wait_for_input(&source, lines.shell.link().session()).map_err(|lost| lost.into_failure(&place))?;
+                wait_for_input(&source, lines.shell.link().server()).map_err(|lost| lost.into_failure(&place))?;
                 source.fill()?;
             }
         }
@@ -46,10 +46,10 @@ pub fn run(config: &Config) -> Outcome<Exit> {
 
 /// Waits until there is something to read, and takes in what the server says meanwhile. A connection that ends is
 /// noticed by the next command, which can name its line.
-fn wait_for_input(source: &Source, session: Option<&mut Session>) -> Result<(), Lost> {
-    if let Some(session) = session {
-        while !session.wait_for_input(source)? {
-            if session.look_after().is_err() {
+fn wait_for_input(source: &Source, server: Option<&mut Server>) -> Result<(), Lost> {
+    if let Some(server) = server {
+        while !server.wait_for_input(source)? {
+            if server.look_after().is_err() {
                 break;
             }
         }
@@ -77,8 +77,8 @@ impl Lines<'_> {
             Ok(answer) => self.answer(request, &answer)?,
             Err(trouble) => return Err(self.describe(trouble, request)),
         }
-        if let Some(session) = self.shell.link().session() {
-            write_pushes(self.config, session, &mut self.renderer)?;
+        if let Some(server) = self.shell.link().server() {
+            write_pushes(self.config, server, &mut self.renderer)?;
         }
         self.renderer.flush().map_err(|error| Failure::output(&error))
     }

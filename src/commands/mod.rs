@@ -20,7 +20,7 @@ use crate::record::{Record, errors_in};
 use crate::render::{self, Renderer, Stdout, Style};
 use crate::repl;
 use crate::request::Request;
-use crate::server::{Session, error_text};
+use crate::server::{Server, error_text};
 
 /// Runs what was typed.
 pub fn run(cli: Cli) -> Outcome<Exit> {
@@ -30,6 +30,9 @@ pub fn run(cli: Cli) -> Outcome<Exit> {
         return Err(Failure::usage(
             "-x, -X, -r, -i and --quoted-input go with one command: rcli [OPTIONS] CMD [ARG]...",
         ));
+    }
+    if connection.all_nodes && !matches!(verb, Some(Verb::Exec(_) | Verb::Command(_))) {
+        return Err(Failure::usage("--all-nodes goes with one command: rcli -c --all-nodes CMD [ARG]..."));
     }
     match verb {
         Some(Verb::Exec(args)) => exec::run(decide, &options.or(args.options), args.command),
@@ -59,8 +62,8 @@ fn open_renderer(style: &Style) -> Outcome<Renderer<Stdout>> {
 }
 
 /// Writes the pushes that came meanwhile, where they are asked for.
-fn write_pushes(config: &Config, session: &mut Session, renderer: &mut Renderer<Stdout>) -> Outcome<()> {
-    for push in session.take_pushes() {
+fn write_pushes(config: &Config, server: &mut Server, renderer: &mut Renderer<Stdout>) -> Outcome<()> {
+    for push in server.take_pushes() {
         if config.show_pushes {
             renderer.write(&Record::Push(&push)).map_err(|error| Failure::output(&error))?;
         }

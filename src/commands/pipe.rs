@@ -4,9 +4,14 @@
 //! read what has come, and only when none of that did anything flush the output and sleep.
 
 mod atomic;
+mod cluster;
+mod fleet;
 mod flight;
+mod lane;
+mod order;
 mod progress;
 mod supply;
+mod transit;
 
 use std::time::{Duration, Instant};
 
@@ -40,6 +45,9 @@ pub fn run(decide: impl FnOnce() -> Outcome<Config>, args: &PipeArgs, output: &O
     }
     if args.atomic {
         return atomic::run(&config, args, &mut supply);
+    }
+    if let Some(how) = config.cluster {
+        return cluster::run(&config, how, args, supply);
     }
     let session = Session::open(&config.target)?;
     let renderer = open_renderer(&config.style)?;
@@ -194,7 +202,7 @@ impl Pipe<'_> {
         }
         if count > 0 {
             self.flight.note_received(self.session.received());
-            self.progress.update(self.supply.consumed(), &self.flight);
+            self.progress.update(self.supply.consumed(), self.flight.counts());
         }
         Ok(count)
     }
@@ -282,7 +290,7 @@ impl Pipe<'_> {
             Some(Closing::Input) | None if self.reply_had_errors => Exit::ErrorReply,
             Some(Closing::Input) | None => Exit::Done,
         };
-        self.progress.summarize(&self.flight);
+        self.progress.summarize(self.flight.counts());
         Ok(exit)
     }
 
@@ -294,7 +302,7 @@ impl Pipe<'_> {
         self.progress.end_bar();
         self.flight.cut_unsent();
         let exit = self.describe(lost).report();
-        self.progress.summarize(&self.flight);
+        self.progress.summarize(self.flight.counts());
         Failure::quiet(exit)
     }
 
@@ -316,7 +324,9 @@ impl Pipe<'_> {
                     lost.reason()
                 ))
             }
-            Lost::Silent(_) => Failure::failed(format!("connection lost: {}: {}", lost.reason(), self.resume(0))),
+            Lost::Silent(_) | Lost::Unreached(_) | Lost::Refused(_) => {
+                Failure::failed(format!("connection lost: {}: {}", lost.reason(), self.resume(0)))
+            }
             Lost::Closed | Lost::Broken(_) => Failure::failed(format!("connection lost: {}", self.resume(0))),
         }
     }

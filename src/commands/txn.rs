@@ -16,7 +16,7 @@ use redis::Value;
 
 use self::attempt::Attempt;
 use self::backoff::Backoff;
-use super::block::{Ran, report_aborted, run_block};
+use super::block::{Ran, check_block, report_aborted, run_block};
 use super::refuse::refuse_in_block;
 use super::{open_renderer, write_pushes};
 use crate::cli::TxnArgs;
@@ -27,7 +27,7 @@ use crate::interrupt;
 use crate::record::Record;
 use crate::render::{Format, Renderer, Stdout};
 use crate::request::Request;
-use crate::server::{Lost, Protocol, Session, error_text};
+use crate::server::{Lost, Protocol, Server, error_text};
 
 const RETRIES_WITH_PROGRAM: u32 = 10;
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
@@ -95,7 +95,7 @@ fn read_block(source: &mut Source, mut wait: impl FnMut(&Source) -> Outcome<()>)
 struct Txn<'a> {
     config: Config,
     args: &'a TxnArgs,
-    session: Session,
+    server: Server,
     renderer: Renderer<Stdout>,
     /// Whether the server answered an error to a command before MULTI.
     had_errors: bool,
@@ -105,9 +105,9 @@ struct Txn<'a> {
 
 impl<'a> Txn<'a> {
     fn open(config: Config, args: &'a TxnArgs) -> Outcome<Self> {
-        let session = Session::open(&config.target)?;
+        let server = Server::open(&config.target, config.cluster)?;
         let renderer = open_renderer(&config.style)?;
-        Ok(Self { config, args, session, renderer, had_errors: false, is_changed: false })
+        Ok(Self { config, args, server, renderer, had_errors: false, is_changed: false })
     }
 
     fn run(mut self, mut origin: Origin, retries: u32, mut backoff: Backoff) -> Outcome<Exit> {
@@ -125,7 +125,8 @@ impl<'a> Txn<'a> {
                 None => name.clone(),
             };
             let commands: Vec<_> = block.iter().map(|request| (name.as_str(), request)).collect();
-            match run_block(&mut self.session, &commands, &place)? {
+            check_block(&mut self.server, &commands)?;
+            match run_block(&mut self.server, &commands, &place)? {
                 Ran::Executed(replies, had_errors) => {
                     let exit = if had_errors || self.had_errors { Exit::ErrorReply } else { Exit::Done };
                     return self.end(&Value::Array(replies), exit);
@@ -145,11 +146,10 @@ impl<'a> Txn<'a> {
     /// Watches the keys. The error if the server refuses that, or MULTI.
     fn watch(&mut self) -> Outcome<Option<Value>> {
         if std::mem::take(&mut self.is_changed) {
-            self.session = Session::open(&self.config.target)?;
+            self.server = Server::open(&self.config.target, self.config.cluster)?;
         }
         let keys: Vec<&[u8]> = self.args.watch.iter().map(|key| key.as_bytes()).collect();
-        let place = self.config.target.address.to_string();
-        match self.session.watch(&keys).map_err(|lost| lost.into_failure(&place))? {
+        match self.server.watch(&keys).map_err(|lost| lost.into_failure(&self.server.place()))? {
             Ok(()) => Ok(None),
             Err(error) => {
                 report(&format!("nothing was run: {}", error_text(&error)));
@@ -169,7 +169,7 @@ impl<'a> Txn<'a> {
             }
             Origin::Program => {
                 let words: &[OsString] = &self.args.program;
-                let attempt = Attempt::start(words, number, &mut self.session, &self.config)?.run()?;
+                let attempt = Attempt::start(words, number, &mut self.server, &self.config)?.run()?;
                 self.had_errors |= attempt.had_errors;
                 self.is_changed = attempt.changed_connection;
                 Ok(attempt.block.map(|block| (words[0].to_string_lossy().into_owned(), block.into())))
@@ -179,12 +179,12 @@ impl<'a> Txn<'a> {
 
     /// Reads the input while the server holds the watch.
     fn read_watched(&mut self, source: &mut Source) -> Outcome<Vec<Request>> {
-        let session = &mut self.session;
-        let place = self.config.target.address.to_string();
+        let server = &mut self.server;
+        let place = server.place();
         let lost = |lost: Lost| lost.into_failure(&place);
         read_block(source, |source| {
-            while !session.wait_for_input(source).map_err(lost)? {
-                if session.try_answer().map_err(lost)?.is_some() {
+            while !server.wait_for_input(source).map_err(lost)? {
+                if server.try_answer().map_err(lost)?.is_some() {
                     return Err(Failure::failed(format!("{place}: an answer to nothing that was asked")));
                 }
             }
@@ -194,7 +194,7 @@ impl<'a> Txn<'a> {
 
     /// Writes EXEC's reply, or what stands in its place.
     fn end(mut self, value: &Value, exit: Exit) -> Outcome<Exit> {
-        write_pushes(&self.config, &mut self.session, &mut self.renderer)?;
+        write_pushes(&self.config, &mut self.server, &mut self.renderer)?;
         self.renderer
             .write(&Record::Reply { value, is_report: false })
             .and_then(|()| self.renderer.flush())

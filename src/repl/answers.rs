@@ -11,7 +11,7 @@ use crate::exit::{Exit, Failure, Outcome, report};
 use crate::interrupt::{self, Signal};
 use crate::record::Record;
 use crate::request::Request;
-use crate::server::{Lost, LostBlock, Session, Unopened, error_text};
+use crate::server::{Lost, LostBlock, Server, Unopened, error_text};
 
 /// A command that takes this long says how long it took (contract section 10).
 const SLOW: Duration = Duration::from_millis(500);
@@ -38,7 +38,7 @@ impl Repl<'_> {
     }
 
     fn write_pushes(&mut self) -> Outcome<()> {
-        let pushes = self.shell.link().session().map(Session::take_pushes).unwrap_or_default();
+        let pushes = self.shell.link().server().map(Server::take_pushes).unwrap_or_default();
         for push in pushes.iter().filter(|_| self.config.show_pushes) {
             self.record(&Record::Push(push))?;
         }

@@ -11,7 +11,7 @@ use crate::config;
 use crate::exit::{Exit, Failure, Outcome, report};
 use crate::interrupt::{self, Signal};
 use crate::render::{self, Format, Style};
-use crate::server::{Session, Target, Unopened};
+use crate::server::{Server, Target, Unopened};
 
 impl Repl<'_> {
     /// Connects, and says to whom. A server that is not there may come; one that refuses us will not change its mind.
@@ -29,7 +29,7 @@ impl Repl<'_> {
             Err(unopened) => return Err(unopened.into_failure()),
         }
         let place = self.shell.link().target().address.to_string();
-        let told = self.shell.link().session().map(Session::learn_version).transpose();
+        let told = self.shell.link().server().map(Server::learn_version).transpose();
         let server = match told {
             Ok(version) => version.flatten(),
             Err(unopened) => {
@@ -41,7 +41,8 @@ impl Repl<'_> {
         };
         let server = server
             .map_or_else(|| "server".to_owned(), |server| format!("{} {}", capitalized(&server.name), server.version));
-        self.write(&format!("{server} at {place}; Ctrl-D or exit leaves\n"))
+        let cluster = if self.shell.link().is_cluster() { "cluster of " } else { "" };
+        self.write(&format!("{cluster}{server} at {place}; Ctrl-D or exit leaves\n"))
     }
 
     /// Opens a streaming view. The session is not touched: its database, WATCH and block stay.
@@ -118,7 +119,7 @@ impl Repl<'_> {
         let is_tls = self.shell.link().target().tls.is_some();
         match config::decide_elsewhere(&place.options(self.connection, is_tls), self.config.style.format) {
             Ok(target) => {
-                self.shell = Shell::new(Link::lasting(target));
+                self.shell = Shell::new(Link::lasting(target, self.config.cluster.filter(|_| self.connection.cluster)));
                 self.arrive().map_or_else(stay, |()| Ok(Flow::On))
             }
             Err(failure) => stay(failure),

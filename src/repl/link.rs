@@ -11,7 +11,7 @@ use redis::Value;
 use crate::exit::Outcome;
 use crate::interrupt;
 use crate::request::Request;
-use crate::server::{Credentials, Lost, Protocol, Session, Target, Unopened};
+use crate::server::{ClusterUse, Credentials, Lost, Protocol, Server, Target, Unopened, refuse_in_cluster};
 
 /// Whether the server watches keys for us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,9 @@ pub enum Watch {
 /// A connection that is open, or can be opened.
 pub struct Link {
     target: Target,
-    session: Option<Session>,
+    server: Option<Server>,
+    /// How the cluster is used that the server belongs to; none to talk to that server only.
+    cluster: Option<ClusterUse>,
     /// Whether a command opens a lost connection again.
     reopens: bool,
     was_open: bool,
@@ -40,14 +42,14 @@ const GLANCE: Duration = Duration::from_millis(10);
 
 impl Link {
     /// Opens a connection that is used until it is lost (stdin).
-    pub fn once(target: &Target) -> Outcome<Self> {
-        let session = Session::open(target)?;
-        Ok(Self { session: Some(session), reopens: false, was_open: true, ..Self::lasting(target.clone()) })
+    pub fn once(target: &Target, cluster: Option<ClusterUse>) -> Outcome<Self> {
+        let server = Server::open(target, cluster)?;
+        Ok(Self { server: Some(server), reopens: false, was_open: true, ..Self::lasting(target.clone(), cluster) })
     }
 
     /// A connection that is opened by the first command, and again by the first after it was lost (REPL).
-    pub fn lasting(target: Target) -> Self {
-        Self { target, session: None, reopens: true, was_open: false, watch: Watch::None, notices: Vec::new() }
+    pub fn lasting(target: Target, cluster: Option<ClusterUse>) -> Self {
+        Self { target, server: None, cluster, reopens: true, was_open: false, watch: Watch::None, notices: Vec::new() }
     }
 
     /// Where the server is, and what the user last chose there.
@@ -56,8 +58,18 @@ impl Link {
     }
 
     /// The connection, if it is open.
-    pub fn session(&mut self) -> Option<&mut Session> {
-        self.session.as_mut()
+    pub fn server(&mut self) -> Option<&mut Server> {
+        self.server.as_mut()
+    }
+
+    /// Why a command cannot be run over this connection; none if it can.
+    pub fn refuse(&self, request: &Request) -> Option<String> {
+        self.cluster.and_then(|_| refuse_in_cluster(request))
+    }
+
+    /// Whether it leads to all the nodes of a cluster.
+    pub fn is_cluster(&self) -> bool {
+        self.cluster.is_some()
     }
 
     /// Whether a lost connection is opened again.
@@ -67,7 +79,7 @@ impl Link {
 
     /// Whether it is open, as far as is known.
     pub fn is_open(&self) -> bool {
-        self.session.is_some()
+        self.server.is_some()
     }
 
     /// Whether it was open before.
@@ -93,8 +105,8 @@ impl Link {
     /// Notices that the connection was lost while nobody used it. Does not wait.
     pub fn look_after(&mut self) {
         if self.reopens
-            && let Some(session) = &mut self.session
-            && let Err(lost) = session.look_after()
+            && let Some(server) = &mut self.server
+            && let Err(lost) = server.look_after()
         {
             self.notices.push(format!("{}: connection lost: {}", self.target.address, lost.reason()));
             self.lose();
@@ -102,17 +114,17 @@ impl Link {
     }
 
     /// The open connection. Where it may, it is opened first, also when it was lost while nobody used it.
-    pub fn ready(&mut self) -> Result<&mut Session, Unopened> {
+    pub fn ready(&mut self) -> Result<&mut Server, Unopened> {
         self.look_after();
-        if self.session.is_none() && self.reopens {
-            let session = open(&self.target)?;
+        if self.server.is_none() && self.reopens {
+            let server = open(&self.target, self.cluster)?;
             if self.was_open {
                 self.notices.push(self.describe_reopened());
             }
             self.was_open = true;
-            self.session = Some(session);
+            self.server = Some(server);
         }
-        self.session.as_mut().ok_or_else(|| Unopened::Unreachable(format!("{}: not connected", self.target.address)))
+        self.server.as_mut().ok_or_else(|| Unopened::Unreachable(format!("{}: not connected", self.target.address)))
     }
 
     fn describe_reopened(&self) -> String {
@@ -123,7 +135,11 @@ impl Link {
 
     /// Closes a connection that is of no use any more.
     pub fn lose(&mut self) {
-        self.session = None;
+        match &mut self.server {
+            // Its other nodes are as they were.
+            Some(Server::Cluster(cluster)) => cluster.forget_watch(),
+            _ => self.server = None,
+        }
         if self.watch == Watch::Held {
             self.watch = Watch::Lost;
         }
@@ -141,7 +157,7 @@ impl Link {
             let user = (request.len() == 3).then(|| text(1));
             let password = request.arg(request.len() - 1).to_vec();
             self.target.credentials = Some(Credentials { user, password });
-            if let (true, Some(session)) = (self.reopens, &mut self.session) {
+            if let (true, Some(Server::One(session))) = (self.reopens, &mut self.server) {
                 session.greet_again()?;
             }
         } else if request.is(0, "HELLO") {
@@ -172,12 +188,12 @@ impl Link {
 
 /// Opens a session in a thread of its own: looking up a name and connecting block where no signal reaches, and
 /// Ctrl-C is not to wait for them.
-fn open(target: &Target) -> Result<Session, Unopened> {
+fn open(target: &Target, cluster: Option<ClusterUse>) -> Result<Server, Unopened> {
     let (sender, opened) = mpsc::sync_channel(1);
     let copy = target.clone();
     thread::spawn(move || {
         // Nobody waits any longer: the session is closed again.
-        let _ = sender.send(Session::try_open(&copy));
+        let _ = sender.send(Server::try_open(&copy, cluster));
     });
     loop {
         match opened.recv_timeout(GLANCE) {

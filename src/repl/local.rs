@@ -114,7 +114,7 @@ impl Place {
             master: None,
             sentinel_user: None,
             sentinel_pass: None,
-            sandbox: false,
+            sandbox: None,
             ..now.clone()
         }
     }

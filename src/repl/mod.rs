@@ -65,7 +65,7 @@ pub fn run(config: &Config, connection: &ConnectionOptions, is_sure: bool) -> Ou
         paint,
         style: config.style.clone(),
         renderer: Renderer::new(stdout, config.style.clone()),
-        shell: Shell::new(Link::lasting(config.target.clone())),
+        shell: Shell::new(Link::lasting(config.target.clone(), config.cluster)),
         editor: Editor::open(helper)?,
         jobs: Jobs::default(),
         view_format: Format::Json,

@@ -20,7 +20,8 @@ impl Prompt {
         let place = if link.is_open() {
             let target = link.target();
             let db = if target.db == 0 { String::new() } else { format!("[{}]", target.db) };
-            (format!("{}{db}", target.address), Ink::Place)
+            let cluster = if link.is_cluster() { " cluster" } else { "" };
+            (format!("{}{db}{cluster}", target.address), Ink::Place)
         } else {
             ("not connected".to_owned(), Ink::Error)
         };

@@ -89,6 +89,7 @@ impl Shell {
     fn step(&mut self, request: &Request) -> Result<Answer, Trouble> {
         let step = self.transaction.feed(request);
         let refusal = if step == Step::Queue { refuse_in_block(request) } else { refuse_uncounted(request) };
+        let refusal = refusal.or_else(|| self.link.refuse(request));
         if let Some(reason) = refusal {
             return Err(Trouble::Unfit(reason));
         }
@@ -103,13 +104,13 @@ impl Shell {
     }
 
     fn call(&mut self, request: &Request) -> Result<Answer, Trouble> {
-        let session = self.link.ready().map_err(Trouble::NotConnected)?;
+        let server = self.link.ready().map_err(Trouble::NotConnected)?;
         if request.is(0, "WATCH")
-            && let Err(error) = session.check_multi()?
+            && let Err(error) = server.check_multi()?
         {
             return Ok(Answer::Reply(Value::ServerError(error)));
         }
-        let value = match session.call(request) {
+        let value = match server.call(request) {
             Ok(value) => value,
             // A server that was told to stop answers by going away.
             Err(lost) if request.is(0, "SHUTDOWN") && lost.is_end() => return Ok(Answer::Stopped),
@@ -132,7 +133,7 @@ impl Shell {
     }
 
     fn queue(&mut self, request: &Request) -> Result<Answer, Trouble> {
-        let refusal = match self.check.refusal(self.link.session(), request) {
+        let refusal = match self.check.refusal(self.link.server(), request) {
             Ok(refusal) => refusal,
             Err(lost @ Lost::Interrupted(_)) => return Err(lost.into()),
             Err(lost) if !self.link.reopens() => return Err(lost.into()),
@@ -154,8 +155,8 @@ impl Shell {
     fn discard(&mut self) -> Result<Answer, Trouble> {
         let watch = self.link.watch();
         self.link.set_watch(Watch::None);
-        if let (Watch::Held, Some(session)) = (watch, self.link.session()) {
-            session.call(&Request::new(["UNWATCH"]))?;
+        if let (Watch::Held, Some(server)) = (watch, self.link.server()) {
+            server.call(&Request::new(["UNWATCH"]))?;
         }
         Ok(Answer::Reply(Value::Okay))
     }
@@ -169,8 +170,8 @@ impl Shell {
             self.link.set_watch(Watch::None);
             return Ok(Answer::WatchLost);
         }
-        let Some(session) = self.link.session() else { return Err(Lost::Closed.into()) };
-        match session.transact(block.iter()) {
+        let Some(server) = self.link.server() else { return Err(Lost::Closed.into()) };
+        match server.transact(&block.iter().collect::<Vec<_>>()) {
             Ok(transacted) => self.conclude(block, transacted),
             Err(lost) => {
                 // What certainly did not run is kept: the user may send it with another EXEC.

@@ -140,7 +140,7 @@ impl Session {
         Unopened::Refused { code: error.code().to_owned(), message }
     }
 
-    fn answer_before(&mut self, deadline: Instant) -> Result<Value, Unopened> {
+    pub(super) fn answer_before(&mut self, deadline: Instant) -> Result<Value, Unopened> {
         let place = self.target.address.to_string();
         let lost = |lost: Lost| match lost {
             Lost::Interrupted(signal) => Unopened::Interrupted(signal),

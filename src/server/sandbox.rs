@@ -1,7 +1,10 @@
-//! `--sandbox`: a throw-away server on a private unix socket (contract section 13).
+//! `--sandbox`: a throw-away server on a private unix socket, or a throw-away cluster (contract section 13).
 //!
-//! The server runs under a small shell that waits for its standard input to end. That end comes however this
-//! process ends, SIGKILL included; the shell then stops the server and removes the directory.
+//! The servers run under a small shell that waits for its standard input to end. That end comes however this
+//! process ends, SIGKILL included; the shell then stops the servers and removes the directory. How a cluster is made
+//! of servers is told in `sandbox/cluster.rs`.
+
+mod cluster;
 
 use std::env;
 use std::ffi::OsString;
@@ -15,34 +18,62 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::target::Address;
 use crate::exit::{Exit, Failure, Outcome, describe_io};
 use crate::interrupt;
 
-/// Starts the server "$1" with its socket in "$2" and outlives neither the server nor whoever holds its stdin.
+/// Starts the server "$1" in "$2", once for each port that follows (0: a unix socket only), each in a directory of
+/// that name, and outlives neither the servers nor whoever holds its stdin.
 const KEEPER: &str = r#"
 trap '' INT TERM HUP
+umask 077
 exec 3<&0
-"$1" --port 0 --unixsocket "$2/socket" --unixsocketperm 700 --save '' --appendonly no --daemonize no \
-    --dir "$2" --logfile "$2/log" 3<&- </dev/null >/dev/null 2>&1 &
-server=$!
+server=$1 dir=$2
+shift 2
+servers=
+for port; do
+    home=$dir/$port
+    mkdir "$home"
+    set -- --port "$port" --unixsocket "$home/socket" --unixsocketperm 700 --save '' --appendonly no \
+        --daemonize no --dir "$home" --logfile "$home/log"
+    if [ "$port" != 0 ]; then
+        set -- "$@" --bind 127.0.0.1 --cluster-enabled yes --cluster-node-timeout 5000
+    fi
+    "$server" "$@" 3<&- </dev/null >/dev/null 2>&1 &
+    servers="$servers $!"
+done
 cat <&3 >/dev/null
-kill -9 "$server" 2>/dev/null
-wait "$server" 2>/dev/null
-rm -rf "$2"
+for pid in $servers; do
+    kill -9 "$pid" 2>/dev/null
+done
+wait 2>/dev/null
+rm -rf "$dir"
 "#;
 
 const START_LIMIT: Duration = Duration::from_secs(10);
 
-/// A running throw-away server; dropping it stops the server and removes its directory.
+/// Running throw-away servers; dropping it stops them and removes their directory.
 #[derive(Debug)]
 pub struct Sandbox {
     keeper: Child,
     directory: PathBuf,
+    ports: Vec<u16>,
 }
 
 impl Sandbox {
     /// Starts a server and waits until it takes connections.
     pub fn start() -> Outcome<Self> {
+        Self::launch(vec![0])
+    }
+
+    /// Starts a cluster of three primaries and waits until it takes commands for every slot.
+    pub fn start_cluster() -> Outcome<Self> {
+        let sandbox = Self::launch(cluster::free_ports()?)?;
+        sandbox.join_nodes()?;
+        Ok(sandbox)
+    }
+
+    fn launch(ports: Vec<u16>) -> Outcome<Self> {
         let binary = find_server()?;
         let failed =
             |what: &str, error: &io::Error| Failure::failed(format!("--sandbox: {what}: {}", describe_io(error)));
@@ -56,38 +87,60 @@ impl Sandbox {
             .args(["-c", KEEPER, "rcli-sandbox"])
             .arg(&binary)
             .arg(&directory)
+            .args(ports.iter().map(u16::to_string))
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // Ctrl-C is for this process, not for the server.
+            // Ctrl-C is for this process, not for the servers.
             .process_group(0)
             .spawn()
             .map_err(|error| failed("cannot start sh", &error))?;
-        let sandbox = Self { keeper, directory };
-        sandbox.wait_until_ready(Path::new(&binary))?;
+        let sandbox = Self { keeper, directory, ports };
+        for port in &sandbox.ports {
+            sandbox.wait_until_ready(Path::new(&binary), *port)?;
+        }
         Ok(sandbox)
     }
 
-    /// The unix socket of the server.
-    pub fn socket(&self) -> PathBuf {
-        self.directory.join("socket")
+    /// Where the server is, or the first node of the cluster.
+    pub fn address(&self) -> Address {
+        match self.ports.first() {
+            None | Some(0) => Address::Unix(self.socket(0)),
+            Some(port) => Address::Tcp("127.0.0.1".to_owned(), *port),
+        }
     }
 
-    fn wait_until_ready(&self, binary: &Path) -> Outcome<()> {
-        let deadline = Instant::now() + START_LIMIT;
-        while UnixStream::connect(self.socket()).is_err() {
-            if let Some(signal) = interrupt::received() {
-                return Err(Failure::quiet(Exit::Signal(signal)));
-            }
-            if Instant::now() > deadline {
-                let log = std::fs::read_to_string(self.directory.join("log")).unwrap_or_default();
-                let last = log.lines().last().unwrap_or("it wrote no log");
-                return Err(Failure::failed(format!("--sandbox: {} did not start: {last}", binary.display())));
-            }
-            thread::sleep(Duration::from_millis(2));
-        }
-        Ok(())
+    /// The unix socket of the server with this port.
+    fn socket(&self, port: u16) -> PathBuf {
+        self.directory.join(port.to_string()).join("socket")
     }
+
+    fn wait_until_ready(&self, binary: &Path, port: u16) -> Outcome<()> {
+        let socket = self.socket(port);
+        wait_for(
+            || Ok(UnixStream::connect(&socket).is_ok()),
+            || {
+                let log = std::fs::read_to_string(socket.with_file_name("log")).unwrap_or_default();
+                let last = log.lines().last().unwrap_or("it wrote no log").to_owned();
+                format!("{} did not start: {last}", binary.display())
+            },
+        )
+    }
+}
+
+/// Waits until something is so; `complaint` says what was waited for in vain.
+fn wait_for(mut is_so: impl FnMut() -> Outcome<bool>, complaint: impl Fn() -> String) -> Outcome<()> {
+    let deadline = Instant::now() + START_LIMIT;
+    while !is_so()? {
+        if let Some(signal) = interrupt::received() {
+            return Err(Failure::quiet(Exit::Signal(signal)));
+        }
+        if Instant::now() > deadline {
+            return Err(Failure::failed(format!("--sandbox: {}", complaint())));
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    Ok(())
 }
 
 impl Drop for Sandbox {

@@ -14,8 +14,9 @@ use super::decoder::Decoder;
 use super::open::{ServerVersion, Unopened};
 use super::target::Target;
 use super::transport::Transport;
+use super::wait::{Ready, wait_among, wait_for_any};
 use crate::exit::{Exit, Failure, Outcome, describe_io};
-use crate::interrupt::{self, Signal};
+use crate::interrupt::Signal;
 use crate::request::Request;
 
 /// Why a conversation ended.
@@ -31,6 +32,10 @@ pub enum Lost {
     Silent(Duration),
     /// A signal came while an answer was waited for.
     Interrupted(Signal),
+    /// A node of a cluster could not be reached: the command was not sent.
+    Unreached(String),
+    /// A node of a cluster does not want us: the command was not sent.
+    Refused(String),
 }
 
 impl Lost {
@@ -42,6 +47,7 @@ impl Lost {
             Self::Undecodable(why) => format!("the answer could not be decoded ({why})"),
             Self::Silent(limit) => format!("no answer within {} s (--read-timeout)", limit.as_secs_f64()),
             Self::Interrupted(_) => "interrupted".to_owned(),
+            Self::Unreached(message) | Self::Refused(message) => message.clone(),
         }
     }
 
@@ -54,21 +60,13 @@ impl Lost {
     pub fn into_failure(self, place: &str) -> Failure {
         match self {
             Self::Interrupted(signal) => Failure::quiet(Exit::Signal(signal)),
-            Self::Undecodable(_) | Self::Silent(_) => Failure::failed(format!("{place}: {}", self.reason())),
+            Self::Unreached(message) | Self::Refused(message) if message.contains(place) => Failure::failed(message),
+            Self::Undecodable(_) | Self::Silent(_) | Self::Unreached(_) | Self::Refused(_) => {
+                Failure::failed(format!("{place}: {}", self.reason()))
+            }
             Self::Closed | Self::Broken(_) => Failure::failed(format!("{place}: connection lost: {}", self.reason())),
         }
     }
-}
-
-/// What [`Session::wait`] woke up for.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Ready {
-    /// The server sent something, took something, or closed.
-    pub session: bool,
-    /// The other descriptor can be read.
-    pub input: bool,
-    /// The deadline has passed.
-    pub expired: bool,
 }
 
 /// Bytes that came from the server and were not decoded yet.
@@ -236,32 +234,23 @@ impl Session {
         if self.is_blocked || self.transport.holds_unsent() { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN }
     }
 
+    /// Takes note of what a sleep found: a socket with nothing to read is not read before the next one.
+    pub(super) fn note_woken(&mut self, events: PollFlags) {
+        if !events.is_empty() {
+            self.active = Instant::now();
+        }
+        self.incoming.is_drained = self.transport.tells_when_drained() && (events - PollFlags::OUT).is_empty();
+    }
+
     /// Sleeps until the server sends or can take more, `input` can be read, `deadline` passes, or a signal comes.
     /// The read limit is the caller's to ask for with [`Self::silence_ends`].
     pub fn wait(&mut self, input: Option<BorrowedFd<'_>>, deadline: Option<Instant>) -> Result<Ready, Lost> {
-        let input = input.map(|input| PollFd::from_borrowed_fd(input, PollFlags::IN));
-        let (ready, others) = self.wait_among(input.as_slice(), deadline)?;
-        Ok(Ready { input: others.contains(&true), ..ready })
+        wait_for_any([self], input, deadline)
     }
 
     /// The same with any number of other descriptors; which of them are ready, in their order.
     pub fn wait_among(&mut self, others: &[PollFd<'_>], deadline: Option<Instant>) -> Result<(Ready, Vec<bool>), Lost> {
-        let interest = self.interest();
-        let mut fds = others.to_vec();
-        fds.push(PollFd::from_borrowed_fd(self.transport.as_fd(), interest));
-        fds.extend(interrupt::wake().map(|wake| PollFd::from_borrowed_fd(wake, PollFlags::IN)));
-        interrupt::sleep(&mut fds, deadline).map_err(Lost::Broken)?;
-        let mut ready: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
-        let ours = ready.split_off(others.len());
-        if let (Some(true), Some(signal)) = (ours.get(1), interrupt::received()) {
-            return Err(Lost::Interrupted(signal));
-        }
-        let session = ours.first() == Some(&true);
-        if session {
-            self.active = Instant::now();
-        }
-        let expired = deadline.is_some_and(|deadline| deadline <= Instant::now());
-        Ok((Ready { session, input: false, expired }, ready))
+        wait_among([self], others, deadline)
     }
 
     /// Sleeps until `input` can be read; false if the server sent something instead.

@@ -27,6 +27,13 @@ pub struct LostBlock {
     pub may_have_run: bool,
 }
 
+impl From<Lost> for LostBlock {
+    /// The connection was lost, or not there, before the block was sent.
+    fn from(lost: Lost) -> Self {
+        Self { lost, may_have_run: false }
+    }
+}
+
 impl Session {
     /// Makes sure that this user may use MULTI. Were it refused in the write that carries the block, the commands
     /// after it would run one by one. Asked once a session, and before any WATCH, which DISCARD would undo.
@@ -41,9 +48,21 @@ impl Session {
     /// WATCHes the keys, if there are any, and makes sure of MULTI as [`Self::check_multi`] does, in one write.
     /// The error is that of whichever was refused.
     pub fn watch<K: AsRef<[u8]>>(&mut self, keys: &[K]) -> Result<Result<(), ServerError>, Lost> {
+        self.watch_behind(None, keys)
+    }
+
+    /// The same with a command before WATCH in the same write: the ASKING that a slot on its way to this node needs.
+    pub fn watch_behind<K: AsRef<[u8]>>(
+        &mut self,
+        first: Option<&Request>,
+        keys: &[K],
+    ) -> Result<Result<(), ServerError>, Lost> {
         let asks = !self.may_multi;
         if asks {
             self.ask_for_multi();
+        }
+        if let Some(first) = first {
+            first.pack(self.outgoing());
         }
         if !keys.is_empty() {
             let mut watch = Request::new(["WATCH"]);
@@ -53,6 +72,9 @@ impl Session {
             watch.pack(self.outgoing());
         }
         let allowed = if asks { self.hear_of_multi()? } else { Ok(()) };
+        if first.is_some() {
+            self.answer()?;
+        }
         let watched = if keys.is_empty() { Value::Okay } else { self.answer()? };
         Ok(match watched {
             Value::ServerError(error) => allowed.and(Err(error)),
@@ -77,18 +99,31 @@ impl Session {
 
     /// Sends the block as MULTI … EXEC in one write and reads every reply.
     pub fn transact<'a>(&mut self, block: impl ExactSizeIterator<Item = &'a Request>) -> Result<Transacted, LostBlock> {
+        self.transact_behind(None, block)
+    }
+
+    /// The same with a command before MULTI in the same write: the ASKING that a slot on its way to this node needs.
+    pub fn transact_behind<'a>(
+        &mut self,
+        first: Option<&Request>,
+        block: impl ExactSizeIterator<Item = &'a Request>,
+    ) -> Result<Transacted, LostBlock> {
         match self.check_multi() {
             Ok(Ok(())) => {}
             Ok(Err(error)) => return Ok(Transacted::Denied(error)),
             Err(lost) => return Err(LostBlock { lost, may_have_run: false }),
         }
         let count = block.len();
+        if let Some(first) = first {
+            first.pack(self.outgoing());
+        }
         Request::new(["MULTI"]).pack(self.outgoing());
         for request in block {
             request.pack(self.outgoing());
         }
         Request::new(["EXEC"]).pack(self.outgoing());
-        self.read_block(count).map_err(|lost| LostBlock { lost, may_have_run: self.unsent() == 0 })
+        let read = first.map_or(Ok(()), |_| self.answer().map(drop)).and_then(|()| self.read_block(count));
+        read.map_err(|lost| LostBlock { lost, may_have_run: self.unsent() == 0 })
     }
 
     fn read_block(&mut self, count: usize) -> Result<Transacted, Lost> {

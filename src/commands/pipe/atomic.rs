@@ -3,7 +3,7 @@
 
 use redis::Value;
 
-use super::super::block::{Ran, report_aborted, run_block};
+use super::super::block::{Ran, check_block, report_aborted, run_block};
 use super::super::open_renderer;
 use super::super::refuse::refuse_in_block;
 use super::supply::{Supplied, Supply};
@@ -13,7 +13,7 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::record::{Record, is_report};
 use crate::render::{Renderer, Stdout};
 use crate::request::Request;
-use crate::server::Session;
+use crate::server::Server;
 
 /// The commands, and the number of the file of each.
 type Block = Vec<(Request, usize)>;
@@ -21,14 +21,15 @@ type Block = Vec<(Request, usize)>;
 /// Reads everything, runs it as one block, and writes the replies one a line.
 pub fn run(config: &Config, args: &PipeArgs, supply: &mut Supply) -> Outcome<Exit> {
     let block = read_block(supply)?;
-    let mut session = Session::open(&config.target)?;
+    let mut server = Server::open(&config.target, config.cluster)?;
     let mut renderer = open_renderer(&config.style)?;
     if block.is_empty() {
         return Ok(Exit::Done);
     }
     let place = block.last().map_or_else(String::new, |(last, file)| format!("{}:{}", supply.name(*file), last.line));
     let commands: Vec<_> = block.iter().map(|(request, file)| (supply.name(*file), request)).collect();
-    let exit = match run_block(&mut session, &commands, &place)? {
+    check_block(&mut server, &commands)?;
+    let exit = match run_block(&mut server, &commands, &place)? {
         Ran::Executed(replies, had_errors) => {
             write_replies(&mut renderer, args, &block, &replies).map_err(|error| Failure::output(&error))?;
             if had_errors { Exit::ErrorReply } else { Exit::Done }

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::progress::Counts;
 use crate::request::Request;
 
 /// Where a command in flight came from.
@@ -120,6 +121,11 @@ impl Flight {
 
     /// Packs a command, to be sent, and keeps it until it is answered.
     pub fn push(&mut self, request: &Request, file: usize) {
+        self.push_as(request, file, request.line);
+    }
+
+    /// The same with another number in place of the line.
+    pub fn push_as(&mut self, request: &Request, file: usize, line: u64) {
         let fits = |batch: &Batch| {
             batch.commands.len() < BATCH_COMMANDS && batch.packed.len() < BATCH_BYTES && batch.file == file
         };
@@ -134,7 +140,7 @@ impl Flight {
         let Some(batch) = self.batches.back_mut() else { return };
         let start = batch.packed.len();
         // A batch takes no further command once it is past 64 KiB.
-        batch.commands.push((u32::try_from(start).unwrap_or(u32::MAX), request.line));
+        batch.commands.push((u32::try_from(start).unwrap_or(u32::MAX), line));
         request.pack(&mut batch.packed);
         let size = batch.packed.len() - start;
         self.bytes += size;
@@ -209,6 +215,17 @@ impl Flight {
         (batch.unpack(start, line), batch.file)
     }
 
+    /// The line of the command that was answered last.
+    pub fn last_line(&self) -> u64 {
+        let last = self.batches.front().and_then(|batch| batch.commands.get(batch.answered.checked_sub(1)?));
+        last.map_or(0, |(_, line)| *line)
+    }
+
+    /// The lines of the unanswered commands, oldest first.
+    pub fn lines(&self) -> impl Iterator<Item = u64> {
+        self.batches.iter().flat_map(|batch| batch.commands[batch.answered..].iter().map(|(_, line)| *line))
+    }
+
     /// The oldest unanswered command, and the number of its file.
     pub fn next_answered(&self) -> Option<(Request, usize)> {
         let batch = self.first_unanswered()?;
@@ -230,24 +247,31 @@ impl Flight {
 
     /// Forgets the commands of which no byte was sent.
     pub fn cut_unsent(&mut self) {
-        while let Some(batch) = self.batches.back_mut() {
-            while batch.commands.len() > batch.answered {
-                let Some(&(start, _)) = batch.commands.last() else { break };
-                let size = batch.packed.len() - start as usize;
-                if size > self.unsent {
-                    return;
-                }
-                self.unsent -= size;
-                self.bytes -= size;
-                self.in_flight -= 1;
-                batch.packed.truncate(start as usize);
-                batch.commands.pop();
-            }
-            if !batch.commands.is_empty() || self.batches.len() == 1 {
-                return;
-            }
+        while self.pop_unsent().is_some() {}
+    }
+
+    /// Takes back the newest command if no byte of it was sent.
+    pub fn pop_unsent(&mut self) -> Option<Request> {
+        // The first batch stays: the command answered last is asked of it.
+        while self.batches.len() > 1 && self.batches.back().is_some_and(|batch| batch.commands.is_empty()) {
             self.batches.pop_back();
         }
+        let batch = self.batches.back_mut()?;
+        if batch.commands.len() <= batch.answered {
+            return None;
+        }
+        let &(start, line) = batch.commands.last()?;
+        let size = batch.packed.len() - start as usize;
+        if size > self.unsent {
+            return None;
+        }
+        let request = batch.unpack(start, line);
+        self.unsent -= size;
+        self.bytes -= size;
+        self.in_flight -= 1;
+        batch.packed.truncate(start as usize);
+        batch.commands.pop();
+        Some(request)
     }
 
     /// How many commands are in flight.
@@ -260,6 +284,11 @@ impl Flight {
         self.in_flight == 0
     }
 
+    /// How far it has come.
+    pub fn counts(&self) -> Counts {
+        Counts { answered: self.answered, errors: self.errors, unanswered: self.in_flight }
+    }
+
     /// How many commands were answered.
     pub fn answered(&self) -> u64 {
         self.answered
@@ -268,11 +297,6 @@ impl Flight {
     /// A reply was, or held, an error.
     pub fn count_error(&mut self) {
         self.errors += 1;
-    }
-
-    /// How many replies were, or held, errors.
-    pub fn errors(&self) -> u64 {
-        self.errors
     }
 
     /// Takes the average size of the latest replies; `received` is all that was ever received, in bytes.

@@ -6,12 +6,22 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 
 use super::super::stderr_is_terminal;
-use super::flight::Flight;
 use crate::cli::{PipeArgs, When};
 use crate::exit::report;
 
 /// Redraws a second.
 const RATE: u8 = 10;
+
+/// How far a pipeline has come.
+#[derive(Clone, Copy, Debug)]
+pub struct Counts {
+    /// Replies that were written, or would be without `--quiet`.
+    pub answered: u64,
+    /// Replies that were, or held, errors.
+    pub errors: u64,
+    /// Commands that were sent and not answered.
+    pub unanswered: usize,
+}
 
 /// The bar, if there is one, and what the summary needs.
 pub struct Progress {
@@ -57,11 +67,11 @@ impl Progress {
     }
 
     /// Moves the bar: `consumed` bytes of input were parsed.
-    pub fn update(&self, consumed: u64, flight: &Flight) {
+    pub fn update(&self, consumed: u64, counts: Counts) {
         let Some(bar) = &self.bar else { return };
-        bar.set_position(if self.counts_bytes { consumed } else { flight.answered() });
-        let rate = rate(flight.answered(), self.started.elapsed());
-        bar.set_message(format!("{rate} commands/s, {} errors", flight.errors()));
+        bar.set_position(if self.counts_bytes { consumed } else { counts.answered });
+        let rate = rate(counts.answered, self.started.elapsed());
+        bar.set_message(format!("{rate} commands/s, {} errors", counts.errors));
     }
 
     /// Takes the bar away while something else writes to the terminal.
@@ -85,14 +95,14 @@ impl Progress {
     }
 
     /// Writes the summary, the last line on stderr.
-    pub fn summarize(&self, flight: &Flight) {
+    pub fn summarize(&self, counts: Counts) {
         if self.wants_summary {
-            let answered = flight.answered();
+            let answered = counts.answered;
             let elapsed = self.started.elapsed();
             report(&format!(
                 "{} commands, {answered} replies, {} errors, {:.3} seconds, {} commands/s",
-                answered + flight.len() as u64,
-                flight.errors(),
+                answered + counts.unanswered as u64,
+                counts.errors,
                 elapsed.as_secs_f64(),
                 rate(answered, elapsed)
             ));

@@ -18,7 +18,7 @@ use crate::interrupt;
 use crate::record::{Record, is_report};
 use crate::render::{Format, Renderer, Style};
 use crate::request::Request;
-use crate::server::{Lost, Session};
+use crate::server::{Lost, Server};
 use crate::transaction::{Step, Transaction};
 
 /// How long the last command of a program that has failed may take to be answered.
@@ -39,7 +39,7 @@ pub struct Attempted {
 
 /// A program at work.
 pub struct Attempt<'a> {
-    session: &'a mut Session,
+    server: &'a mut Server,
     /// Where the server is.
     place: String,
     /// How the program is answered.
@@ -57,7 +57,7 @@ pub struct Attempt<'a> {
 
 impl<'a> Attempt<'a> {
     /// Starts the program; its keys are watched already.
-    pub fn start(words: &[OsString], number: u64, session: &'a mut Session, config: &Config) -> Outcome<Self> {
+    pub fn start(words: &[OsString], number: u64, server: &'a mut Server, config: &Config) -> Outcome<Self> {
         let format = if config.style.format == Format::Json { Format::Json } else { Format::Raw };
         let style = Style {
             format,
@@ -67,7 +67,7 @@ impl<'a> Attempt<'a> {
             ..config.style.clone()
         };
         Ok(Self {
-            session,
+            server,
             place: config.target.address.to_string(),
             style,
             program: Program::start(words, number)?,
@@ -84,7 +84,7 @@ impl<'a> Attempt<'a> {
     pub fn run(mut self) -> Outcome<Attempted> {
         let mut request = Request::default();
         loop {
-            if let Some(value) = self.session.try_answer().map_err(|lost| self.lost(lost))? {
+            if let Some(value) = self.server.try_answer().map_err(|lost| self.lost(lost))? {
                 self.pass(&value)?;
             }
             if self.may_parse() {
@@ -129,8 +129,13 @@ impl<'a> Attempt<'a> {
         match self.transaction.feed(request) {
             Step::Run => {
                 self.changed_connection |= ["SELECT", "CLIENT"].iter().any(|name| request.is(0, name));
-                request.pack(self.session.outgoing());
+                if let Some(reason) = self.server.refuse(request) {
+                    return Err(bad(&reason));
+                }
                 self.unanswered = Some(request.clone());
+                if let Some(value) = self.server.begin(request).map_err(|lost| self.lost(lost))? {
+                    self.pass(&value)?;
+                }
             }
             Step::Opened => self.program.end_replies(),
             Step::Queue => {
@@ -166,14 +171,14 @@ impl<'a> Attempt<'a> {
             None => false,
         };
         let wants_output = self.unanswered.is_none() && !self.program.output.is_read();
-        let silence_ends = self.unanswered.as_ref().and_then(|_| self.session.silence_ends());
+        let silence_ends = self.unanswered.as_ref().and_then(|_| self.server.silence_ends());
         // What a program wrote before it failed is still there to be read, and its last command to be answered.
         let given_up = has_failed.then(|| {
             let at = *self.given_up.get_or_insert_with(|| Instant::now() + LAST_ANSWER);
             if self.unanswered.is_some() { at } else { Instant::now() }
         });
         let deadline = silence_ends.into_iter().chain(given_up).min();
-        let woken = self.program.wait(self.session, wants_output, deadline).map_err(|lost| self.lost(lost))?;
+        let woken = self.program.wait(self.server, wants_output, deadline).map_err(|lost| self.lost(lost))?;
         if woken.output {
             self.program.output.fill()?;
             if self.is_discarded {
@@ -184,7 +189,7 @@ impl<'a> Attempt<'a> {
         {
             return Err(self.failed(status));
         } else if woken.expired && silence_ends.is_some_and(|at| at <= Instant::now()) {
-            let silent = self.session.silent();
+            let silent = self.server.silent();
             return Err(self.lost(silent));
         }
         Ok(false)

@@ -18,7 +18,7 @@ use rustix::termios::tcgetpgrp;
 use crate::exit::{Failure, Outcome, describe_io};
 use crate::input::Source;
 use crate::interrupt;
-use crate::server::{Lost, Session};
+use crate::server::{Lost, Server};
 
 /// How long a program that is told to end has for it. Shorter than the grace that a signal leaves to rcli itself.
 const GRACE: Duration = Duration::from_millis(500);
@@ -133,12 +133,7 @@ impl Program {
 
     /// Sleeps until the server, or the program at one of its ends, can be served, or `deadline` passes.
     /// Its output is looked at only where that is asked for.
-    pub fn wait(
-        &mut self,
-        session: &mut Session,
-        wants_output: bool,
-        deadline: Option<Instant>,
-    ) -> Result<Woken, Lost> {
+    pub fn wait(&mut self, server: &mut Server, wants_output: bool, deadline: Option<Instant>) -> Result<Woken, Lost> {
         let (woken, has_ended) = {
             let mut fds = Vec::with_capacity(3);
             let mut add = |fd, flags| {
@@ -150,7 +145,7 @@ impl Program {
             if let Some(input) = self.input.as_ref().filter(|_| !self.replies.is_empty()) {
                 add(input.as_fd(), PollFlags::OUT);
             }
-            let (ready, ends) = session.wait_among(&fds, deadline)?;
+            let (ready, ends) = server.wait_among(&fds, deadline)?;
             let is_ready = |at: Option<usize>| at.is_some_and(|at| ends[at]);
             (Woken { output: is_ready(output), expired: ready.expired }, is_ready(ended))
         };

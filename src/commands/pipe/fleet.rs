@@ -1,0 +1,531 @@
+//! The nodes of a cluster as one pipeline: a lane a node, all of them at work at once, and the commands of a slot in
+//! order whatever becomes of the slot meanwhile (contract section 11). Writes nothing; `cluster` reads the input and
+//! writes the replies.
+
+use std::collections::BTreeMap;
+use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
+
+use redis::Value;
+
+use super::flight::Origin;
+use super::lane::{ASKING, Lane};
+use super::order::{Entry, NONE, Order};
+use super::transit::Transit;
+use crate::exit::Outcome;
+use crate::record::errors_in;
+use crate::request::Request;
+use crate::server::{
+    Address, Cluster, ClusterUse, Lost, Ready, Redirect, Route, SLOTS, Target, error_text, wait_for_any,
+};
+
+/// How many replies are read from a node before the next one is looked at.
+const REPLIES_A_ROUND: usize = 2048;
+/// After a loss, how long a silence of the other nodes is waited out.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// What became of a command that was to be placed.
+pub enum Placed {
+    /// It is in a lane, or waits for one.
+    Taken,
+    /// Its node has enough to do: later.
+    NoRoom,
+    /// It cannot run in a pipeline over a cluster.
+    Bad(String),
+}
+
+/// The end of a pipeline before its time.
+#[derive(Debug)]
+pub struct Loss {
+    /// Why.
+    pub lost: Lost,
+    /// The address of the node it happened at.
+    pub node: Option<String>,
+    /// The command whose answer could not be decoded.
+    pub command: Option<Box<Request>>,
+}
+
+impl From<Lost> for Loss {
+    fn from(lost: Lost) -> Self {
+        Self { lost, node: None, command: None }
+    }
+}
+
+/// What is known of a slot.
+#[derive(Clone, Copy, Debug)]
+struct Traffic {
+    /// How many of its commands are in flight.
+    in_flight: u32,
+    /// The lane that the latest of them was given to.
+    latest: u16,
+    /// The lane of its owner; [`NONE`] until it is looked up.
+    owner: u16,
+    /// Whether its commands wait in a [`Transit`].
+    is_held: bool,
+}
+
+const NO_TRAFFIC: Traffic = Traffic { in_flight: 0, latest: NONE, owner: NONE, is_held: false };
+
+/// The lanes, the slots, and the commands in the order of the input.
+pub struct Fleet {
+    cluster: Cluster,
+    how: ClusterUse,
+    lanes: Vec<Lane>,
+    slots: Vec<Traffic>,
+    transits: BTreeMap<u16, Transit>,
+    /// The commands that are not written yet.
+    pub order: Order,
+    window: Option<u32>,
+    /// The lane that had no room for the command that is next.
+    blocked: Option<usize>,
+    /// Whether every reply keeps its command.
+    keeps_requests: bool,
+    /// Whether nothing more is sent: what does not run now never will.
+    is_ending: bool,
+    /// A reply was, or held, an error, since this was last asked.
+    saw_error: bool,
+    pushes: Vec<Value>,
+}
+
+impl Fleet {
+    /// Connects to the cluster; to its nodes only when they have something to do.
+    pub fn open(target: &Target, how: ClusterUse, window: Option<u32>, keeps_requests: bool) -> Outcome<Self> {
+        Ok(Self {
+            cluster: Cluster::open(target, how.read_from_replicas)?,
+            how,
+            lanes: Vec::new(),
+            slots: vec![NO_TRAFFIC; SLOTS.into()],
+            transits: BTreeMap::new(),
+            order: Order::new(window),
+            window,
+            blocked: None,
+            keeps_requests,
+            is_ending: false,
+            saw_error: false,
+            pushes: Vec::new(),
+        })
+    }
+
+    /// Whether the next command can be placed.
+    pub fn has_room(&mut self) -> bool {
+        if let Some(lane) = self.blocked {
+            if self.lanes[lane].is_open() && !self.lanes[lane].has_room() {
+                return false;
+            }
+            self.blocked = None;
+        }
+        self.order.has_room()
+    }
+
+    /// Gives a command to the lane it belongs to.
+    pub fn place(&mut self, request: &Request, origin: Origin) -> Result<Placed, Lost> {
+        let route = match self.cluster.route(request)? {
+            Ok(route) => route,
+            Err(Value::ServerError(error)) => return Ok(Placed::Bad(error_text(&error))),
+            Err(_) => return Ok(Placed::Bad("its keys are not known".to_owned())),
+        };
+        match route {
+            Route::Slot { slot, is_read } => self.place_at(slot, is_read, request, origin),
+            Route::Keyless => Ok(Placed::Bad(format!(
+                "{} has no key: a pipeline over a cluster needs one; `rcli -c exec` asks one node, `--all-nodes` all",
+                request.shown(40)
+            ))),
+            // Any node says what is wrong with it.
+            Route::Refused => {
+                let Some(lane) = self.any_lane()? else {
+                    return Err(Lost::Unreached("no node of the cluster can be reached".to_owned()));
+                };
+                Ok(self.give(lane, NONE, false, request, origin))
+            }
+        }
+    }
+
+    fn place_at(&mut self, slot: u16, is_read: bool, request: &Request, origin: Origin) -> Result<Placed, Lost> {
+        let traffic = self.slots[usize::from(slot)];
+        if is_read
+            && self.how.read_from_replicas
+            && !traffic.is_held
+            && let Some(lane) = self.reader(slot)?
+        {
+            return Ok(self.give(lane, slot, false, request, origin));
+        }
+        let lane = if traffic.is_held { None } else { self.owner_lane(slot)? };
+        match lane {
+            Some(lane) if traffic.in_flight == 0 || usize::from(traffic.latest) == lane => {
+                Ok(self.give(lane, slot, true, request, origin))
+            }
+            // Older ones are on their way elsewhere, or nobody is there to take it.
+            _ => {
+                let number = self.order.push(origin, slot, request.packed_size());
+                self.hold(slot, number, request.clone());
+                Ok(Placed::Taken)
+            }
+        }
+    }
+
+    fn give(&mut self, lane: usize, slot: u16, is_ordered: bool, request: &Request, origin: Origin) -> Placed {
+        if !self.lanes[lane].has_room() {
+            self.blocked = Some(lane);
+            return Placed::NoRoom;
+        }
+        let number = self.order.push(origin, slot, request.packed_size());
+        self.dispatch(lane, number, request, is_ordered);
+        Placed::Taken
+    }
+
+    /// Packs a command into a lane.
+    fn dispatch(&mut self, lane: usize, number: u64, request: &Request, is_ordered: bool) {
+        let short = u16::try_from(lane).unwrap_or(NONE);
+        self.lanes[lane].push(request, number);
+        let Some(entry) = self.order.get_mut(number) else { return };
+        (entry.lane, entry.is_ordered) = (short, is_ordered);
+        if is_ordered {
+            let traffic = &mut self.slots[usize::from(entry.slot)];
+            traffic.in_flight += 1;
+            traffic.latest = short;
+        }
+    }
+
+    /// Lets a command wait until its slot has come to rest.
+    fn hold(&mut self, slot: u16, number: u64, request: Request) {
+        self.slots[usize::from(slot)].is_held = true;
+        if let Some(entry) = self.order.get_mut(number) {
+            entry.lane = NONE;
+        }
+        let target = self.cluster.target();
+        self.transits.entry(slot).or_insert_with(|| Transit::new(target)).hold(number, request);
+    }
+
+    /// The lane of the node that owns a slot; none while there is no such node, or it cannot be reached.
+    fn owner_lane(&mut self, slot: u16) -> Result<Option<usize>, Lost> {
+        let known = self.slots[usize::from(slot)].owner;
+        if self.lanes.get(usize::from(known)).is_some_and(Lane::is_open) {
+            return Ok(Some(known.into()));
+        }
+        let Some(owner) = self.cluster.map().owner(slot).map(|shard| shard.primary.clone()) else { return Ok(None) };
+        let lane = self.open_lane(&owner, false)?;
+        self.slots[usize::from(slot)].owner = lane.and_then(|lane| u16::try_from(lane).ok()).unwrap_or(NONE);
+        Ok(lane)
+    }
+
+    /// The lane of a replica that may answer a read of this slot.
+    fn reader(&mut self, slot: u16) -> Result<Option<usize>, Lost> {
+        match self.cluster.reader(slot) {
+            Some(replica) => self.open_lane(&replica, true),
+            None => Ok(None),
+        }
+    }
+
+    fn any_lane(&mut self) -> Result<Option<usize>, Lost> {
+        if let Some(lane) = self.lanes.iter().position(Lane::is_open) {
+            return Ok(Some(lane));
+        }
+        let primaries: Vec<Address> = self.cluster.map().primaries().cloned().collect();
+        for primary in primaries {
+            if let Some(lane) = self.open_lane(&primary, false)? {
+                return Ok(Some(lane));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The open lane to a node; none if the node cannot be reached.
+    fn open_lane(&mut self, address: &Address, is_reader: bool) -> Result<Option<usize>, Lost> {
+        let at = self.lanes.iter().position(|lane| lane.leads_to(address, is_reader)).unwrap_or_else(|| {
+            self.lanes.push(Lane::new(address.clone(), is_reader, self.window));
+            self.lanes.len() - 1
+        });
+        match self.lanes[at].connect(|| self.cluster.lend_session(address)) {
+            Ok(()) => Ok(Some(at)),
+            Err(Lost::Unreached(_)) => Ok(None),
+            Err(lost) => Err(lost),
+        }
+    }
+
+    /// Passes on what the kernels take now.
+    pub fn send(&mut self) {
+        for lane in &mut self.lanes {
+            // A node that cannot be written to is found gone when it is read from, after its last words.
+            let _ = lane.send();
+        }
+    }
+
+    /// Takes in the replies that have come, up to a round a node; how many there were.
+    pub fn receive(&mut self) -> Result<usize, Loss> {
+        let mut count = 0;
+        for at in 0..self.lanes.len() {
+            if !self.may_read(at) {
+                continue;
+            }
+            for _ in 0..REPLIES_A_ROUND {
+                match self.lanes[at].receive() {
+                    Ok(Some(push @ Value::Push { .. })) => self.pushes.push(push),
+                    Ok(Some(value)) => {
+                        self.take(at, value)?;
+                        count += 1;
+                    }
+                    Ok(None) => break,
+                    Err(lost) => {
+                        self.part_with(at, lost)?;
+                        break;
+                    }
+                }
+            }
+            self.lanes[at].note_received();
+        }
+        Ok(count)
+    }
+
+    /// Whether replies of this lane may be taken in: where many wait already, only those that can end the wait.
+    fn may_read(&self, lane: usize) -> bool {
+        let awaited = self.order.front().map_or(NONE, |entry| entry.lane);
+        !self.order.is_laden() || awaited == NONE || usize::from(awaited) == lane
+    }
+
+    /// A value has come in a lane.
+    fn take(&mut self, at: usize, value: Value) -> Result<(), Loss> {
+        let Some(number) = self.lanes[at].answer() else {
+            let what = "the server sent a reply to nothing that was asked".to_owned();
+            return Err(Loss { node: Some(self.lanes[at].address().to_string()), ..Lost::Refused(what).into() });
+        };
+        if number == ASKING {
+            return Ok(());
+        }
+        let Some(entry) = self.order.get_mut(number) else { return Ok(()) };
+        let (slot, is_ordered) = (entry.slot, entry.is_ordered);
+        if is_ordered {
+            self.slots[usize::from(slot)].in_flight -= 1;
+        }
+        match Redirect::of(&value) {
+            None => self.answered(at, number, slot, value),
+            Some(redirect) => self.redirected(at, number, slot, &redirect, value)?,
+        }
+        Ok(())
+    }
+
+    fn answered(&mut self, at: usize, number: u64, slot: u16, value: Value) {
+        let is_error = is_nested(&value) && !errors_in(&value).is_empty();
+        self.saw_error |= is_error;
+        let request = (is_error || self.keeps_requests).then(|| self.lanes[at].last_answered());
+        self.order.answer(number, value, request);
+        if slot != NONE
+            && self.slots[usize::from(slot)].is_held
+            && self.transits.get_mut(&slot).is_some_and(|transit| transit.note_answered(number))
+        {
+            self.let_follow(slot);
+        }
+    }
+
+    /// The slot has come to rest: all that waits goes to its owner, in order.
+    fn let_follow(&mut self, slot: u16) {
+        if self.is_ending {
+            return;
+        }
+        let Ok(Some(lane)) = self.owner_lane(slot) else { return };
+        let Some(mut transit) = self.transits.remove(&slot) else { return };
+        self.slots[usize::from(slot)].is_held = false;
+        while let Some((number, request)) = transit.take_oldest() {
+            self.dispatch(lane, number, &request, true);
+        }
+    }
+
+    /// A node said that a command did not run there.
+    fn redirected(&mut self, at: usize, number: u64, slot: u16, redirect: &Redirect, value: Value) -> Result<(), Loss> {
+        let request = self.lanes[at].last_answered();
+        let asked = self.lanes[at].address().clone();
+        let slot = match redirect {
+            Redirect::Moved(moved, _) | Redirect::Ask(moved, _) if slot == NONE => *moved,
+            _ => slot,
+        };
+        if slot == NONE {
+            self.answered(at, number, slot, value);
+            return Ok(());
+        }
+        if let Some(entry) = self.order.get_mut(number) {
+            entry.slot = slot;
+        }
+        if let (Redirect::Ask(_, node), false) = (redirect, self.is_ending) {
+            let node = self.cluster.reach(node, &asked);
+            if let Some(lane) = self.open_lane(&node, false)? {
+                let latest = self.slots[usize::from(slot)].latest;
+                self.lanes[lane].push(&Request::new(["ASKING"]), ASKING);
+                self.dispatch(lane, number, &request, true);
+                // The slot's own node is still the one that the next commands go to.
+                self.slots[usize::from(slot)].latest = latest;
+                return Ok(());
+            }
+        }
+        let is_patient = match redirect {
+            Redirect::Moved(moved, node) => {
+                let owner = self.cluster.note_moved(*moved, node, &asked);
+                self.slots[usize::from(*moved)].owner = NONE;
+                self.refresh(Some(&owner))?;
+                self.transits.get_mut(&slot).is_none_or(|transit| transit.follow(number))
+            }
+            Redirect::Ask(..) | Redirect::TryAgain | Redirect::Down => {
+                let target = self.cluster.target();
+                self.transits.entry(slot).or_insert_with(|| Transit::new(target)).pause()
+            }
+        };
+        if is_patient || self.is_ending {
+            self.hold(slot, number, request);
+        } else {
+            self.answered(at, number, slot, value);
+        }
+        Ok(())
+    }
+
+    /// Reads the slot map again, from this node first.
+    fn refresh(&mut self, first: Option<&Address>) -> Result<(), Lost> {
+        if !self.is_ending && self.cluster.refresh(first)? {
+            self.slots.iter_mut().for_each(|traffic| traffic.owner = NONE);
+        }
+        Ok(())
+    }
+
+    /// A connection has ended. What was not sent goes elsewhere; what was sent is lost.
+    fn part_with(&mut self, at: usize, lost: Lost) -> Result<(), Loss> {
+        self.recall(at);
+        if self.lanes[at].numbers().next().is_none() {
+            self.lanes[at].reset(self.window);
+            return Ok(self.refresh(None)?);
+        }
+        let command =
+            matches!(lost, Lost::Undecodable(_)).then(|| self.lanes[at].next_answered()).flatten().map(Box::new);
+        self.lanes[at].close();
+        Err(Loss { lost, node: Some(self.lanes[at].address().to_string()), command })
+    }
+
+    /// Takes back the commands of a lane of which no byte was sent.
+    fn recall(&mut self, at: usize) {
+        while let Some(request) = self.lanes[at].pop_unsent() {
+            let number = request.line;
+            let Some(entry) = self.order.get_mut(number) else { continue };
+            let slot = entry.slot;
+            if entry.is_ordered {
+                self.slots[usize::from(slot)].in_flight -= 1;
+            }
+            if slot == NONE {
+                // It goes to any node; a slot is as good as another.
+                entry.slot = 0;
+            }
+            let slot = entry.slot;
+            self.hold(slot, number, request);
+        }
+    }
+
+    /// Sends ahead what waits and may go.
+    pub fn advance(&mut self) -> Result<(), Loss> {
+        if self.transits.is_empty() || self.is_ending {
+            return Ok(());
+        }
+        let is_idle = |slot: u16| self.slots[usize::from(slot)].in_flight == 0;
+        let due = self.transits.iter().filter(|(slot, transit)| is_idle(**slot) && transit.is_due());
+        let due: Vec<u16> = due.map(|(slot, _)| *slot).collect();
+        for slot in due {
+            self.send_ahead(slot)?;
+        }
+        Ok(())
+    }
+
+    fn send_ahead(&mut self, slot: u16) -> Result<(), Loss> {
+        let lane = self.owner_lane(slot)?;
+        let Some(transit) = self.transits.get_mut(&slot) else { return Ok(()) };
+        if transit.is_over() {
+            self.transits.remove(&slot);
+            self.slots[usize::from(slot)].is_held = false;
+            return Ok(());
+        }
+        let Some(lane) = lane else {
+            if !transit.pause() {
+                let owner = self.cluster.map().owner(slot).map(|shard| shard.primary.to_string());
+                let owner = owner.map_or("no node serves it".to_owned(), |owner| format!("cannot connect to {owner}"));
+                return Err(Lost::Unreached(format!("slot {slot}: {owner}")).into());
+            }
+            return Ok(self.refresh(None)?);
+        };
+        if let Some((number, request)) = transit.take_oldest() {
+            transit.send_ahead(number);
+            self.dispatch(lane, number, &request, true);
+        }
+        Ok(())
+    }
+
+    /// Sends nothing more than completes what was sent: forgets every command after the newest of which a byte is out.
+    pub fn stop(&mut self) {
+        for at in 0..self.lanes.len() {
+            self.recall(at);
+        }
+        let sent = self.lanes.iter().flat_map(Lane::numbers).max();
+        let answered = self.order.iter().rposition(Entry::is_answered).map(|at| self.order.answered() + at as u64);
+        let end = sent.max(answered).map_or(self.order.answered(), |newest| newest + 1);
+        self.order.truncate(end);
+        self.transits.values_mut().for_each(|transit| transit.truncate(end));
+        self.blocked = None;
+    }
+
+    /// Whether a reply was, or held, an error since this was last asked.
+    pub fn take_saw_error(&mut self) -> bool {
+        std::mem::take(&mut self.saw_error)
+    }
+
+    /// The pushes that came.
+    pub fn take_pushes(&mut self) -> Vec<Value> {
+        std::mem::take(&mut self.pushes)
+    }
+
+    /// Sleeps until a node can be read or written, `input` can be read, or the deadline passes.
+    pub fn wait(&mut self, input: Option<BorrowedFd<'_>>, deadline: Option<Instant>) -> Result<Ready, Lost> {
+        let readable: Vec<bool> = (0..self.lanes.len()).map(|at| self.may_read(at)).collect();
+        let lanes = self.lanes.iter_mut().zip(readable).filter(|(_, is_readable)| *is_readable);
+        wait_for_any(lanes.filter_map(|(lane, _)| lane.session_mut()), input, deadline)
+    }
+
+    /// When something has to be done even if nothing comes: a slot to be tried again, or a silence that was too long.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let silence = self.lanes.iter().filter_map(Lane::silence_ends);
+        silence.chain(self.transits.values().filter_map(Transit::due)).min()
+    }
+
+    /// The loss of a node that stayed silent beyond the read limit, if one did.
+    pub fn check_silence(&mut self) -> Result<(), Loss> {
+        let now = Instant::now();
+        let silent = self.lanes.iter_mut().find(|lane| lane.silence_ends().is_some_and(|at| at <= now));
+        let Some(lane) = silent else { return Ok(()) };
+        let node = Some(lane.address().to_string());
+        let lost = lane.session_mut().map_or(Lost::Closed, |session| session.silent());
+        Err(Loss { lost, node, command: None })
+    }
+
+    /// After a loss: nothing more is sent, and the other nodes may answer what they have; `patient` waits for them.
+    pub fn settle(&mut self, patient: bool) {
+        self.is_ending = true;
+        for at in 0..self.lanes.len() {
+            self.recall(at);
+        }
+        let mut quiet_since = Instant::now();
+        loop {
+            match self.receive() {
+                Ok(0) | Err(_) => {}
+                Ok(_) => quiet_since = Instant::now(),
+            }
+            let is_over = !self.lanes.iter().any(|lane| lane.is_open() && lane.numbers().next().is_some());
+            let deadline = quiet_since + LAST_WORDS;
+            if is_over || !patient || Instant::now() >= deadline || self.wait(None, Some(deadline)).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// The numbers of the commands that were sent and not answered.
+    pub fn unanswered(&self) -> Vec<u64> {
+        let mut numbers: Vec<u64> = self.lanes.iter().flat_map(Lane::numbers).collect();
+        numbers.sort_unstable();
+        numbers
+    }
+}
+
+/// Whether errors may be in it: most replies are plain and need no search.
+fn is_nested(value: &Value) -> bool {
+    !matches!(value, Value::Okay | Value::Nil | Value::Int(_) | Value::BulkString(_) | Value::SimpleString(_))
+}

@@ -1,0 +1,183 @@
+//! One server or a cluster, with one face: what `exec`, lines and blocks talk to.
+
+use std::os::fd::AsFd;
+use std::time::Instant;
+
+use redis::{ServerError, Value};
+use rustix::event::PollFd;
+
+use super::cluster::Cluster;
+use super::open::{ServerVersion, Unopened};
+use super::session::{Lost, Session};
+use super::target::Target;
+use super::transact::{LostBlock, Transacted};
+use super::wait::{Ready, wait_among, wait_for_any};
+use crate::exit::Outcome;
+use crate::request::Request;
+
+/// How a cluster is used (contract section 11).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClusterUse {
+    /// Reads go to replicas.
+    pub read_from_replicas: bool,
+    /// A command runs on every primary.
+    pub all_nodes: bool,
+}
+
+/// A conversation with a server, or with all the nodes of a cluster.
+pub enum Server {
+    /// One server.
+    One(Box<Session>),
+    /// A cluster.
+    Cluster(Box<Cluster>),
+}
+
+impl Server {
+    /// Connects: to the server of the target, or to the cluster that it belongs to.
+    pub fn open(target: &Target, cluster: Option<ClusterUse>) -> Outcome<Self> {
+        Self::try_open(target, cluster).map_err(Unopened::into_failure)
+    }
+
+    /// The same, and tells why it could not.
+    pub fn try_open(target: &Target, cluster: Option<ClusterUse>) -> Result<Self, Unopened> {
+        Ok(match cluster {
+            None => Self::One(Box::new(Session::try_open(target)?)),
+            Some(how) => Self::Cluster(Box::new(Cluster::try_open(target, how.read_from_replicas)?)),
+        })
+    }
+
+    /// What the server, or the node of the cluster that was named, calls itself.
+    pub fn learn_version(&mut self) -> Result<Option<ServerVersion>, Unopened> {
+        match self {
+            Self::One(session) => session.learn_version(),
+            Self::Cluster(cluster) => cluster.learn_version(),
+        }
+    }
+
+    /// Takes in what came while nothing was asked; an error when the connection has ended meanwhile. That of a node
+    /// of a cluster is opened again when it is needed.
+    pub fn look_after(&mut self) -> Result<(), Lost> {
+        match self {
+            Self::One(session) => session.look_after(),
+            Self::Cluster(cluster) => cluster.look_after(),
+        }
+    }
+
+    /// Where the last command went, for messages.
+    pub fn place(&self) -> String {
+        match self {
+            Self::One(session) => session.target.address.to_string(),
+            Self::Cluster(cluster) => cluster.place().to_string(),
+        }
+    }
+
+    /// Why a command cannot be run here; none if it can.
+    pub fn refuse(&self, request: &Request) -> Option<String> {
+        match self {
+            Self::One(_) => None,
+            Self::Cluster(_) => super::cluster::refuse_in_cluster(request),
+        }
+    }
+
+    /// Sends a command and waits for its reply.
+    pub fn call(&mut self, request: &Request) -> Result<Value, Lost> {
+        match self {
+            Self::One(session) => session.call(request),
+            Self::Cluster(cluster) => cluster.call(request),
+        }
+    }
+
+    /// Asked before a WATCH: see [`Session::check_multi`]. A cluster asks the node that is to watch by itself.
+    pub fn check_multi(&mut self) -> Result<Result<(), ServerError>, Lost> {
+        match self {
+            Self::One(session) => session.check_multi(),
+            Self::Cluster(_) => Ok(Ok(())),
+        }
+    }
+
+    /// WATCHes the keys, if there are any, and makes sure of MULTI. The error is that of whichever was refused.
+    pub fn watch(&mut self, keys: &[&[u8]]) -> Result<Result<(), ServerError>, Lost> {
+        match self {
+            Self::One(session) => session.watch(keys),
+            Self::Cluster(cluster) => cluster.watch(keys),
+        }
+    }
+
+    /// Sends a command; its reply, if that is there already, else [`Self::try_answer`] has it later. A cluster is
+    /// waited for: the command may have to be sent around.
+    pub fn begin(&mut self, request: &Request) -> Result<Option<Value>, Lost> {
+        match self {
+            Self::One(session) => {
+                request.pack(session.outgoing());
+                Ok(None)
+            }
+            Self::Cluster(cluster) => cluster.call(request).map(Some),
+        }
+    }
+
+    /// The reply to the command that was begun, if it has wholly arrived.
+    pub fn try_answer(&mut self) -> Result<Option<Value>, Lost> {
+        match self {
+            Self::One(session) => session.try_answer(),
+            Self::Cluster(_) => Ok(None),
+        }
+    }
+
+    /// Sleeps until the server, where one is waited for, or one of these descriptors is ready; which of them are.
+    pub fn wait_among(&mut self, others: &[PollFd<'_>], deadline: Option<Instant>) -> Result<(Ready, Vec<bool>), Lost> {
+        match self {
+            Self::One(session) => session.wait_among(others, deadline),
+            Self::Cluster(_) => wait_among([], others, deadline),
+        }
+    }
+
+    /// When the read limit passes, if the server that is waited for stays silent.
+    pub fn silence_ends(&self) -> Option<Instant> {
+        match self {
+            Self::One(session) => session.silence_ends(),
+            Self::Cluster(_) => None,
+        }
+    }
+
+    /// The failure of a server that stayed silent beyond the read limit.
+    pub fn silent(&self) -> Lost {
+        match self {
+            Self::One(session) => session.silent(),
+            Self::Cluster(_) => Lost::Closed,
+        }
+    }
+
+    /// Whether a block can be sent; the error names the first command that cannot stand in it, by its place, and says
+    /// why.
+    pub fn check_block(&mut self, block: &[&Request]) -> Result<Result<(), (usize, String)>, Lost> {
+        match self {
+            Self::One(_) => Ok(Ok(())),
+            Self::Cluster(cluster) => Ok(cluster.check_block(block.iter().copied())?.map(drop)),
+        }
+    }
+
+    /// Sends a block as MULTI … EXEC in one write and reads every reply.
+    pub fn transact(&mut self, block: &[&Request]) -> Result<Transacted, LostBlock> {
+        match self {
+            Self::One(session) => session.transact(block.iter().copied()),
+            Self::Cluster(cluster) => cluster.transact(block),
+        }
+    }
+
+    /// Sleeps until `input` can be read; false if the server sent something instead. The nodes of a cluster are not
+    /// listened to meanwhile: one that leaves is missed when it is needed.
+    pub fn wait_for_input(&mut self, input: &impl AsFd) -> Result<bool, Lost> {
+        match self {
+            Self::One(session) => session.wait_for_input(input),
+            Self::Cluster(_) => Ok(wait_for_any([], Some(input.as_fd()), None)?.input),
+        }
+    }
+
+    /// The pushes set aside since the last time.
+    pub fn take_pushes(&mut self) -> Vec<Value> {
+        match self {
+            Self::One(session) => session.take_pushes(),
+            Self::Cluster(cluster) => cluster.take_pushes(),
+        }
+    }
+}
