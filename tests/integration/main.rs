@@ -15,6 +15,7 @@
 )]
 
 mod certificates;
+mod cluster_nodes;
 mod peer;
 mod pty;
 mod rcli;
@@ -25,6 +26,9 @@ mod server;
 
 mod atomic;
 mod auth;
+mod cluster;
+mod cluster_pipe;
+mod cluster_txn;
 mod connect;
 mod exec;
 mod faults;

@@ -62,12 +62,8 @@ impl ClusterPipe<'_> {
             if let Some(signal) = interrupt::received() {
                 return Err(self.lost(&Lost::Interrupted(signal).into()));
             }
-            let wants_input = match self.load() {
-                Ok(wants_input) => wants_input,
-                Err(lost) => return Err(self.lost(&lost.into())),
-            };
-            let received = match self.work() {
-                Ok(received) => received,
+            let (received, wants_input) = match self.work() {
+                Ok(done) => done,
                 Err(loss) => return Err(self.lost(&loss)),
             };
             let written = self.write_ready()?;
@@ -88,17 +84,19 @@ impl ClusterPipe<'_> {
         }
     }
 
-    /// Everything that can be done with the nodes now; how many replies came.
-    fn work(&mut self) -> Result<usize, Loss> {
-        self.fleet.advance()?;
-        self.fleet.send();
+    /// Everything that can be done with the nodes now: how many replies came, and whether more input has to be read
+    /// first. Nodes are heard before anything is sent to them: nothing is to be lost with one that has left.
+    fn work(&mut self) -> Result<(usize, bool), Loss> {
         let received = self.fleet.receive()?;
         if self.fleet.take_saw_error() && self.args.on_error == OnError::Stop && self.closing.is_none() {
             self.closing = Some(Closing::Error);
             self.fleet.stop();
         }
         self.fleet.check_silence()?;
-        Ok(received)
+        let wants_input = self.load()?;
+        self.fleet.advance()?;
+        self.fleet.send();
+        Ok((received, wants_input))
     }
 
     fn may_load(&mut self) -> bool {

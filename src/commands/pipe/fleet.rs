@@ -20,7 +20,7 @@ use crate::server::{
 };
 
 /// How many replies are read from a node before the next one is looked at.
-const REPLIES_A_ROUND: usize = 2048;
+const REPLIES_A_ROUND: usize = 256;
 /// After a loss, how long a silence of the other nodes is waited out.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 

@@ -19,6 +19,8 @@ pub struct Reply {
     pub value: Value,
     /// The command, where it is to be named.
     pub request: Option<Box<Request>>,
+    /// About how many bytes it takes.
+    weight: usize,
 }
 
 /// One command.
@@ -101,7 +103,7 @@ impl Order {
     pub fn answer(&mut self, number: u64, value: Value, request: Option<Request>) {
         let weight = weight(&value);
         if let Some(entry) = self.get_mut(number) {
-            entry.reply = Some(Reply { value, request: request.map(Box::new) });
+            entry.reply = Some(Reply { value, request: request.map(Box::new), weight });
             self.reply_bytes += weight;
         }
     }
@@ -111,7 +113,7 @@ impl Order {
         let reply = self.entries.front_mut()?.reply.take()?;
         let entry = self.entries.pop_front()?;
         self.command_bytes -= entry.size as usize;
-        self.reply_bytes -= weight(&reply.value);
+        self.reply_bytes -= reply.weight;
         self.first += 1;
         Some((self.first - 1, entry, reply))
     }
