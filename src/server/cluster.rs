@@ -4,18 +4,20 @@
 //! A command is sent again only when a node said that it did not run. One that was sent to a connection that broke is
 //! lost, and said to be.
 
+mod block;
+mod nodes;
+
 use std::time::{Duration, Instant};
 
-use redis::{ServerError, Value};
+use redis::Value;
 
 use super::open::{ServerVersion, Unopened};
 use super::patience::{Patience, asking};
 use super::redirect::Redirect;
-use super::route::{Route, Router, Unroutable, describe_slots, first_key, route_of_keys};
+use super::route::{Route, Router, Unroutable, route_of_keys};
 use super::session::{Lost, Session, error_text, server_error};
-use super::slots::{Announced, Places, SlotMap, slot_of};
+use super::slots::{Announced, Places, SlotMap};
 use super::target::{Address, Target};
-use super::transact::{LostBlock, Transacted};
 use crate::exit::Outcome;
 use crate::request::Request;
 
@@ -209,79 +211,6 @@ impl Cluster {
         Ok(false)
     }
 
-    fn drop_session(&mut self, address: &Address) {
-        if let Some(node) = self.nodes.iter_mut().find(|node| node.address == *address) {
-            node.session = None;
-        }
-    }
-
-    /// An open session with a node; `reads` where it is asked as a replica. One that its server closed while nobody
-    /// used it is opened again: nothing was sent that could be lost.
-    fn session(&mut self, address: &Address, reads: bool) -> Result<&mut Session, Lost> {
-        let at = if let Some(at) = self.nodes.iter().position(|node| node.address == *address) {
-            at
-        } else {
-            self.nodes.push(Node { address: address.clone(), session: None, reads: false });
-            self.nodes.len() - 1
-        };
-        let is_watching = self.watch.as_ref().is_some_and(|watch| watch.node == *address);
-        if let Some(session) = &mut self.nodes[at].session
-            && let Err(lost) = session.look_after()
-        {
-            self.nodes[at].session = None;
-            if is_watching {
-                return Err(lost);
-            }
-        }
-        if self.nodes[at].session.is_none() {
-            let session = self.open_session(address)?;
-            let node = &mut self.nodes[at];
-            (node.session, node.reads) = (Some(session), false);
-        }
-        let node = &mut self.nodes[at];
-        let Some(session) = &mut node.session else { return Err(Lost::Closed) };
-        if reads && !std::mem::replace(&mut node.reads, true) {
-            // Its answer is read before that of the command.
-            session.call(&Request::new(["READONLY"]))?;
-        }
-        Ok(session)
-    }
-
-    /// A session with a node that is the caller's alone.
-    pub fn lend_session(&mut self, address: &Address) -> Result<Session, Lost> {
-        let idle = self.nodes.iter_mut().find(|node| node.address == *address && !node.reads);
-        if let Some(mut session) = idle.and_then(|node| node.session.take())
-            && session.look_after().is_ok()
-        {
-            return Ok(session);
-        }
-        self.open_session(address)
-    }
-
-    /// Opens a session with a node. A node that is not where it is announced is looked for at the host of the node
-    /// that was named first, as behind forwarded ports, and taken if its id is right.
-    fn open_session(&mut self, address: &Address) -> Result<Session, Lost> {
-        let detour = self.detours.iter().find(|(announced, _)| announced == address).map(|(_, reached)| reached);
-        let target = Target { address: detour.unwrap_or(address).clone(), db: 0, ..self.target.clone() };
-        let unreached = match try_open(&target) {
-            Err(unreached @ Lost::Unreached(_)) if detour.is_none() => unreached,
-            opened => return opened,
-        };
-        let (Address::Tcp(host, port), Address::Tcp(seed, _)) = (address, &self.target.address) else {
-            return Err(unreached);
-        };
-        let Some(id) = self.map.id_of(address).filter(|_| host != seed) else { return Err(unreached) };
-        let elsewhere = Address::Tcp(seed.clone(), *port);
-        let Ok(mut session) = try_open(&Target { address: elsewhere.clone(), ..target }) else { return Err(unreached) };
-        match session.call(&Request::new(["CLUSTER", "MYID"]))? {
-            Value::BulkString(own) if own == id.as_bytes() => {
-                self.detours.push((address.clone(), elsewhere));
-                Ok(session)
-            }
-            _ => Err(unreached),
-        }
-    }
-
     /// The route of a command; what only the server can tell is asked of it. The inner error is the command's reply.
     pub fn route(&mut self, request: &Request) -> Result<Result<Route, Value>, Lost> {
         match self.router.route(request) {
@@ -463,122 +392,9 @@ impl Cluster {
         Ok(Value::Map(replies))
     }
 
-    /// WATCHes the keys, if there are any. The node that watches is the one that the block has to go to.
-    pub fn watch(&mut self, keys: &[&[u8]]) -> Result<Result<(), ServerError>, Lost> {
-        let mut slots: Vec<(u16, &[u8])> = keys.iter().map(|key| (slot_of(key), *key)).collect();
-        let watched = self.watch.as_ref().map(|watch| (watch.slot, watch.key.clone()));
-        slots.extend(watched.as_ref().map(|(slot, key)| (*slot, key.as_slice())));
-        slots.reverse();
-        slots.dedup_by_key(|(slot, _)| *slot);
-        match slots.as_slice() {
-            [] => return Ok(Ok(())),
-            [_] if keys.is_empty() => return Ok(Ok(())),
-            [_] => {}
-            several => return Ok(Err(made_error(&describe_slots(several))?)),
-        }
-        let (slot, key) = (slots[0].0, slots[0].1.to_vec());
-        let (is_asked, answer) = self.at_slot(slot, false, |session, is_asked| {
-            let answer = session.watch_behind(is_asked.then(asking).as_ref(), keys)?;
-            Ok::<_, Lost>(match answer.as_ref().err().and_then(Redirect::of_error) {
-                Some(redirect) => Tried::Redirected(redirect, (is_asked, answer)),
-                None => Tried::Done((is_asked, answer)),
-            })
-        })?;
-        if answer.is_ok() {
-            self.watch = Some(Watch { slot, key, node: self.last.clone(), is_asked });
-        }
-        Ok(answer)
-    }
-
-    fn unwatch(&mut self, request: &Request) -> Result<Value, Lost> {
-        let Some(watch) = &self.watch else { return Ok(Value::Okay) };
-        self.last = watch.node.clone();
-        let answer = self.watching_session()?.call(request);
-        self.watch = None;
-        answer
-    }
-
-    /// Whether a block can run: all its keys, and the watched ones, in one slot. The error names the first command
-    /// that does not fit, by its place in the block, and says why.
-    pub fn check_block<'a>(
-        &mut self,
-        block: impl Iterator<Item = &'a Request>,
-    ) -> Result<Result<Option<u16>, (usize, String)>, Lost> {
-        let mut first: Option<(u16, Vec<u8>)> = self.watch.as_ref().map(|watch| (watch.slot, watch.key.clone()));
-        for (index, request) in block.enumerate() {
-            match self.route(request)? {
-                Err(Value::ServerError(error)) => return Ok(Err((index, error_text(&error)))),
-                Ok(Route::Slot { slot, .. }) => {
-                    let (known, key) = first.get_or_insert_with(|| (slot, first_key(request)));
-                    if *known != slot {
-                        let reason = describe_slots(&[(*known, key), (slot, &first_key(request))]);
-                        return Ok(Err((index, reason)));
-                    }
-                }
-                _ => {}
-            }
-        }
-        Ok(Ok(first.map(|(slot, _)| slot)))
-    }
-
-    /// Runs a block at the node that owns its slot. A redirection while it was queued means that nothing ran, and it
-    /// goes on at the right node as a whole; keys watched at the wrong one are void, and the block counts as aborted.
-    pub fn transact(&mut self, block: &[&Request]) -> Result<Transacted, LostBlock> {
-        let lost_before = |lost| LostBlock { lost, may_have_run: false };
-        let slot = match self.check_block(block.iter().copied()).map_err(lost_before)? {
-            Ok(slot) => slot,
-            Err((_, reason)) => return Ok(Transacted::Denied(made_error(&reason)?)),
-        };
-        if let Some(watch) = &self.watch {
-            self.last = watch.node.clone();
-            let first = watch.is_asked.then(asking);
-            let session = self.watching_session().map_err(lost_before)?;
-            let done = session.transact_behind(first.as_ref(), block.iter().copied())?;
-            self.watch = None;
-            let Some(redirect) = redirect_of(&done) else { return Ok(done) };
-            if let Redirect::Moved(slot, owner) = redirect {
-                let asked = self.last.clone();
-                self.note_moved(slot, &owner, &asked);
-            }
-            return Ok(Transacted::Aborted);
-        }
-        self.at_slot(slot.unwrap_or_default(), false, |session, is_asked| {
-            // Inside MULTI the permission that ASKING gives lasts until EXEC.
-            let done = session.transact_behind(is_asked.then(asking).as_ref(), block.iter().copied())?;
-            Ok::<_, LostBlock>(match redirect_of(&done) {
-                Some(redirect) => Tried::Redirected(redirect, done),
-                None => Tried::Done(done),
-            })
-        })
-    }
-
-    /// The session that watches keys. It is never opened again: the WATCH would be lost with it.
-    fn watching_session(&mut self) -> Result<&mut Session, Lost> {
-        let address = self.watch.as_ref().map(|watch| &watch.node);
-        let node = self.nodes.iter_mut().find(|node| Some(&node.address) == address);
-        node.and_then(|node| node.session.as_mut()).ok_or(Lost::Closed)
-    }
-
     /// The pushes set aside by all sessions.
     pub fn take_pushes(&mut self) -> Vec<Value> {
         self.nodes.iter_mut().filter_map(|node| node.session.as_mut()).flat_map(Session::take_pushes).collect()
-    }
-}
-
-/// An error of ours in the form of a server's.
-fn made_error(text: &str) -> Result<ServerError, Lost> {
-    match server_error(text) {
-        Value::ServerError(error) => Ok(error),
-        _ => Err(Lost::Refused(text.to_owned())),
-    }
-}
-
-/// Why a block that did not run is to be tried elsewhere or later; none where it ran, or has itself to blame.
-fn redirect_of(done: &Transacted) -> Option<Redirect> {
-    match done {
-        Transacted::Refused(errors, _) => errors.iter().find_map(|(_, error)| Redirect::of_error(error)),
-        Transacted::Denied(error) => Redirect::of_error(error),
-        Transacted::Executed(_) | Transacted::Aborted => None,
     }
 }
 

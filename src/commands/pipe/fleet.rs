@@ -2,6 +2,8 @@
 //! order whatever becomes of the slot meanwhile (contract section 11). Writes nothing; `cluster` reads the input and
 //! writes the replies.
 
+mod redirects;
+
 use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
@@ -186,16 +188,6 @@ impl Fleet {
         }
     }
 
-    /// Lets a command wait until its slot has come to rest.
-    fn hold(&mut self, slot: u16, number: u64, request: Request) {
-        self.slots[usize::from(slot)].is_held = true;
-        if let Some(entry) = self.order.get_mut(number) {
-            entry.lane = NONE;
-        }
-        let target = self.cluster.target();
-        self.transits.entry(slot).or_insert_with(|| Transit::new(target)).hold(number, request);
-    }
-
     /// The lane of the node that owns a slot; none while there is no such node, or it cannot be reached.
     fn owner_lane(&mut self, slot: u16) -> Result<Option<usize>, Lost> {
         let known = self.slots[usize::from(slot)].owner;
@@ -323,73 +315,6 @@ impl Fleet {
         }
     }
 
-    /// The slot has come to rest: all that waits goes to its owner, in order.
-    fn let_follow(&mut self, slot: u16) {
-        if self.is_ending {
-            return;
-        }
-        let Ok(Some(lane)) = self.owner_lane(slot) else { return };
-        let Some(mut transit) = self.transits.remove(&slot) else { return };
-        self.slots[usize::from(slot)].is_held = false;
-        while let Some((number, request)) = transit.take_oldest() {
-            self.dispatch(lane, number, &request, true);
-        }
-    }
-
-    /// A node said that a command did not run there.
-    fn redirected(&mut self, at: usize, number: u64, slot: u16, redirect: &Redirect, value: Value) -> Result<(), Loss> {
-        let request = self.lanes[at].last_answered();
-        let asked = self.lanes[at].address().clone();
-        let slot = match redirect {
-            Redirect::Moved(moved, _) | Redirect::Ask(moved, _) if slot == NONE => *moved,
-            _ => slot,
-        };
-        if slot == NONE {
-            self.answered(at, number, slot, value);
-            return Ok(());
-        }
-        if let Some(entry) = self.order.get_mut(number) {
-            entry.slot = slot;
-        }
-        if let (Redirect::Ask(_, node), false) = (redirect, self.is_ending) {
-            let node = self.cluster.reach(node, &asked);
-            if let Some(lane) = self.open_lane(&node, false)? {
-                let latest = self.slots[usize::from(slot)].latest;
-                self.lanes[lane].push(&Request::new(["ASKING"]), ASKING);
-                self.dispatch(lane, number, &request, true);
-                // The slot's own node is still the one that the next commands go to.
-                self.slots[usize::from(slot)].latest = latest;
-                return Ok(());
-            }
-        }
-        let is_patient = match redirect {
-            Redirect::Moved(moved, node) => {
-                let owner = self.cluster.note_moved(*moved, node, &asked);
-                self.slots[usize::from(*moved)].owner = NONE;
-                self.refresh(Some(&owner))?;
-                self.transits.get_mut(&slot).is_none_or(|transit| transit.follow(number))
-            }
-            Redirect::Ask(..) | Redirect::TryAgain | Redirect::Down => {
-                let target = self.cluster.target();
-                self.transits.entry(slot).or_insert_with(|| Transit::new(target)).pause()
-            }
-        };
-        if is_patient || self.is_ending {
-            self.hold(slot, number, request);
-        } else {
-            self.answered(at, number, slot, value);
-        }
-        Ok(())
-    }
-
-    /// Reads the slot map again, from this node first.
-    fn refresh(&mut self, first: Option<&Address>) -> Result<(), Lost> {
-        if !self.is_ending && self.cluster.refresh(first)? {
-            self.slots.iter_mut().for_each(|traffic| traffic.owner = NONE);
-        }
-        Ok(())
-    }
-
     /// A connection has ended. What was not sent goes elsewhere; what was sent is lost.
     fn part_with(&mut self, at: usize, lost: Lost) -> Result<(), Loss> {
         self.recall(at);
@@ -401,61 +326,6 @@ impl Fleet {
             matches!(lost, Lost::Undecodable(_)).then(|| self.lanes[at].next_answered()).flatten().map(Box::new);
         self.lanes[at].close();
         Err(Loss { lost, node: Some(self.lanes[at].address().to_string()), command })
-    }
-
-    /// Takes back the commands of a lane of which no byte was sent.
-    fn recall(&mut self, at: usize) {
-        while let Some(request) = self.lanes[at].pop_unsent() {
-            let number = request.line;
-            let Some(entry) = self.order.get_mut(number) else { continue };
-            let slot = entry.slot;
-            if entry.is_ordered {
-                self.slots[usize::from(slot)].in_flight -= 1;
-            }
-            if slot == NONE {
-                // It goes to any node; a slot is as good as another.
-                entry.slot = 0;
-            }
-            let slot = entry.slot;
-            self.hold(slot, number, request);
-        }
-    }
-
-    /// Sends ahead what waits and may go.
-    pub fn advance(&mut self) -> Result<(), Loss> {
-        if self.transits.is_empty() || self.is_ending {
-            return Ok(());
-        }
-        let is_idle = |slot: u16| self.slots[usize::from(slot)].in_flight == 0;
-        let due = self.transits.iter().filter(|(slot, transit)| is_idle(**slot) && transit.is_due());
-        let due: Vec<u16> = due.map(|(slot, _)| *slot).collect();
-        for slot in due {
-            self.send_ahead(slot)?;
-        }
-        Ok(())
-    }
-
-    fn send_ahead(&mut self, slot: u16) -> Result<(), Loss> {
-        let lane = self.owner_lane(slot)?;
-        let Some(transit) = self.transits.get_mut(&slot) else { return Ok(()) };
-        if transit.is_over() {
-            self.transits.remove(&slot);
-            self.slots[usize::from(slot)].is_held = false;
-            return Ok(());
-        }
-        let Some(lane) = lane else {
-            if !transit.pause() {
-                let owner = self.cluster.map().owner(slot).map(|shard| shard.primary.to_string());
-                let owner = owner.map_or("no node serves it".to_owned(), |owner| format!("cannot connect to {owner}"));
-                return Err(Lost::Unreached(format!("slot {slot}: {owner}")).into());
-            }
-            return Ok(self.refresh(None)?);
-        };
-        if let Some((number, request)) = transit.take_oldest() {
-            transit.send_ahead(number);
-            self.dispatch(lane, number, &request, true);
-        }
-        Ok(())
     }
 
     /// Sends nothing more than completes what was sent: forgets every command after the newest of which a byte is out.

@@ -1,0 +1,128 @@
+//! Blocks over a cluster: what is watched and where, and MULTI … EXEC at the one node that owns its slot
+//! (contract sections 7 and 11). A block that was told to go elsewhere did not run, and goes there as a whole.
+
+use redis::{ServerError, Value};
+
+use super::super::patience::asking;
+use super::super::redirect::Redirect;
+use super::super::route::{Route, describe_slots, first_key};
+use super::super::session::{Lost, Session, error_text, server_error};
+use super::super::slots::slot_of;
+use super::super::transact::{LostBlock, Transacted};
+use super::{Cluster, Tried, Watch};
+use crate::request::Request;
+
+impl Cluster {
+    /// WATCHes the keys, if there are any. The node that watches is the one that the block has to go to.
+    pub fn watch(&mut self, keys: &[&[u8]]) -> Result<Result<(), ServerError>, Lost> {
+        let mut slots: Vec<(u16, &[u8])> = keys.iter().map(|key| (slot_of(key), *key)).collect();
+        let watched = self.watch.as_ref().map(|watch| (watch.slot, watch.key.clone()));
+        slots.extend(watched.as_ref().map(|(slot, key)| (*slot, key.as_slice())));
+        slots.reverse();
+        slots.dedup_by_key(|(slot, _)| *slot);
+        match slots.as_slice() {
+            [] => return Ok(Ok(())),
+            [_] if keys.is_empty() => return Ok(Ok(())),
+            [_] => {}
+            several => return Ok(Err(made_error(&describe_slots(several))?)),
+        }
+        let (slot, key) = (slots[0].0, slots[0].1.to_vec());
+        let (is_asked, answer) = self.at_slot(slot, false, |session, is_asked| {
+            let answer = session.watch_behind(is_asked.then(asking).as_ref(), keys)?;
+            Ok::<_, Lost>(match answer.as_ref().err().and_then(Redirect::of_error) {
+                Some(redirect) => Tried::Redirected(redirect, (is_asked, answer)),
+                None => Tried::Done((is_asked, answer)),
+            })
+        })?;
+        if answer.is_ok() {
+            self.watch = Some(Watch { slot, key, node: self.last.clone(), is_asked });
+        }
+        Ok(answer)
+    }
+
+    pub(super) fn unwatch(&mut self, request: &Request) -> Result<Value, Lost> {
+        let Some(watch) = &self.watch else { return Ok(Value::Okay) };
+        self.last = watch.node.clone();
+        let answer = self.watching_session()?.call(request);
+        self.watch = None;
+        answer
+    }
+
+    /// Whether a block can run: all its keys, and the watched ones, in one slot. The error names the first command
+    /// that does not fit, by its place in the block, and says why.
+    pub fn check_block<'a>(
+        &mut self,
+        block: impl Iterator<Item = &'a Request>,
+    ) -> Result<Result<Option<u16>, (usize, String)>, Lost> {
+        let mut first: Option<(u16, Vec<u8>)> = self.watch.as_ref().map(|watch| (watch.slot, watch.key.clone()));
+        for (index, request) in block.enumerate() {
+            match self.route(request)? {
+                Err(Value::ServerError(error)) => return Ok(Err((index, error_text(&error)))),
+                Ok(Route::Slot { slot, .. }) => {
+                    let (known, key) = first.get_or_insert_with(|| (slot, first_key(request)));
+                    if *known != slot {
+                        let reason = describe_slots(&[(*known, key), (slot, &first_key(request))]);
+                        return Ok(Err((index, reason)));
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(Ok(first.map(|(slot, _)| slot)))
+    }
+
+    /// Runs a block at the node that owns its slot. A redirection while it was queued means that nothing ran, and it
+    /// goes on at the right node as a whole; keys watched at the wrong one are void, and the block counts as aborted.
+    pub fn transact(&mut self, block: &[&Request]) -> Result<Transacted, LostBlock> {
+        let lost_before = |lost| LostBlock { lost, may_have_run: false };
+        let slot = match self.check_block(block.iter().copied()).map_err(lost_before)? {
+            Ok(slot) => slot,
+            Err((_, reason)) => return Ok(Transacted::Denied(made_error(&reason)?)),
+        };
+        if let Some(watch) = &self.watch {
+            self.last = watch.node.clone();
+            let first = watch.is_asked.then(asking);
+            let session = self.watching_session().map_err(lost_before)?;
+            let done = session.transact_behind(first.as_ref(), block.iter().copied())?;
+            self.watch = None;
+            let Some(redirect) = redirect_of(&done) else { return Ok(done) };
+            if let Redirect::Moved(slot, owner) = redirect {
+                let asked = self.last.clone();
+                self.note_moved(slot, &owner, &asked);
+            }
+            return Ok(Transacted::Aborted);
+        }
+        self.at_slot(slot.unwrap_or_default(), false, |session, is_asked| {
+            // Inside MULTI the permission that ASKING gives lasts until EXEC.
+            let done = session.transact_behind(is_asked.then(asking).as_ref(), block.iter().copied())?;
+            Ok::<_, LostBlock>(match redirect_of(&done) {
+                Some(redirect) => Tried::Redirected(redirect, done),
+                None => Tried::Done(done),
+            })
+        })
+    }
+
+    /// The session that watches keys. It is never opened again: the WATCH would be lost with it.
+    pub(super) fn watching_session(&mut self) -> Result<&mut Session, Lost> {
+        let address = self.watch.as_ref().map(|watch| &watch.node);
+        let node = self.nodes.iter_mut().find(|node| Some(&node.address) == address);
+        node.and_then(|node| node.session.as_mut()).ok_or(Lost::Closed)
+    }
+}
+
+/// An error of ours in the form of a server's.
+fn made_error(text: &str) -> Result<ServerError, Lost> {
+    match server_error(text) {
+        Value::ServerError(error) => Ok(error),
+        _ => Err(Lost::Refused(text.to_owned())),
+    }
+}
+
+/// Why a block that did not run is to be tried elsewhere or later; none where it ran, or has itself to blame.
+fn redirect_of(done: &Transacted) -> Option<Redirect> {
+    match done {
+        Transacted::Refused(errors, _) => errors.iter().find_map(|(_, error)| Redirect::of_error(error)),
+        Transacted::Denied(error) => Redirect::of_error(error),
+        Transacted::Executed(_) | Transacted::Aborted => None,
+    }
+}

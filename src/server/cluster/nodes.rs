@@ -1,0 +1,83 @@
+//! The sessions with the nodes of a cluster: opened on demand, kept, and lent to pipelines.
+
+use redis::Value;
+
+use super::super::session::{Lost, Session};
+use super::super::target::{Address, Target};
+use super::{Cluster, Node, try_open};
+use crate::request::Request;
+
+impl Cluster {
+    pub(super) fn drop_session(&mut self, address: &Address) {
+        if let Some(node) = self.nodes.iter_mut().find(|node| node.address == *address) {
+            node.session = None;
+        }
+    }
+
+    /// An open session with a node; `reads` where it is asked as a replica. One that its server closed while nobody
+    /// used it is opened again: nothing was sent that could be lost.
+    pub(super) fn session(&mut self, address: &Address, reads: bool) -> Result<&mut Session, Lost> {
+        let at = if let Some(at) = self.nodes.iter().position(|node| node.address == *address) {
+            at
+        } else {
+            self.nodes.push(Node { address: address.clone(), session: None, reads: false });
+            self.nodes.len() - 1
+        };
+        let is_watching = self.watch.as_ref().is_some_and(|watch| watch.node == *address);
+        if let Some(session) = &mut self.nodes[at].session
+            && let Err(lost) = session.look_after()
+        {
+            self.nodes[at].session = None;
+            if is_watching {
+                return Err(lost);
+            }
+        }
+        if self.nodes[at].session.is_none() {
+            let session = self.open_session(address)?;
+            let node = &mut self.nodes[at];
+            (node.session, node.reads) = (Some(session), false);
+        }
+        let node = &mut self.nodes[at];
+        let Some(session) = &mut node.session else { return Err(Lost::Closed) };
+        if reads && !std::mem::replace(&mut node.reads, true) {
+            // Its answer is read before that of the command.
+            session.call(&Request::new(["READONLY"]))?;
+        }
+        Ok(session)
+    }
+
+    /// A session with a node that is the caller's alone.
+    pub fn lend_session(&mut self, address: &Address) -> Result<Session, Lost> {
+        let idle = self.nodes.iter_mut().find(|node| node.address == *address && !node.reads);
+        if let Some(mut session) = idle.and_then(|node| node.session.take())
+            && session.look_after().is_ok()
+        {
+            return Ok(session);
+        }
+        self.open_session(address)
+    }
+
+    /// Opens a session with a node. A node that is not where it is announced is looked for at the host of the node
+    /// that was named first, as behind forwarded ports, and taken if its id is right.
+    pub(super) fn open_session(&mut self, address: &Address) -> Result<Session, Lost> {
+        let detour = self.detours.iter().find(|(announced, _)| announced == address).map(|(_, reached)| reached);
+        let target = Target { address: detour.unwrap_or(address).clone(), db: 0, ..self.target.clone() };
+        let unreached = match try_open(&target) {
+            Err(unreached @ Lost::Unreached(_)) if detour.is_none() => unreached,
+            opened => return opened,
+        };
+        let (Address::Tcp(host, port), Address::Tcp(seed, _)) = (address, &self.target.address) else {
+            return Err(unreached);
+        };
+        let Some(id) = self.map.id_of(address).filter(|_| host != seed) else { return Err(unreached) };
+        let elsewhere = Address::Tcp(seed.clone(), *port);
+        let Ok(mut session) = try_open(&Target { address: elsewhere.clone(), ..target }) else { return Err(unreached) };
+        match session.call(&Request::new(["CLUSTER", "MYID"]))? {
+            Value::BulkString(own) if own == id.as_bytes() => {
+                self.detours.push((address.clone(), elsewhere));
+                Ok(session)
+            }
+            _ => Err(unreached),
+        }
+    }
+}
