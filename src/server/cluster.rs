@@ -139,6 +139,11 @@ impl Cluster {
         &self.target
     }
 
+    /// The addresses of this end of the sessions, as MONITOR names them.
+    pub(super) fn own_addresses(&self) -> Vec<String> {
+        self.nodes.iter().filter_map(|node| node.session.as_ref()?.own_address()).collect()
+    }
+
     /// The slot map as it is known.
     pub fn map(&self) -> &SlotMap {
         &self.map
@@ -260,7 +265,7 @@ impl Cluster {
 
     /// Opens a session with a node. A node that is not where it is announced is looked for at the host of the node
     /// that was named first, as behind forwarded ports, and taken if its id is right.
-    fn open_session(&mut self, address: &Address) -> Result<Session, Lost> {
+    pub(super) fn open_session(&mut self, address: &Address) -> Result<Session, Lost> {
         let detour = self.detours.iter().find(|(announced, _)| announced == address).map(|(_, reached)| reached);
         let target = Target { address: detour.unwrap_or(address).clone(), db: 0, ..self.target.clone() };
         let unreached = match try_open(&target) {

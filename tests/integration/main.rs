@@ -15,6 +15,7 @@
 )]
 
 mod certificates;
+mod cluster_nodes;
 mod peer;
 mod pty;
 mod rcli;
@@ -25,6 +26,7 @@ mod server;
 
 mod atomic;
 mod auth;
+mod cluster_streams;
 mod connect;
 mod exec;
 mod faults;

@@ -1,0 +1,158 @@
+//! Real clusters for the tests: three primaries that share the slots evenly, with a replica each where one is asked
+//! for, and what may happen to them. Gone when dropped.
+
+use crate::rcli::Rcli;
+use crate::resp::Reply;
+use crate::server::{Server, free_port, wait_for};
+use std::ffi::OsStr;
+
+/// The first slots of the primaries, and the end.
+const BOUNDS: [u16; 4] = [0, 5461, 10923, 16384];
+
+/// A running cluster. Nodes 0 to 2 begin as primaries; node 3 replicates node 0, and so on.
+pub struct Cluster {
+    /// The nodes.
+    pub nodes: Vec<Server>,
+}
+
+impl Cluster {
+    /// Three primaries.
+    pub fn start() -> Self {
+        Self::with_args(3, &[])
+    }
+
+    /// Three primaries and a replica of each.
+    pub fn with_replicas() -> Self {
+        let cluster = Self::with_args(6, &[]);
+        for replica in 3..6 {
+            let primary = cluster.id(replica - 3);
+            wait_for("the replica to know its primary", || {
+                cluster.nodes[replica].ask(&format!("CLUSTER REPLICATE {primary}")) == "OK"
+            });
+        }
+        for replica in 3..6 {
+            cluster.nodes[replica].wait_until("INFO replication", |info| info.contains("master_link_status:up"));
+        }
+        for node in &cluster.nodes {
+            node.wait_until("CLUSTER NODES", |nodes| nodes.matches("slave").count() == 3);
+        }
+        cluster
+    }
+
+    /// That many nodes with further command-line arguments.
+    pub fn with_args(count: usize, extra: &[&str]) -> Self {
+        let nodes: Vec<(Server, u16)> = std::thread::scope(|scope| {
+            let start = || {
+                let bus = free_port();
+                let mut args: Vec<String> =
+                    ["--cluster-enabled", "yes", "--cluster-node-timeout", "1500", "--repl-diskless-sync-delay", "0"]
+                        .map(str::to_owned)
+                        .to_vec();
+                args.extend(["--cluster-port".to_owned(), bus.to_string()]);
+                args.extend(extra.iter().map(|&arg| arg.to_owned()));
+                (Server::with_args(args), bus)
+            };
+            let started: Vec<_> = (0..count).map(|_| scope.spawn(start)).collect();
+            started.into_iter().map(|node| node.join().expect("a node")).collect()
+        });
+        for (index, (node, _)) in nodes.iter().enumerate() {
+            assert_eq!(node.ask(&format!("CLUSTER SET-CONFIG-EPOCH {}", index + 1)), "OK");
+            if let Some(end) = BOUNDS.get(index + 1) {
+                assert_eq!(node.ask(&format!("CLUSTER ADDSLOTSRANGE {} {}", BOUNDS[index], end - 1)), "OK");
+            }
+        }
+        for (node, _) in &nodes {
+            for (other, bus) in &nodes {
+                node.ask(&format!("CLUSTER MEET 127.0.0.1 {} {bus}", other.port()));
+            }
+        }
+        for (node, _) in &nodes {
+            node.wait_until("CLUSTER INFO", |info| {
+                info.contains("cluster_state:ok")
+                    && info.contains(&format!("cluster_known_nodes:{count}"))
+                    && info.contains("cluster_slots_ok:16384")
+            });
+        }
+        Self { nodes: nodes.into_iter().map(|(node, _)| node).collect() }
+    }
+
+    /// A run of rcli with `-c` on the first node.
+    pub fn rcli<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Rcli {
+        self.nodes[0].rcli(["-c"]).args(args)
+    }
+
+    /// The id of a node.
+    pub fn id(&self, node: usize) -> String {
+        self.nodes[node].ask("CLUSTER MYID")
+    }
+
+    /// The slot of a key.
+    pub fn slot(&self, key: &str) -> u16 {
+        self.nodes[0].ask(&format!("CLUSTER KEYSLOT {key}")).parse().expect("a slot")
+    }
+
+    /// The node that owns a key, as this node sees it.
+    pub fn owner_seen_by(&self, node: usize, key: &str) -> usize {
+        let slot = i64::from(self.slot(key));
+        let Reply::Array(ranges) = self.nodes[node].call(&[b"CLUSTER", b"SLOTS"]) else { panic!("no slots") };
+        let port = ranges.iter().find_map(|range| match range {
+            Reply::Array(parts) => match parts.as_slice() {
+                [Reply::Integer(first), Reply::Integer(last), Reply::Array(owner), ..]
+                    if (*first..=*last).contains(&slot) =>
+                {
+                    Some(owner[1].to_string())
+                }
+                _ => None,
+            },
+            _ => None,
+        });
+        let port = port.expect("an owner");
+        self.nodes.iter().position(|node| node.port().to_string() == port).expect("a node of ours")
+    }
+
+    /// The node that owns a key.
+    pub fn owner(&self, key: &str) -> usize {
+        self.owner_seen_by(0, key)
+    }
+
+    /// Declares the slot of a key to be on its way to another node.
+    pub fn begin_migration(&self, key: &str, to: usize) {
+        let (slot, from) = (self.slot(key), self.owner(key));
+        self.nodes[to].ask(&format!("CLUSTER SETSLOT {slot} IMPORTING {}", self.id(from)));
+        self.nodes[from].ask(&format!("CLUSTER SETSLOT {slot} MIGRATING {}", self.id(to)));
+    }
+
+    /// Moves a key of a slot on its way, if it is still there.
+    pub fn move_key(&self, key: &str, from: usize, to: usize) {
+        let port = self.nodes[to].port();
+        self.nodes[from].ask(&format!("MIGRATE 127.0.0.1 {port} {key} 0 5000"));
+    }
+
+    /// Moves what is left in the slot of a key, and declares it to be the other node's.
+    pub fn end_migration(&self, key: &str, to: usize) {
+        let (slot, from) = (self.slot(key), self.owner(key));
+        while let Reply::Array(keys) =
+            self.nodes[from].call(&[b"CLUSTER", b"GETKEYSINSLOT", slot.to_string().as_bytes(), b"10"])
+            && !keys.is_empty()
+        {
+            for key in keys {
+                self.move_key(&key.to_string(), from, to);
+            }
+        }
+        let new = self.id(to);
+        for node in [to, from].into_iter().chain(0..self.nodes.len()) {
+            self.nodes[node].ask(&format!("CLUSTER SETSLOT {slot} NODE {new}"));
+        }
+    }
+
+    /// Moves the slot of a key, with all that is in it.
+    pub fn migrate(&self, key: &str, to: usize) {
+        self.begin_migration(key, to);
+        self.end_migration(key, to);
+    }
+
+    /// What the owner of a key says to a command.
+    pub fn ask_owner(&self, key: &str, command: &str) -> String {
+        self.nodes[self.owner(key)].ask(command)
+    }
+}
