@@ -287,6 +287,7 @@ Register-ArgumentCompleter -Native -CommandName 'rcli' -ScriptBlock {
             break
         }
         'rcli;ssub' {
+            [CompletionResult]::new('--node', '--node', [CompletionResultType]::ParameterName, 'With -c: listen to this node only')
             [CompletionResult]::new('--handler', '--handler', [CompletionResultType]::ParameterName, 'Run a shell command for each message of a channel or pattern, its JSON line on stdin; may be repeated')
             [CompletionResult]::new('--handler-jobs', '--handler-jobs', [CompletionResultType]::ParameterName, 'Handlers that run at once')
             [CompletionResult]::new('--on-handler-error', '--on-handler-error', [CompletionResultType]::ParameterName, 'After a handler that failed: say so and go on, or end with status 1')
@@ -356,6 +357,7 @@ Register-ArgumentCompleter -Native -CommandName 'rcli' -ScriptBlock {
             [CompletionResult]::new('--only', '--only', [CompletionResultType]::ParameterName, 'Only these commands, in any case')
             [CompletionResult]::new('--client', '--client', [CompletionResultType]::ParameterName, 'Only this client: an address, an address and port, unix, unix:PATH or lua')
             [CompletionResult]::new('--in-db', '--in-db', [CompletionResultType]::ParameterName, 'Only this database')
+            [CompletionResult]::new('--node', '--node', [CompletionResultType]::ParameterName, 'With -c: listen to this node only')
             [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'End after N messages')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'End after SECS seconds in all; status 5 if --count was not reached')
             [CompletionResult]::new('--idle', '--idle', [CompletionResultType]::ParameterName, 'End after SECS seconds without a message; status 5 if --count was not reached')

@@ -1117,7 +1117,7 @@ _rcli() {
             return 0
             ;;
         rcli__subcmd__monitor)
-            opts="-h -p -s -u -n -a -2 -3 -t -c -d -D -? --only --client --in-db --count --timeout --idle --no-reconnect --max-retries --events --host --port --socket --url --sentinel --master --sentinel-user --sentinel-pass --db --pass --user --pass-file --password_command --askpass --no-auth-warning --connect-timeout --read-timeout --tls --cacert --cert --key --sni --insecure --cluster --read-from-replicas --all-nodes --sandbox --json --raw --human --encoding --show-pushes --color --profile --help --version --yes"
+            opts="-h -p -s -u -n -a -2 -3 -t -c -d -D -? --only --client --in-db --node --count --timeout --idle --no-reconnect --max-retries --events --host --port --socket --url --sentinel --master --sentinel-user --sentinel-pass --db --pass --user --pass-file --password_command --askpass --no-auth-warning --connect-timeout --read-timeout --tls --cacert --cert --key --sni --insecure --cluster --read-from-replicas --all-nodes --sandbox --json --raw --human --encoding --show-pushes --color --profile --help --version --yes"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1132,6 +1132,10 @@ _rcli() {
                     return 0
                     ;;
                 --in-db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --node)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2025,12 +2029,16 @@ _rcli() {
             return 0
             ;;
         rcli__subcmd__ssub)
-            opts="-m -h -p -s -u -n -a -2 -3 -t -c -d -D -? --ignore-subscribe-messages --time --data-json --handler --handler-jobs --on-handler-error --count --timeout --idle --no-reconnect --max-retries --events --host --port --socket --url --sentinel --master --sentinel-user --sentinel-pass --db --pass --user --pass-file --password_command --askpass --no-auth-warning --connect-timeout --read-timeout --tls --cacert --cert --key --sni --insecure --cluster --read-from-replicas --all-nodes --sandbox --json --raw --human --encoding --show-pushes --color --profile --help --version --yes"
+            opts="-m -h -p -s -u -n -a -2 -3 -t -c -d -D -? --node --ignore-subscribe-messages --time --data-json --handler --handler-jobs --on-handler-error --count --timeout --idle --no-reconnect --max-retries --events --host --port --socket --url --sentinel --master --sentinel-user --sentinel-pass --db --pass --user --pass-file --password_command --askpass --no-auth-warning --connect-timeout --read-timeout --tls --cacert --cert --key --sni --insecure --cluster --read-from-replicas --all-nodes --sandbox --json --raw --human --encoding --show-pushes --color --profile --help --version --yes"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --node)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --handler)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -280,6 +280,7 @@ set edit:completion:arg-completer[rcli] = {|@words|
             cand --yes 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking'
         }
         &'rcli;ssub'= {
+            cand --node 'With -c: listen to this node only'
             cand --handler 'Run a shell command for each message of a channel or pattern, its JSON line on stdin; may be repeated'
             cand --handler-jobs 'Handlers that run at once'
             cand --on-handler-error 'After a handler that failed: say so and go on, or end with status 1'
@@ -348,6 +349,7 @@ set edit:completion:arg-completer[rcli] = {|@words|
             cand --only 'Only these commands, in any case'
             cand --client 'Only this client: an address, an address and port, unix, unix:PATH or lua'
             cand --in-db 'Only this database'
+            cand --node 'With -c: listen to this node only'
             cand --count 'End after N messages'
             cand --timeout 'End after SECS seconds in all; status 5 if --count was not reached'
             cand --idle 'End after SECS seconds without a message; status 5 if --count was not reached'

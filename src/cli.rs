@@ -247,6 +247,9 @@ pub struct SsubArgs {
     /// Shard channels
     #[arg(required = true, value_name = "SHARD_CHANNEL")]
     pub channels: Vec<OsString>,
+    /// With -c: listen to this node only
+    #[arg(long, value_name = "HOST:PORT")]
+    pub node: Option<String>,
     #[command(flatten)]
     pub listen: ListenOptions,
 }
@@ -269,6 +272,9 @@ pub struct MonitorArgs {
     /// Only this database
     #[arg(long, value_name = "N")]
     pub in_db: Option<u64>,
+    /// With -c: listen to this node only
+    #[arg(long, value_name = "HOST:PORT")]
+    pub node: Option<String>,
     #[command(flatten)]
     pub limits: LimitOptions,
     #[command(flatten)]

@@ -223,11 +223,23 @@ fn given_sentinels(options: &ConnectionOptions) -> Outcome<Option<Sentinels>> {
     }
 }
 
-/// Reads `HOST`, `HOST:PORT` or `[IPV6]:PORT`; none if it is neither.
 fn parse_sentinel(text: &str) -> Option<Address> {
+    parse_address(text, DEFAULT_SENTINEL_PORT)
+}
+
+/// What `--node` says: one node of a cluster.
+pub fn parse_node(text: &str, cluster: Option<ClusterUse>) -> Outcome<Address> {
+    if cluster.is_none() {
+        return Err(Failure::usage("--node needs -c; without it -h and -p name the server"));
+    }
+    parse_address(text, DEFAULT_PORT).ok_or_else(|| Failure::usage(format!("--node {text}: HOST:PORT is expected")))
+}
+
+/// Reads `HOST`, `HOST:PORT` or `[IPV6]:PORT`; none if it is neither.
+fn parse_address(text: &str, default_port: u16) -> Option<Address> {
     let (host, port) = match text.rsplit_once(':') {
         Some((host, port)) if !host.contains(':') || host.ends_with(']') => (host, port.parse().ok()?),
-        _ => (text, DEFAULT_SENTINEL_PORT),
+        _ => (text, default_port),
     };
     let host = without_brackets(host);
     (!host.is_empty() && !host.contains(['[', ']', '/', '@'])).then_some(Address::Tcp(host, port))

@@ -80,6 +80,19 @@ pub enum Event {
         /// For how long nothing was heard: what was published then is lost.
         gap: Duration,
     },
+    /// A shard channel is heard from another node of the cluster.
+    Moved {
+        /// Which.
+        channel: Vec<u8>,
+        /// The node it was heard from before.
+        from: String,
+        /// For how long it was not heard: what was published then is lost.
+        gap: Duration,
+    },
+    /// A node that joined the cluster is followed.
+    Joined,
+    /// A node that left the cluster is not followed any more.
+    Left,
 }
 
 /// Whether a command's reply is a report for people, which human output prints as it is: redis-cli's list.

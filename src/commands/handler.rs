@@ -40,10 +40,17 @@ struct Job {
 }
 
 impl Job {
-    fn new(handler: usize, message: &Message, time: Option<Duration>, style: &Style) -> io::Result<Self> {
+    /// `told` is when the message came and from which node, where that is to be told.
+    fn new(
+        handler: usize,
+        message: &Message,
+        told: (Option<Duration>, Option<&str>),
+        style: &Style,
+    ) -> io::Result<Self> {
+        let (time, node) = told;
         let style = Style { format: Format::Json, ..style.clone() };
         let mut renderer = Renderer::new(Vec::new(), style);
-        renderer.write(&Record::Message { message, time, node: None })?;
+        renderer.write(&Record::Message { message, time, node })?;
         Ok(Self {
             handler,
             line: renderer.into_writer(),

@@ -21,23 +21,23 @@ use crate::cli::{
 use crate::config::{self, Config};
 use crate::exit::{Exit, Failure, Outcome, report};
 use crate::render::{self, Format, Renderer, Style};
-use crate::server::{Source, Stream, Subscription, Topic};
+use crate::server::{Source, Streams, Subscription, Topic};
 
 /// Runs `rcli sub`.
 pub fn sub(connection: &ConnectionOptions, output: &OutputOptions, args: &SubArgs) -> Outcome<Exit> {
     let subscriptions = collect(&[(Topic::Channel, &args.channels), (Topic::Pattern, &args.patterns)]);
-    listen(connection, output, &args.listen, subscriptions)
+    listen(connection, output, &args.listen, subscriptions, None)
 }
 
 /// Runs `rcli psub`.
 pub fn psub(connection: &ConnectionOptions, output: &OutputOptions, args: &PsubArgs) -> Outcome<Exit> {
     let subscriptions = collect(&[(Topic::Pattern, &args.patterns), (Topic::Channel, &args.channels)]);
-    listen(connection, output, &args.listen, subscriptions)
+    listen(connection, output, &args.listen, subscriptions, None)
 }
 
 /// Runs `rcli ssub`.
 pub fn ssub(connection: &ConnectionOptions, output: &OutputOptions, args: &SsubArgs) -> Outcome<Exit> {
-    listen(connection, output, &args.listen, collect(&[(Topic::ShardChannel, &args.channels)]))
+    listen(connection, output, &args.listen, collect(&[(Topic::ShardChannel, &args.channels)]), args.node.as_deref())
 }
 
 /// Runs `rcli monitor`.
@@ -45,7 +45,7 @@ pub fn monitor(connection: &ConnectionOptions, output: &OutputOptions, args: &Mo
     let config = Config::decide(connection, &config::for_stream(output))?;
     refuse_json_options(config.style.format, &[("--events", args.reconnect.events)])?;
     let limits = Limits::begin(&args.limits);
-    let stream = Stream::open(&config.target, Source::Monitor, retries(&args.reconnect))?;
+    let stream = open(&config, Source::Monitor, retries(&args.reconnect), args.node.as_deref())?;
     let mut view = View::new(open_stdout(&config.style)?, limits);
     view.events = args.reconnect.events;
     view.pushes = config.show_pushes;
@@ -59,6 +59,7 @@ fn listen(
     output: &OutputOptions,
     options: &ListenOptions,
     subscriptions: Vec<Subscription>,
+    node: Option<&str>,
 ) -> Outcome<Exit> {
     let handlers = parse_handlers(&options.handlers, &subscriptions)?;
     let config = Config::decide(connection, &config::for_stream(output))?;
@@ -74,7 +75,7 @@ fn listen(
         ],
     )?;
     let limits = Limits::begin(&options.limits);
-    let stream = Stream::open(&config.target, Source::Subscriptions(subscriptions), retries(&options.reconnect))?;
+    let stream = open(&config, Source::Subscriptions(subscriptions), retries(&options.reconnect), node)?;
     let mut view = View::new(open_stdout(&style)?, limits);
     view.confirmations = !options.ignore_subscribe_messages;
     view.time = options.time;
@@ -102,6 +103,15 @@ pub fn collect<N: AsRef<std::ffi::OsStr>>(named: &[(Topic, &Vec<N>)]) -> Vec<Sub
         }
     }
     subscriptions
+}
+
+/// Listens to the server, or to the cluster, or to that node of it.
+fn open(config: &Config, source: Source, retries: Option<u32>, node: Option<&str>) -> Outcome<Streams> {
+    let node = node.map(|node| config::parse_node(node, config.cluster)).transpose()?;
+    match config.cluster {
+        None => Streams::open(&config.target, source, retries),
+        Some(_) => Streams::open_cluster(&config.target, source, retries, node.as_ref()),
+    }
 }
 
 fn retries(options: &ReconnectOptions) -> Option<u32> {

@@ -2,7 +2,7 @@
 //! (contract sections 8 and 9).
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -62,9 +62,12 @@ pub fn event(
     time: Option<Duration>,
     server: &str,
 ) -> io::Result<()> {
-    let (r#type, reason, gap) = match event {
-        Event::Disconnected { reason } => ("disconnected", Some(reason.as_str()), None),
-        Event::Reconnected { gap } => ("reconnected", None, Some(seconds(*gap))),
+    let (r#type, reason, gap, moved) = match event {
+        Event::Disconnected { reason } => ("disconnected", Some(reason.as_str()), None, None),
+        Event::Reconnected { gap } => ("reconnected", None, Some(seconds(*gap)), None),
+        Event::Moved { channel, from, gap } => ("moved", None, Some(seconds(*gap)), Some((channel, from))),
+        Event::Joined => ("joined", None, None, None),
+        Event::Left => ("left", None, None, None),
     };
     match style.format {
         Format::Json => {
@@ -72,6 +75,12 @@ pub fn event(
             if let Some(reason) = reason {
                 out.write_all(b",\"reason\":")?;
                 string(out, reason)?;
+            }
+            if let Some((channel, from)) = moved {
+                out.write_all(b",\"channel\":")?;
+                bytes(out, style, channel)?;
+                out.write_all(b",\"from\":")?;
+                string(out, from)?;
             }
             if let Some(gap) = gap {
                 write!(out, ",\"gap\":{gap}")?;
@@ -81,8 +90,17 @@ pub fn event(
             end(out, time, None)
         }
         Format::Human => {
-            let told = reason.map_or_else(|| format!("after {} s", gap.unwrap_or_default()), str::to_owned);
-            human::reply(out, style, &Value::SimpleString(format!("({type}) {server}: {told}")), false)
+            let mut line = format!("({type}) {server}");
+            if let Some((channel, from)) = moved {
+                let _ = write!(line, ": {} from {from}", String::from_utf8_lossy(channel));
+            }
+            if let Some(reason) = reason {
+                let _ = write!(line, ": {reason}");
+            }
+            if let Some(gap) = gap {
+                let _ = write!(line, ": after {gap} s");
+            }
+            human::reply(out, style, &Value::SimpleString(line), false)
         }
         Format::Raw => Ok(()),
     }
@@ -156,12 +174,12 @@ fn monitored_dictionary(
 
 /// What may stand at the end of a dictionary, and its end.
 fn end(out: &mut impl Write, time: Option<Duration>, node: Option<&str>) -> io::Result<()> {
+    if let Some(time) = time {
+        write!(out, ",\"time\":{}", Micros(time))?;
+    }
     if let Some(node) = node {
         out.write_all(b",\"node\":")?;
         string(out, node)?;
-    }
-    if let Some(time) = time {
-        write!(out, ",\"time\":{}", Micros(time))?;
     }
     out.write_all(b"}\n")
 }

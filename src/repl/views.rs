@@ -17,7 +17,7 @@ use crate::exit::{Exit, Failure, Outcome, report};
 use crate::interrupt::Signal;
 use crate::render::{Format, Renderer, Style};
 use crate::request::Request;
-use crate::server::{Source, Stream, Target, Topic};
+use crate::server::{Source, Streams, Target, Topic};
 
 /// A view that somebody asked for.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ impl Wanted {
 
     /// Shows it until Ctrl-C, or until it cannot go on.
     pub fn show(self, target: &Target, look: &Look, out: impl Write) -> Outcome<Exit> {
-        let stream = Stream::open(target, self.source, None)?;
+        let stream = Streams::open(target, self.source, None)?;
         let mut out = out;
         let lines = Lines::new(look, move |text: String| out.write_all(text.as_bytes()).and_then(|()| out.flush()));
         follow(
@@ -207,7 +207,7 @@ fn run(
     print: impl Fn(String) -> io::Result<()> + Copy,
 ) {
     loop {
-        let ended = Stream::open(target, source.clone(), None).and_then(|stream| {
+        let ended = Streams::open(target, source.clone(), None).and_then(|stream| {
             let renderer = Renderer::new(Lines::new(look, print), look.style.clone());
             follow(stream, View::new(renderer, Limits::none()), ending, &mut |line: &str| {
                 let _ = print(format!("rcli: {name}: {line}\n"));

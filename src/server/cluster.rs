@@ -141,6 +141,11 @@ impl Cluster {
         &self.target
     }
 
+    /// The addresses of this end of the sessions, as MONITOR names them.
+    pub(super) fn own_addresses(&self) -> Vec<String> {
+        self.nodes.iter().filter_map(|node| node.session.as_ref()?.own_address()).collect()
+    }
+
     /// The slot map as it is known.
     pub fn map(&self) -> &SlotMap {
         &self.map

@@ -234,6 +234,12 @@ impl Session {
         if self.is_blocked || self.transport.holds_unsent() { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN }
     }
 
+    /// The address of this end, as MONITOR names it where nothing between here and the server changes it.
+    pub(super) fn own_address(&self) -> Option<String> {
+        let own = socket2::SockRef::from(&self.transport.as_fd()).local_addr().ok()?;
+        own.as_socket().map(|own| own.to_string())
+    }
+
     /// Takes note of what a sleep found: a socket with nothing to read is not read before the next one.
     pub(super) fn note_woken(&mut self, events: PollFlags) {
         if !events.is_empty() {

@@ -4,31 +4,32 @@
 //! [`Stream::next`] never blocks and [`Stream::wait`] is the only sleep: so output is flushed exactly when nothing
 //! waits, and no message is lost to a time limit.
 
+pub(super) mod ear;
 mod pulse;
-mod source;
+mod roam;
+pub(super) mod source;
 
 use std::os::fd::AsFd as _;
 use std::time::{Duration, Instant};
 
 use redis::Value;
-use rustix::event::{PollFd, PollFlags};
+use rustix::event::PollFd;
 
 pub use self::source::{Source, Subscription, Topic};
 
-use self::pulse::{Pulse, Verdict};
-use self::source::{is_final, is_final_code, is_pong};
+use self::ear::{Ear, Got, Loss};
+use self::roam::Roam;
+use self::source::{is_final, is_final_code};
 use super::open::Unopened;
-use super::session::{Session, error_text};
+use super::session::Session;
 use super::target::Target;
 use crate::exit::{Failure, Outcome, describe_io};
 use crate::interrupt;
-use crate::message::{Kind, Message};
+use crate::message::Message;
 
 /// The first pause before a new connection is tried; doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// A connection that held for this long, or brought a message, was a good one: pauses and tries begin anew.
-const STEADY: Duration = Duration::from_secs(1);
 
 /// What a stream gives.
 #[derive(Debug)]
@@ -51,6 +52,19 @@ pub enum Heard {
         /// The time in which nothing was heard.
         gap: Duration,
     },
+    /// A shard channel is heard from another node of the cluster.
+    Moved {
+        /// Which.
+        channel: Vec<u8>,
+        /// The node it was heard from before.
+        from: String,
+        /// The time in which it was not heard.
+        gap: Duration,
+    },
+    /// A node that joined the cluster is followed.
+    Joined,
+    /// A node that left the cluster is not followed any more.
+    Left,
 }
 
 /// What [`Stream::wait`] woke up for.
@@ -62,19 +76,8 @@ pub enum Woken {
     Other(usize),
 }
 
-/// A connection that listens.
-struct Up {
-    session: Session,
-    opened: Instant,
-    pulse: Pulse,
-    /// How many of the source's commands are confirmed.
-    confirmed: usize,
-    /// Whether a message came.
-    has_delivered: bool,
-}
-
 enum Link {
-    Up(Box<Up>),
+    Up(Box<Ear>),
     /// Not connected; when to try again.
     Down(Instant),
 }
@@ -82,6 +85,8 @@ enum Link {
 /// A source that is listened to, over as many connections as it takes.
 pub struct Stream {
     target: Target,
+    /// Where else to go; none where no other server has it.
+    roam: Option<Roam>,
     source: Source,
     /// How often in a row to try a new connection; none: for ever.
     retries: Option<u32>,
@@ -103,26 +108,28 @@ impl Stream {
     /// what was heard once is tried again, `retries` times in a row.
     pub fn open(target: &Target, source: Source, retries: Option<u32>) -> Outcome<Self> {
         let session = Session::open(target)?;
-        let mut stream = Self {
+        Ok(Self::over(session, target, None, source, retries))
+    }
+
+    /// The same on any node of a cluster: first the one of the target, another one after each loss.
+    pub fn open_anywhere(target: &Target, source: Source, retries: Option<u32>) -> Outcome<Self> {
+        let (roam, session) = Roam::open(target).map_err(Unopened::into_failure)?;
+        Ok(Self::over(session, target, Some(roam), source, retries))
+    }
+
+    fn over(session: Session, target: &Target, roam: Option<Roam>, source: Source, retries: Option<u32>) -> Self {
+        Self {
             target: target.clone(),
-            source,
+            roam,
+            source: source.clone(),
             retries,
-            link: Link::Down(Instant::now()),
+            link: Link::Up(Box::new(Ear::new(session, source))),
             tries: 0,
             was_ready: false,
             lost_at: None,
             reason: String::new(),
             announced: None,
-        };
-        stream.ask(session);
-        Ok(stream)
-    }
-
-    /// Asks a fresh connection for the source.
-    fn ask(&mut self, mut session: Session) {
-        self.source.pack(session.outgoing());
-        let up = Up { session, opened: Instant::now(), pulse: Pulse::new(), confirmed: 0, has_delivered: false };
-        self.link = Link::Up(Box::new(up));
+        }
     }
 
     /// The server's address, for messages to people.
@@ -141,76 +148,35 @@ impl Stream {
             return Ok(self.announced.take());
         }
         loop {
-            let Link::Up(up) = &mut self.link else { return Ok(None) };
-            let received = up.session.receive();
-            up.pulse.hear(up.session.received());
-            match received {
-                Ok(Some(value)) => {
-                    if let Some(heard) = self.read(value)? {
+            let Link::Up(ear) = &mut self.link else { return Ok(None) };
+            match ear.receive() {
+                Ok(None) => return Ok(None),
+                Ok(Some(Got::Heard(heard))) => return Ok(Some(heard)),
+                Ok(Some(Got::Confirmed(_, message))) => {
+                    self.confirm();
+                    if let Some(heard) = message.map(Heard::Message).or_else(|| self.announced.take()) {
                         return Ok(Some(heard));
                     }
                 }
-                Ok(None) => return Ok(None),
-                Err(lost) => {
-                    self.lose(&lost.reason(), None)?;
+                Ok(Some(Got::Refused(index, error))) => {
+                    let refusal = ear.describe_refusal(index, &error);
+                    if !self.was_ready || is_final(&error) {
+                        return Err(Failure::failed(format!("{}: {refusal}", self.place())));
+                    }
+                    self.lose(Loss::now(refusal))?;
+                    return Ok(self.announced.take());
+                }
+                Err(loss) => {
+                    self.lose(loss)?;
                     return Ok(self.announced.take());
                 }
             }
         }
     }
 
-    /// What a value means; none if it is nobody's business.
-    fn read(&mut self, value: Value) -> Outcome<Option<Heard>> {
-        let Link::Up(up) = &mut self.link else { return Ok(None) };
-        let value = match (&self.source, value) {
-            (_, Value::ServerError(error)) => return self.read_error(&error),
-            (_, push @ Value::Push { .. }) if !is_known_push(&push) => return Ok(Some(Heard::Push(push))),
-            (Source::Monitor, Value::SimpleString(line)) if line.starts_with(|c: char| c.is_ascii_digit()) => {
-                up.has_delivered = true;
-                return Ok(Some(Heard::Line(line)));
-            }
-            (Source::Monitor, Value::Okay) if up.confirmed == 0 => {
-                self.confirm();
-                return Ok(None);
-            }
-            (Source::Monitor, Value::Okay) if up.pulse.settle() => return Ok(None),
-            (Source::Monitor, value) => value,
-            (Source::Subscriptions(_), value) => match Message::decode(value) {
-                Ok(message) => {
-                    up.has_delivered |= message.kind.is_published();
-                    if matches!(message.kind, Kind::Subscribe | Kind::PSubscribe | Kind::SSubscribe) {
-                        self.confirm();
-                    }
-                    return Ok(Some(Heard::Message(message)));
-                }
-                Err(value) if is_pong(&value) && up.pulse.settle() => return Ok(None),
-                Err(value) => value,
-            },
-        };
-        self.lose(&format!("the server sent what belongs to no stream ({})", name_of(&value)), None)?;
-        Ok(self.announced.take())
-    }
-
-    /// An error: the refusal of a subscription that is not confirmed, or an answer to the question for a sign of life.
-    fn read_error(&mut self, error: &redis::ServerError) -> Outcome<Option<Heard>> {
-        let Link::Up(up) = &mut self.link else { return Ok(None) };
-        if up.confirmed < self.source.len() {
-            let refusal = self.source.describe_refusal(up.confirmed, error);
-            if !self.was_ready || is_final(error) {
-                return Err(Failure::failed(format!("{}: {refusal}", self.place())));
-            }
-            self.lose(&refusal, None)?;
-        } else if !up.pulse.settle() {
-            self.lose(&error_text(error), None)?;
-        }
-        Ok(self.announced.take())
-    }
-
     /// One more of the source's commands is confirmed.
     fn confirm(&mut self) {
-        let Link::Up(up) = &mut self.link else { return };
-        up.confirmed += 1;
-        if up.confirmed == self.source.len() {
+        if matches!(&self.link, Link::Up(ear) if ear.is_ready()) {
             self.was_ready = true;
             if let Some(lost_at) = self.lost_at.take() {
                 self.announced = Some(Heard::Reconnected { gap: lost_at.elapsed() });
@@ -220,29 +186,24 @@ impl Stream {
 
     /// Drops a connection that sends what cannot be understood, and begins anew.
     pub fn distrust(&mut self, reason: &str) -> Outcome<()> {
-        self.lose(reason, None)
+        self.lose(Loss::now(reason))
     }
 
-    /// The connection is lost, since now if it is not known better.
-    fn lose(&mut self, reason: &str, since: Option<Instant>) -> Outcome<()> {
+    /// The connection is lost.
+    fn lose(&mut self, loss: Loss) -> Outcome<()> {
         let now = Instant::now();
-        let Link::Up(up) = &self.link else { return Ok(()) };
-        let mut reason = reason.to_owned();
-        let stalled = up.pulse.stalled();
-        if let Some(stalled) = stalled {
-            let seconds = now.duration_since(stalled).as_secs();
-            reason = format!("{reason}, after nothing was read from it for {seconds} s");
-        }
+        let Link::Up(ear) = &self.link else { return Ok(()) };
+        let Loss { reason, since } = ear.complete(loss);
         if !self.was_ready {
             return Err(Failure::failed(format!("{}: connection lost: {reason}", self.place())));
         }
-        if up.has_delivered || now.duration_since(up.opened) >= STEADY {
+        if ear.was_good() {
             self.tries = 0;
         }
         self.link = Link::Down(now + pause(self.tries));
         self.reason.clone_from(&reason);
         if self.lost_at.is_none() {
-            self.lost_at = Some(since.or(stalled).unwrap_or(now));
+            self.lost_at = Some(since.unwrap_or(now));
             self.announced = Some(Heard::Disconnected { reason, retrying: self.may_retry() });
         }
         Ok(())
@@ -279,33 +240,20 @@ impl Stream {
     }
 
     fn wait_up(&mut self, others: &[PollFd<'_>], deadline: Option<Instant>) -> Outcome<Woken> {
-        let Link::Up(up) = &mut self.link else { return Ok(Woken::Stream) };
-        if let Err(lost) = up.session.send() {
-            self.lose(&lost.reason(), None)?;
-            return Ok(Woken::Stream);
-        }
-        let slept = up.pulse.attend();
-        let interest = up.session.interest();
-        let mut fds = vec![PollFd::from_borrowed_fd(up.session.as_fd(), interest)];
+        let Link::Up(ear) = &mut self.link else { return Ok(Woken::Stream) };
+        let (slept, due) = match ear.prepare() {
+            Ok(times) => times,
+            Err(loss) => return self.lose(loss).map(|()| Woken::Stream),
+        };
+        let interest = ear.interest();
+        let mut fds = vec![PollFd::from_borrowed_fd(ear.as_fd(), interest)];
         fds.extend_from_slice(others);
-        let confirm_due = self.target.read_timeout.filter(|_| up.confirmed < self.source.len());
-        let confirm_due = confirm_due.map(|limit| up.opened + limit);
-        let due = confirm_due.map_or(up.pulse.due(), |due| due.min(up.pulse.due()));
         sleep(&mut fds, sooner(deadline, due))?;
-        let is_readable = fds[0].revents().intersects(!PollFlags::OUT);
+        let events = fds[0].revents();
         let other = ready_at(&fds[1..]);
-        if !is_readable && confirm_due.is_some_and(|due| due <= Instant::now()) {
-            self.lose("no confirmation within --read-timeout", None)?;
-            return Ok(Woken::Stream);
-        }
-        match up.pulse.check(slept, is_readable) {
-            Verdict::Well => {}
-            Verdict::Ask => self.source.pack_probe(up.session.outgoing()),
-            Verdict::Dead => {
-                let heard = up.pulse.heard();
-                let silence = heard.elapsed().as_secs();
-                self.lose(&format!("the server has given no sign of life for {silence} s"), Some(heard))?;
-            }
+        drop(fds);
+        if let Err(loss) = ear.conclude(slept, events) {
+            self.lose(loss)?;
         }
         Ok(other.map_or(Woken::Stream, Woken::Other))
     }
@@ -313,14 +261,21 @@ impl Stream {
     /// Tries a new connection, until the deadline at most.
     fn reopen(&mut self, deadline: Option<Instant>) -> Outcome<()> {
         self.tries += 1;
+        if let Some(roam) = &self.roam {
+            self.target.address = roam.after(&self.target.address);
+        }
         let mut target = self.target.clone();
         if let Some(deadline) = deadline {
             let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
             target.connect_timeout = target.connect_timeout.min(left);
         }
-        match Session::try_open(&target) {
+        let opened = match &mut self.roam {
+            Some(roam) => roam.learn(&target),
+            None => Session::try_open(&target),
+        };
+        match opened {
             Ok(session) => {
-                self.ask(session);
+                self.link = Link::Up(Box::new(Ear::new(session, self.source.clone())));
                 return Ok(());
             }
             Err(Unopened::Refused { code, message }) if is_final_code(&code) => {
@@ -349,15 +304,15 @@ impl Stream {
 }
 
 /// The pause after so many tries.
-fn pause(tries: u32) -> Duration {
+pub(super) fn pause(tries: u32) -> Duration {
     FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(tries.min(16))).min(LONGEST_PAUSE)
 }
 
-fn sooner(deadline: Option<Instant>, due: Instant) -> Instant {
+pub(super) fn sooner(deadline: Option<Instant>, due: Instant) -> Instant {
     deadline.map_or(due, |deadline| deadline.min(due))
 }
 
-fn sleep(fds: &mut [PollFd<'_>], deadline: Instant) -> Outcome<()> {
+pub(super) fn sleep(fds: &mut [PollFd<'_>], deadline: Instant) -> Outcome<()> {
     interrupt::sleep(fds, Some(deadline))
         .map_err(|error| Failure::failed(format!("cannot wait: {}", describe_io(&error))))
 }
@@ -365,20 +320,4 @@ fn sleep(fds: &mut [PollFd<'_>], deadline: Instant) -> Outcome<()> {
 /// The place of the first descriptor that is ready.
 pub fn ready_at(fds: &[PollFd<'_>]) -> Option<usize> {
     fds.iter().position(|fd| !fd.revents().is_empty())
-}
-
-fn is_known_push(value: &Value) -> bool {
-    matches!(value, Value::Push { kind, .. } if Kind::of_push(kind).is_some())
-}
-
-/// What kind of value came, for a message to a person.
-fn name_of(value: &Value) -> &'static str {
-    match value {
-        Value::Okay | Value::SimpleString(_) => "a simple string",
-        Value::BulkString(_) => "a string",
-        Value::Int(_) => "a number",
-        Value::Nil => "nil",
-        Value::Array(_) | Value::Push { .. } => "an array of the wrong form",
-        _ => "a value of another type",
-    }
 }

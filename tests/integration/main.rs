@@ -28,6 +28,7 @@ mod atomic;
 mod auth;
 mod cluster;
 mod cluster_pipe;
+mod cluster_streams;
 mod cluster_txn;
 mod connect;
 mod exec;

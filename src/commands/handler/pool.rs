@@ -100,8 +100,14 @@ impl Handlers {
     }
 
     /// Puts a message into the backlog. Whether there is room is asked with [`Self::is_full`].
-    pub fn push(&self, handler: usize, message: &Message, time: Option<Duration>) -> io::Result<()> {
-        let job = Job::new(handler, message, time, &self.style)?;
+    pub fn push(
+        &self,
+        handler: usize,
+        message: &Message,
+        time: Option<Duration>,
+        node: Option<&str>,
+    ) -> io::Result<()> {
+        let job = Job::new(handler, message, (time, node), &self.style)?;
         let mut state = self.shared.lock();
         if state.closed {
             state.dropped += 1;

@@ -11,7 +11,7 @@ use crate::interrupt::{self, Signal};
 use crate::message::Message;
 use crate::monitor_line::MonitorLine;
 use crate::record::{Event, Record};
-use crate::server::{Heard, Stream, Woken, ready_at};
+use crate::server::{Heard, Streams, Woken, ready_at};
 
 /// Between looks at the clock and at signals while messages come without a pause.
 const BUSY_MESSAGES: u32 = 256;
@@ -24,7 +24,7 @@ const SILENCE: Duration = Duration::from_millis(20);
 
 /// Follows a stream to its end. Every message received is written before; `announce` gets the lines for people.
 pub fn follow<W: Write>(
-    stream: Stream,
+    stream: Streams,
     view: View<W>,
     ending: &Ending,
     announce: &mut impl FnMut(&str),
@@ -35,7 +35,7 @@ pub fn follow<W: Write>(
 }
 
 struct Follower<'a, W: Write, A: FnMut(&str)> {
-    stream: Stream,
+    stream: Streams,
     view: View<W>,
     ending: &'a Ending,
     announce: &'a mut A,
@@ -88,6 +88,22 @@ impl<W: Write, A: FnMut(&str)> Follower<'_, W, A> {
                 (self.announce)(&format!("{server}: reconnected after {seconds:.2} s; what came meanwhile is lost"));
                 self.event(&Event::Reconnected { gap })?;
             }
+            Heard::Moved { channel, from, gap } => {
+                let (node, seconds) = (self.stream.place(), gap.as_secs_f64());
+                let name = String::from_utf8_lossy(&channel).into_owned();
+                (self.announce)(&format!(
+                    "{name}: moved from {from} to {node} after {seconds:.2} s; what came meanwhile is lost"
+                ));
+                self.event(&Event::Moved { channel, from, gap })?;
+            }
+            Heard::Joined => {
+                (self.announce)(&format!("{}: joined the cluster", self.stream.place()));
+                self.event(&Event::Joined)?;
+            }
+            Heard::Left => {
+                (self.announce)(&format!("{}: left the cluster", self.stream.place()));
+                self.event(&Event::Left)?;
+            }
         }
         Ok(None)
     }
@@ -100,12 +116,14 @@ impl<W: Write, A: FnMut(&str)> Follower<'_, W, A> {
         let time = self.now();
         let handler = self.view.handlers.as_ref().and_then(|handlers| handlers.find(message));
         if let (Some(handlers), Some(index)) = (&self.view.handlers, handler) {
-            handlers.push(index, message, time).map_err(|error| Failure::output(&error))?;
+            let node = self.stream.node();
+            handlers.push(index, message, time, node).map_err(|error| Failure::output(&error))?;
             if let Some(end) = self.await_room()? {
                 return Ok(Some(end));
             }
         } else {
-            self.write(&Record::Message { message, time, node: None })?;
+            let record = Record::Message { message, time, node: self.stream.node() };
+            self.view.renderer.write(&record).map_err(|error| Failure::output(&error))?;
         }
         Ok((is_published && self.view.limits.count()).then_some(End::Done))
     }
@@ -118,7 +136,8 @@ impl<W: Write, A: FnMut(&str)> Follower<'_, W, A> {
         if !self.view.filter.lets(&line) {
             return Ok(None);
         }
-        self.write(&Record::Monitored { text, line: &line, node: None })?;
+        let record = Record::Monitored { text, line: &line, node: self.stream.node() };
+        self.view.renderer.write(&record).map_err(|error| Failure::output(&error))?;
         Ok(self.view.limits.count().then_some(End::Done))
     }
 

@@ -59,7 +59,7 @@ impl Cluster {
 
     /// Opens a session with a node. A node that is not where it is announced is looked for at the host of the node
     /// that was named first, as behind forwarded ports, and taken if its id is right.
-    pub(super) fn open_session(&mut self, address: &Address) -> Result<Session, Lost> {
+    pub(in crate::server) fn open_session(&mut self, address: &Address) -> Result<Session, Lost> {
         let detour = self.detours.iter().find(|(announced, _)| announced == address).map(|(_, reached)| reached);
         let target = Target { address: detour.unwrap_or(address).clone(), db: 0, ..self.target.clone() };
         let unreached = match try_open(&target) {

@@ -47,7 +47,7 @@ pub enum Source {
 
 impl Source {
     /// How many confirmations the server owes before everything is heard.
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::server) fn len(&self) -> usize {
         match self {
             Self::Subscriptions(subscriptions) => subscriptions.len(),
             Self::Monitor => 1,
@@ -55,7 +55,7 @@ impl Source {
     }
 
     /// Packs what asks the server for it. A command each: so a refusal names one channel.
-    pub(super) fn pack(&self, out: &mut Vec<u8>) {
+    pub(in crate::server) fn pack(&self, out: &mut Vec<u8>) {
         match self {
             Self::Subscriptions(subscriptions) => {
                 for Subscription { topic, name } in subscriptions {
@@ -68,13 +68,13 @@ impl Source {
 
     /// Packs a question that any live server answers, in whatever words. It is seen by nobody: MONITOR shows a PING,
     /// the asker's own too, but no command of administration.
-    pub(super) fn pack_probe(&self, out: &mut Vec<u8>) {
+    pub(in crate::server) fn pack_probe(&self, out: &mut Vec<u8>) {
         let name = if *self == Self::Monitor { "REPLCONF" } else { "PING" };
         Request::new([name]).pack(out);
     }
 
     /// The words for a refused command, the one at `index`.
-    pub(super) fn describe_refusal(&self, index: usize, error: &ServerError) -> String {
+    pub(in crate::server) fn describe_refusal(&self, index: usize, error: &ServerError) -> String {
         let words = error_text(error);
         let Self::Subscriptions(subscriptions) = self else { return format!("MONITOR was refused: {words}") };
         let Some(Subscription { topic, name }) = subscriptions.get(index) else { return words };
@@ -91,12 +91,12 @@ impl Source {
 }
 
 /// Whether a refusal will be the same however often one asks.
-pub(super) fn is_final(error: &ServerError) -> bool {
+pub(in crate::server) fn is_final(error: &ServerError) -> bool {
     is_final_code(error.code()) || is_unknown_command(error)
 }
 
 /// Whether an error of this code will be the same however often one asks.
-pub(super) fn is_final_code(code: &str) -> bool {
+pub(in crate::server) fn is_final_code(code: &str) -> bool {
     matches!(code, "NOPERM" | "NOAUTH" | "WRONGPASS" | "MOVED" | "CROSSSLOT")
 }
 

@@ -1,0 +1,113 @@
+//! What a stream is heard from: one server, any node of a cluster, one node of it, or many at once, with one face
+//! (contract sections 8, 9 and 11).
+
+mod nodes;
+mod scout;
+mod want;
+
+use std::time::Instant;
+
+use rustix::event::PollFd;
+
+use self::nodes::Nodes;
+use super::stream::{Heard, Source, Stream, Subscription, Topic, Woken};
+use super::target::{Address, Target};
+use crate::exit::Outcome;
+
+/// What listens.
+enum Listener {
+    /// One connection at a time.
+    One(Box<Stream>),
+    /// Connections to many nodes of a cluster.
+    Many(Box<Nodes>),
+}
+
+/// A source that is listened to, wherever it is.
+pub struct Streams {
+    listener: Listener,
+    /// The one node of a cluster that is listened to, where what it says is to tell of it.
+    only: Option<String>,
+}
+
+impl Streams {
+    /// Listens to one server.
+    pub fn open(target: &Target, source: Source, retries: Option<u32>) -> Outcome<Self> {
+        let stream = Stream::open(target, source, retries)?;
+        Ok(Self { listener: Listener::One(Box::new(stream)), only: None })
+    }
+
+    /// Listens to a cluster: to any node of it, or, for shard channels and MONITOR, to all that have a part of it; or
+    /// to `only` that one.
+    pub fn open_cluster(
+        target: &Target,
+        source: Source,
+        retries: Option<u32>,
+        only: Option<&Address>,
+    ) -> Outcome<Self> {
+        if let Some(address) = only {
+            let target = Target { address: address.clone(), ..target.clone() };
+            let stream = Stream::open(&target, source, retries)?;
+            return Ok(Self { listener: Listener::One(Box::new(stream)), only: Some(address.to_string()) });
+        }
+        let is_sharded = |subscription: &Subscription| subscription.topic == Topic::ShardChannel;
+        let is_anywhere = matches!(&source, Source::Subscriptions(all) if !all.iter().any(is_sharded));
+        let listener = if is_anywhere {
+            Listener::One(Box::new(Stream::open_anywhere(target, source, retries)?))
+        } else {
+            Listener::Many(Box::new(Nodes::open(target, source, retries)?))
+        };
+        Ok(Self { listener, only: None })
+    }
+
+    /// The server's address, for messages to people: of many, that of the node heard last.
+    pub fn place(&self) -> String {
+        match &self.listener {
+            Listener::One(stream) => stream.place(),
+            Listener::Many(nodes) => nodes.node().to_owned(),
+        }
+    }
+
+    /// The node that was heard last, where what is heard is to tell it.
+    pub fn node(&self) -> Option<&str> {
+        match &self.listener {
+            Listener::One(_) => self.only.as_deref(),
+            Listener::Many(nodes) => Some(nodes.node()),
+        }
+    }
+
+    /// Whether there is a connection.
+    pub fn is_connected(&self) -> bool {
+        match &self.listener {
+            Listener::One(stream) => stream.is_connected(),
+            Listener::Many(nodes) => nodes.is_connected(),
+        }
+    }
+
+    /// What has come; none if nothing waits. Does not block.
+    pub fn next(&mut self) -> Outcome<Option<Heard>> {
+        match &mut self.listener {
+            Listener::One(stream) => stream.next(),
+            Listener::Many(nodes) => nodes.next(),
+        }
+    }
+
+    /// Drops the connection that sent last, and begins anew.
+    pub fn distrust(&mut self, reason: &str) -> Outcome<()> {
+        match &mut self.listener {
+            Listener::One(stream) => stream.distrust(reason),
+            Listener::Many(nodes) => {
+                nodes.distrust(reason);
+                Ok(())
+            }
+        }
+    }
+
+    /// Sleeps until something comes, one of the other descriptors is ready, or the deadline passes. Ends the run when
+    /// what was lost may not be tried for again.
+    pub fn wait(&mut self, others: &[PollFd<'_>], deadline: Option<Instant>) -> Outcome<Woken> {
+        match &mut self.listener {
+            Listener::One(stream) => stream.wait(others, deadline),
+            Listener::Many(nodes) => nodes.wait(others, deadline),
+        }
+    }
+}

@@ -1,0 +1,465 @@
+//! Many nodes listened to at once: each thing that is wanted at the node that has it, and at another one when it has
+//! moved or its node is lost (contract section 11). No message comes twice: a thing is asked for at a new node only
+//! when the old one has said that it is not there any more, or its connection is gone.
+
+use std::collections::VecDeque;
+use std::os::fd::AsFd as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use redis::ServerError;
+use rustix::event::{PollFd, PollFlags};
+
+use super::super::cluster::Cluster;
+use super::super::redirect::Redirect;
+use super::super::session::{Lost, Session};
+use super::super::slots::Announced;
+use super::super::stream::ear::{Ear, Got, Loss};
+use super::super::stream::source::{is_final, is_final_code};
+use super::super::stream::{Heard, Source, Woken, pause, ready_at, sleep, sooner};
+use super::super::target::{Address, Target};
+use super::scout::{Errand, Found, Scout, slots_of};
+use super::want::{State, Want, What};
+use crate::exit::{Failure, Outcome};
+use crate::message::{Kind, Message};
+
+/// How often nodes that joined or left are looked for.
+const LOOK: Duration = Duration::from_secs(2);
+/// A failover is found within this, however long it took.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// How often in a row a channel that moved is followed, where a lost connection would not be tried as often.
+const MOVES: u32 = 10;
+/// After so many messages of one node it is another's turn.
+const TURN: u32 = 64;
+
+/// A node that is listened to.
+struct Member {
+    address: Address,
+    name: Arc<str>,
+    ear: Ear,
+    /// What it was asked for, in that order: places among the wants.
+    asked: Vec<usize>,
+    /// The time in which what it has again was not heard.
+    gap: Option<Duration>,
+}
+
+/// All that is wanted, and the nodes that have it.
+pub struct Nodes {
+    wants: Vec<Want>,
+    /// Whether every node is followed.
+    is_monitor: bool,
+    members: Vec<Member>,
+    scout: Scout,
+    retries: Option<u32>,
+    /// How often in a row what is missing was looked for.
+    tries: u32,
+    /// Whether a connection was lost, and not only a slot moved.
+    has_lost: bool,
+    /// Why something is missing.
+    reason: String,
+    /// When to look for nodes.
+    due: Option<Instant>,
+    /// Whose map is the best one.
+    first: Option<Address>,
+    moves: Vec<(u16, Announced, Address)>,
+    /// The clients that the scout is: what they ask is not for showing.
+    own: Vec<String>,
+    /// What [`Self::next`] gives before anything else, and the nodes that it is about.
+    announced: VecDeque<(Arc<str>, Heard)>,
+    /// The node that was heard last.
+    current: Arc<str>,
+    /// Whose turn it is, and for how long it has been.
+    turn: usize,
+    streak: u32,
+}
+
+impl Nodes {
+    /// Connects to the cluster and asks the nodes for what they have of the source. That the cluster cannot be had
+    /// ends the run; a node that cannot be is tried again.
+    pub fn open(target: &Target, source: Source, retries: Option<u32>) -> Outcome<Self> {
+        let cluster = Cluster::open(target, false)?;
+        let (wants, is_monitor) = match source {
+            Source::Monitor => (cluster.map().nodes().map(Want::commands).collect(), true),
+            Source::Subscriptions(all) => (all.into_iter().map(Want::channel).collect(), false),
+        };
+        let mut nodes = Self {
+            wants,
+            is_monitor,
+            members: Vec::new(),
+            scout: Scout::new(cluster),
+            retries,
+            tries: 0,
+            has_lost: false,
+            reason: String::new(),
+            due: None,
+            first: None,
+            moves: Vec::new(),
+            own: Vec::new(),
+            announced: VecDeque::new(),
+            current: Arc::from(target.address.to_string()),
+            turn: 0,
+            streak: 0,
+        };
+        let errand = nodes.errand();
+        if let Some(found) = nodes.scout.look(&errand) {
+            nodes.settle(found)?;
+        }
+        Ok(nodes)
+    }
+
+    /// The node that was heard last.
+    pub fn node(&self) -> &str {
+        &self.current
+    }
+
+    /// Whether any node is connected.
+    pub fn is_connected(&self) -> bool {
+        !self.members.is_empty()
+    }
+
+    /// What has come; none if nothing waits. Does not block.
+    pub fn next(&mut self) -> Outcome<Option<Heard>> {
+        let mut silent = 0;
+        loop {
+            if let Some((node, heard)) = self.announced.pop_front() {
+                self.current = node;
+                return Ok(Some(heard));
+            }
+            if silent >= self.members.len() {
+                return Ok(None);
+            }
+            let at = self.turn % self.members.len();
+            match self.members[at].ear.receive() {
+                Ok(None) => {
+                    self.pass_on();
+                    silent += 1;
+                    continue;
+                }
+                Ok(Some(Got::Heard(heard))) => {
+                    if let Some(heard) = self.hear(at, heard) {
+                        return Ok(Some(heard));
+                    }
+                }
+                Ok(Some(Got::Confirmed(index, message))) => {
+                    if let Some(message) = self.confirm(at, index, message) {
+                        return Ok(Some(Heard::Message(message)));
+                    }
+                }
+                Ok(Some(Got::Refused(index, error))) => self.refuse(at, index, &error)?,
+                Err(loss) => self.lose(at, loss),
+            }
+            silent = 0;
+        }
+    }
+
+    /// It is the next node's turn.
+    fn pass_on(&mut self) {
+        self.turn = (self.turn + 1) % self.members.len().max(1);
+        self.streak = 0;
+    }
+
+    fn note_current(&mut self, at: usize) {
+        let name = &self.members[at].name;
+        if !Arc::ptr_eq(name, &self.current) {
+            self.current = Arc::clone(name);
+        }
+    }
+
+    /// What a node said unasked; none if it is for this side only.
+    fn hear(&mut self, at: usize, heard: Heard) -> Option<Heard> {
+        self.note_current(at);
+        match heard {
+            // The slot has moved: nobody has unsubscribed.
+            Heard::Message(message) if message.kind == Kind::SUnsubscribe => {
+                self.displace(at, &message.channel);
+                None
+            }
+            Heard::Line(line) if self.is_own(&line) => None,
+            heard => {
+                self.streak += 1;
+                if self.streak >= TURN {
+                    self.pass_on();
+                }
+                Some(heard)
+            }
+        }
+    }
+
+    /// Whether the scout asked this. Its line is `TIME [DB CLIENT] …`.
+    fn is_own(&self, line: &str) -> bool {
+        let client = line.split_once("] ").and_then(|(head, _)| head.rsplit_once(' '));
+        client.is_some_and(|(_, client)| self.own.iter().any(|own| own == client))
+    }
+
+    /// A channel is not at this node any more: it is looked for at once.
+    fn displace(&mut self, at: usize, channel: &[u8]) {
+        let now = Instant::now();
+        if !self.is_short() {
+            (self.tries, self.has_lost) = (0, false);
+        }
+        let name = &self.members[at].name;
+        let is_it = |want: &&mut Want| {
+            want.state == State::At(Arc::clone(name))
+                && matches!(&want.what, What::Channel(subscription, _) if subscription.name == channel)
+        };
+        if let Some(want) = self.wants.iter_mut().find(is_it) {
+            want.lose(now);
+            "its slot has moved".clone_into(&mut self.reason);
+            self.first = Some(self.members[at].address.clone());
+            self.due = Some(now);
+        }
+    }
+
+    /// A node has what it was asked for at this place.
+    fn confirm(&mut self, at: usize, index: usize, message: Option<Message>) -> Option<Message> {
+        self.note_current(at);
+        let member = &mut self.members[at];
+        let want = &mut self.wants[*member.asked.get(index)?];
+        let from = want.from.replace(Arc::clone(&member.name));
+        let gap = want.silent_since.take().map(|since| since.elapsed());
+        match (from, gap, &want.what) {
+            (Some(from), Some(gap), What::Channel(subscription, _)) if from != member.name => {
+                let moved = Heard::Moved { channel: subscription.name.clone(), from: from.to_string(), gap };
+                self.announced.push_back((Arc::clone(&member.name), moved));
+            }
+            (_, Some(gap), _) => member.gap = member.gap.max(Some(gap)),
+            _ => {}
+        }
+        if member.ear.is_ready()
+            && let Some(gap) = member.gap.take()
+        {
+            self.announced.push_back((Arc::clone(&member.name), Heard::Reconnected { gap }));
+        }
+        message
+    }
+
+    /// A node refuses what it was asked for at this place: it may be another's.
+    fn refuse(&mut self, at: usize, index: usize, error: &ServerError) -> Outcome<()> {
+        let member = &self.members[at];
+        let refusal = member.ear.describe_refusal(index, error);
+        let Some(want) = member.asked.get(index).and_then(|want| self.wants.get_mut(*want)) else { return Ok(()) };
+        let now = Instant::now();
+        match Redirect::of_error(error) {
+            Some(redirect) => {
+                want.state = State::Homeless;
+                if let Redirect::Moved(slot, node) = redirect {
+                    self.moves.push((slot, node, member.address.clone()));
+                }
+                self.due = Some(now + self.pause());
+                self.reason = refusal;
+            }
+            None if want.from.is_none() || is_final(error) => {
+                return Err(Failure::failed(format!("{}: {refusal}", member.name)));
+            }
+            None => self.lose(at, Loss::now(refusal)),
+        }
+        Ok(())
+    }
+
+    /// Drops the connection to the node heard last, and begins anew.
+    pub fn distrust(&mut self, reason: &str) {
+        if let Some(at) = self.members.iter().position(|member| member.name == self.current) {
+            self.lose(at, Loss::now(reason));
+        }
+    }
+
+    /// A node is lost, and what it had is looked for.
+    fn lose(&mut self, at: usize, loss: Loss) {
+        let member = self.members.remove(at);
+        let Loss { reason, since } = member.ear.complete(loss);
+        let now = Instant::now();
+        if member.ear.was_good() {
+            self.tries = 0;
+        }
+        self.has_lost = true;
+        for want in self.wants.iter_mut().filter(|want| want.state == State::At(Arc::clone(&member.name))) {
+            want.lose(since.unwrap_or(now));
+        }
+        self.due = Some(now + self.pause());
+        self.reason.clone_from(&reason);
+        self.announced.push_back((member.name, Heard::Disconnected { reason, retrying: self.may_retry() }));
+    }
+
+    fn pause(&self) -> Duration {
+        pause(self.tries).min(LONGEST_PAUSE)
+    }
+
+    /// Whether something that is wanted is nowhere.
+    fn is_short(&self) -> bool {
+        self.wants.iter().any(|want| want.state == State::Homeless)
+    }
+
+    fn may_retry(&self) -> bool {
+        self.retries.is_none_or(|retries| self.tries < if self.has_lost { retries } else { retries.max(MOVES) })
+    }
+
+    /// What there is to be looked for.
+    fn errand(&mut self) -> Errand {
+        Errand {
+            slots: slots_of(&self.wants),
+            all_nodes: self.is_monitor,
+            have: self.members.iter().map(|member| member.address.clone()).collect(),
+            first: self.first.take(),
+            moves: std::mem::take(&mut self.moves),
+        }
+    }
+
+    /// Asks the nodes that were found for what they have.
+    fn settle(&mut self, found: Found) -> Outcome<()> {
+        let mut sessions: Vec<(Address, Session)> = Vec::new();
+        for (address, opened) in found.nodes {
+            match opened {
+                Ok(session) => sessions.push((address, session)),
+                Err(Lost::Refused(words)) if words.split([' ', ':']).any(is_final_code) => {
+                    return Err(Failure::failed(format!("{words}; not tried again")));
+                }
+                Err(lost) => self.reason = lost.reason(),
+            }
+        }
+        self.follow_nodes();
+        self.own = self.scout.cluster().map(Cluster::own_addresses).unwrap_or_default();
+        let Some(map) = self.scout.cluster().map(Cluster::map) else { return Ok(()) };
+        for (index, want) in self.wants.iter_mut().enumerate().filter(|(_, want)| want.state == State::Homeless) {
+            let Some(home) = want.home(map) else {
+                self.reason = format!("no node serves the slot of {}", want.describe());
+                continue;
+            };
+            let open = self.members.iter_mut().find(|member| member.address == home);
+            if let (Some(member), What::Channel(subscription, _)) = (open, &want.what) {
+                member.ear.add(subscription.clone());
+                member.asked.push(index);
+                want.state = State::At(Arc::clone(&member.name));
+            } else if let Some(at) = sessions.iter().position(|(address, _)| *address == home) {
+                let (address, session) = sessions.remove(at);
+                let name: Arc<str> = Arc::from(address.to_string());
+                let ear = Ear::new(session, want.source());
+                want.state = State::At(Arc::clone(&name));
+                self.members.push(Member { address, name, ear, asked: vec![index], gap: None });
+            }
+        }
+        self.tell_missing();
+        let wants = &self.wants;
+        self.members.retain(|member| wants.iter().any(|want| want.state == State::At(Arc::clone(&member.name))));
+        let now = Instant::now();
+        self.due = if self.is_short() { Some(now + self.pause()) } else { self.is_monitor.then(|| now + LOOK) };
+        Ok(())
+    }
+
+    /// Takes note of the nodes that joined or left, where all are followed.
+    fn follow_nodes(&mut self) {
+        let Some(map) = self.scout.cluster().map(Cluster::map).filter(|_| self.is_monitor) else { return };
+        let nodes: Vec<&Address> = map.nodes().collect();
+        for want in self.wants.iter_mut().filter(|want| want.state != State::Gone) {
+            let What::Commands(address) = &want.what else { continue };
+            if !nodes.is_empty() && !nodes.contains(&address) {
+                let name = Arc::from(address.to_string());
+                self.members.retain(|member| member.address != *address);
+                (want.state, want.from, want.silent_since) = (State::Gone, None, None);
+                self.announced.push_back((name, Heard::Left));
+            }
+        }
+        for node in nodes {
+            let is_it = |want: &&mut Want| matches!(&want.what, What::Commands(address) if address == node);
+            match self.wants.iter_mut().find(is_it) {
+                Some(want) if want.state == State::Gone => want.state = State::Homeless,
+                Some(_) => continue,
+                None => self.wants.push(Want::commands(node)),
+            }
+            self.announced.push_back((Arc::from(node.to_string()), Heard::Joined));
+        }
+    }
+
+    /// Says what could not be had from the start.
+    fn tell_missing(&mut self) {
+        let now = Instant::now();
+        let retrying = self.may_retry();
+        let map = self.scout.cluster().map(Cluster::map);
+        let mut told: Vec<Arc<str>> = Vec::new();
+        for want in &mut self.wants {
+            if want.state != State::Homeless || want.silent_since.is_some() {
+                continue;
+            }
+            want.silent_since = Some(now);
+            self.has_lost = true;
+            let home = map.and_then(|map| want.home(map));
+            let name = home.map_or_else(|| Arc::clone(&self.current), |home| Arc::from(home.to_string()));
+            if !told.contains(&name) {
+                told.push(Arc::clone(&name));
+                self.announced.push_back((name, Heard::Disconnected { reason: self.reason.clone(), retrying }));
+            }
+        }
+    }
+
+    /// Sleeps until something comes, one of the other descriptors is ready, or the deadline passes; meanwhile looks for
+    /// what is missing when it is time for that. Ends the run when no further try is allowed.
+    pub fn wait(&mut self, others: &[PollFd<'_>], deadline: Option<Instant>) -> Outcome<Woken> {
+        if !self.announced.is_empty() {
+            return Ok(Woken::Stream);
+        }
+        self.look_when_due()?;
+        let mut times = Vec::with_capacity(self.members.len());
+        for at in 0..self.members.len() {
+            match self.members[at].ear.prepare() {
+                Ok(time) => times.push(time),
+                Err(loss) => {
+                    self.lose(at, loss);
+                    return Ok(Woken::Stream);
+                }
+            }
+        }
+        let look = self.due.filter(|_| self.scout.is_home());
+        let due = times.iter().map(|(_, due)| *due).chain(look).min().unwrap_or_else(|| Instant::now() + LOOK);
+        let (other, events, is_back) = self.sleep(others, sooner(deadline, due))?;
+        for (at, ((slept, _), events)) in times.into_iter().zip(events).enumerate().rev() {
+            if let Err(loss) = self.members[at].ear.conclude(slept, events) {
+                self.lose(at, loss);
+            }
+        }
+        if is_back && let Some(found) = self.scout.receive()? {
+            self.settle(found)?;
+        }
+        Ok(other.map_or(Woken::Stream, Woken::Other))
+    }
+
+    /// The one sleep: which of the others is ready, what happened to the members, and whether the scout is back.
+    fn sleep(&mut self, others: &[PollFd<'_>], until: Instant) -> Outcome<(Option<usize>, Vec<PollFlags>, bool)> {
+        let interests: Vec<PollFlags> = self.members.iter_mut().map(|member| member.ear.interest()).collect();
+        let mut fds = others.to_vec();
+        let sockets = self.members.iter().zip(interests);
+        fds.extend(sockets.map(|(member, interest)| PollFd::from_borrowed_fd(member.ear.as_fd(), interest)));
+        let scout = fds.len();
+        fds.extend(self.scout.fd().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+        sleep(&mut fds, until)?;
+        let events = fds[others.len()..scout].iter().map(PollFd::revents).collect();
+        Ok((ready_at(&fds[..others.len()]), events, ready_at(&fds[scout..]).is_some()))
+    }
+
+    fn look_when_due(&mut self) -> Outcome<()> {
+        if !self.scout.is_home() {
+            return Ok(());
+        }
+        let is_short = self.is_short();
+        if is_short && !self.may_retry() {
+            return Err(self.give_up());
+        }
+        if self.due.is_some_and(|due| due <= Instant::now()) {
+            self.tries += u32::from(is_short);
+            self.due = None;
+            let errand = self.errand();
+            self.scout.send(errand)?;
+        }
+        Ok(())
+    }
+
+    /// The end of a run whose tries are used up.
+    fn give_up(&self) -> Failure {
+        let missing: Vec<String> =
+            self.wants.iter().filter(|want| want.state == State::Homeless).map(Want::describe).take(3).collect();
+        let (missing, reason) = (missing.join(", "), &self.reason);
+        Failure::failed(match self.tries {
+            0 => format!("connection lost: {missing}: {reason}"),
+            1 => format!("connection lost: {missing} not regained with 1 try: {reason}"),
+            tries => format!("connection lost: {missing} not regained with {tries} tries: {reason}"),
+        })
+    }
+}

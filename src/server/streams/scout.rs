@@ -1,0 +1,144 @@
+//! Reads the slot map and connects to nodes in a thread of its own: a node that does not answer keeps nobody from
+//! hearing the others.
+
+use std::io::{self, PipeReader};
+use std::mem;
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::thread;
+
+use super::super::cluster::Cluster;
+use super::super::session::{Lost, Session};
+use super::super::slots::Announced;
+use super::super::target::Address;
+use super::want::Want;
+use crate::exit::{Failure, Outcome};
+
+/// What to look for.
+#[derive(Debug, Default)]
+pub struct Errand {
+    /// The nodes to connect to; where there are slots or all nodes to be found, those are added.
+    pub slots: Vec<u16>,
+    /// Whether every node is wanted.
+    pub all_nodes: bool,
+    /// The nodes that need no further connection.
+    pub have: Vec<Address>,
+    /// The node that should know the map best.
+    pub first: Option<Address>,
+    /// What nodes said of slots that are not theirs: the slot, the node that has it, and who said so.
+    pub moves: Vec<(u16, Announced, Address)>,
+}
+
+/// What was found.
+pub struct Found {
+    /// Each node that was tried.
+    pub nodes: Vec<(Address, Result<Session, Lost>)>,
+}
+
+enum State {
+    Home(Box<Cluster>),
+    Away(Receiver<(Box<Cluster>, Found)>, PipeReader),
+    /// The thread has ended without a word.
+    Lost,
+}
+
+/// Who looks for nodes.
+pub struct Scout {
+    state: State,
+}
+
+impl Scout {
+    pub fn new(cluster: Cluster) -> Self {
+        Self { state: State::Home(Box::new(cluster)) }
+    }
+
+    /// Whether it can be sent.
+    pub fn is_home(&self) -> bool {
+        matches!(self.state, State::Home(_))
+    }
+
+    /// What is readable when it is back.
+    pub fn fd(&self) -> Option<BorrowedFd<'_>> {
+        match &self.state {
+            State::Away(_, pipe) => Some(pipe.as_fd()),
+            _ => None,
+        }
+    }
+
+    /// The cluster as it was found last; none while the scout is away.
+    pub fn cluster(&self) -> Option<&Cluster> {
+        match &self.state {
+            State::Home(cluster) => Some(cluster),
+            _ => None,
+        }
+    }
+
+    /// Sends it.
+    pub fn send(&mut self, errand: Errand) -> Outcome<()> {
+        let (back, written) =
+            io::pipe().map_err(|error| Failure::failed(format!("cannot look for the cluster's nodes: {error}")))?;
+        let (sender, receiver) = channel();
+        let State::Home(mut cluster) = mem::replace(&mut self.state, State::Lost) else { return Ok(()) };
+        thread::spawn(move || {
+            let found = explore(&mut cluster, &errand);
+            // Nobody waits for it when the run has ended.
+            let _ = sender.send((cluster, found));
+            drop(written);
+        });
+        self.state = State::Away(receiver, back);
+        Ok(())
+    }
+
+    /// What it found; none if it is not back yet.
+    pub fn receive(&mut self) -> Outcome<Option<Found>> {
+        let State::Away(receiver, _) = &self.state else { return Ok(None) };
+        match receiver.try_recv() {
+            Ok((cluster, found)) => {
+                self.state = State::Home(cluster);
+                Ok(Some(found))
+            }
+            Err(TryRecvError::Empty) => Ok(None),
+            Err(TryRecvError::Disconnected) => Err(Failure::failed("the search for the cluster's nodes has ended")),
+        }
+    }
+
+    /// Looks now, and waits for it.
+    pub fn look(&mut self, errand: &Errand) -> Option<Found> {
+        let State::Home(cluster) = &mut self.state else { return None };
+        Some(explore(cluster, errand))
+    }
+}
+
+fn explore(cluster: &mut Cluster, errand: &Errand) -> Found {
+    // A map that cannot be had is the old one.
+    let _ = cluster.refresh(errand.first.as_ref());
+    for (slot, node, asked) in &errand.moves {
+        cluster.note_moved(*slot, node, asked);
+    }
+    let mut homes: Vec<Address> = Vec::new();
+    if errand.all_nodes {
+        homes.extend(cluster.map().nodes().cloned());
+    }
+    for slot in &errand.slots {
+        if let Some(shard) = cluster.map().owner(*slot)
+            && !homes.contains(&shard.primary)
+        {
+            homes.push(shard.primary.clone());
+        }
+    }
+    homes.retain(|home| !errand.have.contains(home));
+    // The cluster keeps its own sessions for its own questions: MONITOR would show every introduction of a new one.
+    let nodes = homes.into_iter().map(|home| (home.clone(), cluster.open_session(&home))).collect();
+    Found { nodes }
+}
+
+/// The slots of the channels that nobody was asked for.
+pub fn slots_of(wants: &[Want]) -> Vec<u16> {
+    wants
+        .iter()
+        .filter_map(|want| match (&want.what, &want.state) {
+            (super::want::What::Channel(_, slot), super::want::State::Homeless) => Some(*slot),
+            _ => None,
+        })
+        .collect()
+}

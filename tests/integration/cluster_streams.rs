@@ -1,0 +1,173 @@
+//! Streams of a cluster: shard channels at their owners, through migrations and failovers; `sub` at any node; all nodes
+//! monitored (contract section 11).
+
+use crate::cluster_nodes::Cluster;
+use crate::rcli::rcli;
+use crate::running::Running;
+use crate::server::wait_for;
+
+/// Shard channels, one at each of the three primaries.
+const CHANNELS: [&str; 3] = ["bar", "jobs", "foo"];
+
+/// The lines up to the first with all of these parts.
+fn lines_until(run: &mut Running, parts: &[&str]) -> Vec<String> {
+    let mut lines = Vec::new();
+    loop {
+        lines.push(run.next_line());
+        if parts.iter().all(|part| lines[lines.len() - 1].contains(part)) {
+            return lines;
+        }
+    }
+}
+
+/// Waits until that many listen to a shard channel at this node.
+fn wait_for_listeners(cluster: &Cluster, node: usize, channel: &str) {
+    cluster.nodes[node].wait_until(&format!("PUBSUB SHARDNUMSUB {channel}"), |reply| reply.contains('1'));
+}
+
+/// `"node":"127.0.0.1:PORT"`.
+fn node_key(cluster: &Cluster, node: usize) -> String {
+    format!("\"node\":\"{}\"", cluster.nodes[node].address())
+}
+
+#[test]
+fn shard_channels_are_heard_from_all_their_owners() {
+    let cluster = Cluster::start();
+    let owners: Vec<usize> = CHANNELS.iter().map(|channel| cluster.owner(channel)).collect();
+    assert!((0..3).all(|node| owners.contains(&node)), "{owners:?}");
+    for protocol in ["-2", "-3"] {
+        let run = cluster.rcli([protocol, "ssub", "--count", "30"]).args(CHANNELS).any_stdout();
+        let mut run = run.start();
+        run.wait_for_lines(3);
+        for number in 0..10 {
+            for (channel, owner) in CHANNELS.iter().zip(&owners) {
+                assert_eq!(cluster.nodes[*owner].ask(&format!("SPUBLISH {channel} {number}")), "1");
+            }
+        }
+        let out = run.finish().out();
+        for (channel, owner) in CHANNELS.iter().zip(&owners) {
+            let node = node_key(&cluster, *owner);
+            assert!(out.contains(&format!(
+                "{{\"type\":\"ssubscribe\",\"pattern\":null,\"channel\":\"{channel}\",\"data\":1,{node}}}\n"
+            )));
+            let line = |number| {
+                format!(
+                    "{{\"type\":\"smessage\",\"pattern\":null,\"channel\":\"{channel}\",\"data\":\"{number}\",{node}}}"
+                )
+            };
+            let heard: Vec<&str> = out.lines().filter(|l| l.contains("smessage") && l.contains(channel)).collect();
+            assert_eq!(heard, (0..10).map(line).collect::<Vec<_>>());
+        }
+    }
+}
+
+#[test]
+fn a_channel_whose_slot_migrates_is_heard_at_its_new_owner() {
+    let cluster = Cluster::start();
+    let run = cluster.rcli(["ssub", "--events", "--count", "6", "--no-reconnect"]).args(CHANNELS);
+    let mut run = run.any_stdout().reports_among(&["foo: moved from", "what came meanwhile is lost"]).start();
+    run.wait_for_lines(3);
+    let mut number = 0;
+    let mut from = cluster.owner("foo");
+    for _ in 0..3 {
+        let to = (from + 1) % 3;
+        assert_eq!(cluster.nodes[from].ask(&format!("SPUBLISH foo {number}")), "1");
+        cluster.migrate("foo", to);
+        let moved = lines_until(&mut run, &["\"type\":\"moved\""]).pop().unwrap();
+        let server = cluster.nodes[to].address();
+        assert!(moved.starts_with(&format!(
+            "{{\"type\":\"moved\",\"channel\":\"foo\",\"from\":\"{}\",\"gap\":",
+            cluster.nodes[from].address()
+        )));
+        assert!(moved.ends_with(&format!(",\"server\":\"{server}\"}}")), "{moved}");
+        assert_eq!(cluster.nodes[to].ask(&format!("SPUBLISH foo {}", number + 1)), "1");
+        lines_until(&mut run, &["smessage", &format!("\"data\":\"{}\"", number + 1), &node_key(&cluster, to)]);
+        number += 2;
+        from = to;
+    }
+    let finished = run.finish();
+    let out = finished.out();
+    assert!(!out.contains("sunsubscribe"), "{out}");
+    assert_eq!(out.matches("smessage").count(), 6, "{out}");
+    assert_eq!(finished.err().lines().count(), 3, "{}", finished.err());
+}
+
+#[test]
+fn a_channel_whose_primary_dies_is_heard_at_the_one_that_takes_over() {
+    let mut cluster = Cluster::with_replicas();
+    let victim = cluster.owner("foo");
+    let mut run =
+        cluster.nodes[(victim + 1) % 3].rcli(["-c", "ssub", "--events", "--count", "3"]).args(CHANNELS).any_stdout();
+    run = run.reports_among(&["connection lost", "foo: moved from"]);
+    let mut run = run.start();
+    run.wait_for_lines(3);
+    cluster.nodes[victim].kill_nine();
+    lines_until(&mut run, &["\"type\":\"disconnected\"", &cluster.nodes[victim].address()]);
+    // The others are heard all the while.
+    let other = CHANNELS.iter().find(|channel| cluster.owner_seen_by((victim + 1) % 3, channel) != victim).unwrap();
+    let owner = cluster.owner_seen_by((victim + 1) % 3, other);
+    cluster.nodes[owner].ask(&format!("SPUBLISH {other} meanwhile"));
+    lines_until(&mut run, &["meanwhile"]);
+    lines_until(&mut run, &["\"type\":\"moved\"", &cluster.nodes[victim + 3].address()]);
+    for _ in 0..2 {
+        assert_eq!(cluster.nodes[victim + 3].ask("SPUBLISH foo after"), "1");
+    }
+    let out = run.finish().out();
+    assert_eq!(out.matches("\"data\":\"after\"").count(), 2, "{out}");
+}
+
+#[test]
+fn sub_goes_over_to_another_node() {
+    let mut cluster = Cluster::start();
+    let mut run = cluster.rcli(["sub", "c", "--events", "--count", "2"]).any_stdout();
+    run = run.reports_among(&[&cluster.nodes[0].address(), "connection lost", "reconnected after"]);
+    let mut run = run.start();
+    run.wait_for_lines(1);
+    cluster.nodes[1].ask("PUBLISH c one");
+    lines_until(&mut run, &["one"]);
+    cluster.nodes[0].kill_nine();
+    let line = lines_until(&mut run, &["\"type\":\"reconnected\""]).pop().unwrap();
+    assert!((1..3).any(|node| line.contains(&cluster.nodes[node].address())), "{line}");
+    cluster.nodes[1].ask("PUBLISH c two");
+    let out = run.finish().out();
+    assert!(out.contains("\"data\":\"two\"}"), "{out}");
+}
+
+#[test]
+fn every_node_is_monitored_and_one_that_leaves_or_joins_is_noticed() {
+    let cluster = Cluster::with_replicas();
+    let run = cluster.rcli(["monitor", "--only", "SET,ECHO", "--events"]).any_stdout().status(130);
+    let mut run = run.reports_among(&["left the cluster", "joined the cluster"]).start();
+    let heard = |run: &mut Running, node: usize, word: &str| {
+        // Nothing says when MONITOR has begun: asked until it is heard.
+        wait_for("MONITOR at every node", || cluster.nodes[node].ask("CLIENT LIST").contains("cmd=monitor"));
+        cluster.nodes[node].ask(&format!("ECHO {word}"));
+        lines_until(run, &[word, &node_key(&cluster, node)]);
+    };
+    for node in 0..6 {
+        heard(&mut run, node, &format!("hello-{node}"));
+    }
+    let id = cluster.id(3);
+    cluster.nodes[3].ask("CLUSTER RESET");
+    for node in [0, 1, 2, 4, 5] {
+        cluster.nodes[node].ask(&format!("CLUSTER FORGET {id}"));
+    }
+    lines_until(&mut run, &["\"type\":\"left\"", &cluster.nodes[3].address()]);
+    run.signal(rustix::process::Signal::INT);
+    let _ = run.finish();
+}
+
+#[test]
+fn one_node_is_listened_to_on_request() {
+    let cluster = Cluster::start();
+    let owner = cluster.owner("foo");
+    let address = cluster.nodes[owner].address();
+    let run = cluster.rcli(["ssub", "foo", "--count", "1", "--node", &address]).any_stdout();
+    let run = run.start();
+    wait_for_listeners(&cluster, owner, "foo");
+    cluster.nodes[owner].ask("SPUBLISH foo x");
+    assert!(run.finish().out().ends_with(&format!("\"data\":\"x\",{}}}\n", node_key(&cluster, owner))));
+    let other = cluster.nodes[(owner + 1) % 3].address();
+    cluster.rcli(["ssub", "foo", "--node", &other]).status(3).complains(&["SSUBSCRIBE foo", "MOVED"]).run();
+    rcli(["ssub", "foo", "--node", &other]).status(2).complains(&["--node needs -c"]).run();
+}
