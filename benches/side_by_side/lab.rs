@@ -20,6 +20,8 @@ pub struct Sizes {
     pub set_lines: usize,
     /// Mixed lines.
     pub mixed_lines: usize,
+    /// Mixed lines over a cluster.
+    pub cluster_lines: usize,
     /// Lines for a peer that waits for each reply.
     pub waiting_lines: usize,
     /// Elements of the long list.
@@ -47,6 +49,7 @@ impl Sizes {
         slow_pairs: 3,
         set_lines: 1_000_000,
         mixed_lines: 250_000,
+        cluster_lines: 500_000,
         waiting_lines: 100_000,
         elements: 1_000_000,
         starts: 40,
@@ -64,6 +67,7 @@ impl Sizes {
         slow_pairs: 1,
         set_lines: 100_000,
         mixed_lines: 25_000,
+        cluster_lines: 50_000,
         waiting_lines: 5_000,
         elements: 100_000,
         starts: 10,
@@ -87,13 +91,15 @@ pub struct Lab {
     /// How much to do.
     pub sizes: Sizes,
     scratch: TempDir,
+    program: PathBuf,
 }
 
 impl Lab {
     /// Starts a server and makes a directory under cargo's own for temporary files.
     pub fn open(rcli: OsString, server: &Path, sizes: Sizes) -> Result<Self> {
         let scratch = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
-        Ok(Self { rcli, server: Server::start(server, scratch.path())?, sizes, scratch })
+        let program = server.to_owned();
+        Ok(Self { rcli, server: Server::start(server, scratch.path())?, sizes, scratch, program })
     }
 
     /// The path of a file that lives as long as the lab.
@@ -118,9 +124,19 @@ impl Lab {
 
     /// A script of `benches/peers` in Python; its first argument is the server's port.
     pub fn python(&self, script: &str) -> Job {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers").join(script);
-        Job::new("python3").args([path]).args([self.server.port.to_string()])
+        python_at(self.server.port, script)
     }
+
+    /// The binary of the lab's server.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+}
+
+/// A script of `benches/peers` in Python on any port.
+pub fn python_at(port: u16, script: &str) -> Job {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers").join(script);
+    Job::new("python3").args([path]).args([port.to_string()])
 }
 
 /// `redis-cli` on any port.

@@ -15,6 +15,7 @@
     reason = "the table goes to stdout and the progress to stderr; nothing here is the product"
 )]
 
+mod cluster;
 mod lab;
 mod listener;
 mod measure;
@@ -45,7 +46,7 @@ pub struct Bench {
 }
 
 /// Every topic, in the order of the report.
-const TOPICS: &[&[Bench]] = &[pipe::BENCHES, start::BENCHES, memory::BENCHES, streams::BENCHES];
+const TOPICS: &[&[Bench]] = &[pipe::BENCHES, start::BENCHES, memory::BENCHES, streams::BENCHES, cluster::BENCHES];
 
 /// What the command line asks for.
 struct Options {

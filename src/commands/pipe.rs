@@ -10,6 +10,7 @@ mod flight;
 mod lane;
 mod order;
 mod progress;
+mod scribe;
 mod supply;
 mod transit;
 

@@ -56,6 +56,9 @@ pub fn stdout() -> io::Result<Stdout> {
     Ok(BufWriter::with_capacity(OUTPUT_BUFFER, owned.into()))
 }
 
+/// The memory that is kept for the next record.
+const KEPT: usize = 64 * 1024;
+
 /// Writes records in one format.
 pub struct Renderer<W: Write> {
     writer: W,
@@ -113,7 +116,12 @@ impl<W: Write> Renderer<W> {
 
     /// Writes text for a person.
     pub fn write_text(&mut self, text: &str) -> io::Result<()> {
-        self.writer.write_all(text.as_bytes())
+        self.write_bytes(text.as_bytes())
+    }
+
+    /// Writes what was rendered before.
+    pub fn write_bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.writer.write_all(bytes)
     }
 
     /// What is written from here on looks so.
@@ -129,6 +137,19 @@ impl<W: Write> Renderer<W> {
     /// Passes on what was written.
     pub fn flush(&mut self) -> io::Result<()> {
         self.writer.flush()
+    }
+}
+
+impl Renderer<Vec<u8>> {
+    /// What was written since it was last forgotten.
+    pub fn written(&self) -> &[u8] {
+        &self.writer
+    }
+
+    /// Forgets what was written, and keeps the memory.
+    pub fn forget(&mut self) {
+        self.writer.clear();
+        self.writer.shrink_to(KEPT);
     }
 }
 

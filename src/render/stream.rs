@@ -90,16 +90,13 @@ pub fn event(
             end(out, time, None)
         }
         Format::Human => {
-            let mut line = format!("({type}) {server}");
-            if let Some((channel, from)) = moved {
-                line.push_str(&format!(": {} from {from}", String::from_utf8_lossy(channel)));
-            }
-            if let Some(reason) = reason {
-                line.push_str(&format!(": {reason}"));
-            }
-            if let Some(gap) = gap {
-                line.push_str(&format!(": after {gap} s"));
-            }
+            let told = [
+                Some(format!("({type}) {server}")),
+                moved.map(|(channel, from)| format!("{} from {from}", String::from_utf8_lossy(channel))),
+                reason.map(str::to_owned),
+                gap.map(|gap| format!("after {gap} s")),
+            ];
+            let line = told.into_iter().flatten().collect::<Vec<_>>().join(": ");
             human::reply(out, style, &Value::SimpleString(line), false)
         }
         Format::Raw => Ok(()),

@@ -32,12 +32,12 @@ pub enum Unroutable {
 }
 
 /// What is remembered of a command's name: most pipelines use few of them.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 enum Plan {
     /// Its one key is at this position.
     OneKey { at: usize, is_read: bool },
-    /// The table is to be asked each time.
-    Table,
+    /// This table is to be asked each time.
+    Ask(Table),
 }
 
 const REMEMBERED: usize = 8;
@@ -52,44 +52,44 @@ pub struct Router {
 impl Router {
     /// Where a command belongs.
     pub fn route(&mut self, request: &Request) -> Result<Route, Unroutable> {
-        match self.plan(request) {
-            Plan::OneKey { at, is_read } if at < request.len() => {
-                Ok(Route::Slot { slot: slot_of(request.arg(at)), is_read })
+        match self.plan(request.arg(0)) {
+            Plan::OneKey { at, is_read } if *at < request.len() => {
+                Ok(Route::Slot { slot: slot_of(request.arg(*at)), is_read: *is_read })
             }
             Plan::OneKey { .. } => Ok(Route::Refused),
-            Plan::Table => look_up(request),
+            Plan::Ask(table) => look_up(table, request),
         }
     }
 
-    fn plan(&mut self, request: &Request) -> Plan {
-        let name = request.arg(0);
-        if let Some((_, plan)) = self.plans.iter().find(|(known, _)| known == name) {
-            return *plan;
-        }
-        let plan = Table::builtin().find(&[name]).map_or(Plan::Table, plan_of);
-        self.plans.truncate(REMEMBERED - 1);
-        self.plans.insert(0, (name.to_vec(), plan));
-        plan
+    fn plan(&mut self, name: &[u8]) -> &Plan {
+        let known = self.plans.iter().position(|(known, _)| known == name);
+        let at = known.unwrap_or_else(|| {
+            let table = Table::builtin_only(name);
+            let plan = table.find(&[name]).and_then(one_key).unwrap_or(Plan::Ask(table));
+            self.plans.truncate(REMEMBERED - 1);
+            self.plans.insert(0, (name.to_vec(), plan));
+            0
+        });
+        &self.plans[at].1
     }
 }
 
-/// Whether a command has exactly one key, always at the same place.
-fn plan_of(entry: &Entry) -> Plan {
-    let [spec] = entry.key_specs.as_slice() else { return Plan::Table };
+/// The plan for a command that has exactly one key, always at the same place.
+fn one_key(entry: &Entry) -> Option<Plan> {
+    let [spec] = entry.key_specs.as_slice() else { return None };
     match (&spec.begin, &spec.find) {
         (BeginSearch::Index(at), FindKeys::Range { last: 0, .. })
             if !entry.has_flag("movablekeys")
                 && entry.subcommands.is_empty()
                 && !spec.flags.iter().any(|flag| flag == "incomplete") =>
         {
-            usize::try_from(*at).map_or(Plan::Table, |at| Plan::OneKey { at, is_read: entry.is_readonly() })
+            Some(Plan::OneKey { at: usize::try_from(*at).ok()?, is_read: entry.is_readonly() })
         }
-        _ => Plan::Table,
+        _ => None,
     }
 }
 
-fn look_up(request: &Request) -> Result<Route, Unroutable> {
-    let table = Table::builtin();
+fn look_up(table: &Table, request: &Request) -> Result<Route, Unroutable> {
     let argv: Vec<&[u8]> = request.args().collect();
     let is_read = table.find(&argv).is_some_and(Entry::is_readonly);
     match table.keys(&argv) {
@@ -107,7 +107,7 @@ fn look_up(request: &Request) -> Result<Route, Unroutable> {
 /// The first key of a command; empty where the table knows none.
 pub fn first_key(request: &Request) -> Vec<u8> {
     let argv: Vec<&[u8]> = request.args().collect();
-    let table = Table::builtin();
+    let table = Table::builtin_only(request.arg(0));
     let keys = table.keys(&argv).unwrap_or_default();
     let at = keys.first().copied().or_else(|| table.shard_channels(&argv).first().copied());
     at.map_or_else(Vec::new, |at| argv[at].to_vec())

@@ -41,6 +41,17 @@ impl Table {
         TABLE.get_or_init(|| Self::new(serde_json::from_str(BUILTIN).unwrap_or_default()))
     }
 
+    /// The one command of the compiled-in table that has this name, or nothing: all of it takes longer to parse than
+    /// many a run takes.
+    pub fn builtin_only(name: &[u8]) -> Self {
+        let name = String::from_utf8_lossy(name).to_ascii_uppercase();
+        let begin = format!("\n{{\"name\":\"{name}\",");
+        let at = memchr::memmem::find(BUILTIN.as_bytes(), begin.as_bytes());
+        let line = at.and_then(|at| BUILTIN.get(at + 1..)?.lines().next());
+        let entry = line.and_then(|line| serde_json::from_str(line.trim_end_matches(',')).ok());
+        Self { entries: entry.into_iter().collect() }
+    }
+
     /// The table of a running server from its replies to COMMAND and, if it has it, COMMAND DOCS, in RESP2 or RESP3.
     /// What the server does not document is taken from the built-in table. `None` when the reply to COMMAND names
     /// no command, as when an ACL forbids it.

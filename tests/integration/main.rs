@@ -26,7 +26,10 @@ mod server;
 
 mod atomic;
 mod auth;
+mod cluster;
+mod cluster_pipe;
 mod cluster_streams;
+mod cluster_txn;
 mod connect;
 mod exec;
 mod faults;

@@ -7,6 +7,7 @@ use super::fleet::{Fleet, Loss, Placed};
 use super::flight::Origin;
 use super::order::Reply;
 use super::progress::{Counts, Progress};
+use super::scribe::Scribe;
 use super::supply::{Supplied, Supply};
 use super::{Closing, FLUSH_DELAY};
 use crate::cli::{OnError, PipeArgs};
@@ -15,14 +16,14 @@ use crate::commands::{open_renderer, report_errors};
 use crate::config::Config;
 use crate::exit::{Exit, Failure, Outcome, report};
 use crate::interrupt;
-use crate::record::{Record, errors_in};
+use crate::record::Record;
 use crate::render::{Renderer, Stdout};
 use crate::request::Request;
 use crate::server::{ClusterUse, Lost, refuse_in_cluster};
 
 /// Runs the pipeline.
 pub fn run(config: &Config, how: ClusterUse, args: &PipeArgs, supply: Supply) -> Outcome<Exit> {
-    let fleet = Fleet::open(&config.target, how, args.window, args.envelope)?;
+    let fleet = Fleet::open(&config.target, how, args.window, Scribe::new(&config.style, args))?;
     let renderer = open_renderer(&config.style)?;
     let progress = Progress::new(args, supply.size());
     let pipe = ClusterPipe {
@@ -62,12 +63,8 @@ impl ClusterPipe<'_> {
             if let Some(signal) = interrupt::received() {
                 return Err(self.lost(&Lost::Interrupted(signal).into()));
             }
-            let wants_input = match self.load() {
-                Ok(wants_input) => wants_input,
-                Err(lost) => return Err(self.lost(&lost.into())),
-            };
-            let received = match self.work() {
-                Ok(received) => received,
+            let (received, wants_input) = match self.work() {
+                Ok(done) => done,
                 Err(loss) => return Err(self.lost(&loss)),
             };
             let written = self.write_ready()?;
@@ -88,17 +85,19 @@ impl ClusterPipe<'_> {
         }
     }
 
-    /// Everything that can be done with the nodes now; how many replies came.
-    fn work(&mut self) -> Result<usize, Loss> {
-        self.fleet.advance()?;
-        self.fleet.send();
+    /// Everything that can be done with the nodes now: how many replies came, and whether more input has to be read
+    /// first. Nodes are heard before anything is sent to them: nothing is to be lost with one that has left.
+    fn work(&mut self) -> Result<(usize, bool), Loss> {
         let received = self.fleet.receive()?;
         if self.fleet.take_saw_error() && self.args.on_error == OnError::Stop && self.closing.is_none() {
             self.closing = Some(Closing::Error);
             self.fleet.stop();
         }
         self.fleet.check_silence()?;
-        Ok(received)
+        let wants_input = self.load()?;
+        self.fleet.advance()?;
+        self.fleet.send();
+        Ok((received, wants_input))
     }
 
     fn may_load(&mut self) -> bool {
@@ -148,45 +147,26 @@ impl ClusterPipe<'_> {
             }
         }
         let mut count = 0;
-        while let Some((number, entry, reply)) = self.fleet.order.take() {
-            self.write_reply(number, entry.origin, &reply)?;
+        while let Some((origin, reply)) = self.fleet.order.take() {
+            self.write_reply(origin, &reply)?;
             count += 1;
         }
         Ok(count)
     }
 
-    fn write_reply(&mut self, number: u64, origin: Origin, reply: &Reply) -> Outcome<()> {
-        let mut named;
-        let request = match &reply.request {
-            None => None,
-            Some(request) => {
-                named = request.clone();
-                named.line = origin.line;
-                Some(&named)
-            }
-        };
-        if let Some(request) = request
-            && !errors_in(&reply.value).is_empty()
-        {
+    fn write_reply(&mut self, origin: Origin, reply: &Reply) -> Outcome<()> {
+        if let Some(error) = &reply.error {
+            let (request, value) = &**error;
             self.errors += 1;
             let source = self.supply.name(origin.file);
-            self.progress.suspend(|| report_errors(source, request, &reply.value));
+            self.progress.suspend(|| report_errors(source, request, value));
         }
-        if self.args.quiet {
-            return Ok(());
-        }
-        let record = match request {
-            Some(request) if self.args.envelope => {
-                Record::Envelope { index: self.args.skip + number + 1, request, value: &reply.value }
-            }
-            // No command with a key answers a report.
-            _ => Record::Reply { value: &reply.value, is_report: false },
-        };
+        let text = reply.text.bytes();
         let renderer = &mut self.renderer;
         let written = if self.progress.shares_terminal() {
-            self.progress.suspend(|| renderer.write(&record).and_then(|()| renderer.flush()))
+            self.progress.suspend(|| renderer.write_bytes(text).and_then(|()| renderer.flush()))
         } else {
-            renderer.write(&record)
+            renderer.write_bytes(text)
         };
         written.map_err(|error| Failure::output(&error))
     }
@@ -285,8 +265,8 @@ impl ClusterPipe<'_> {
         };
         let range = self.range(numbers.iter().copied());
         if self.args.envelope {
-            for (number, origin, reply) in self.fleet.order.take_later() {
-                self.write_reply(number, origin, &reply)?;
+            for (origin, reply) in self.fleet.order.take_later() {
+                self.write_reply(origin, &reply)?;
             }
             self.flush()?;
         }

@@ -10,7 +10,8 @@ use redis::Value;
 
 use super::flight::Origin;
 use super::lane::{ASKING, Lane};
-use super::order::{Entry, NONE, Order};
+use super::order::{Entry, NONE, Order, Reply};
+use super::scribe::Scribe;
 use super::transit::Transit;
 use crate::exit::Outcome;
 use crate::record::errors_in;
@@ -20,7 +21,7 @@ use crate::server::{
 };
 
 /// How many replies are read from a node before the next one is looked at.
-const REPLIES_A_ROUND: usize = 2048;
+const REPLIES_A_ROUND: usize = 256;
 /// After a loss, how long a silence of the other nodes is waited out.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -78,8 +79,7 @@ pub struct Fleet {
     window: Option<u32>,
     /// The lane that had no room for the command that is next.
     blocked: Option<usize>,
-    /// Whether every reply keeps its command.
-    keeps_requests: bool,
+    scribe: Scribe,
     /// Whether nothing more is sent: what does not run now never will.
     is_ending: bool,
     /// A reply was, or held, an error, since this was last asked.
@@ -89,7 +89,7 @@ pub struct Fleet {
 
 impl Fleet {
     /// Connects to the cluster; to its nodes only when they have something to do.
-    pub fn open(target: &Target, how: ClusterUse, window: Option<u32>, keeps_requests: bool) -> Outcome<Self> {
+    pub fn open(target: &Target, how: ClusterUse, window: Option<u32>, scribe: Scribe) -> Outcome<Self> {
         Ok(Self {
             cluster: Cluster::open(target, how.read_from_replicas)?,
             how,
@@ -99,7 +99,7 @@ impl Fleet {
             order: Order::new(window),
             window,
             blocked: None,
-            keeps_requests,
+            scribe,
             is_ending: false,
             saw_error: false,
             pushes: Vec::new(),
@@ -306,8 +306,15 @@ impl Fleet {
     fn answered(&mut self, at: usize, number: u64, slot: u16, value: Value) {
         let is_error = is_nested(&value) && !errors_in(&value).is_empty();
         self.saw_error |= is_error;
-        let request = (is_error || self.keeps_requests).then(|| self.lanes[at].last_answered());
-        self.order.answer(number, value, request);
+        let request = (is_error || self.scribe.names_commands).then(|| {
+            let line = self.order.get_mut(number).map_or(0, |entry| entry.origin.line);
+            let mut request = self.lanes[at].last_answered();
+            request.line = line;
+            request
+        });
+        let text = self.scribe.write(number, &value, request.as_ref());
+        let error = request.filter(|_| is_error).map(|request| Box::new((request, value)));
+        self.order.answer(number, Reply { text, error });
         if slot != NONE
             && self.slots[usize::from(slot)].is_held
             && self.transits.get_mut(&slot).is_some_and(|transit| transit.note_answered(number))

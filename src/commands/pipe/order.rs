@@ -2,11 +2,11 @@
 //! nodes answer out of order waits here. Bounded in commands and in bytes; who answers, and what, is left to others.
 
 use std::collections::VecDeque;
-use std::mem::size_of;
 
 use redis::Value;
 
 use super::flight::Origin;
+use super::scribe::Text;
 use crate::request::Request;
 
 /// No slot, or no lane.
@@ -15,10 +15,10 @@ pub const NONE: u16 = u16::MAX;
 /// A reply that waits for its turn.
 #[derive(Debug)]
 pub struct Reply {
-    /// The server's answer.
-    pub value: Value,
-    /// The command, where it is to be named.
-    pub request: Option<Box<Request>>,
+    /// What is to be written.
+    pub text: Text,
+    /// The command and the server's answer, where that is, or holds, an error.
+    pub error: Option<Box<(Request, Value)>>,
 }
 
 /// One command.
@@ -98,29 +98,27 @@ impl Order {
     }
 
     /// The reply to the command of this number has come.
-    pub fn answer(&mut self, number: u64, value: Value, request: Option<Request>) {
-        let weight = weight(&value);
+    pub fn answer(&mut self, number: u64, reply: Reply) {
+        let weight = reply.text.weight();
         if let Some(entry) = self.get_mut(number) {
-            entry.reply = Some(Reply { value, request: request.map(Box::new) });
+            entry.reply = Some(reply);
             self.reply_bytes += weight;
         }
     }
 
-    /// Takes the oldest command if its reply is there: its number, and the reply.
-    pub fn take(&mut self) -> Option<(u64, Entry, Reply)> {
+    /// Takes the oldest command if its reply is there: where it came from, and the reply.
+    pub fn take(&mut self) -> Option<(Origin, Reply)> {
         let reply = self.entries.front_mut()?.reply.take()?;
         let entry = self.entries.pop_front()?;
         self.command_bytes -= entry.size as usize;
-        self.reply_bytes -= weight(&reply.value);
+        self.reply_bytes -= reply.text.weight();
         self.first += 1;
-        Some((self.first - 1, entry, reply))
+        Some((entry.origin, reply))
     }
 
-    /// Takes the replies that wait behind one that will not come, oldest first: the numbers of their commands too.
-    pub fn take_later(&mut self) -> Vec<(u64, Origin, Reply)> {
-        let first = self.first;
-        let numbered = self.entries.iter_mut().zip(first..);
-        numbered.filter_map(|(entry, number)| Some((number, entry.origin, entry.reply.take()?))).collect()
+    /// Takes the replies that wait behind one that will not come, oldest first.
+    pub fn take_later(&mut self) -> Vec<(Origin, Reply)> {
+        self.entries.iter_mut().filter_map(|entry| Some((entry.origin, entry.reply.take()?))).collect()
     }
 
     /// Forgets the commands from this number on: they were not sent.
@@ -145,19 +143,5 @@ impl Order {
     /// How many replies were taken in their turn.
     pub fn answered(&self) -> u64 {
         self.first
-    }
-}
-
-/// About how many bytes a reply takes beside its entry.
-fn weight(value: &Value) -> usize {
-    let each = |items: &[Value]| items.iter().map(|item| size_of::<Value>() + weight(item)).sum();
-    match value {
-        Value::BulkString(bytes) => bytes.len(),
-        Value::SimpleString(text) | Value::VerbatimString { text, .. } => text.len(),
-        Value::Array(items) | Value::Set(items) => each(items),
-        Value::Map(pairs) => {
-            pairs.iter().map(|(key, value)| 2 * size_of::<Value>() + weight(key) + weight(value)).sum()
-        }
-        _ => 0,
     }
 }

@@ -131,3 +131,14 @@ fn subcommands_are_listed() {
     assert!(names("CLIENT").contains(&"IMPORT-SOURCE"));
     assert!(names("GET").is_empty() && names("nosuch").is_empty());
 }
+
+#[test]
+fn one_command_alone_is_what_it_is_in_the_whole_table() {
+    for entry in Table::builtin().entries() {
+        let alone = Table::builtin_only(entry.name.to_lowercase().as_bytes());
+        assert_eq!(alone.entries(), std::slice::from_ref(entry));
+    }
+    for name in ["NOSUCH", "", "CONFIG GET", "GET\",\"arity\":2"] {
+        assert!(Table::builtin_only(name.as_bytes()).entries().is_empty(), "{name}");
+    }
+}

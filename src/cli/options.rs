@@ -1,0 +1,193 @@
+//! The global options: where the server is, how replies look, and what holds for every subcommand.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, ValueEnum, ValueHint};
+
+use super::parse_seconds;
+
+/// Where the server is and who we are (contract section 1).
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Connection")]
+pub struct ConnectionOptions {
+    /// Server host name or address [default: 127.0.0.1]
+    #[arg(short = 'h', long, global = true, value_name = "HOST", value_hint = ValueHint::Hostname)]
+    pub host: Option<String>,
+    /// Server port [default: 6379]
+    #[arg(short, long, global = true, value_name = "PORT")]
+    pub port: Option<u16>,
+    /// Unix socket of the server
+    #[arg(short, long, global = true, value_name = "PATH", value_hint = ValueHint::FilePath, conflicts_with_all = ["host", "port"])]
+    pub socket: Option<PathBuf>,
+    /// Server URL: redis, rediss, valkey, valkeys, unix, as in redis://user:pass@host:port/db, or
+    /// redis+sentinel://host:port,host:port/master/db [env: RCLI_URL, REDIS_URL]
+    #[arg(short, long, global = true, value_name = "URL", value_hint = ValueHint::Url, conflicts_with_all = ["host", "port", "socket"])]
+    pub url: Option<String>,
+    /// Sentinels to ask where the primary is, at every connect
+    #[arg(long, global = true, value_name = "HOST:PORT,...", value_delimiter = ',', value_hint = ValueHint::Hostname,
+        conflicts_with_all = ["host", "port", "socket", "url"])]
+    pub sentinel: Vec<String>,
+    /// Name that the sentinels know the primary by
+    #[arg(long, global = true, value_name = "NAME", conflicts_with_all = ["host", "port", "socket", "url"])]
+    pub master: Option<String>,
+    /// ACL user name for the sentinels
+    #[arg(long, global = true, value_name = "NAME")]
+    pub sentinel_user: Option<String>,
+    /// Password of the sentinels; seen by other users of this machine [env: RCLI_SENTINEL_AUTH]
+    #[arg(long, global = true, value_name = "PASSWORD")]
+    pub sentinel_pass: Option<OsString>,
+    /// Database number [default: 0]
+    #[arg(short = 'n', long = "db", global = true, value_name = "N")]
+    pub db: Option<u32>,
+    /// Password; seen by other users of this machine [env: REDISCLI_AUTH, VALKEYCLI_AUTH]
+    #[arg(short = 'a', long, global = true, value_name = "PASSWORD")]
+    pub pass: Option<OsString>,
+    /// ACL user name
+    #[arg(long, global = true, value_name = "NAME")]
+    pub user: Option<String>,
+    /// Read the password from the first line of a file
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "pass")]
+    pub pass_file: Option<PathBuf>,
+    /// Take the password from the first line that a shell command writes: a profile's `password_command`
+    #[arg(long = "password_command", global = true, hide = true, value_name = "COMMAND", conflicts_with_all = ["pass", "pass_file", "askpass"])]
+    pub password_command: Option<String>,
+    /// Ask for the password on the terminal
+    #[arg(long, global = true, conflicts_with_all = ["pass", "pass_file"])]
+    pub askpass: bool,
+    /// No warning about -a
+    #[arg(long, global = true)]
+    pub no_auth_warning: bool,
+    /// Speak RESP2
+    #[arg(short = '2', global = true, overrides_with = "resp3")]
+    pub resp2: bool,
+    /// Speak RESP3, or RESP2 where the server cannot [default, but for raw output]
+    #[arg(short = '3', global = true, overrides_with = "resp2")]
+    pub resp3: bool,
+    /// Limit on connecting, in seconds [default: 5]
+    #[arg(short = 't', long, global = true, value_name = "SECS", value_parser = parse_seconds)]
+    pub connect_timeout: Option<std::time::Duration>,
+    /// Limit on the silence while an answer is waited for, in seconds [default: none]
+    #[arg(long, global = true, value_name = "SECS", value_parser = parse_seconds)]
+    pub read_timeout: Option<std::time::Duration>,
+    /// Connect with TLS
+    #[arg(long, global = true)]
+    pub tls: bool,
+    /// Authorities to trust, PEM [default: the system's]
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub cacert: Option<PathBuf>,
+    /// Client certificate, PEM
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub cert: Option<PathBuf>,
+    /// Key of the client certificate, PEM
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub key: Option<PathBuf>,
+    /// Host name to ask for, and to check the certificate against
+    #[arg(long, global = true, value_name = "NAME")]
+    pub sni: Option<String>,
+    /// Check neither certificate nor host name
+    #[arg(long, global = true)]
+    pub insecure: bool,
+    /// The server is a node of a cluster: go to the node that owns a key
+    #[arg(short, long, global = true)]
+    pub cluster: bool,
+    /// With -c: send reads to replicas, whose data may be a moment old
+    #[arg(long, global = true)]
+    pub read_from_replicas: bool,
+    /// With -c: run one command without keys on every primary
+    #[arg(long, global = true)]
+    pub all_nodes: bool,
+    /// Run against a throw-away local server, or a cluster of three
+    #[arg(
+        long,
+        global = true,
+        value_name = "KIND",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "server",
+        conflicts_with_all = ["host", "port", "socket", "url", "sentinel", "master", "tls"]
+    )]
+    pub sandbox: Option<SandboxKind>,
+}
+
+/// How replies look (contract section 2).
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Output")]
+pub struct OutputOptions {
+    /// One line of JSON a reply [env: RCLI_FORMAT=json]
+    #[arg(long, global = true, overrides_with_all = ["raw", "human"])]
+    pub json: bool,
+    /// Bytes as they are, one element a line [default when stdout is not a terminal]
+    #[arg(long, global = true, overrides_with_all = ["json", "human"])]
+    pub raw: bool,
+    /// Typed text [default on a terminal]
+    #[arg(long, global = true, alias = "no-raw", overrides_with_all = ["json", "raw"])]
+    pub human: bool,
+    /// Raw: between the elements of a reply [default: newline]
+    #[arg(short = 'd', global = true, value_name = "STR")]
+    pub element_delimiter: Option<OsString>,
+    /// Raw: after a reply [default: newline]
+    #[arg(short = 'D', global = true, value_name = "STR")]
+    pub reply_delimiter: Option<OsString>,
+    /// JSON: how bulk strings are written [default: utf8]
+    #[arg(long, global = true, value_name = "ENCODING")]
+    pub encoding: Option<Encoding>,
+    /// Write out-of-band pushes as {"push":[...]} lines
+    #[arg(long, global = true)]
+    pub show_pushes: bool,
+    /// When to use colours [default: auto]
+    #[arg(long, global = true, value_name = "WHEN")]
+    pub color: Option<When>,
+}
+
+/// Profile, help and version.
+#[derive(Args, Clone, Debug)]
+pub struct GeneralOptions {
+    /// Use the options of [profile.NAME] in ~/.config/rcli/config.toml [env: RCLI_PROFILE]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Print help
+    #[arg(short = '?', long, global = true, action = ArgAction::Help)]
+    pub help: Option<bool>,
+    /// Print the version
+    #[arg(long, global = true, action = ArgAction::Version)]
+    pub version: Option<bool>,
+}
+
+/// The REPL's own (contract section 10).
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "REPL")]
+pub struct ReplOptions {
+    /// Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking
+    #[arg(long, global = true)]
+    pub yes: bool,
+}
+
+/// `--sandbox`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SandboxKind {
+    /// One server
+    Server,
+    /// Three primaries that share the slots; implies -c
+    Cluster,
+}
+
+/// `--encoding`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Encoding {
+    /// Text; what is not UTF-8 as {"base64":"..."}
+    Utf8,
+    /// Every bulk string as {"base64":"..."}
+    Base64,
+}
+
+/// `--color` and `--progress`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// On a terminal
+    Auto,
+    /// In any case
+    Always,
+    /// Not at all
+    Never,
+}
