@@ -2,7 +2,7 @@
 //! (contract sections 8 and 9).
 
 use std::borrow::Cow;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -90,16 +90,13 @@ pub fn event(
             end(out, time, None)
         }
         Format::Human => {
-            let mut line = format!("({type}) {server}");
-            if let Some((channel, from)) = moved {
-                let _ = write!(line, ": {} from {from}", String::from_utf8_lossy(channel));
-            }
-            if let Some(reason) = reason {
-                let _ = write!(line, ": {reason}");
-            }
-            if let Some(gap) = gap {
-                let _ = write!(line, ": after {gap} s");
-            }
+            let told = [
+                Some(format!("({type}) {server}")),
+                moved.map(|(channel, from)| format!("{} from {from}", String::from_utf8_lossy(channel))),
+                reason.map(str::to_owned),
+                gap.map(|gap| format!("after {gap} s")),
+            ];
+            let line = told.into_iter().flatten().collect::<Vec<_>>().join(": ");
             human::reply(out, style, &Value::SimpleString(line), false)
         }
         Format::Raw => Ok(()),
