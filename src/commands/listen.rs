@@ -107,10 +107,9 @@ pub fn collect<N: AsRef<std::ffi::OsStr>>(named: &[(Topic, &Vec<N>)]) -> Vec<Sub
 
 /// Listens to the server, or to the cluster, or to that node of it.
 fn open(config: &Config, source: Source, retries: Option<u32>, node: Option<&str>) -> Outcome<Streams> {
-    let node = node.map(|node| config::parse_node(node, config.cluster)).transpose()?;
-    match config.cluster {
-        None => Streams::open(&config.target, source, retries),
-        Some(_) => Streams::open_cluster(&config.target, source, retries, node.as_ref()),
+    match node {
+        Some(node) => Streams::open_node(&config.target, config::parse_node(node, config.cluster)?, source, retries),
+        None => Streams::open(&config.target, config.cluster.is_some(), source, retries),
     }
 }
 

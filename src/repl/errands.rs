@@ -5,13 +5,13 @@ use super::link::Link;
 use super::local::{Local, Place};
 use super::shell::Shell;
 use super::style::Ink;
-use super::views::{Look, Wanted};
+use super::views::{Look, Spot, Wanted};
 use super::{Flow, Repl, help, history};
 use crate::config;
 use crate::exit::{Exit, Failure, Outcome, report};
 use crate::interrupt::{self, Signal};
 use crate::render::{self, Format, Style};
-use crate::server::{Server, Target, Unopened};
+use crate::server::{Server, Unopened};
 
 impl Repl<'_> {
     /// Connects, and says to whom. A server that is not there may come; one that refuses us will not change its mind.
@@ -49,9 +49,10 @@ impl Repl<'_> {
     pub(super) fn view(&mut self, wanted: Wanted) -> Outcome<Flow> {
         let style = Style { format: self.view_format, ..self.style.clone() };
         let look = Look { style, paint: self.paint };
-        let target = self.shell.link().target().clone();
+        let link = self.shell.link();
+        let spot = Spot { target: link.target().clone(), is_cluster: link.is_cluster() };
         if wanted.in_background {
-            return self.start_job(wanted, &target, &look).map_or_else(stay, |()| Ok(Flow::On));
+            return self.start_job(wanted, &spot, &look).map_or_else(stay, |()| Ok(Flow::On));
         }
         self.write(&format!(
             "{}\n",
@@ -59,7 +60,7 @@ impl Repl<'_> {
         ))?;
         self.flush()?;
         let stdout = render::stdout().map_err(|error| Failure::output(&error))?;
-        match wanted.show(&target, &look, stdout) {
+        match wanted.show(&spot, &look, stdout) {
             Ok(Exit::Signal(Signal::Interrupt)) => {
                 interrupt::forget_ctrl_c();
                 // The terminal has echoed ^C.
@@ -77,10 +78,10 @@ impl Repl<'_> {
         }
     }
 
-    fn start_job(&mut self, wanted: Wanted, target: &Target, look: &Look) -> Outcome<()> {
+    fn start_job(&mut self, wanted: Wanted, spot: &Spot, look: &Look) -> Outcome<()> {
         let title = wanted.title.clone();
         let above = self.editor.above()?;
-        let number = self.jobs.start(wanted, target, look, above)?;
+        let number = self.jobs.start(wanted, spot, look, above)?;
         self.write(&format!("[{number}] {title}\n"))
     }
 

@@ -29,6 +29,21 @@ pub struct Wanted {
     pub in_background: bool,
 }
 
+/// Where a view listens.
+#[derive(Clone, Debug)]
+pub struct Spot {
+    /// The server.
+    pub target: Target,
+    /// Whether all of the cluster is meant that it belongs to.
+    pub is_cluster: bool,
+}
+
+impl Spot {
+    fn open(&self, source: &Source) -> Outcome<Streams> {
+        Streams::open(&self.target, self.is_cluster, source.clone(), None)
+    }
+}
+
 /// How a view looks.
 #[derive(Clone, Debug)]
 pub struct Look {
@@ -62,8 +77,8 @@ impl Wanted {
     }
 
     /// Shows it until Ctrl-C, or until it cannot go on.
-    pub fn show(self, target: &Target, look: &Look, out: impl Write) -> Outcome<Exit> {
-        let stream = Streams::open(target, self.source, None)?;
+    pub fn show(self, spot: &Spot, look: &Look, out: impl Write) -> Outcome<Exit> {
+        let stream = spot.open(&self.source)?;
         let mut out = out;
         let lines = Lines::new(look, move |text: String| out.write_all(text.as_bytes()).and_then(|()| out.flush()));
         follow(
@@ -135,19 +150,19 @@ const RETRY: Duration = Duration::from_millis(100);
 impl Jobs {
     /// Starts a view in a thread of its own; what is sent to `above` is written above the line being typed. Gives its
     /// number.
-    pub fn start(&mut self, wanted: Wanted, target: &Target, look: &Look, above: SyncSender<String>) -> Outcome<usize> {
+    pub fn start(&mut self, wanted: Wanted, spot: &Spot, look: &Look, above: SyncSender<String>) -> Outcome<usize> {
         let (stopped, stop) = io::pipe().map_err(|error| Failure::failed(format!("cannot start a view: {error}")))?;
         self.last += 1;
         let number = self.last;
         let is_over = Arc::new(AtomicBool::new(false));
-        let (over, target, look) = (Arc::clone(&is_over), target.clone(), look.clone());
+        let (over, spot, look) = (Arc::clone(&is_over), spot.clone(), look.clone());
         let (title, source) = (wanted.title.clone(), wanted.source.clone());
         thread::spawn(move || {
             let print = |text| {
                 // What a stopped view still had to say is nobody's business any more.
                 if over.load(Ordering::Relaxed) { Ok(()) } else { above.send(text).map_err(io::Error::other) }
             };
-            run(&source, &target, &look, &Ending::Stop(stopped), &format!("[{number}] {title}"), print);
+            run(&source, &spot, &look, &Ending::Stop(stopped), &format!("[{number}] {title}"), print);
             over.store(true, Ordering::Relaxed);
         });
         self.list.push(Job { number, title: wanted.title, source: wanted.source, stop, is_over });
@@ -200,14 +215,14 @@ impl Drop for Job {
 /// Follows a source until it is stopped or cannot go on, and says why it could not.
 fn run(
     source: &Source,
-    target: &Target,
+    spot: &Spot,
     look: &Look,
     ending: &Ending,
     name: &str,
     print: impl Fn(String) -> io::Result<()> + Copy,
 ) {
     loop {
-        let ended = Streams::open(target, source.clone(), None).and_then(|stream| {
+        let ended = spot.open(source).and_then(|stream| {
             let renderer = Renderer::new(Lines::new(look, print), look.style.clone());
             follow(stream, View::new(renderer, Limits::none()), ending, &mut |line: &str| {
                 let _ = print(format!("rcli: {name}: {line}\n"));

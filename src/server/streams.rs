@@ -30,33 +30,24 @@ pub struct Streams {
 }
 
 impl Streams {
-    /// Listens to one server.
-    pub fn open(target: &Target, source: Source, retries: Option<u32>) -> Outcome<Self> {
-        let stream = Stream::open(target, source, retries)?;
-        Ok(Self { listener: Listener::One(Box::new(stream)), only: None })
-    }
-
-    /// Listens to a cluster: to any node of it, or, for shard channels and MONITOR, to all that have a part of it; or
-    /// to `only` that one.
-    pub fn open_cluster(
-        target: &Target,
-        source: Source,
-        retries: Option<u32>,
-        only: Option<&Address>,
-    ) -> Outcome<Self> {
-        if let Some(address) = only {
-            let target = Target { address: address.clone(), ..target.clone() };
-            let stream = Stream::open(&target, source, retries)?;
-            return Ok(Self { listener: Listener::One(Box::new(stream)), only: Some(address.to_string()) });
-        }
+    /// Listens to a server; or to the cluster that it belongs to: to any node of it, or, for shard channels and
+    /// MONITOR, to all that have a part of it.
+    pub fn open(target: &Target, is_cluster: bool, source: Source, retries: Option<u32>) -> Outcome<Self> {
         let is_sharded = |subscription: &Subscription| subscription.topic == Topic::ShardChannel;
         let is_anywhere = matches!(&source, Source::Subscriptions(all) if !all.iter().any(is_sharded));
-        let listener = if is_anywhere {
-            Listener::One(Box::new(Stream::open_anywhere(target, source, retries)?))
-        } else {
-            Listener::Many(Box::new(Nodes::open(target, source, retries)?))
+        let listener = match (is_cluster, is_anywhere) {
+            (false, _) => Listener::One(Box::new(Stream::open(target, source, retries)?)),
+            (true, true) => Listener::One(Box::new(Stream::open_anywhere(target, source, retries)?)),
+            (true, false) => Listener::Many(Box::new(Nodes::open(target, source, retries)?)),
         };
         Ok(Self { listener, only: None })
+    }
+
+    /// Listens to one node of a cluster.
+    pub fn open_node(target: &Target, node: Address, source: Source, retries: Option<u32>) -> Outcome<Self> {
+        let only = Some(node.to_string());
+        let stream = Stream::open(&Target { address: node, ..target.clone() }, source, retries)?;
+        Ok(Self { listener: Listener::One(Box::new(stream)), only })
     }
 
     /// The server's address, for messages to people: of many, that of the node heard last.

@@ -161,7 +161,7 @@ fn primaries_and_replicas_are_monitored_and_one_that_dies_is_left() {
 
 #[test]
 fn a_primary_is_monitored_as_long_as_it_owns_slots() {
-    let cluster = Cluster::with_args(4, &[]);
+    let cluster = Cluster::with_args(4, &["--cluster-allow-replica-migration", "no"]);
     let run = cluster.rcli(["monitor", "--events"]).any_stdout().status(130);
     let mut run = run.reports_among(&["joined the cluster", "left the cluster"]).start();
     for node in 0..3 {
@@ -193,4 +193,43 @@ fn one_node_is_listened_to_on_request() {
     let other = cluster.nodes[(owner + 1) % 3].address();
     cluster.rcli(["ssub", "foo", "--node", &other]).status(3).complains(&["SSUBSCRIBE foo", "MOVED"]).run();
     rcli(["ssub", "foo", "--node", &other]).status(2).complains(&["--node needs -c"]).run();
+}
+
+#[test]
+fn a_view_of_the_repl_listens_to_the_whole_cluster() {
+    let cluster = Cluster::start();
+    let owner = cluster.owner("foo");
+    let node = &cluster.nodes[(owner + 1) % 3];
+    let terminal = node.rcli(["-c"]).on_terminal(160);
+    terminal.ends_with(&[&format!("{} cluster>", node.address())]);
+    terminal.line("SSUBSCRIBE foo");
+    wait_for_listeners(&cluster, owner, "foo");
+    cluster.nodes[owner].ask("SPUBLISH foo hello");
+    terminal.ends_with(&[&format!(
+        "{{\"type\":\"smessage\",\"pattern\":null,\"channel\":\"foo\",\"data\":\"hello\",{}}}",
+        node_key(&cluster, owner)
+    )]);
+}
+
+#[test]
+fn handlers_and_limits_work_in_a_cluster() {
+    let cluster = Cluster::start();
+    let run = cluster.rcli(["ssub", "--handler", "foo=cat >> foo.log", "--count", "3", "--time"]).args(CHANNELS);
+    let mut run = run.any_stdout().start();
+    run.wait_for_lines(2);
+    wait_for_listeners(&cluster, cluster.owner("foo"), "foo");
+    for channel in CHANNELS {
+        cluster.nodes[cluster.owner(channel)].ask(&format!("SPUBLISH {channel} x"));
+    }
+    let finished = run.finish();
+    let log = std::fs::read_to_string(finished.home.path().join("foo.log")).unwrap();
+    assert!(log.ends_with(&format!("{}}}\n", node_key(&cluster, cluster.owner("foo")))), "{log}");
+    let run = cluster.rcli(["ssub", "foo", "--count", "1", "--idle", "0.3"]).any_stdout().status(5);
+    run.complains(&["--idle"]).run();
+    let run = cluster.rcli(["sub", "c", "--timeout", "0.2"]).any_stdout();
+    assert!(run.run().out().ends_with("\"channel\":\"c\",\"data\":1}\n"));
+    let mut run = cluster.rcli(["ssub"]).args(CHANNELS).any_stdout().status(130).start();
+    run.wait_for_lines(3);
+    run.signal(rustix::process::Signal::INT);
+    run.finish();
 }

@@ -2,6 +2,8 @@
 //! moved or its node is lost (contract section 11). No message comes twice: a thing is asked for at a new node only
 //! when the old one has said that it is not there any more, or its connection is gone.
 
+mod settle;
+
 use std::collections::VecDeque;
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
@@ -12,13 +14,12 @@ use rustix::event::{PollFd, PollFlags};
 
 use super::super::cluster::Cluster;
 use super::super::redirect::Redirect;
-use super::super::session::{Lost, Session};
 use super::super::slots::Announced;
 use super::super::stream::ear::{Ear, Got, Loss};
-use super::super::stream::source::{is_final, is_final_code};
+use super::super::stream::source::is_final;
 use super::super::stream::{Heard, Source, Woken, pause, ready_at, sleep, sooner};
 use super::super::target::{Address, Target};
-use super::scout::{Errand, Found, Scout, slots_of};
+use super::scout::{Errand, Scout, slots_of};
 use super::want::{State, Want, What};
 use crate::exit::{Failure, Outcome};
 use crate::message::{Kind, Message};
@@ -301,92 +302,6 @@ impl Nodes {
             have: self.members.iter().map(|member| member.address.clone()).collect(),
             first: self.first.take(),
             moves: std::mem::take(&mut self.moves),
-        }
-    }
-
-    /// Asks the nodes that were found for what they have.
-    fn settle(&mut self, found: Found) -> Outcome<()> {
-        let mut sessions: Vec<(Address, Session)> = Vec::new();
-        for (address, opened) in found.nodes {
-            match opened {
-                Ok(session) => sessions.push((address, session)),
-                Err(Lost::Refused(words)) if words.split([' ', ':']).any(is_final_code) => {
-                    return Err(Failure::failed(format!("{words}; not tried again")));
-                }
-                Err(lost) => self.reason = lost.reason(),
-            }
-        }
-        self.follow_nodes();
-        self.own = self.scout.cluster().map(Cluster::own_addresses).unwrap_or_default();
-        let Some(map) = self.scout.cluster().map(Cluster::map) else { return Ok(()) };
-        for (index, want) in self.wants.iter_mut().enumerate().filter(|(_, want)| want.state == State::Homeless) {
-            let Some(home) = want.home(map) else {
-                self.reason = format!("no node serves the slot of {}", want.describe());
-                continue;
-            };
-            let open = self.members.iter_mut().find(|member| member.address == home);
-            if let (Some(member), What::Channel(subscription, _)) = (open, &want.what) {
-                member.ear.add(subscription.clone());
-                member.asked.push(index);
-                want.state = State::At(Arc::clone(&member.name));
-            } else if let Some(at) = sessions.iter().position(|(address, _)| *address == home) {
-                let (address, session) = sessions.remove(at);
-                let name: Arc<str> = Arc::from(address.to_string());
-                let ear = Ear::new(session, want.source());
-                want.state = State::At(Arc::clone(&name));
-                self.members.push(Member { address, name, ear, asked: vec![index], gap: None });
-            }
-        }
-        self.tell_missing();
-        let wants = &self.wants;
-        self.members.retain(|member| wants.iter().any(|want| want.state == State::At(Arc::clone(&member.name))));
-        let now = Instant::now();
-        self.due = if self.is_short() { Some(now + self.pause()) } else { self.is_monitor.then(|| now + LOOK) };
-        Ok(())
-    }
-
-    /// Takes note of the nodes that joined or left, where all are followed.
-    fn follow_nodes(&mut self) {
-        let Some(map) = self.scout.cluster().map(Cluster::map).filter(|_| self.is_monitor) else { return };
-        let nodes: Vec<&Address> = map.nodes().collect();
-        for want in self.wants.iter_mut().filter(|want| want.state != State::Gone) {
-            let What::Commands(address) = &want.what else { continue };
-            if !nodes.is_empty() && !nodes.contains(&address) {
-                let name = Arc::from(address.to_string());
-                self.members.retain(|member| member.address != *address);
-                (want.state, want.from, want.silent_since) = (State::Gone, None, None);
-                self.announced.push_back((name, Heard::Left));
-            }
-        }
-        for node in nodes {
-            let is_it = |want: &&mut Want| matches!(&want.what, What::Commands(address) if address == node);
-            match self.wants.iter_mut().find(is_it) {
-                Some(want) if want.state == State::Gone => want.state = State::Homeless,
-                Some(_) => continue,
-                None => self.wants.push(Want::commands(node)),
-            }
-            self.announced.push_back((Arc::from(node.to_string()), Heard::Joined));
-        }
-    }
-
-    /// Says what could not be had from the start.
-    fn tell_missing(&mut self) {
-        let now = Instant::now();
-        let retrying = self.may_retry();
-        let map = self.scout.cluster().map(Cluster::map);
-        let mut told: Vec<Arc<str>> = Vec::new();
-        for want in &mut self.wants {
-            if want.state != State::Homeless || want.silent_since.is_some() {
-                continue;
-            }
-            want.silent_since = Some(now);
-            self.has_lost = true;
-            let home = map.and_then(|map| want.home(map));
-            let name = home.map_or_else(|| Arc::clone(&self.current), |home| Arc::from(home.to_string()));
-            if !told.contains(&name) {
-                told.push(Arc::clone(&name));
-                self.announced.push_back((name, Heard::Disconnected { reason: self.reason.clone(), retrying }));
-            }
         }
     }
 

@@ -11,13 +11,13 @@ use super::super::cluster::Cluster;
 use super::super::session::{Lost, Session};
 use super::super::slots::Announced;
 use super::super::target::Address;
-use super::want::Want;
+use super::want::{Want, What};
 use crate::exit::{Failure, Outcome};
 
 /// What to look for.
 #[derive(Debug, Default)]
 pub struct Errand {
-    /// The nodes to connect to; where there are slots or all nodes to be found, those are added.
+    /// The slots whose owners are wanted.
     pub slots: Vec<u16>,
     /// Whether every node is wanted.
     pub all_nodes: bool,
@@ -137,7 +137,7 @@ pub fn slots_of(wants: &[Want]) -> Vec<u16> {
     wants
         .iter()
         .filter_map(|want| match (&want.what, &want.state) {
-            (super::want::What::Channel(_, slot), super::want::State::Homeless) => Some(*slot),
+            (What::Channel(_, slot), super::want::State::Homeless) => Some(*slot),
             _ => None,
         })
         .collect()
