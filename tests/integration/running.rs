@@ -171,6 +171,16 @@ impl Running {
         kill_process_group(Pid::from_child(&self.child), signal).expect("the program still runs");
     }
 
+    /// Waits until the program has its handler of SIGINT: one that comes before is not its own.
+    pub fn wait_until_it_catches_sigint(&self) {
+        let status = format!("/proc/{}/status", self.pid());
+        crate::server::wait_for("a handler of SIGINT", || {
+            let text = std::fs::read_to_string(&status).unwrap_or_default();
+            let caught = text.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+            caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 2 != 0)
+        });
+    }
+
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()

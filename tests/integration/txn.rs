@@ -18,6 +18,7 @@ fn change_watched(server: &Server, key: &str) {
 
 /// Ends a run by SIGINT; its standard input stays open.
 fn interrupt(run: Running) {
+    run.wait_until_it_catches_sigint();
     run.signal(Signal::INT);
     run.finish_with_open_stdin();
 }
