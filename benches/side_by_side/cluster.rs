@@ -1,8 +1,6 @@
 //! `rcli -c` on a cluster of three primaries: a pipeline against redis-py's and against rcli's own on one server, its
 //! memory, and one command a process against `redis-cli -c`.
 
-use std::fs::File;
-use std::io::{BufWriter, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::Bench;
 use crate::lab::{Lab, python_at, redis_cli_at};
-use crate::measure::{Job, Usage, alternate, reap};
+use crate::measure::alternate;
 use crate::pipe::count_lines;
 use crate::start::repeated;
 use crate::table::{Goal, Row, thousands};
@@ -23,13 +21,11 @@ pub const BENCHES: &[Bench] = &[
     Bench { name: "cluster-pipe", run: pipe },
     Bench { name: "cluster-memory", run: memory },
     Bench { name: "cluster-exec", run: exec },
-    Bench { name: "cluster-ssub", run: sharded },
 ];
 
 const MEGABYTE: u64 = 1024 * 1024;
 const NODES: u16 = 3;
 const SLOTS: u16 = 16384;
-const CHANNELS: usize = 30;
 
 fn pipe(lab: &mut Lab) -> Result<Vec<Row>> {
     let cluster = Cluster::start(lab)?;
@@ -74,29 +70,6 @@ fn exec(lab: &mut Lab) -> Result<Vec<Row>> {
     Ok(vec![Row::compared(title, "`redis-cli -c GET k`", Goal::Wall(0.5), &pairs)])
 }
 
-fn sharded(lab: &mut Lab) -> Result<Vec<Row>> {
-    let cluster = Cluster::start(lab)?;
-    let messages = lab.sizes.messages * 3 / 5;
-    let channels: Vec<String> = (0..CHANNELS).map(|number| format!("shard:{number}")).collect();
-    let published = lab.path("spublish");
-    let mut file = BufWriter::new(File::create(&published)?);
-    for number in 0..messages {
-        writeln!(file, "SPUBLISH {} message-{number}", channels[number % CHANNELS])?;
-    }
-    file.flush()?;
-    let count = messages.to_string();
-    let ours = cluster.rcli(lab).args(["--json", "ssub", "-m", "--count", &count]).args(&channels);
-    let theirs = python_at(cluster.port(), "sharded_messages.py").args([&count]).args(&channels);
-    let pairs = alternate(
-        lab,
-        lab.sizes.slow_pairs,
-        |lab| cluster.listen(lab, &ours, &published),
-        |lab| cluster.listen(lab, &theirs, &published),
-    )?;
-    let title = format!("{} messages over {CHANNELS} shard channels on 3 nodes", thousands(messages));
-    Ok(vec![Row::compared(title, "redis-py `get_sharded_message()`", Goal::Cpu(0.1), &pairs)])
-}
-
 /// Three primaries that share the slots; ended when dropped.
 struct Cluster {
     nodes: Vec<(Child, u16)>,
@@ -134,33 +107,6 @@ impl Cluster {
     /// The port of the first node.
     fn port(&self) -> u16 {
         self.nodes[0].1
-    }
-
-    /// Runs a listener that ends by itself once it has every message of the file of SPUBLISH.
-    fn listen(&self, lab: &Lab, job: &Job, published: &Path) -> Result<Usage> {
-        let output = lab.path("sharded");
-        let began = Instant::now();
-        let child = job.clone().stdout(&output).spawn(Stdio::inherit())?;
-        let deadline = began + Duration::from_secs(30);
-        while self.shard_channels()? < CHANNELS {
-            ensure!(Instant::now() < deadline, "the listener does not subscribe");
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        self.rcli(lab).args(["pipe", "--quiet"]).args([published]).run()?;
-        let usage = reap(child, began)?;
-        let received = count_lines(&output)?;
-        ensure!(received == count_lines(published)?, "{received} messages arrived");
-        Ok(usage)
-    }
-
-    /// How many shard channels somebody listens to.
-    fn shard_channels(&self) -> Result<usize> {
-        let mut count = 0;
-        for (_, port) in &self.nodes {
-            let mut connection = redis::Client::open(("127.0.0.1", *port))?.get_connection()?;
-            count += redis::cmd("PUBSUB").arg("SHARDCHANNELS").query::<Vec<String>>(&mut connection)?.len();
-        }
-        Ok(count)
     }
 
     fn rcli(&self, lab: &Lab) -> crate::measure::Job {
