@@ -18,7 +18,6 @@ mod render;
 mod repl;
 mod request;
 mod server;
-#[allow(dead_code, unused_imports, reason = "hints, groups and keys are for the REPL and for clusters")]
 mod table;
 mod transaction;
 

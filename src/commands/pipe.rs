@@ -213,7 +213,7 @@ impl Pipe<'_> {
             let place = &self.config.target.address;
             return Err(Failure::failed(format!("{place}: the server sent a reply to nothing that was asked")));
         }
-        if is_nested(value) && !errors_in(value).is_empty() {
+        if !errors_in(value).is_empty() {
             self.answered_error(value);
         }
         if self.args.quiet {
@@ -241,13 +241,9 @@ impl Pipe<'_> {
     }
 
     fn write(&mut self, record: &Record<'_>) -> Outcome<()> {
-        let renderer = &mut self.renderer;
-        let written = if self.progress.shares_terminal() {
-            self.progress.suspend(|| renderer.write(record).and_then(|()| renderer.flush()))
-        } else {
-            renderer.write(record)
-        };
-        written.map_err(|error| Failure::output(&error))
+        self.progress
+            .write_beside(&mut self.renderer, |renderer| renderer.write(record))
+            .map_err(|error| Failure::output(&error))
     }
 
     /// Sleeps until something can be done; `is_busy` only looks whether there is input.
@@ -344,9 +340,4 @@ impl Pipe<'_> {
         let skip = self.args.skip + answered + beyond;
         format!("{answered} commands answered, {sent} sent and unanswered{range}; resume with --skip {skip}")
     }
-}
-
-/// Whether errors may be in it: most replies are plain and need no search.
-fn is_nested(value: &Value) -> bool {
-    !matches!(value, Value::Okay | Value::Nil | Value::Int(_) | Value::BulkString(_) | Value::SimpleString(_))
 }

@@ -54,6 +54,7 @@ impl Entry {
     }
 
     /// Whether it may change data (flag `write`). EVAL and FCALL carry neither this flag nor `readonly`.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the tests read the table by it"))]
     pub fn is_write(&self) -> bool {
         self.has_flag("write")
     }

@@ -40,6 +40,7 @@ impl Table {
     }
 
     /// Whether a key may be typed after these words.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the tests read the table by it"))]
     pub fn expects_key<A: AsRef<[u8]>>(&self, argv: &[A]) -> bool {
         self.expected(argv)
             .iter()

@@ -70,6 +70,7 @@ impl Table {
     }
 
     /// Every command, sorted by name, subcommands inside their containers.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the tests read the table by it"))]
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }

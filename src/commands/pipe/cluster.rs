@@ -162,13 +162,9 @@ impl ClusterPipe<'_> {
             self.progress.suspend(|| report_errors(source, request, value));
         }
         let text = reply.text.bytes();
-        let renderer = &mut self.renderer;
-        let written = if self.progress.shares_terminal() {
-            self.progress.suspend(|| renderer.write_bytes(text).and_then(|()| renderer.flush()))
-        } else {
-            renderer.write_bytes(text)
-        };
-        written.map_err(|error| Failure::output(&error))
+        self.progress
+            .write_beside(&mut self.renderer, |renderer| renderer.write_bytes(text))
+            .map_err(|error| Failure::output(&error))
     }
 
     /// Sleeps until something can be done; `is_busy` only looks whether there is input.

@@ -296,7 +296,7 @@ impl Fleet {
     }
 
     fn answered(&mut self, at: usize, number: u64, slot: u16, value: Value) {
-        let is_error = is_nested(&value) && !errors_in(&value).is_empty();
+        let is_error = !errors_in(&value).is_empty();
         self.saw_error |= is_error;
         let request = (is_error || self.scribe.names_commands).then(|| {
             let line = self.order.get_mut(number).map_or(0, |entry| entry.origin.line);
@@ -400,9 +400,4 @@ impl Fleet {
         numbers.sort_unstable();
         numbers
     }
-}
-
-/// Whether errors may be in it: most replies are plain and need no search.
-fn is_nested(value: &Value) -> bool {
-    !matches!(value, Value::Okay | Value::Nil | Value::Int(_) | Value::BulkString(_) | Value::SimpleString(_))
 }

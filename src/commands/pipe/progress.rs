@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 use super::super::stderr_is_terminal;
 use crate::cli::{PipeArgs, When};
 use crate::exit::report;
+use crate::render::{Renderer, Stdout};
 
 /// Redraws a second.
 const RATE: u8 = 10;
@@ -82,9 +83,17 @@ impl Progress {
         }
     }
 
-    /// Whether replies go to the terminal where the bar is.
-    pub fn shares_terminal(&self) -> bool {
-        self.shares_terminal
+    /// Writes a reply; where that goes to the terminal of the bar, the bar steps aside and the reply is seen at once.
+    pub fn write_beside(
+        &self,
+        renderer: &mut Renderer<Stdout>,
+        write: impl FnOnce(&mut Renderer<Stdout>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        if self.shares_terminal {
+            self.suspend(|| write(renderer).and_then(|()| renderer.flush()))
+        } else {
+            write(renderer)
+        }
     }
 
     /// Takes the bar away for good.
