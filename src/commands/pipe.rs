@@ -132,6 +132,7 @@ impl Pipe<'_> {
             let unsendable = self.send().err();
             let received = self.drain()?;
             if let Some(lost) = unsendable {
+                while self.drain()? > 0 {}
                 return Err(self.lost(&lost));
             }
             if self.closing.is_some() && self.flight.is_empty() {

@@ -76,7 +76,7 @@ struct Incoming {
     end: usize,
     /// All that was ever received, in bytes.
     total: u64,
-    /// Whether the last read took all there was: the next would only say so.
+    /// Whether the last read took all there was: until the next sleep another would only say so.
     is_drained: bool,
 }
 
@@ -93,7 +93,7 @@ impl Incoming {
         if self.end == self.buffer.len() {
             self.buffer.resize(self.end * 2, 0);
         }
-        if std::mem::take(&mut self.is_drained) {
+        if self.is_drained {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let space = self.buffer.len() - self.end;
@@ -117,7 +117,7 @@ pub struct Session {
     /// Packed commands; those before `sent` are with the kernel.
     outgoing: Vec<u8>,
     sent: usize,
-    /// Whether the kernel did not take all of the last write.
+    /// Whether the kernel did not take all of the last write: until it can, another would take nothing.
     is_blocked: bool,
     /// When the server was last heard of, or last asked.
     active: Instant,
@@ -187,8 +187,7 @@ impl Session {
 
     /// Passes packed commands on to the kernel: how many bytes it took now. Does not block.
     pub fn write(&mut self, bytes: &[u8]) -> Result<usize, Lost> {
-        self.is_blocked = false;
-        loop {
+        while !self.is_blocked {
             match self.transport.write(bytes) {
                 Ok(0) => return Err(Lost::Closed),
                 Ok(count) => {
@@ -198,12 +197,16 @@ impl Session {
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.is_blocked = true;
-                    return Ok(0);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(Lost::Broken(error)),
+                Err(error) => {
+                    // What it said before it went away is read first, without a sleep.
+                    self.incoming.is_drained = false;
+                    return Err(Lost::Broken(error));
+                }
             }
         }
+        Ok(0)
     }
 
     /// The next value from the server, pushes included; none if it has not wholly arrived. Does not block.
@@ -240,11 +243,13 @@ impl Session {
         own.as_socket().map(|own| own.to_string())
     }
 
-    /// Takes note of what a sleep found: a socket with nothing to read is not read before the next one.
+    /// Takes note of what a sleep found: a socket with nothing to read is not read before the next one, and one that
+    /// takes nothing is not written to.
     pub(super) fn note_woken(&mut self, events: PollFlags) {
         if !events.is_empty() {
             self.active = Instant::now();
         }
+        self.is_blocked &= (events - PollFlags::IN).is_empty();
         self.incoming.is_drained = self.transport.tells_when_drained() && (events - PollFlags::OUT).is_empty();
     }
 
@@ -310,12 +315,10 @@ impl Session {
 
     /// Takes in what came while nothing was asked; an error when the connection has ended meanwhile.
     pub fn look_after(&mut self) -> Result<(), Lost> {
-        // The first "nothing" may be remembered from the last read.
-        for _ in 0..2 {
-            while let Some(value) = self.receive()? {
-                if matches!(value, Value::Push { .. }) {
-                    self.pushes.push(value);
-                }
+        self.incoming.is_drained = false;
+        while let Some(value) = self.receive()? {
+            if matches!(value, Value::Push { .. }) {
+                self.pushes.push(value);
             }
         }
         Ok(())

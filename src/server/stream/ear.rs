@@ -163,6 +163,7 @@ impl Ear {
 
     /// Draws the conclusions from a sleep that began at `slept` and found these events.
     pub fn conclude(&mut self, slept: Instant, events: PollFlags) -> Result<(), Loss> {
+        self.session.note_woken(events);
         let is_readable = events.intersects(!PollFlags::OUT);
         if !is_readable && self.confirm_due().is_some_and(|due| due <= Instant::now()) {
             return Err(Loss::now("no confirmation within --read-timeout"));
