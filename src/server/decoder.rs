@@ -77,6 +77,7 @@ impl Decoder {
     pub fn decode(&mut self, bytes: &[u8]) -> Result<Decoded, String> {
         // Most replies of a bulk load.
         if self.open.is_empty() && self.body.is_none() && bytes.starts_with(b"+OK\r\n") {
+            self.searched = 0;
             return Ok((5, Some(Value::Okay)));
         }
         let mut at = 0;

@@ -5,10 +5,19 @@ use super::*;
 
 /// Decodes all of `bytes`, given in pieces of `size`.
 fn decode_in_pieces(bytes: &[u8], size: usize) -> Result<Vec<Value>, String> {
+    decode_pieces(bytes.chunks(size))
+}
+
+/// Decodes all of `bytes`, given in two pieces.
+fn decode_cut_at(bytes: &[u8], cut: usize) -> Result<Vec<Value>, String> {
+    decode_pieces([&bytes[..cut], &bytes[cut..]])
+}
+
+fn decode_pieces<'b>(pieces: impl IntoIterator<Item = &'b [u8]>) -> Result<Vec<Value>, String> {
     let mut decoder = Decoder::default();
     let mut values = Vec::new();
     let mut waiting = Vec::new();
-    for piece in bytes.chunks(size) {
+    for piece in pieces {
         waiting.extend_from_slice(piece);
         loop {
             let (used, value) = decoder.decode(&waiting)?;
@@ -41,6 +50,65 @@ fn every_type_decodes_as_the_crate_decodes_it_however_it_is_cut() {
     assert_eq!(expected.len(), 20);
     for size in 1..=EVERYTHING.len() {
         assert_eq!(decode_in_pieces(EVERYTHING, size).unwrap(), expected, "in pieces of {size}");
+    }
+}
+
+/// One reply of each type, the shortest among them.
+const REPLIES: &[&[u8]] = &[
+    b"+OK\r\n",
+    b"_\r\n",
+    b"+\r\n",
+    b":1\r\n",
+    b"#t\r\n",
+    b",1\r\n",
+    b"(12345678901234567890\r\n",
+    b"$-1\r\n",
+    b"$0\r\n\r\n",
+    b"$5\r\n+OK\r\n\r\n",
+    b"=4\r\ntxt:\r\n",
+    b"-ERR no\r\n",
+    b"!3\r\nERR\r\n",
+    b"*0\r\n",
+    b"*2\r\n+OK\r\n_\r\n",
+    b"%1\r\n_\r\n+OK\r\n",
+    b">1\r\n+x\r\n",
+    b"|1\r\n_\r\n:1\r\n+OK\r\n",
+];
+
+#[test]
+fn what_arrives_in_part_leaves_nothing_behind_for_the_replies_after_it() {
+    for first in REPLIES {
+        for second in REPLIES {
+            let bytes = [first, second, &b"_\r\n"[..], b":7\r\n"].concat();
+            let whole = decode_in_pieces(&bytes, bytes.len()).unwrap();
+            for cut in 1..bytes.len() {
+                let values = decode_cut_at(&bytes, cut).map_err(|why| (bytes.escape_ascii().to_string(), cut, why));
+                assert_eq!(values.unwrap(), whole, "{:?} cut at {cut}", bytes.escape_ascii().to_string());
+            }
+        }
+    }
+}
+
+#[test]
+fn any_replies_cut_anywhere_are_the_same_replies() {
+    let mut state = 7_u64;
+    let mut below = |limit: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % limit
+    };
+    for _ in 0..3000 {
+        let replies: Vec<&[u8]> = (0..20).map(|_| REPLIES[below(REPLIES.len())]).collect();
+        let bytes = replies.concat();
+        let mut pieces = Vec::new();
+        let mut rest = &bytes[..];
+        while !rest.is_empty() {
+            let (piece, left) = rest.split_at(1 + below(rest.len().min(9)));
+            pieces.push(piece);
+            rest = left;
+        }
+        let whole = decode_in_pieces(&bytes, bytes.len()).unwrap();
+        let text = || bytes.escape_ascii().to_string();
+        assert_eq!(decode_pieces(pieces.iter().copied()), Ok(whole), "{} in pieces {pieces:?}", text());
     }
 }
 
