@@ -7,10 +7,11 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use redis::FromRedisValue;
 
 use crate::Bench;
 use crate::lab::{Lab, python_at, redis_cli_at};
-use crate::measure::alternate;
+use crate::measure::{Job, alternate};
 use crate::pipe::count_lines;
 use crate::start::repeated;
 use crate::table::{Goal, Row, thousands};
@@ -24,7 +25,8 @@ pub const BENCHES: &[Bench] = &[
 ];
 
 const MEGABYTE: u64 = 1024 * 1024;
-const NODES: u16 = 3;
+/// Primaries of a cluster.
+pub const NODES: u16 = 3;
 const SLOTS: u16 = 16384;
 
 fn pipe(lab: &mut Lab) -> Result<Vec<Row>> {
@@ -71,13 +73,13 @@ fn exec(lab: &mut Lab) -> Result<Vec<Row>> {
 }
 
 /// Three primaries that share the slots; ended when dropped.
-struct Cluster {
+pub struct Cluster {
     nodes: Vec<(Child, u16)>,
 }
 
 impl Cluster {
     /// Starts the lab's server three times, and makes a cluster of them.
-    fn start(lab: &Lab) -> Result<Self> {
+    pub fn start(lab: &Lab) -> Result<Self> {
         let mut cluster = Self { nodes: Vec::new() };
         for _ in 0..NODES {
             cluster.nodes.push(start_node(lab)?);
@@ -88,11 +90,11 @@ impl Cluster {
                 if index + 1 == NODES { SLOTS - 1 } else { (index + 1) * (SLOTS / NODES) - 1 },
             );
             let port = cluster.nodes[usize::from(index)].1;
-            call(port, &["CLUSTER", "ADDSLOTSRANGE", &first.to_string(), &last.to_string()])?;
-            call(port, &["CLUSTER", "SET-CONFIG-EPOCH", &(index + 1).to_string()])?;
+            call::<()>(port, &["CLUSTER", "ADDSLOTSRANGE", &first.to_string(), &last.to_string()])?;
+            call::<()>(port, &["CLUSTER", "SET-CONFIG-EPOCH", &(index + 1).to_string()])?;
         }
         for (_, port) in &cluster.nodes[1..] {
-            call(cluster.port(), &["CLUSTER", "MEET", "127.0.0.1", &port.to_string()])?;
+            call::<()>(cluster.port(), &["CLUSTER", "MEET", "127.0.0.1", &port.to_string()])?;
         }
         let deadline = Instant::now() + Duration::from_secs(30);
         for (_, port) in &cluster.nodes {
@@ -105,12 +107,33 @@ impl Cluster {
     }
 
     /// The port of the first node.
-    fn port(&self) -> u16 {
+    pub fn port(&self) -> u16 {
         self.nodes[0].1
     }
 
-    fn rcli(&self, lab: &Lab) -> crate::measure::Job {
+    /// `rcli -c` on this cluster.
+    pub fn rcli(&self, lab: &Lab) -> Job {
         lab.rcli_at(self.port()).args(["-c"])
+    }
+
+    /// Runs one command on every node.
+    pub fn call_all(&self, words: &[&str]) -> Result<()> {
+        self.nodes.iter().try_for_each(|(_, port)| call(*port, words))
+    }
+
+    /// The place among the nodes of the one that owns the slot of a key.
+    pub fn owner(&self, key: &str) -> Result<usize> {
+        let slot: u16 = call(self.port(), &["CLUSTER", "KEYSLOT", key])?;
+        Ok(usize::from((slot / (SLOTS / NODES)).min(NODES - 1)))
+    }
+
+    /// How many shard channels somebody listens to.
+    pub fn shard_channels(&self) -> Result<usize> {
+        let mut count = 0;
+        for (_, port) in &self.nodes {
+            count += call::<Vec<String>>(*port, &["PUBSUB", "SHARDCHANNELS"])?.len();
+        }
+        Ok(count)
     }
 }
 
@@ -131,7 +154,7 @@ fn start_node(lab: &Lab) -> Result<(Child, u16)> {
     std::fs::create_dir_all(&directory)?;
     let mut child = spawn_node(lab.program(), &directory, port)?;
     let deadline = Instant::now() + Duration::from_secs(10);
-    while call(port, &["PING"]).is_err() {
+    while call::<String>(port, &["PING"]).is_err() {
         if Instant::now() > deadline {
             child.kill()?;
             child.wait()?;
@@ -160,11 +183,11 @@ fn free_port() -> Result<u16> {
 }
 
 fn is_whole(port: u16) -> Result<bool> {
-    let info = call(port, &["CLUSTER", "INFO"])?;
+    let info: String = call(port, &["CLUSTER", "INFO"])?;
     Ok(info.contains("cluster_state:ok") && info.contains(&format!("cluster_known_nodes:{NODES}")))
 }
 
-fn call(port: u16, words: &[&str]) -> Result<String> {
+fn call<T: FromRedisValue>(port: u16, words: &[&str]) -> Result<T> {
     let mut command = redis::Cmd::new();
     command.arg(words);
     Ok(command.query(&mut redis::Client::open(("127.0.0.1", port))?.get_connection()?)?)

@@ -34,6 +34,8 @@ pub struct Sizes {
     pub blocked_gets: usize,
     /// Messages of a stream.
     pub messages: usize,
+    /// Messages over the shard channels of a cluster.
+    pub sharded_messages: usize,
     /// Seconds for which the paced publisher publishes.
     pub paced_seconds: u32,
     /// Commands under MONITOR.
@@ -56,6 +58,7 @@ impl Sizes {
         memory_lines: 2_000_000,
         blocked_gets: 200_000,
         messages: 500_000,
+        sharded_messages: 300_000,
         paced_seconds: 3,
         monitored: 500_000,
         transactions: 20,
@@ -74,6 +77,7 @@ impl Sizes {
         memory_lines: 400_000,
         blocked_gets: 50_000,
         messages: 50_000,
+        sharded_messages: 30_000,
         paced_seconds: 1,
         monitored: 50_000,
         transactions: 3,

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
+use wait4::Wait4;
 
 use crate::measure::{Job, Usage, first_line, peak_memory, reap};
 
@@ -48,7 +49,7 @@ impl Listener {
     pub fn wait_until(&mut self, mut done: impl FnMut(&Self) -> Result<bool>) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let alive = self.child.as_ref().is_some_and(|child| peak_memory(child.id()).is_some());
+            let alive = self.is_alive();
             // Asked after the look at the process, so that nothing done at its last moment is missed.
             if done(self)? {
                 return Ok(());
@@ -79,6 +80,28 @@ impl Listener {
         };
         let usage = reap(child, self.began)?;
         Ok(Usage { wall, ..usage })
+    }
+
+    /// Waits until the process ends by itself, with status 0; its CPU time and peak memory, and the wall time since
+    /// `from`.
+    pub fn end(mut self, from: Instant) -> Result<Usage> {
+        let deadline = Instant::now() + PATIENCE;
+        while self.is_alive() {
+            ensure!(Instant::now() < deadline, "{} has not ended within {PATIENCE:?}", self.name);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let wall = from.elapsed();
+        let Some(mut child) = self.child.take() else {
+            bail!("the listener has ended before");
+        };
+        let end = child.wait4()?;
+        let complaint = first_line(&mut self.complaints)?;
+        ensure!(end.status.success(), "{} ended with {}: {complaint}", self.name, end.status);
+        Ok(Usage { wall, ..Usage::new(self.began, &end) })
+    }
+
+    fn is_alive(&self) -> bool {
+        self.child.as_ref().is_some_and(|child| peak_memory(child.id()).is_some())
     }
 
     fn signal(&self, signal: Signal) -> Result<()> {

@@ -23,6 +23,7 @@ mod memory;
 mod pipe;
 mod proxy;
 mod servers;
+mod sharded;
 mod start;
 mod streams;
 mod table;
@@ -46,7 +47,8 @@ pub struct Bench {
 }
 
 /// Every topic, in the order of the report.
-const TOPICS: &[&[Bench]] = &[pipe::BENCHES, start::BENCHES, memory::BENCHES, streams::BENCHES, cluster::BENCHES];
+const TOPICS: &[&[Bench]] =
+    &[pipe::BENCHES, start::BENCHES, memory::BENCHES, streams::BENCHES, cluster::BENCHES, sharded::BENCHES];
 
 /// What the command line asks for.
 struct Options {

@@ -26,7 +26,7 @@ pub struct Usage {
 
 impl Usage {
     /// The time and memory of an ended process that was started at `began`.
-    fn new(began: Instant, end: &ResUse) -> Self {
+    pub fn new(began: Instant, end: &ResUse) -> Self {
         Self { wall: began.elapsed(), cpu: end.rusage.utime + end.rusage.stime, peak: end.rusage.maxrss }
     }
 

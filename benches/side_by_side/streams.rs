@@ -29,7 +29,7 @@ const MESSAGE: &str = "message 0000001 of a stream whose payload has sixty-four 
 const LAST: &str = "the last message";
 
 /// Room at the server for everything that a stopped listener has not read.
-const NO_LIMIT: &str = "pubsub 0 0 0";
+pub const NO_LIMIT: &str = "pubsub 0 0 0";
 /// The server's default, at which it drops a listener that is too slow.
 const DEFAULT_LIMIT: &str = "pubsub 32mb 8mb 60";
 
