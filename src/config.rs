@@ -157,7 +157,7 @@ fn decide_target(connection: &ConnectionOptions, mut place: Place, format: Forma
 /// What `-c` and its companions say (contract section 11).
 fn decide_cluster(options: &ConnectionOptions, target: &Target) -> Outcome<Option<ClusterUse>> {
     let how = ClusterUse { read_from_replicas: options.read_from_replicas, all_nodes: options.all_nodes };
-    if !options.cluster && options.sandbox != Some(SandboxKind::Cluster) {
+    if !options.means_cluster() {
         let given = [("--read-from-replicas", how.read_from_replicas), ("--all-nodes", how.all_nodes)];
         return match given.into_iter().find(|(_, is_given)| *is_given) {
             Some((name, _)) => Err(Failure::usage(format!("{name} needs -c"))),

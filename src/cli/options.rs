@@ -110,6 +110,13 @@ pub struct ConnectionOptions {
     pub sandbox: Option<SandboxKind>,
 }
 
+impl ConnectionOptions {
+    /// Whether the server is a cluster: told to be one, or the sandbox of that kind.
+    pub fn means_cluster(&self) -> bool {
+        self.cluster || self.sandbox == Some(SandboxKind::Cluster)
+    }
+}
+
 /// How replies look (contract section 2).
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Output")]

@@ -37,7 +37,7 @@ pub fn run(cli: Cli) -> Outcome<Exit> {
     match verb {
         Some(Verb::Exec(args)) => exec::run(decide, &options.or(args.options), args.command),
         Some(Verb::Command(command)) => exec::run(decide, &options, command),
-        Some(Verb::Pipe(args)) => pipe::run(decide, &args, &output),
+        Some(Verb::Pipe(args)) => pipe::run(decide, &args, &connection, &output),
         Some(Verb::Sub(args)) => listen::sub(&connection, &output, &args),
         Some(Verb::Psub(args)) => listen::psub(&connection, &output, &args),
         Some(Verb::Ssub(args)) => listen::ssub(&connection, &output, &args),

@@ -14,6 +14,7 @@ mod scribe;
 mod supply;
 mod transit;
 
+use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use redis::Value;
@@ -21,9 +22,9 @@ use redis::Value;
 use self::flight::Flight;
 use self::progress::Progress;
 use self::supply::{Supplied, Supply};
-use super::refuse::refuse_in_pipeline;
+use super::refuse::{refuse_in_block, refuse_in_pipeline};
 use super::{open_renderer, report_errors};
-use crate::cli::{OnError, OutputOptions, PipeArgs};
+use crate::cli::{ConnectionOptions, OnError, OutputOptions, PipeArgs};
 use crate::config::{Config, decide_style};
 use crate::exit::{Exit, Failure, Outcome, report};
 use crate::interrupt;
@@ -33,11 +34,23 @@ use crate::request::Request;
 use crate::server::{Lost, Session};
 
 /// Runs the pipeline, or only checks its input.
-pub fn run(decide: impl FnOnce() -> Outcome<Config>, args: &PipeArgs, output: &OutputOptions) -> Outcome<Exit> {
+pub fn run(
+    decide: impl FnOnce() -> Outcome<Config>,
+    args: &PipeArgs,
+    connection: &ConnectionOptions,
+    output: &OutputOptions,
+) -> Outcome<Exit> {
     let mut supply = Supply::open(&args.files, args.skip)?;
     if args.check {
         decide_style(output)?;
-        return check(&mut supply);
+        if args.atomic {
+            return check(&mut supply, refuse_in_block);
+        }
+        if connection.means_cluster() {
+            let router = RefCell::default();
+            return check(&mut supply, |request| cluster::refuse_unplaceable(&mut router.borrow_mut(), request));
+        }
+        return check(&mut supply, refuse_in_pipeline);
     }
     let mut config = decide()?;
     config.style.one_line_errors = true;
@@ -70,11 +83,11 @@ pub fn run(decide: impl FnOnce() -> Outcome<Config>, args: &PipeArgs, output: &O
 }
 
 /// Parses everything and names every line that cannot be run.
-fn check(supply: &mut Supply) -> Outcome<Exit> {
+fn check(supply: &mut Supply, refuse: impl Fn(&Request) -> Option<String>) -> Outcome<Exit> {
     let mut request = Request::default();
     let mut bad = 0_u64;
     loop {
-        match supply.next(&mut request, refuse_in_pipeline) {
+        match supply.next(&mut request, &refuse) {
             Ok(Supplied::Command) => {}
             Ok(Supplied::Pending) => supply.wait_and_fill()?,
             Ok(Supplied::End) if bad == 0 => return Ok(Exit::Done),

@@ -27,6 +27,14 @@ pub fn refuse_uncounted(request: &Request) -> Option<String> {
     Some(format!("{name} {reason}"))
 }
 
+/// Why a command without a key cannot run in a pipeline over a cluster (contract section 11).
+pub fn describe_keyless(request: &Request) -> String {
+    format!(
+        "{} has no key: a pipeline over a cluster needs one; `rcli -c exec` asks one node, `--all-nodes` all",
+        request.shown(40)
+    )
+}
+
 /// Why a command cannot run in a pipeline, whose replies are all in one version of RESP; none if it can.
 pub fn refuse_in_pipeline(request: &Request) -> Option<String> {
     if request.is(0, "HELLO") {

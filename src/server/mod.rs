@@ -25,7 +25,7 @@ pub use decoder::EXACT_DOUBLE;
 pub use open::Unopened;
 pub use patience::Patience;
 pub use redirect::Redirect;
-pub use route::Route;
+pub use route::{Route, Router, Unroutable};
 pub use sandbox::Sandbox;
 pub use sentinel::Sentinels;
 pub use session::{Lost, Session, error_text, server_error};

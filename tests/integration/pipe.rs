@@ -215,6 +215,21 @@ fn check_parses_everything_and_connects_to_nothing() {
 }
 
 #[test]
+fn check_names_what_has_no_place_in_a_cluster_or_in_a_block() {
+    rcli(["-c", "pipe", "--check"])
+        .stdin("SET a 1\nPING\nMSET foo 1 bar 2\nSELECT 1\nMSET {t}a 1 {t}b 2\nNOSUCH x\n")
+        .status(2)
+        .reports_among(&["rcli: stdin:2: PING has no key", "rcli: stdin:3: CROSSSLOT", "rcli: stdin:4: SELECT is not"])
+        .run();
+    rcli(["pipe", "--check", "--atomic"])
+        .stdin("SET a 1\nWATCH a\n")
+        .status(2)
+        .reports_among(&["rcli: stdin:2: WATCH cannot stand in the block"])
+        .run();
+    rcli(["pipe", "--check"]).stdin("PING\nMSET foo 1 bar 2\nWATCH a\n").run();
+}
+
+#[test]
 fn window_limits_the_commands_in_flight() {
     let peer = peer().patient().otherwise(send("+OK\r\n")).start();
     peer.rcli(["pipe", "--window", "3"]).stdin("PING\n".repeat(10)).prints("OK\n".repeat(10)).run();

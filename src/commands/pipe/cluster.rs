@@ -11,7 +11,7 @@ use super::scribe::Scribe;
 use super::supply::{Supplied, Supply};
 use super::{Closing, FLUSH_DELAY};
 use crate::cli::{OnError, PipeArgs};
-use crate::commands::refuse::refuse_in_pipeline;
+use crate::commands::refuse::{describe_keyless, refuse_in_pipeline};
 use crate::commands::{open_renderer, report_errors};
 use crate::config::Config;
 use crate::exit::{Exit, Failure, Outcome, report};
@@ -19,7 +19,7 @@ use crate::interrupt;
 use crate::record::Record;
 use crate::render::{Renderer, Stdout};
 use crate::request::Request;
-use crate::server::{ClusterUse, Lost, refuse_in_cluster};
+use crate::server::{ClusterUse, Lost, Route, Router, Unroutable, refuse_in_cluster};
 
 /// Runs the pipeline.
 pub fn run(config: &Config, how: ClusterUse, args: &PipeArgs, supply: Supply) -> Outcome<Exit> {
@@ -299,6 +299,15 @@ impl ClusterPipe<'_> {
             other => Failure::failed(format!("connection lost: {node}{}: {told}", other.reason())),
         }
     }
+}
+
+/// Why a command has no place in a pipeline over a cluster, as far as can be told without one; none if it has.
+pub fn refuse_unplaceable(router: &mut Router, request: &Request) -> Option<String> {
+    refuse(request).or_else(|| match router.route(request) {
+        Ok(Route::Keyless) => Some(describe_keyless(request)),
+        Err(Unroutable::CrossSlot(error)) => Some(error),
+        Ok(Route::Slot { .. } | Route::Refused) | Err(Unroutable::AskServer) => None,
+    })
 }
 
 /// What can run neither in a pipeline nor in a cluster.

@@ -15,6 +15,7 @@ use super::lane::{ASKING, Lane};
 use super::order::{Entry, NONE, Order, Reply};
 use super::scribe::Scribe;
 use super::transit::Transit;
+use crate::commands::refuse::describe_keyless;
 use crate::exit::Outcome;
 use crate::record::errors_in;
 use crate::request::Request;
@@ -128,10 +129,7 @@ impl Fleet {
         };
         match route {
             Route::Slot { slot, is_read } => self.place_at(slot, is_read, request, origin),
-            Route::Keyless => Ok(Placed::Bad(format!(
-                "{} has no key: a pipeline over a cluster needs one; `rcli -c exec` asks one node, `--all-nodes` all",
-                request.shown(40)
-            ))),
+            Route::Keyless => Ok(Placed::Bad(describe_keyless(request))),
             // Any node says what is wrong with it.
             Route::Refused => {
                 let Some(lane) = self.any_lane()? else {
