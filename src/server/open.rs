@@ -147,9 +147,7 @@ impl Session {
             lost => Unopened::Unreachable(format!("cannot connect to {place}: {}", lost.reason())),
         };
         loop {
-            self.send().map_err(lost)?;
-            match self.receive().map_err(lost)? {
-                Some(Value::Push { .. }) => {}
+            match self.try_answer().map_err(lost)? {
                 Some(value) => return Ok(value),
                 None => {
                     if self.wait(None, Some(deadline)).map_err(lost)?.expired {

@@ -136,11 +136,13 @@ impl Session {
 
     /// A session over a connected transport that the server was not introduced to.
     pub(super) fn over(target: &Target, transport: Transport) -> Self {
+        // A server that was asked nothing says nothing yet; what a TLS handshake brought along has to be looked for.
+        let is_drained = transport.tells_when_drained();
         Self {
             target: target.clone(),
             transport,
             decoder: Decoder::default(),
-            incoming: Incoming { buffer: vec![0; RECEIVE_BUFFER], start: 0, end: 0, total: 0, is_drained: false },
+            incoming: Incoming { buffer: vec![0; RECEIVE_BUFFER], start: 0, end: 0, total: 0, is_drained },
             outgoing: Vec::new(),
             sent: 0,
             is_blocked: false,
