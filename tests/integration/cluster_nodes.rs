@@ -81,6 +81,13 @@ impl Cluster {
         self.nodes[0].rcli(["-c"]).args(args)
     }
 
+    /// Makes a node known to the others again.
+    pub fn meet(&self, node: usize) {
+        let (node, bus) = (&self.nodes[node], node_bus(&self.nodes[node]));
+        let other = self.nodes.iter().find(|other| other.port() != node.port()).expect("another node");
+        assert_eq!(other.ask(&format!("CLUSTER MEET 127.0.0.1 {} {bus}", node.port())), "OK");
+    }
+
     /// The id of a node.
     pub fn id(&self, node: usize) -> String {
         self.nodes[node].ask("CLUSTER MYID")
@@ -155,4 +162,11 @@ impl Cluster {
     pub fn ask_owner(&self, key: &str, command: &str) -> String {
         self.nodes[self.owner(key)].ask(command)
     }
+}
+
+/// The port that the other nodes talk to.
+fn node_bus(node: &Server) -> String {
+    let own = node.ask("CLUSTER NODES");
+    let bus = own.lines().find(|line| line.contains("myself")).and_then(|line| line.split(['@', ' ', ',']).nth(2));
+    bus.expect("a bus").to_owned()
 }
