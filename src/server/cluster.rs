@@ -64,6 +64,8 @@ pub struct Cluster {
     /// Which replica is next to take a read.
     turn: usize,
     refreshed: Option<Instant>,
+    /// Whether the node that was needed last could not be reached.
+    is_cut_off: bool,
     asker: Asker,
 }
 
@@ -123,6 +125,7 @@ impl Cluster {
             last: seed.clone(),
             turn: 0,
             refreshed: None,
+            is_cut_off: false,
             asker,
         };
         match cluster.read_map(&seed) {
@@ -165,6 +168,11 @@ impl Cluster {
         if let Some(watch) = self.watch.take() {
             self.drop_session(&watch.node);
         }
+    }
+
+    /// Whether there is a connection with any node, or can be as far as is known.
+    pub fn is_connected(&self) -> bool {
+        !self.is_cut_off || self.nodes.iter().any(|node| node.session.is_some())
     }
 
     /// The node that was asked last, for messages.

@@ -35,7 +35,8 @@ impl Cluster {
         if self.nodes[at].session.is_none() {
             let asker = self.asker.clone();
             let opened = self.open_telling(address, &|session| asker.note(session));
-            if matches!(opened, Err(Lost::Unreached(_))) {
+            self.is_cut_off = matches!(opened, Err(Lost::Unreached(_)));
+            if self.is_cut_off {
                 self.leave_home(address);
             }
             let session = opened?;
