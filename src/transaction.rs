@@ -64,6 +64,11 @@ impl Transaction {
         self.block = Some(block);
     }
 
+    /// The commands that wait in the open block.
+    pub fn commands(&self) -> &[Request] {
+        self.block.as_deref().unwrap_or_default()
+    }
+
     /// How many commands wait in the open block; none if no block is open.
     pub fn queued(&self) -> Option<usize> {
         self.block.as_ref().map(Vec::len)

@@ -49,7 +49,7 @@ impl Repl<'_> {
         match answer {
             Answer::Reply(value) => self.reply(request, value),
             Answer::Stopped => {
-                report(&format!("{} has stopped", self.shell.link().target().address));
+                report(&format!("{} has stopped", self.shell.link().place()));
                 Ok(())
             }
             Answer::Executed { block, replies } => match replies {
@@ -88,7 +88,7 @@ impl Repl<'_> {
 
     /// Says why there is no answer. Only a signal that ends the run, or a closed terminal, ends the conversation.
     fn trouble(&mut self, request: &Request, trouble: Trouble) -> Outcome<Flow> {
-        let place = self.shell.link().target().address.to_string();
+        let place = self.shell.link().place();
         let command = request.shown(SHOWN);
         match trouble {
             Trouble::Unfit(reason) => {
@@ -102,10 +102,14 @@ impl Repl<'_> {
                 }
             },
             Trouble::Lost(Lost::Interrupted(signal)) => return self.cancelled(signal, &command),
-            Trouble::Lost(lost) => report(&format!(
-                "{place}: connection lost: {}; {command} had no answer: it may have run, and is not sent again",
-                lost.reason()
-            )),
+            Trouble::Lost(lost) => {
+                let outcome = if lost.is_unsent() {
+                    "was not sent"
+                } else {
+                    "had no answer: it may have run, and is not sent again"
+                };
+                report(&format!("{}; {command} {outcome}", lost.into_failure(&place).into_message()));
+            }
             Trouble::LostBlock(LostBlock { lost, may_have_run }) => {
                 let outcome = if may_have_run {
                     "outcome unknown: the block may have run, and is not sent again"
@@ -115,7 +119,7 @@ impl Repl<'_> {
                 if let Lost::Interrupted(signal) = lost {
                     return self.cancelled(signal, &format!("EXEC: {outcome}"));
                 }
-                report(&format!("{place}: EXEC: connection lost: {}: {outcome}", lost.reason()));
+                report(&format!("{}; EXEC: {outcome}", lost.into_failure(&place).into_message()));
             }
         }
         Ok(Flow::Stop)

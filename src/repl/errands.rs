@@ -28,7 +28,7 @@ impl Repl<'_> {
             }
             Err(unopened) => return Err(unopened.into_failure()),
         }
-        let place = self.shell.link().target().address.to_string();
+        let place = self.shell.link().name();
         let told = self.shell.link().server().map(Server::learn_version).transpose();
         let server = match told {
             Ok(version) => version.flatten(),
@@ -49,6 +49,9 @@ impl Repl<'_> {
     pub(super) fn view(&mut self, wanted: Wanted) -> Outcome<Flow> {
         let style = Style { format: self.view_format, ..self.style.clone() };
         let look = Look { style, paint: self.paint };
+        // The prompt may be older than the loss of its server.
+        self.shell.link().look_after();
+        self.report_notices();
         let link = self.shell.link();
         let spot = Spot { target: link.target().clone(), is_cluster: link.is_cluster() };
         if wanted.in_background {
@@ -120,7 +123,7 @@ impl Repl<'_> {
         let is_tls = self.shell.link().target().tls.is_some();
         match config::decide_elsewhere(&place.options(self.connection, is_tls), self.config.style.format) {
             Ok(target) => {
-                self.shell = Shell::new(Link::lasting(target, self.config.cluster.filter(|_| self.connection.cluster)));
+                self.shell = Shell::new(Link::elsewhere(target, self.config.cluster));
                 self.arrive().map_or_else(stay, |()| Ok(Flow::On))
             }
             Err(failure) => stay(failure),

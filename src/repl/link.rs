@@ -11,7 +11,7 @@ use redis::Value;
 use crate::exit::Outcome;
 use crate::interrupt;
 use crate::request::Request;
-use crate::server::{ClusterUse, Credentials, Lost, Protocol, Server, Target, Unopened, refuse_in_cluster};
+use crate::server::{ClusterUse, Credentials, Lost, NO_CLUSTER, Protocol, Server, Target, Unopened, refuse_in_cluster};
 
 /// Whether the server watches keys for us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +30,10 @@ pub struct Link {
     server: Option<Server>,
     /// How the cluster is used that the server belongs to; none to talk to that server only.
     cluster: Option<ClusterUse>,
+    /// Whether a server that is no node of a cluster is talked to all the same.
+    takes_lone: bool,
+    /// Where the connection was that was lost last.
+    lost_place: Option<String>,
     /// Whether a command opens a lost connection again.
     reopens: bool,
     was_open: bool,
@@ -49,7 +53,39 @@ impl Link {
 
     /// A connection that is opened by the first command, and again by the first after it was lost (REPL).
     pub fn lasting(target: Target, cluster: Option<ClusterUse>) -> Self {
-        Self { target, server: None, cluster, reopens: true, was_open: false, watch: Watch::None, notices: Vec::new() }
+        Self {
+            target,
+            server: None,
+            cluster,
+            takes_lone: false,
+            lost_place: None,
+            reopens: true,
+            was_open: false,
+            watch: Watch::None,
+            notices: Vec::new(),
+        }
+    }
+
+    /// The same to another place than rcli was started with: if nobody said what is there, it is found out.
+    pub fn elsewhere(target: Target, cluster: Option<ClusterUse>) -> Self {
+        Self { takes_lone: true, ..Self::lasting(target, cluster) }
+    }
+
+    /// What to call the server: where it is; of a cluster, the node that stands for it.
+    pub fn name(&self) -> String {
+        match &self.server {
+            Some(server @ Server::One(_)) => server.place(),
+            _ => self.target.address.to_string(),
+        }
+    }
+
+    /// Where the last command went, for messages.
+    pub fn place(&self) -> String {
+        match (&self.server, &self.lost_place) {
+            (Some(server), _) => server.place(),
+            (None, Some(place)) => place.clone(),
+            (None, None) => self.target.address.to_string(),
+        }
     }
 
     /// Where the server is, and what the user last chose there.
@@ -79,7 +115,11 @@ impl Link {
 
     /// Whether it is open, as far as is known.
     pub fn is_open(&self) -> bool {
-        self.server.is_some()
+        match &self.server {
+            Some(Server::One(_)) => true,
+            Some(Server::Cluster(cluster)) => cluster.is_connected(),
+            None => false,
+        }
     }
 
     /// Whether it was open before.
@@ -99,6 +139,14 @@ impl Link {
 
     /// What there is to tell since the last time: reconnects, and what was lost with a connection.
     pub fn take_notices(&mut self) -> Vec<String> {
+        if let Some(Server::Cluster(cluster)) = &self.server
+            && cluster.is_connected()
+            && cluster.target().address != self.target.address
+        {
+            let home = cluster.target().address.clone();
+            self.notices.push(format!("{} is gone; going on at {home}", self.target.address));
+            self.target.address = home;
+        }
         mem::take(&mut self.notices)
     }
 
@@ -108,7 +156,11 @@ impl Link {
             && let Some(server) = &mut self.server
             && let Err(lost) = server.look_after()
         {
-            self.notices.push(format!("{}: connection lost: {}", self.target.address, lost.reason()));
+            let watch = match (server, self.watch) {
+                (Server::Cluster(_), Watch::Held) => "; the WATCH was lost with it",
+                _ => "",
+            };
+            self.notices.push(format!("{}: connection lost: {}{watch}", self.place(), lost.reason()));
             self.lose();
         }
     }
@@ -117,12 +169,17 @@ impl Link {
     pub fn ready(&mut self) -> Result<&mut Server, Unopened> {
         self.look_after();
         if self.server.is_none() && self.reopens {
-            let server = open(&self.target, self.cluster)?;
-            if self.was_open {
+            let server = match open(&self.target, self.cluster) {
+                Err(Unopened::Refused { code, .. }) if self.takes_lone && code == NO_CLUSTER => {
+                    self.cluster = None;
+                    open(&self.target, None)?
+                }
+                opened => opened?,
+            };
+            self.server = Some(server);
+            if mem::replace(&mut self.was_open, true) {
                 self.notices.push(self.describe_reopened());
             }
-            self.was_open = true;
-            self.server = Some(server);
         }
         self.server.as_mut().ok_or_else(|| Unopened::Unreachable(format!("{}: not connected", self.target.address)))
     }
@@ -130,11 +187,12 @@ impl Link {
     fn describe_reopened(&self) -> String {
         let db = if self.target.db == 0 { String::new() } else { format!(", database {}", self.target.db) };
         let watch = if self.watch == Watch::Lost { "; the WATCH was lost with the old connection" } else { "" };
-        format!("connected again to {}{db}{watch}", self.target.address)
+        format!("connected again to {}{db}{watch}", self.place())
     }
 
     /// Closes a connection that is of no use any more.
     pub fn lose(&mut self) {
+        self.lost_place = Some(self.place());
         match &mut self.server {
             // Its other nodes are as they were.
             Some(Server::Cluster(cluster)) => cluster.forget_watch(),

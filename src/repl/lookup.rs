@@ -1,6 +1,8 @@
-//! Asks the server what may be typed: its command table, keys, channels, parameters. A thread with a connection of
+//! Asks the server what may be typed: its command table, keys, channels, parameters. A thread with connections of
 //! its own asks, so that neither a WATCH nor a block of the session is disturbed; whoever types waits a tenth of a
 //! second at most, whatever the server does.
+
+mod crowd;
 
 use std::cell::Cell;
 use std::ops::Deref;
@@ -11,16 +13,15 @@ use std::time::{Duration, Instant};
 
 use redis::Value;
 
+use self::crowd::{Crowd, Place};
 use crate::request::Request;
-use crate::server::{Address, Lost, Session, Target};
+use crate::server::{Address, Target};
 use crate::table::Table;
 
 /// How long the prompt waits for an answer.
 pub const LIMIT: Duration = Duration::from_millis(100);
 /// What of it the server gets; the rest is for the way back.
 const SERVER_LIMIT: Duration = Duration::from_millis(80);
-/// How long the thread tries to connect, and waits for one answer, before it gives up on a server.
-const PATIENCE: Duration = Duration::from_secs(2);
 /// At most so many words are offered: a longer list helps nobody.
 const OFFERED: usize = 500;
 /// How many keys one SCAN looks at: the first is quick to answer, later ones save round trips.
@@ -42,7 +43,7 @@ pub enum Question {
 
 /// A question, where to ask it, until when, and who waits.
 struct Task {
-    target: Target,
+    place: Place,
     question: Question,
     deadline: Instant,
     answer: SyncSender<Vec<Vec<u8>>>,
@@ -74,43 +75,43 @@ type Live = Arc<Mutex<Option<(Address, Arc<Table>)>>>;
 pub struct Lookup {
     tasks: Sender<Task>,
     live: Live,
-    target: Target,
+    place: Place,
     asked_table: Cell<bool>,
 }
 
 impl Lookup {
     /// Starts the thread. It connects when it is first asked.
-    pub fn start(target: Target) -> Self {
+    pub fn start(target: Target, is_cluster: bool) -> Self {
         let (tasks, waiting) = mpsc::channel();
         thread::spawn(move || {
             // Parsed before anybody types.
             Table::builtin();
             Worker::default().run(&waiting);
         });
-        Self { tasks, live: Live::default(), target, asked_table: Cell::new(false) }
+        let place = Place { target, is_cluster };
+        Self { tasks, live: Live::default(), place, asked_table: Cell::new(false) }
     }
 
     /// Says where the session is now: another server has another table.
-    pub fn follow(&mut self, target: &Target) {
-        if self.target.address != target.address {
+    pub fn follow(&mut self, target: &Target, is_cluster: bool) {
+        if self.place.target.address != target.address {
             self.asked_table.set(false);
         }
-        self.target = target.clone();
+        self.place = Place { target: target.clone(), is_cluster };
     }
 
     /// The table that is known now. The first call asks for the server's, which takes longer than a question.
     pub fn table(&self) -> CurrentTable {
         if !self.asked_table.replace(true) {
-            let (target, live) = (self.target.clone(), Arc::clone(&self.live));
+            let (place, live) = (self.place.clone(), Arc::clone(&self.live));
             thread::spawn(move || {
-                let table = open(&target).and_then(|mut session| read_table(&mut session).ok().flatten());
-                if let Some(table) = table {
-                    *lock(&live) = Some((target.address, Arc::new(table)));
+                if let Some(table) = read_table(&place) {
+                    *lock(&live) = Some((place.target.address, Arc::new(table)));
                 }
             });
         }
         match &*lock(&self.live) {
-            Some((address, table)) if *address == self.target.address => CurrentTable::Live(Arc::clone(table)),
+            Some((address, table)) if *address == self.place.target.address => CurrentTable::Live(Arc::clone(table)),
             _ => CurrentTable::Builtin(Table::builtin()),
         }
     }
@@ -119,7 +120,7 @@ impl Lookup {
     pub fn ask(&self, question: Question) -> Vec<Vec<u8>> {
         let (answer, answered) = mpsc::sync_channel(1);
         let deadline = Instant::now() + SERVER_LIMIT;
-        let task = Task { target: self.target.clone(), question, deadline, answer };
+        let task = Task { place: self.place.clone(), question, deadline, answer };
         // The thread ends only with this process.
         let _ = self.tasks.send(task);
         answered.recv_timeout(LIMIT).unwrap_or_default()
@@ -130,67 +131,50 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A session that is not in a hurry to fail, and does not wait for ever either.
-fn open(target: &Target) -> Option<Session> {
-    let impatient = Target { connect_timeout: PATIENCE, read_timeout: Some(PATIENCE), ..target.clone() };
-    Session::open(&impatient).ok()
-}
-
 #[derive(Default)]
 struct Worker {
-    session: Option<(Target, Session)>,
+    crowd: Option<Crowd>,
 }
 
 impl Worker {
     fn run(mut self, tasks: &Receiver<Task>) {
-        while let Ok(Task { target, question, deadline, answer }) = tasks.recv() {
+        while let Ok(Task { place, question, deadline, answer }) = tasks.recv() {
             // Whoever asked longer ago has gone on typing.
             if Instant::now() < deadline {
-                let found = self.with_session(&target, |session| look_up(session, &question, deadline));
-                let _ = answer.send(found.unwrap_or_default());
+                let _ = answer.send(self.answer(&place, &question, deadline));
             }
         }
     }
 
-    /// Does something with a session where the user's is; a session that failed is closed.
-    fn with_session<T>(&mut self, target: &Target, work: impl FnOnce(&mut Session) -> Result<T, Lost>) -> Option<T> {
-        if self.session.as_mut().is_some_and(|(at, session)| !is_same(at, target) || session.look_after().is_err()) {
-            self.session = None;
+    /// The answer of the servers where the user is.
+    fn answer(&mut self, place: &Place, question: &Question, deadline: Instant) -> Vec<Vec<u8>> {
+        if self.crowd.as_mut().is_some_and(|crowd| !crowd.is_good(place)) {
+            self.crowd = None;
         }
-        if self.session.is_none() {
-            self.session = Some((target.clone(), open(target)?));
+        if self.crowd.is_none() {
+            self.crowd = Crowd::open(place);
         }
-        let (_, session) = self.session.as_mut()?;
-        let done = work(session);
-        if done.is_err() {
-            self.session = None;
-        }
-        done.ok()
+        self.crowd.as_mut().map(|crowd| look_up(crowd, question, deadline)).unwrap_or_default()
     }
 }
 
-fn is_same(a: &Target, b: &Target) -> bool {
-    let identity = |target: &Target| target.credentials.clone().map(|known| (known.user, known.password));
-    a.address == b.address && a.db == b.db && identity(a) == identity(b)
-}
-
-fn read_table(session: &mut Session) -> Result<Option<Table>, Lost> {
-    let command = session.call(&Request::new(["COMMAND"]))?;
-    let docs = session.call(&Request::new(["COMMAND", "DOCS"]))?;
-    Ok(Table::from_replies(&command, Some(&docs)))
+fn read_table(place: &Place) -> Option<Table> {
+    let mut crowd = Crowd::open(&Place { is_cluster: false, ..place.clone() })?;
+    let command = crowd.ask_one(&Request::new(["COMMAND"]))?;
+    let docs = crowd.ask_one(&Request::new(["COMMAND", "DOCS"]))?;
+    Table::from_replies(&command, Some(&docs))
 }
 
 /// The answer, sorted and not too long.
-fn look_up(session: &mut Session, question: &Question, deadline: Instant) -> Result<Vec<Vec<u8>>, Lost> {
+fn look_up(crowd: &mut Crowd, question: &Question, deadline: Instant) -> Vec<Vec<u8>> {
     let mut found = match question {
-        Question::Keys(prefix, kind) => scan(session, prefix, *kind, deadline)?,
-        Question::Channels(prefix) => channels(session, "CHANNELS", prefix)?,
-        Question::ShardChannels(prefix) => channels(session, "SHARDCHANNELS", prefix)?,
+        Question::Keys(prefix, kind) => scan(crowd, prefix, *kind, deadline),
+        Question::Channels(prefix) => channels(crowd, "CHANNELS", prefix),
+        Question::ShardChannels(prefix) => channels(crowd, "SHARDCHANNELS", prefix),
         Question::Parameters(prefix) => {
-            let reply = session.call(&Request::new([b"CONFIG".as_slice(), b"GET", &pattern(prefix)]))?;
-            match reply {
-                Value::Map(pairs) => pairs.into_iter().filter_map(|(name, _)| bytes(name)).collect(),
-                Value::Array(items) => items.into_iter().step_by(2).filter_map(bytes).collect(),
+            match crowd.ask_one(&Request::new([b"CONFIG".as_slice(), b"GET", &pattern(prefix)])) {
+                Some(Value::Map(pairs)) => pairs.into_iter().filter_map(|(name, _)| bytes(name)).collect(),
+                Some(Value::Array(items)) => items.into_iter().step_by(2).filter_map(bytes).collect(),
                 _ => Vec::new(),
             }
         }
@@ -198,45 +182,54 @@ fn look_up(session: &mut Session, question: &Question, deadline: Instant) -> Res
     found.sort();
     found.dedup();
     found.truncate(OFFERED);
-    Ok(found)
+    found
 }
 
-fn channels(session: &mut Session, which: &str, prefix: &[u8]) -> Result<Vec<Vec<u8>>, Lost> {
-    let reply = session.call(&Request::new([b"PUBSUB".as_slice(), which.as_bytes(), &pattern(prefix)]))?;
-    Ok(strings(reply))
+fn channels(crowd: &mut Crowd, which: &str, prefix: &[u8]) -> Vec<Vec<u8>> {
+    let request = Request::new([b"PUBSUB".as_slice(), which.as_bytes(), &pattern(prefix)]);
+    let replies = crowd.ask(&vec![Some(request); crowd.len()]);
+    replies.into_iter().flatten().flat_map(strings).collect()
 }
 
-/// Looks for keys until there are enough, all were seen, or the time is up.
-fn scan(session: &mut Session, prefix: &[u8], kind: Option<&str>, deadline: Instant) -> Result<Vec<Vec<u8>>, Lost> {
-    let (mut found, mut cursor, mut count) = (Vec::new(), b"0".to_vec(), SCAN_FIRST);
-    let mut kind = kind;
+/// Looks for keys, everywhere at once, until there are enough, all were seen, or the time is up.
+fn scan(crowd: &mut Crowd, prefix: &[u8], kind: Option<&str>, deadline: Instant) -> Vec<Vec<u8>> {
+    let (mut found, mut count, mut kind) = (Vec::new(), SCAN_FIRST, kind);
+    // Where each goes on; none once it has shown all it has.
+    let mut cursors = vec![Some(b"0".to_vec()); crowd.len()];
     loop {
-        let mut scan = Request::new([b"SCAN".as_slice(), &cursor, b"MATCH", &pattern(prefix)]);
-        scan.push(b"COUNT");
-        scan.push(count.to_string().as_bytes());
-        if let Some(kind) = kind {
-            scan.push(b"TYPE");
-            scan.push(kind.as_bytes());
-        }
-        match session.call(&scan)? {
-            Value::Array(reply) => {
-                let mut reply = reply.into_iter();
-                cursor = reply.next().and_then(bytes).unwrap_or_else(|| b"0".to_vec());
-                found.extend(reply.next().map(strings).unwrap_or_default());
+        let asked: Vec<Option<Request>> =
+            cursors.iter().map(|cursor| cursor.as_ref().map(|cursor| scan_from(cursor, prefix, count, kind))).collect();
+        // A server before 6.0 knows no TYPE.
+        let mut is_refused = false;
+        for (reply, cursor) in crowd.ask(&asked).into_iter().zip(&mut cursors) {
+            match reply {
+                Some(Value::Array(reply)) => {
+                    let mut reply = reply.into_iter();
+                    *cursor = reply.next().and_then(bytes).filter(|cursor| cursor != b"0");
+                    found.extend(reply.next().map(strings).unwrap_or_default());
+                }
+                Some(Value::ServerError(_)) if kind.is_some() => is_refused = true,
+                _ => *cursor = None,
             }
-            // A server before 6.0 knows no TYPE.
-            Value::ServerError(_) if kind.is_some() => {
-                kind = None;
-                continue;
-            }
-            _ => break,
         }
-        if cursor == b"0" || found.len() >= OFFERED || Instant::now() >= deadline {
-            break;
+        if is_refused {
+            kind = None;
+        }
+        if cursors.iter().all(Option::is_none) || found.len() >= OFFERED || Instant::now() >= deadline {
+            return found;
         }
         count = (count * 2).min(SCAN_LARGEST);
     }
-    Ok(found)
+}
+
+fn scan_from(cursor: &[u8], prefix: &[u8], count: usize, kind: Option<&str>) -> Request {
+    let mut scan = Request::new([b"SCAN".as_slice(), cursor, b"MATCH", &pattern(prefix), b"COUNT"]);
+    scan.push(count.to_string().as_bytes());
+    if let Some(kind) = kind {
+        scan.push(b"TYPE");
+        scan.push(kind.as_bytes());
+    }
+    scan
 }
 
 fn strings(reply: Value) -> Vec<Vec<u8>> {

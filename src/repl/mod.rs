@@ -56,7 +56,7 @@ enum Flow {
 pub fn run(config: &Config, connection: &ConnectionOptions, is_sure: bool) -> Outcome<Exit> {
     let paint = Paint(config.style.color);
     let stdout = render::stdout().map_err(|error| Failure::output(&error))?;
-    let lookup = Lookup::start(config.target.clone());
+    let lookup = Lookup::start(config.target.clone(), config.cluster.is_some());
     let helper = LineHelper { lookup, paint, prompt_width: 0, is_asking: false };
     let mut repl = Repl {
         config,
@@ -115,7 +115,8 @@ impl Repl<'_> {
         self.shell.link().look_after();
         self.report_notices();
         if let Some(helper) = self.editor.helper() {
-            helper.lookup.follow(self.shell.link().target());
+            let link = self.shell.link();
+            helper.lookup.follow(link.target(), link.is_cluster());
         }
         Prompt::of(&mut self.shell, self.paint)
     }

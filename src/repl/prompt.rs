@@ -18,10 +18,9 @@ impl Prompt {
         let queued = shell.queued();
         let link = shell.link();
         let place = if link.is_open() {
-            let target = link.target();
-            let db = if target.db == 0 { String::new() } else { format!("[{}]", target.db) };
+            let db = if link.target().db == 0 { String::new() } else { format!("[{}]", link.target().db) };
             let cluster = if link.is_cluster() { " cluster" } else { "" };
-            (format!("{}{db}{cluster}", target.address), Ink::Place)
+            (format!("{}{db}{cluster}", link.name()), Ink::Place)
         } else {
             ("not connected".to_owned(), Ink::Error)
         };

@@ -133,7 +133,7 @@ impl Shell {
     }
 
     fn queue(&mut self, request: &Request) -> Result<Answer, Trouble> {
-        let refusal = match self.check.refusal(self.link.server(), request) {
+        let refusal = match self.queue_refusal(request) {
             Ok(refusal) => refusal,
             Err(lost @ Lost::Interrupted(_)) => return Err(lost.into()),
             Err(lost) if !self.link.reopens() => return Err(lost.into()),
@@ -149,6 +149,15 @@ impl Shell {
             self.transaction.queue(request.clone());
             Value::SimpleString("QUEUED".to_owned())
         }))
+    }
+
+    /// Why a command cannot join the block: the server does not know it so, or its keys are not with the others'. A
+    /// person can type another one; of a file whose keys do not fit, EXEC runs nothing.
+    fn queue_refusal(&mut self, request: &Request) -> Result<Option<String>, Lost> {
+        let refusal = self.check.refusal(self.link.server(), request)?;
+        let is_typed = self.link.reopens();
+        let (None, true, Some(server)) = (&refusal, is_typed, self.link.server()) else { return Ok(refusal) };
+        server.check_joins(self.transaction.commands(), request)
     }
 
     /// Drops the block. The server knows nothing of it, but of its WATCH, which DISCARD ends.

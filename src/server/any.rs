@@ -156,6 +156,14 @@ impl Server {
         }
     }
 
+    /// Why a command cannot join a block that can be sent; none if it can.
+    pub fn check_joins(&mut self, block: &[Request], request: &Request) -> Result<Option<String>, Lost> {
+        match self {
+            Self::One(_) => Ok(None),
+            Self::Cluster(cluster) => cluster.check_joins(block, request),
+        }
+    }
+
     /// Sends a block as MULTI … EXEC in one write and reads every reply.
     pub fn transact(&mut self, block: &[&Request]) -> Result<Transacted, LostBlock> {
         match self {

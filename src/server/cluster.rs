@@ -4,18 +4,23 @@
 //! A command is sent again only when a node said that it did not run. One that was sent to a connection that broke is
 //! lost, and said to be.
 
+mod asker;
 mod block;
+mod keyless;
+mod learn;
 mod nodes;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use redis::Value;
+
+pub(super) use self::asker::Asker;
 
 use super::open::{ServerVersion, Unopened};
 use super::patience::{Patience, asking};
 use super::redirect::Redirect;
 use super::route::{Route, Router, Unroutable, route_of_keys};
-use super::session::{Lost, Session, error_text, server_error};
+use super::session::{Lost, Session, server_error};
 use super::slots::{Announced, Places, SlotMap};
 use super::target::{Address, Target};
 use crate::exit::Outcome;
@@ -41,8 +46,10 @@ struct Watch {
 
 /// A cluster, and the sessions with its nodes.
 pub struct Cluster {
-    /// The node that was named, and how every node is to be introduced to.
+    /// The node that stands for the cluster, and how every node is to be introduced to. At first that is the one that
+    /// was named, then another one whenever it is gone.
     target: Target,
+    seed: Address,
     reads_from_replicas: bool,
     router: Router,
     map: SlotMap,
@@ -57,10 +64,26 @@ pub struct Cluster {
     /// Which replica is next to take a read.
     turn: usize,
     refreshed: Option<Instant>,
+    /// Whether the node that was needed last could not be reached.
+    is_cut_off: bool,
+    asker: Asker,
 }
 
-/// A map this young is not asked for again.
-const FRESH: Duration = Duration::from_millis(100);
+/// The code of the refusal of a server that is no node of any cluster.
+pub const NO_CLUSTER: &str = "NOCLUSTER";
+
+/// Why a node has no slot map for us.
+struct NoMap {
+    /// [`NO_CLUSTER`], or none.
+    code: String,
+    reason: String,
+}
+
+impl NoMap {
+    fn new(reason: impl Into<String>) -> Self {
+        Self { code: String::new(), reason: reason.into() }
+    }
+}
 
 /// Where to send a command next.
 enum Way {
@@ -87,8 +110,11 @@ impl Cluster {
     pub fn try_open(target: &Target, reads_from_replicas: bool) -> Result<Self, Unopened> {
         let seed = target.address.clone();
         let session = Session::try_open(target)?;
+        let asker = Asker::default();
+        asker.note(&session);
         let mut cluster = Self {
             target: target.clone(),
+            seed: seed.clone(),
             reads_from_replicas,
             router: Router::default(),
             map: SlotMap::default(),
@@ -99,11 +125,13 @@ impl Cluster {
             last: seed.clone(),
             turn: 0,
             refreshed: None,
+            is_cut_off: false,
+            asker,
         };
         match cluster.read_map(&seed) {
             Ok(Ok(())) => Ok(cluster),
-            Ok(Err(reason)) => {
-                Err(Unopened::Refused { code: String::new(), message: format!("{seed}: no slot map: {reason}") })
+            Ok(Err(NoMap { code, reason })) => {
+                Err(Unopened::Refused { code, message: format!("{seed}: no slot map: {reason}") })
             }
             Err(Lost::Interrupted(signal)) => Err(Unopened::Interrupted(signal)),
             Err(lost) => Err(Unopened::Unreachable(lost.into_failure(&seed.to_string()).into_message())),
@@ -116,12 +144,23 @@ impl Cluster {
         open.map_or(Ok(None), Session::learn_version)
     }
 
-    /// Notices that the node that watches keys has closed its connection.
+    /// Notices that the node that watches keys has closed its connection, or the one that stands for the cluster.
     pub fn look_after(&mut self) -> Result<(), Lost> {
-        if self.watch.is_none() {
-            return Ok(());
+        let home = self.nodes.iter_mut().find(|node| node.address == self.target.address);
+        if home.and_then(|node| node.session.as_mut()).is_some_and(|session| session.look_after().is_err()) {
+            let home = self.target.address.clone();
+            if self.watch.as_ref().is_none_or(|watch| watch.node != home) {
+                self.drop_session(&home);
+            }
+            self.leave_home(&home);
         }
-        self.watching_session()?.look_after()
+        let Some(watch) = &self.watch else { return Ok(()) };
+        let node = watch.node.clone();
+        let looked = self.watching_session()?.look_after();
+        if looked.is_err() {
+            self.last = node;
+        }
+        looked
     }
 
     /// Forgets a WATCH that was lost with its connection.
@@ -131,19 +170,24 @@ impl Cluster {
         }
     }
 
+    /// Whether there is a connection with any node, or can be as far as is known.
+    pub fn is_connected(&self) -> bool {
+        !self.is_cut_off || self.nodes.iter().any(|node| node.session.is_some())
+    }
+
     /// The node that was asked last, for messages.
     pub fn place(&self) -> &Address {
         &self.last
     }
 
-    /// How nodes are introduced to, and the limits.
+    /// The node that stands for the cluster, how nodes are introduced to, and the limits.
     pub fn target(&self) -> &Target {
         &self.target
     }
 
-    /// The addresses of this end of the sessions, as MONITOR names them.
-    pub(super) fn own_addresses(&self) -> Vec<String> {
-        self.nodes.iter().filter_map(|node| node.session.as_ref()?.own_address()).collect()
+    /// Whose commands the questions to the cluster are, for MONITOR.
+    pub(super) fn asker(&self) -> Asker {
+        self.asker.clone()
     }
 
     /// The slot map as it is known.
@@ -161,59 +205,6 @@ impl Cluster {
     /// Where a node is reached that `asked` named.
     pub fn reach(&self, node: &Announced, asked: &Address) -> Address {
         self.places.reach(node, asked)
-    }
-
-    /// Asks one node for its id and its slot map, in one write. The inner error says why that is no map.
-    fn read_map(&mut self, node: &Address) -> Result<Result<(), String>, Lost> {
-        let deadline = Instant::now() + self.target.connect_timeout;
-        let session = self.session(node, false)?;
-        Request::new(["CLUSTER", "MYID"]).pack(session.outgoing());
-        Request::new(["CLUSTER", "SLOTS"]).pack(session.outgoing());
-        // A node that hangs is not waited for: another one knows the map too.
-        let id = session.answer_before(deadline).map_err(unopened)?;
-        let slots = session.answer_before(deadline).map_err(unopened)?;
-        if let Value::ServerError(error) = &slots {
-            let hint = if error_text(error).contains("cluster support disabled") { "; leave out -c" } else { "" };
-            return Ok(Err(format!("{}{hint}", error_text(error))));
-        }
-        // Nobody but the seed is reached elsewhere than announced, unless that was found out.
-        if let (Value::BulkString(id), true) = (&id, self.refreshed.is_none()) {
-            self.places.learn_id(&String::from_utf8_lossy(id), node);
-        }
-        self.places.learn_aliases(&slots, node);
-        let read = SlotMap::read(&slots, node, &self.places);
-        Ok(read.map(|map| {
-            self.map = map;
-            self.refreshed = Some(Instant::now());
-        }))
-    }
-
-    /// Reads the map again from the first node that has one, `first` before others, unless it was just read; whether
-    /// it was read.
-    pub fn refresh(&mut self, first: Option<&Address>) -> Result<bool, Lost> {
-        if self.refreshed.is_some_and(|at| at.elapsed() < FRESH) {
-            return Ok(false);
-        }
-        let mut known: Vec<Address> = self.map.nodes().cloned().collect();
-        known.push(self.target.address.clone());
-        // The ones that answer are asked before those that may be down.
-        let is_open =
-            |address: &Address| self.nodes.iter().any(|node| node.address == *address && node.session.is_some());
-        known.sort_by_key(|address| (Some(address) != first, !is_open(address)));
-        for node in known {
-            match self.read_map(&node) {
-                Ok(Ok(())) => return Ok(true),
-                Ok(Err(_)) => {}
-                Err(lost) => {
-                    // What it may still answer answers nothing that will be asked.
-                    self.drop_session(&node);
-                    if matches!(lost, Lost::Interrupted(_)) {
-                        return Err(lost);
-                    }
-                }
-            }
-        }
-        Ok(false)
     }
 
     /// The route of a command; what only the server can tell is asked of it. The inner error is the command's reply.
@@ -347,56 +338,6 @@ impl Cluster {
         }
     }
 
-    /// Sends a command without keys to one node: that of the watched keys, else the one that was named if it is a
-    /// primary, else the first primary that can be reached.
-    fn call_keyless(&mut self, request: &Request) -> Result<Value, Lost> {
-        let mut candidates: Vec<Address> = self.map.primaries().cloned().collect();
-        candidates.sort_by_key(|address| *address != self.target.address);
-        if candidates.is_empty() {
-            candidates.push(self.target.address.clone());
-        }
-        let mut unreached = Lost::Closed;
-        for node in candidates {
-            self.last = node.clone();
-            match self.session(&node, false) {
-                Ok(session) => {
-                    let answer = session.call(request);
-                    if answer.is_err() {
-                        self.drop_session(&node);
-                    }
-                    return answer;
-                }
-                Err(lost @ Lost::Unreached(_)) => unreached = lost,
-                Err(lost) => return Err(lost),
-            }
-        }
-        Err(unreached)
-    }
-
-    /// Runs a command without keys on every primary; the reply is a map of their replies by address.
-    pub fn call_all(&mut self, request: &Request) -> Result<Value, Lost> {
-        let nodes: Vec<Address> = self.map.primaries().cloned().collect();
-        // Every connection is there before the first node is asked.
-        for node in &nodes {
-            self.last = node.clone();
-            self.session(node, false)?;
-        }
-        for node in &nodes {
-            self.last = node.clone();
-            let session = self.session(node, false)?;
-            request.pack(session.outgoing());
-            session.send()?;
-        }
-        let mut replies = Vec::with_capacity(nodes.len());
-        for node in nodes {
-            self.last = node.clone();
-            let Some(known) = self.nodes.iter_mut().find(|known| known.address == node) else { continue };
-            let answer = known.session.as_mut().map_or(Err(Lost::Closed), Session::answer)?;
-            replies.push((Value::BulkString(node.to_string().into_bytes()), answer));
-        }
-        Ok(Value::Map(replies))
-    }
-
     /// The pushes set aside by all sessions.
     pub fn take_pushes(&mut self) -> Vec<Value> {
         self.nodes.iter_mut().filter_map(|node| node.session.as_mut()).flat_map(Session::take_pushes).collect()
@@ -410,11 +351,6 @@ pub fn refuse_in_cluster(request: &Request) -> Option<String> {
     }
     let name = ["AUTH", "HELLO", "RESET", "READONLY", "READWRITE", "ASKING"].iter().find(|name| request.is(0, name))?;
     Some(format!("{name} is not possible in a cluster: its connections are all alike, as rcli's options say"))
-}
-
-/// Opens a session: whether a node that cannot be had may be there later.
-fn try_open(target: &Target) -> Result<Session, Lost> {
-    Session::try_open(target).map_err(unopened)
 }
 
 fn unopened(why: Unopened) -> Lost {

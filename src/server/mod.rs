@@ -20,7 +20,7 @@ mod transport;
 mod wait;
 
 pub use any::{ClusterUse, Server};
-pub use cluster::{Cluster, refuse_in_cluster};
+pub use cluster::{Cluster, NO_CLUSTER, refuse_in_cluster};
 pub use decoder::EXACT_DOUBLE;
 pub use open::Unopened;
 pub use patience::Patience;

@@ -52,11 +52,17 @@ impl Session {
         if let Address::Sentinel(sentinels) = &target.address {
             return sentinels.open_primary(target);
         }
+        Self::try_open_telling(target, |_| ())
+    }
+
+    /// The same where no sentinel is to be asked, and tells of the connection before the first byte is sent.
+    pub(super) fn try_open_telling(target: &Target, tell: impl FnOnce(&Self)) -> Result<Self, Unopened> {
         let deadline = Instant::now() + target.connect_timeout;
         let place = &target.address;
         let transport = Transport::connect(target, deadline)
             .map_err(|reason| Unopened::Unreachable(format!("cannot connect to {place}: {reason}")))?;
         let mut session = Self::over(target, transport);
+        tell(&session);
         session.introduce(deadline)?;
         Ok(session)
     }

@@ -56,6 +56,11 @@ impl Lost {
         matches!(self, Self::Closed | Self::Broken(_))
     }
 
+    /// Whether the command was never sent, for want of a connection to the node that it belongs to.
+    pub fn is_unsent(&self) -> bool {
+        matches!(self, Self::Unreached(_) | Self::Refused(_))
+    }
+
     /// The end of a run that cannot go on: `place` says where, an address or FILE:LINE.
     pub fn into_failure(self, place: &str) -> Failure {
         match self {

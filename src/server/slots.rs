@@ -142,6 +142,33 @@ impl Announced {
         Some(Self { host: host.map(str::to_owned), port: u16::try_from(*port).ok()?, id })
     }
 
+    /// Reads the nodes of CLUSTER SHARDS that are not down; none if nobody owns a slot.
+    pub fn read_shards(reply: &Value, is_tls: bool) -> Vec<Self> {
+        let Value::Array(shards) = reply else { return Vec::new() };
+        if shards.iter().all(|shard| items_of(shard, "slots").is_empty()) {
+            return Vec::new();
+        }
+        let nodes = shards.iter().flat_map(|shard| items_of(shard, "nodes"));
+        nodes.filter_map(|node| Self::of_shard(node, is_tls)).collect()
+    }
+
+    fn of_shard(node: &Value, is_tls: bool) -> Option<Self> {
+        let port = match (field(node, "port"), field(node, "tls-port")) {
+            (_, Some(Value::Int(port))) if is_tls => *port,
+            (Some(Value::Int(port)), _) | (None, Some(Value::Int(port))) => *port,
+            _ => return None,
+        };
+        if fact(node, "health").is_some_and(|health| health.starts_with("fail")) {
+            return None;
+        }
+        let host = match fact(node, "endpoint") {
+            Some("?") => fact(node, "ip"),
+            host => host.filter(|host| !host.is_empty()),
+        };
+        let id = fact(node, "id").unwrap_or_default().to_owned();
+        Some(Self { host: host.map(str::to_owned), port: u16::try_from(port).ok()?, id })
+    }
+
     /// Reads `HOST:PORT` as MOVED and ASK write it; an IPv6 address has no brackets there.
     pub fn parse(text: &str) -> Option<Self> {
         let (host, port) = text.rsplit_once(':')?;
@@ -150,17 +177,26 @@ impl Announced {
     }
 }
 
-/// A further fact of a node, by its name.
-fn fact<'v>(facts: &'v Value, name: &str) -> Option<&'v str> {
-    match facts {
-        Value::Map(pairs) => {
-            pairs.iter().find(|(key, _)| text_of(key) == Some(name)).and_then(|(_, value)| text_of(value))
-        }
-        Value::Array(items) => {
-            items.chunks(2).find(|pair| text_of(&pair[0]) == Some(name)).and_then(|pair| text_of(pair.get(1)?))
-        }
+/// A field of a map, which is a flat array in RESP2.
+fn field<'v>(fields: &'v Value, name: &str) -> Option<&'v Value> {
+    match fields {
+        Value::Map(pairs) => pairs.iter().find(|(key, _)| text_of(key) == Some(name)).map(|(_, value)| value),
+        Value::Array(items) => items.chunks(2).find(|pair| text_of(&pair[0]) == Some(name))?.get(1),
         _ => None,
     }
+}
+
+/// The items of a field that is an array.
+fn items_of<'v>(fields: &'v Value, name: &str) -> &'v [Value] {
+    match field(fields, name) {
+        Some(Value::Array(items)) => items,
+        _ => &[],
+    }
+}
+
+/// A further fact of a node, by its name.
+fn fact<'v>(facts: &'v Value, name: &str) -> Option<&'v str> {
+    field(facts, name).and_then(text_of)
 }
 
 /// How announced addresses are reached, where that is another address.
@@ -250,6 +286,26 @@ mod tests {
             let map = SlotMap::read(&slots, &tcp("db.example", 7000), &Places::default()).unwrap();
             assert_eq!(map.owner(0).unwrap().primary, tcp("192.0.2.7", 7001));
         }
+    }
+
+    #[test]
+    fn shards_name_nodes_without_slots_and_leave_out_those_that_are_down() {
+        let node = |port: u16, health: &str| {
+            let size = health.len();
+            format!("*8 $4 port :{port} $8 tls-port :{} $8 endpoint $1 h $6 health ${size} {health} ", port + 1)
+        };
+        let shard =
+            |slots: &str, nodes: &[String]| format!("*4 $5 slots {slots} $5 nodes *{} {}", nodes.len(), nodes.concat());
+        let idle = shard("*0", &[node(3, "online")]);
+        let slots = shard("*2 :0 :5", &[node(1, "fail"), node(5, "online")]);
+        let ports = |resp: &str, is_tls| {
+            let nodes = Announced::read_shards(&reply(resp), is_tls);
+            nodes.iter().map(|node| node.port).collect::<Vec<_>>()
+        };
+        assert_eq!(ports(&format!("*2 {slots}{idle}"), false), [5, 3]);
+        assert_eq!(ports(&format!("*2 {slots}{idle}"), true), [6, 4]);
+        // A node that has left its cluster knows itself.
+        assert_eq!(ports(&format!("*1 {idle}"), false), [0_u16; 0]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::os::fd::AsFd as _;
 use std::time::{Duration, Instant};
 
 use redis::Value;
-use rustix::event::PollFd;
+use rustix::event::{PollFd, PollFlags};
 
 pub use self::source::{Source, Subscription, Topic};
 
@@ -88,6 +88,8 @@ pub struct Stream {
     /// Where else to go; none where no other server has it.
     roam: Option<Roam>,
     source: Source,
+    /// The server that was connected to last: its own address, not that of who named it.
+    place: String,
     /// How often in a row to try a new connection; none: for ever.
     retries: Option<u32>,
     link: Link,
@@ -122,6 +124,7 @@ impl Stream {
             target: target.clone(),
             roam,
             source: source.clone(),
+            place: session.target.address.to_string(),
             retries,
             link: Link::Up(Box::new(Ear::new(session, source))),
             tries: 0,
@@ -134,7 +137,7 @@ impl Stream {
 
     /// The server's address, for messages to people.
     pub fn place(&self) -> String {
-        self.target.address.to_string()
+        self.place.clone()
     }
 
     /// Whether there is a connection.
@@ -241,19 +244,28 @@ impl Stream {
 
     fn wait_up(&mut self, others: &[PollFd<'_>], deadline: Option<Instant>) -> Outcome<Woken> {
         let Link::Up(ear) = &mut self.link else { return Ok(Woken::Stream) };
-        let (slept, due) = match ear.prepare() {
+        let (slept, mut due) = match ear.prepare() {
             Ok(times) => times,
             Err(loss) => return self.lose(loss).map(|()| Woken::Stream),
         };
+        if let Some(roam) = &mut self.roam {
+            due = due.min(roam.doubt(&self.target.address)?);
+        }
         let interest = ear.interest();
         let mut fds = vec![PollFd::from_borrowed_fd(ear.as_fd(), interest)];
         fds.extend_from_slice(others);
+        let scout = self.roam.as_ref().and_then(Roam::fd);
+        fds.extend(scout.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         sleep(&mut fds, sooner(deadline, due))?;
         let events = fds[0].revents();
-        let other = ready_at(&fds[1..]);
+        let other = ready_at(&fds[1..=others.len()]);
         drop(fds);
         if let Err(loss) = ear.conclude(slept, events) {
             self.lose(loss)?;
+        } else if let Some(roam) = &mut self.roam
+            && roam.has_left(&self.target.address)?
+        {
+            self.lose(Loss::now("this node is not of the cluster any more"))?;
         }
         Ok(other.map_or(Woken::Stream, Woken::Other))
     }
@@ -275,6 +287,7 @@ impl Stream {
         };
         match opened {
             Ok(session) => {
+                self.place = session.target.address.to_string();
                 self.link = Link::Up(Box::new(Ear::new(session, self.source.clone())));
                 return Ok(());
             }

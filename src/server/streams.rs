@@ -2,7 +2,8 @@
 //! (contract sections 8, 9 and 11).
 
 mod nodes;
-mod scout;
+pub(super) mod scout;
+mod tries;
 mod want;
 
 use std::time::Instant;

@@ -3,7 +3,7 @@
 
 use crate::rcli::Rcli;
 use crate::resp::Reply;
-use crate::server::{Server, free_port, wait_for};
+use crate::server::{Server, wait_for};
 use std::ffi::OsStr;
 
 /// The first slots of the primaries, and the end.
@@ -41,44 +41,50 @@ impl Cluster {
 
     /// That many nodes with further command-line arguments.
     pub fn with_args(count: usize, extra: &[&str]) -> Self {
-        let nodes: Vec<(Server, u16)> = std::thread::scope(|scope| {
+        let nodes: Vec<Server> = std::thread::scope(|scope| {
             let start = || {
-                let bus = free_port();
                 let mut args: Vec<String> =
                     ["--cluster-enabled", "yes", "--cluster-node-timeout", "1500", "--repl-diskless-sync-delay", "0"]
                         .map(str::to_owned)
                         .to_vec();
-                args.extend(["--cluster-port".to_owned(), bus.to_string()]);
+                args.extend(["--cluster-port", "0"].map(str::to_owned));
                 args.extend(extra.iter().map(|&arg| arg.to_owned()));
-                (Server::with_args(args), bus)
+                Server::with_args(args)
             };
             let started: Vec<_> = (0..count).map(|_| scope.spawn(start)).collect();
             started.into_iter().map(|node| node.join().expect("a node")).collect()
         });
-        for (index, (node, _)) in nodes.iter().enumerate() {
+        for (index, node) in nodes.iter().enumerate() {
             assert_eq!(node.ask(&format!("CLUSTER SET-CONFIG-EPOCH {}", index + 1)), "OK");
             if let Some(end) = BOUNDS.get(index + 1) {
                 assert_eq!(node.ask(&format!("CLUSTER ADDSLOTSRANGE {} {}", BOUNDS[index], end - 1)), "OK");
             }
         }
-        for (node, _) in &nodes {
-            for (other, bus) in &nodes {
-                node.ask(&format!("CLUSTER MEET 127.0.0.1 {} {bus}", other.port()));
+        for node in &nodes {
+            for other in &nodes {
+                node.ask(&format!("CLUSTER MEET 127.0.0.1 {} {}", other.port(), bus_of(other)));
             }
         }
-        for (node, _) in &nodes {
+        for node in &nodes {
             node.wait_until("CLUSTER INFO", |info| {
                 info.contains("cluster_state:ok")
                     && info.contains(&format!("cluster_known_nodes:{count}"))
                     && info.contains("cluster_slots_ok:16384")
             });
         }
-        Self { nodes: nodes.into_iter().map(|(node, _)| node).collect() }
+        Self { nodes }
     }
 
     /// A run of rcli with `-c` on the first node.
     pub fn rcli<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Rcli {
         self.nodes[0].rcli(["-c"]).args(args)
+    }
+
+    /// Makes a node known to the others again.
+    pub fn meet(&self, node: usize) {
+        let node = &self.nodes[node];
+        let other = self.nodes.iter().find(|other| other.port() != node.port()).expect("another node");
+        assert_eq!(other.ask(&format!("CLUSTER MEET 127.0.0.1 {} {}", node.port(), bus_of(node))), "OK");
     }
 
     /// The id of a node.
@@ -155,4 +161,11 @@ impl Cluster {
     pub fn ask_owner(&self, key: &str, command: &str) -> String {
         self.nodes[self.owner(key)].ask(command)
     }
+}
+
+/// The port that the other nodes talk to.
+fn bus_of(node: &Server) -> String {
+    let own = node.ask("CLUSTER NODES");
+    let bus = own.lines().find(|line| line.contains("myself")).and_then(|line| line.split(['@', ' ', ',']).nth(2));
+    bus.expect("a bus").to_owned()
 }

@@ -1,5 +1,4 @@
-//! Streams of a cluster: shard channels at their owners, through migrations and failovers; `sub` at any node; all nodes
-//! monitored (contract section 11).
+//! Shard channels of a cluster at their owners, through migrations and failovers (contract section 11).
 
 use crate::cluster_nodes::Cluster;
 use crate::rcli::rcli;
@@ -9,7 +8,7 @@ use crate::running::Running;
 const CHANNELS: [&str; 3] = ["bar", "jobs", "foo"];
 
 /// The lines up to the first with all of these parts.
-fn lines_until(run: &mut Running, parts: &[&str]) -> Vec<String> {
+pub fn lines_until(run: &mut Running, parts: &[&str]) -> Vec<String> {
     let mut lines = Vec::new();
     loop {
         lines.push(run.next_line());
@@ -25,7 +24,7 @@ fn wait_for_listeners(cluster: &Cluster, node: usize, channel: &str) {
 }
 
 /// `"node":"127.0.0.1:PORT"`.
-fn node_key(cluster: &Cluster, node: usize) -> String {
+pub fn node_key(cluster: &Cluster, node: usize) -> String {
     format!("\"node\":\"{}\"", cluster.nodes[node].address())
 }
 
@@ -116,71 +115,6 @@ fn a_channel_whose_primary_dies_is_heard_at_the_one_that_takes_over() {
 }
 
 #[test]
-fn sub_goes_over_to_another_node() {
-    let mut cluster = Cluster::start();
-    let mut run = cluster.rcli(["sub", "c", "--events", "--count", "2"]).any_stdout();
-    run = run.reports_among(&[&cluster.nodes[0].address(), "connection lost", "reconnected after"]);
-    let mut run = run.start();
-    run.wait_for_lines(1);
-    cluster.nodes[1].ask("PUBLISH c one");
-    lines_until(&mut run, &["one"]);
-    cluster.nodes[0].kill_nine();
-    let line = lines_until(&mut run, &["\"type\":\"reconnected\""]).pop().unwrap();
-    assert!((1..3).any(|node| line.contains(&cluster.nodes[node].address())), "{line}");
-    cluster.nodes[1].ask("PUBLISH c two");
-    let out = run.finish().out();
-    assert!(out.contains("\"data\":\"two\"}"), "{out}");
-}
-
-/// Says something at a node once it is monitored, and waits until that is heard from there.
-fn say(run: &mut Running, cluster: &Cluster, node: usize, word: &str) {
-    // Nothing else says that MONITOR has begun.
-    cluster.nodes[node].wait_until("CLIENT LIST", |clients| clients.contains("cmd=monitor"));
-    cluster.nodes[node].ask(&format!("ECHO {word}"));
-    lines_until(run, &[word, &node_key(cluster, node)]);
-}
-
-#[test]
-fn primaries_and_replicas_are_monitored_and_one_that_dies_is_left() {
-    let mut cluster = Cluster::with_replicas();
-    let run = cluster.rcli(["monitor", "--only", "ECHO", "--events"]).any_stdout().status(130);
-    let mut run = run.reports_among(&["left the cluster"]).start();
-    for node in 0..6 {
-        say(&mut run, &cluster, node, &format!("hello-{node}"));
-    }
-    let address = cluster.nodes[5].address();
-    cluster.nodes[5].kill_nine();
-    lines_until(&mut run, &["\"type\":\"disconnected\"", &address]);
-    lines_until(&mut run, &["\"type\":\"left\"", &address]);
-    cluster.nodes[5].restart();
-    lines_until(&mut run, &["\"type\":\"joined\"", &address]);
-    say(&mut run, &cluster, 5, "again");
-    run.signal(rustix::process::Signal::INT);
-    run.finish();
-}
-
-#[test]
-fn a_primary_is_monitored_as_long_as_it_owns_slots() {
-    let cluster = Cluster::with_args(4, &["--cluster-allow-replica-migration", "no"]);
-    let run = cluster.rcli(["monitor", "--events"]).any_stdout().status(130);
-    let mut run = run.reports_among(&["joined the cluster", "left the cluster"]).start();
-    for node in 0..3 {
-        say(&mut run, &cluster, node, &format!("hello-{node}"));
-    }
-    let (from, address) = (cluster.owner("foo"), cluster.nodes[3].address());
-    cluster.migrate("foo", 3);
-    lines_until(&mut run, &["{\"type\":\"joined\"", &format!(",\"server\":\"{address}\"}}")]);
-    say(&mut run, &cluster, 3, "here");
-    cluster.migrate("foo", from);
-    lines_until(&mut run, &["{\"type\":\"left\"", &address]);
-    run.signal(rustix::process::Signal::INT);
-    let out = run.finish().out();
-    // The test asks for slots over a unix socket; rcli's own looks are not shown.
-    let looks = out.lines().filter(|line| line.contains("\"CLUSTER\",\"SLOTS\"") && line.contains("\"tcp\""));
-    assert_eq!(looks.count(), 0, "{out}");
-}
-
-#[test]
 fn one_node_is_listened_to_on_request() {
     let cluster = Cluster::start();
     let owner = cluster.owner("foo");
@@ -231,5 +165,39 @@ fn handlers_and_limits_work_in_a_cluster() {
     let mut run = cluster.rcli(["ssub"]).args(CHANNELS).any_stdout().status(130).start();
     run.wait_for_lines(3);
     run.signal(rustix::process::Signal::INT);
+    run.finish();
+}
+
+/// The seconds without a channel that an event tells.
+fn gap(event: &str) -> f64 {
+    let rest = event.split_once("\"gap\":").expect("a gap").1;
+    rest[..rest.find([',', '}']).expect("its end")].parse().expect("a number")
+}
+
+#[test]
+fn a_new_owner_that_learns_of_it_later_than_the_old_one_is_asked_again_soon() {
+    let cluster = Cluster::start();
+    let run = cluster.rcli(["ssub", "--events", "--count", "1", "foo"]).any_stdout().reports_among(&["moved from"]);
+    let mut run = run.start();
+    run.wait_for_lines(1);
+    let mut from = cluster.owner("foo");
+    let mut gaps = Vec::new();
+    for _ in 0..4 {
+        let to = (from + 1) % 3;
+        let refused = |stats: &str| stats.split("errorstat_MOVED:count=").nth(1).map(str::to_owned);
+        let before = refused(&cluster.nodes[to].ask("INFO errorstats"));
+        cluster.begin_migration("foo", to);
+        let declare = format!("CLUSTER SETSLOT {} NODE {}", cluster.slot("foo"), cluster.id(to));
+        cluster.nodes[from].ask(&declare);
+        cluster.nodes[to].wait_until("INFO errorstats", |stats| refused(stats) != before);
+        for node in [to, (to + 1) % 3] {
+            cluster.nodes[node].ask(&declare);
+        }
+        gaps.push(gap(lines_until(&mut run, &["\"type\":\"moved\""]).last().unwrap()));
+        from = to;
+    }
+    // One of them is not to be disturbed by a busy machine.
+    assert!(gaps.iter().any(|gap| *gap < 0.15), "{gaps:?}");
+    cluster.nodes[from].ask("SPUBLISH foo x");
     run.finish();
 }

@@ -112,6 +112,19 @@ impl Terminal {
         assert!(came, "waited in vain for {what}; the screen shows\n{}", self.rows().join("\n"));
     }
 
+    /// Presses a key again and again until the rows satisfy the check: what it asks for may not be known yet.
+    pub fn wait_pressing(&self, key: &str, check: impl Fn(&[String]) -> bool) {
+        const AGAIN: Duration = Duration::from_millis(150);
+        let begin = Instant::now();
+        loop {
+            self.keys(key);
+            if self.comes(AGAIN, |seen| check(&rows(seen))) {
+                return;
+            }
+            assert!(begin.elapsed() < DEADLINE, "pressed in vain; the screen shows\n{}", self.rows().join("\n"));
+        }
+    }
+
     /// Waits until the screen ends with these rows.
     pub fn ends_with(&self, expected: &[&str]) {
         self.wait(&format!("{expected:?}"), |rows| {

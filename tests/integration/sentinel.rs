@@ -255,6 +255,24 @@ fn a_failover_between_two_runs_is_followed() {
 }
 
 #[test]
+fn a_stream_asks_the_sentinels_as_a_command_does() {
+    let server = Server::start();
+    let (silent, sentinel) = (peer().start(), sentinel_naming(server.port()));
+    let refusing = peer().otherwise(send("-NOAUTH Authentication required.\r\n")).start();
+    let list = [silent.port(), refusing.port(), free_port(), sentinel.port()];
+    let mut run = asking(&list).args(["-t", "1", "sub", "c", "--count", "1"]).any_stdout().start();
+    run.wait_for_lines(1);
+    server.ask("PUBLISH c x");
+    run.finish();
+    let dead = [free_port(), free_port()];
+    let told = dead.map(|port| format!("127.0.0.1:{port}: Connection refused"));
+    asking(&dead).args(["sub", "c"]).status(3).complains(&["'mymaster'", &told[0], &told[1]]).run();
+    let real = Sentinel::start(&server, Setup::default());
+    let run = rcli(["--sentinel", &real.address(), "--master", "nosuch", "sub", "c"]);
+    run.status(3).complains(&["'nosuch'", &real.address(), "mymaster"]).run();
+}
+
+#[test]
 fn a_stream_survives_a_failover() {
     let mut set = SentinelSet::start();
     let (old, new) = (set.primary.address(), set.replica.address());

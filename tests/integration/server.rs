@@ -63,6 +63,10 @@ impl Server {
         let mut server = Self { dir, port: 0, tls, extra, password, child: None };
         for _ in 0..5 {
             server.port = free_port();
+            // Nodes of a cluster have another one for each other.
+            if let Some(option) = server.extra.iter().position(|arg| arg == "--cluster-port") {
+                server.extra[option + 1] = free_port().to_string().into();
+            }
             if server.spawn() {
                 return server;
             }

@@ -71,6 +71,18 @@ impl Cluster {
         Ok(Ok(first.map(|(slot, _)| slot)))
     }
 
+    /// Why a command cannot join a block whose commands fit each other: its keys are in another slot.
+    pub fn check_joins(&mut self, block: &[Request], request: &Request) -> Result<Option<String>, Lost> {
+        let mut keyed = None;
+        for queued in block {
+            if let Ok(Route::Slot { .. }) = self.route(queued)? {
+                keyed = Some(queued);
+                break;
+            }
+        }
+        Ok(self.check_block(keyed.into_iter().chain([request]))?.err().map(|(_, reason)| reason))
+    }
+
     /// Runs a block at the node that owns its slot. A redirection while it was queued means that nothing ran, and it
     /// goes on at the right node as a whole; keys watched at the wrong one are void, and the block counts as aborted.
     pub fn transact(&mut self, block: &[&Request]) -> Result<Transacted, LostBlock> {

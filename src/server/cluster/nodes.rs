@@ -4,7 +4,7 @@ use redis::Value;
 
 use super::super::session::{Lost, Session};
 use super::super::target::{Address, Target};
-use super::{Cluster, Node, try_open};
+use super::{Cluster, Node, unopened};
 use crate::request::Request;
 
 impl Cluster {
@@ -33,7 +33,13 @@ impl Cluster {
             }
         }
         if self.nodes[at].session.is_none() {
-            let session = self.open_session(address)?;
+            let asker = self.asker.clone();
+            let opened = self.open_telling(address, &|session| asker.note(session));
+            self.is_cut_off = matches!(opened, Err(Lost::Unreached(_)));
+            if self.is_cut_off {
+                self.leave_home(address);
+            }
+            let session = opened?;
             let node = &mut self.nodes[at];
             (node.session, node.reads) = (Some(session), false);
         }
@@ -60,13 +66,18 @@ impl Cluster {
     /// Opens a session with a node. A node that is not where it is announced is looked for at the host of the node
     /// that was named first, as behind forwarded ports, and taken if its id is right.
     pub(in crate::server) fn open_session(&mut self, address: &Address) -> Result<Session, Lost> {
+        self.open_telling(address, &|_| ())
+    }
+
+    fn open_telling(&mut self, address: &Address, tell: &dyn Fn(&Session)) -> Result<Session, Lost> {
+        let try_open = |target: &Target| Session::try_open_telling(target, tell).map_err(unopened);
         let detour = self.detours.iter().find(|(announced, _)| announced == address).map(|(_, reached)| reached);
         let target = Target { address: detour.unwrap_or(address).clone(), db: 0, ..self.target.clone() };
         let unreached = match try_open(&target) {
             Err(unreached @ Lost::Unreached(_)) if detour.is_none() => unreached,
             opened => return opened,
         };
-        let (Address::Tcp(host, port), Address::Tcp(seed, _)) = (address, &self.target.address) else {
+        let (Address::Tcp(host, port), Address::Tcp(seed, _)) = (address, &self.seed) else {
             return Err(unreached);
         };
         let Some(id) = self.map.id_of(address).filter(|_| host != seed) else { return Err(unreached) };

@@ -12,24 +12,24 @@ use std::time::{Duration, Instant};
 use redis::ServerError;
 use rustix::event::{PollFd, PollFlags};
 
-use super::super::cluster::Cluster;
+use super::super::cluster::{Asker, Cluster};
 use super::super::redirect::Redirect;
 use super::super::slots::Announced;
 use super::super::stream::ear::{Ear, Got, Loss};
 use super::super::stream::source::is_final;
-use super::super::stream::{Heard, Source, Woken, pause, ready_at, sleep, sooner};
+use super::super::stream::{Heard, Source, Woken, ready_at, sleep, sooner};
 use super::super::target::{Address, Target};
 use super::scout::{Errand, Scout, slots_of};
+use super::tries::Tries;
 use super::want::{State, Want, What};
 use crate::exit::{Failure, Outcome};
 use crate::message::{Kind, Message};
 
 /// How often nodes that joined or left are looked for.
 const LOOK: Duration = Duration::from_secs(2);
-/// A failover is found within this, however long it took.
+/// A node that is back is found within this, and who took over from it within the shorter one, however long it took.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// How often in a row a channel that moved is followed, where a lost connection would not be tried as often.
-const MOVES: u32 = 10;
+const LONGEST_SILENCE: Duration = Duration::from_millis(250);
 /// After so many messages of one node it is another's turn.
 const TURN: u32 = 64;
 
@@ -51,11 +51,7 @@ pub struct Nodes {
     is_monitor: bool,
     members: Vec<Member>,
     scout: Scout,
-    retries: Option<u32>,
-    /// How often in a row what is missing was looked for.
-    tries: u32,
-    /// Whether a connection was lost, and not only a slot moved.
-    has_lost: bool,
+    tries: Tries,
     /// Why something is missing.
     reason: String,
     /// When to look for nodes.
@@ -63,8 +59,8 @@ pub struct Nodes {
     /// Whose map is the best one.
     first: Option<Address>,
     moves: Vec<(u16, Announced, Address)>,
-    /// The clients that the scout is: what they ask is not for showing.
-    own: Vec<String>,
+    /// Who the scout is: what it asks is not for showing.
+    asker: Asker,
     /// What [`Self::next`] gives before anything else, and the nodes that it is about.
     announced: VecDeque<(Arc<str>, Heard)>,
     /// The node that was heard last.
@@ -78,25 +74,23 @@ impl Nodes {
     /// Connects to the cluster and asks the nodes for what they have of the source. That the cluster cannot be had
     /// ends the run; a node that cannot be is tried again.
     pub fn open(target: &Target, source: Source, retries: Option<u32>) -> Outcome<Self> {
-        let cluster = Cluster::open(target, false)?;
+        let mut cluster = Cluster::open(target, false)?;
         let (wants, is_monitor) = match source {
-            Source::Monitor => (cluster.map().nodes().map(Want::commands).collect(), true),
+            Source::Monitor => (cluster.members(None).iter().map(Want::commands).collect(), true),
             Source::Subscriptions(all) => (all.into_iter().map(Want::channel).collect(), false),
         };
         let mut nodes = Self {
             wants,
             is_monitor,
             members: Vec::new(),
-            scout: Scout::new(cluster),
-            retries,
-            tries: 0,
-            has_lost: false,
+            tries: Tries::new(retries, if is_monitor { LONGEST_PAUSE } else { LONGEST_SILENCE }),
             reason: String::new(),
             due: None,
             first: None,
             moves: Vec::new(),
-            own: Vec::new(),
+            asker: cluster.asker(),
             announced: VecDeque::new(),
+            scout: Scout::new(cluster),
             current: Arc::from(target.address.to_string()),
             turn: 0,
             streak: 0,
@@ -189,14 +183,14 @@ impl Nodes {
     /// Whether the scout asked this. Its line is `TIME [DB CLIENT] …`.
     fn is_own(&self, line: &str) -> bool {
         let client = line.split_once("] ").and_then(|(head, _)| head.rsplit_once(' '));
-        client.is_some_and(|(_, client)| self.own.iter().any(|own| own == client))
+        client.is_some_and(|(_, client)| self.asker.is(client))
     }
 
     /// A channel is not at this node any more: it is looked for at once.
     fn displace(&mut self, at: usize, channel: &[u8]) {
         let now = Instant::now();
         if !self.is_short() {
-            (self.tries, self.has_lost) = (0, false);
+            self.tries.restart();
         }
         let name = &self.members[at].name;
         let is_it = |want: &&mut Want| {
@@ -246,7 +240,7 @@ impl Nodes {
                 if let Redirect::Moved(slot, node) = redirect {
                     self.moves.push((slot, node, member.address.clone()));
                 }
-                self.due = Some(now + self.pause());
+                self.due = Some(now + self.tries.pause());
                 self.reason = refusal;
             }
             None if want.from.is_none() || is_final(error) => {
@@ -269,20 +263,13 @@ impl Nodes {
         let member = self.members.remove(at);
         let Loss { reason, since } = member.ear.complete(loss);
         let now = Instant::now();
-        if member.ear.was_good() {
-            self.tries = 0;
-        }
-        self.has_lost = true;
+        self.tries.note_loss(member.ear.was_good());
         for want in self.wants.iter_mut().filter(|want| want.state == State::At(Arc::clone(&member.name))) {
             want.lose(since.unwrap_or(now));
         }
-        self.due = Some(now + self.pause());
+        self.due = Some(now + self.tries.pause());
         self.reason.clone_from(&reason);
-        self.announced.push_back((member.name, Heard::Disconnected { reason, retrying: self.may_retry() }));
-    }
-
-    fn pause(&self) -> Duration {
-        pause(self.tries).min(LONGEST_PAUSE)
+        self.announced.push_back((member.name, Heard::Disconnected { reason, retrying: self.tries.may_go_on() }));
     }
 
     /// Whether something that is wanted is nowhere.
@@ -290,15 +277,12 @@ impl Nodes {
         self.wants.iter().any(|want| want.state == State::Homeless)
     }
 
-    fn may_retry(&self) -> bool {
-        self.retries.is_none_or(|retries| self.tries < if self.has_lost { retries } else { retries.max(MOVES) })
-    }
-
     /// What there is to be looked for.
     fn errand(&mut self) -> Errand {
         Errand {
             slots: slots_of(&self.wants),
             all_nodes: self.is_monitor,
+            doubted: None,
             have: self.members.iter().map(|member| member.address.clone()).collect(),
             first: self.first.take(),
             moves: std::mem::take(&mut self.moves),
@@ -354,11 +338,14 @@ impl Nodes {
             return Ok(());
         }
         let is_short = self.is_short();
-        if is_short && !self.may_retry() {
+        if is_short && !self.tries.may_go_on() {
             return Err(self.give_up());
         }
-        if self.due.is_some_and(|due| due <= Instant::now()) {
-            self.tries += u32::from(is_short);
+        let now = Instant::now();
+        if self.due.is_some_and(|due| due <= now) {
+            if is_short {
+                self.tries.note_look(now);
+            }
             self.due = None;
             let errand = self.errand();
             self.scout.send(errand)?;
@@ -371,7 +358,7 @@ impl Nodes {
         let missing: Vec<String> =
             self.wants.iter().filter(|want| want.state == State::Homeless).map(Want::describe).take(3).collect();
         let (missing, reason) = (missing.join(", "), &self.reason);
-        Failure::failed(match self.tries {
+        Failure::failed(match self.tries.count() {
             0 => format!("connection lost: {missing}: {reason}"),
             1 => format!("connection lost: {missing} not regained with 1 try: {reason}"),
             tries => format!("connection lost: {missing} not regained with {tries} tries: {reason}"),

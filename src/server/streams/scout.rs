@@ -21,6 +21,8 @@ pub struct Errand {
     pub slots: Vec<u16>,
     /// Whether every node is wanted.
     pub all_nodes: bool,
+    /// A node that is not to say itself who belongs to the cluster: whether it does is in question.
+    pub doubted: Option<Address>,
     /// The nodes that need no further connection.
     pub have: Vec<Address>,
     /// The node that should know the map best.
@@ -33,6 +35,8 @@ pub struct Errand {
 pub struct Found {
     /// Each node that was tried.
     pub nodes: Vec<(Address, Result<Session, Lost>)>,
+    /// Who belongs to the cluster, where that was asked; none if nobody could tell.
+    pub members: Vec<Address>,
 }
 
 enum State {
@@ -110,15 +114,16 @@ impl Scout {
 }
 
 fn explore(cluster: &mut Cluster, errand: &Errand) -> Found {
+    if errand.doubted.is_some() {
+        return Found { nodes: Vec::new(), members: cluster.members(errand.doubted.as_ref()) };
+    }
     // A map that cannot be had is the old one.
     let _ = cluster.refresh(errand.first.as_ref());
     for (slot, node, asked) in &errand.moves {
         cluster.note_moved(*slot, node, asked);
     }
-    let mut homes: Vec<Address> = Vec::new();
-    if errand.all_nodes {
-        homes.extend(cluster.map().nodes().cloned());
-    }
+    let members = if errand.all_nodes { cluster.members(None) } else { Vec::new() };
+    let mut homes: Vec<Address> = members.clone();
     for slot in &errand.slots {
         if let Some(shard) = cluster.map().owner(*slot)
             && !homes.contains(&shard.primary)
@@ -129,7 +134,7 @@ fn explore(cluster: &mut Cluster, errand: &Errand) -> Found {
     homes.retain(|home| !errand.have.contains(home));
     // The cluster keeps its own sessions for its own questions: MONITOR would show every introduction of a new one.
     let nodes = homes.into_iter().map(|home| (home.clone(), cluster.open_session(&home))).collect();
-    Found { nodes }
+    Found { nodes, members }
 }
 
 /// The slots of the channels that nobody was asked for.

@@ -27,8 +27,7 @@ impl Nodes {
                 Err(lost) => self.reason = lost.reason(),
             }
         }
-        self.follow_nodes();
-        self.own = self.scout.cluster().map(Cluster::own_addresses).unwrap_or_default();
+        self.follow_nodes(&found.members);
         let Some(map) = self.scout.cluster().map(Cluster::map) else { return Ok(()) };
         for (index, want) in self.wants.iter_mut().enumerate().filter(|(_, want)| want.state == State::Homeless) {
             let Some(home) = want.home(map) else {
@@ -52,17 +51,15 @@ impl Nodes {
         let wants = &self.wants;
         self.members.retain(|member| wants.iter().any(|want| want.state == State::At(Arc::clone(&member.name))));
         let now = Instant::now();
-        self.due = if self.is_short() { Some(now + self.pause()) } else { self.is_monitor.then(|| now + LOOK) };
+        self.due = if self.is_short() { Some(now + self.tries.pause()) } else { self.is_monitor.then(|| now + LOOK) };
         Ok(())
     }
 
     /// Takes note of the nodes that joined or left, where all are followed.
-    fn follow_nodes(&mut self) {
-        let Some(map) = self.scout.cluster().map(Cluster::map).filter(|_| self.is_monitor) else { return };
-        let nodes: Vec<&Address> = map.nodes().collect();
+    fn follow_nodes(&mut self, nodes: &[Address]) {
         for want in self.wants.iter_mut().filter(|want| want.state != State::Gone) {
             let What::Commands(address) = &want.what else { continue };
-            if !nodes.is_empty() && !nodes.contains(&address) {
+            if !nodes.is_empty() && !nodes.contains(address) {
                 let name = Arc::from(address.to_string());
                 self.members.retain(|member| member.address != *address);
                 (want.state, want.from, want.silent_since) = (State::Gone, None, None);
@@ -83,7 +80,7 @@ impl Nodes {
     /// Says what could not be had from the start.
     fn tell_missing(&mut self) {
         let now = Instant::now();
-        let retrying = self.may_retry();
+        let retrying = self.tries.may_go_on();
         let map = self.scout.cluster().map(Cluster::map);
         let mut told: Vec<Arc<str>> = Vec::new();
         for want in &mut self.wants {
@@ -91,7 +88,7 @@ impl Nodes {
                 continue;
             }
             want.silent_since = Some(now);
-            self.has_lost = true;
+            self.tries.note_loss(false);
             let home = map.and_then(|map| want.home(map));
             let name = home.map_or_else(|| Arc::clone(&self.current), |home| Arc::from(home.to_string()));
             if !told.contains(&name) {

@@ -1,0 +1,106 @@
+//! The servers that are asked what may be typed: one, or every primary of a cluster, all at once.
+
+use std::time::{Duration, Instant};
+
+use redis::Value;
+
+use crate::request::Request;
+use crate::server::{Cluster, Credentials, Lost, Session, Target};
+
+/// How long a server may take to be connected to, and to answer, before it is given up.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the primaries of a cluster are taken to be the same.
+const STEADY: Duration = Duration::from_secs(10);
+
+/// Where the user is.
+#[derive(Clone)]
+pub struct Place {
+    /// The server.
+    pub target: Target,
+    /// Whether all of the cluster is meant that it belongs to.
+    pub is_cluster: bool,
+}
+
+impl Place {
+    fn is_same(&self, other: &Self) -> bool {
+        let identity = |known: &Credentials| (known.user.clone(), known.password.clone());
+        let identities = [self, other].map(|place| place.target.credentials.as_ref().map(identity));
+        self.is_cluster == other.is_cluster
+            && self.target.address == other.target.address
+            && self.target.db == other.target.db
+            && identities[0] == identities[1]
+    }
+}
+
+/// Sessions with all of them.
+pub struct Crowd {
+    place: Place,
+    opened: Instant,
+    /// None: lost.
+    sessions: Vec<Option<Session>>,
+}
+
+impl Crowd {
+    /// Connects; none if there is nobody.
+    pub fn open(place: &Place) -> Option<Self> {
+        // Not in a hurry to fail, and not waiting for ever either.
+        let target = Target { connect_timeout: PATIENCE, read_timeout: Some(PATIENCE), ..place.target.clone() };
+        let sessions: Vec<Option<Session>> = if place.is_cluster {
+            let mut cluster = Cluster::open(&target, false).ok()?;
+            let primaries: Vec<_> = cluster.map().primaries().cloned().collect();
+            primaries.iter().map(|primary| cluster.lend_session(primary).ok()).collect()
+        } else {
+            vec![Some(Session::open(&target).ok()?)]
+        };
+        Some(Self { place: place.clone(), opened: Instant::now(), sessions })
+    }
+
+    /// Whether these are the servers of that place, as far as is known.
+    pub fn is_good(&mut self, place: &Place) -> bool {
+        for session in &mut self.sessions {
+            if session.as_mut().is_some_and(|session| session.look_after().is_err()) {
+                *session = None;
+            }
+        }
+        self.place.is_same(place)
+            && self.sessions.iter().any(Option::is_some)
+            && (!self.place.is_cluster || self.opened.elapsed() < STEADY)
+    }
+
+    /// How many they are.
+    pub fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Asks the first that can be asked.
+    pub fn ask_one(&mut self, request: &Request) -> Option<Value> {
+        let session = self.sessions.iter_mut().find(|session| session.is_some())?;
+        let answer = session.as_mut()?.call(request);
+        keep(session, answer)
+    }
+
+    /// Asks each something; the answers in their order, none from those that were not asked or are lost.
+    pub fn ask(&mut self, requests: &[Option<Request>]) -> Vec<Option<Value>> {
+        for (session, request) in self.sessions.iter_mut().zip(requests) {
+            if let (Some(open), Some(request)) = (session.as_mut(), request) {
+                request.pack(open.outgoing());
+                let sent = open.send();
+                keep(session, sent);
+            }
+        }
+        let answer = |(session, request): (&mut Option<Session>, &Option<Request>)| {
+            request.as_ref()?;
+            let answer = session.as_mut()?.answer();
+            keep(session, answer)
+        };
+        self.sessions.iter_mut().zip(requests).map(answer).collect()
+    }
+}
+
+/// What was done with a session; it is closed if that failed.
+fn keep<T>(session: &mut Option<Session>, done: Result<T, Lost>) -> Option<T> {
+    if done.is_err() {
+        *session = None;
+    }
+    done.ok()
+}

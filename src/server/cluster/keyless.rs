@@ -1,0 +1,60 @@
+//! Commands without keys: at one node, or at every primary.
+
+use redis::Value;
+
+use super::super::session::{Lost, Session};
+use super::super::target::Address;
+use super::Cluster;
+use crate::request::Request;
+
+impl Cluster {
+    /// Sends a command without keys to one node: the one that stands for the cluster if it is a primary,
+    /// else the first primary that can be reached.
+    pub(super) fn call_keyless(&mut self, request: &Request) -> Result<Value, Lost> {
+        let mut candidates: Vec<Address> = self.map.primaries().cloned().collect();
+        candidates.sort_by_key(|address| *address != self.target.address);
+        if candidates.is_empty() {
+            candidates.push(self.target.address.clone());
+        }
+        let mut unreached = Lost::Closed;
+        for node in candidates {
+            self.last = node.clone();
+            match self.session(&node, false) {
+                Ok(session) => {
+                    let answer = session.call(request);
+                    if answer.is_err() {
+                        self.drop_session(&node);
+                    }
+                    return answer;
+                }
+                Err(lost @ Lost::Unreached(_)) => unreached = lost,
+                Err(lost) => return Err(lost),
+            }
+        }
+        Err(unreached)
+    }
+
+    /// Runs a command without keys on every primary; the reply is a map of their replies by address.
+    pub fn call_all(&mut self, request: &Request) -> Result<Value, Lost> {
+        let nodes: Vec<Address> = self.map.primaries().cloned().collect();
+        // Every connection is there before the first node is asked.
+        for node in &nodes {
+            self.last = node.clone();
+            self.session(node, false)?;
+        }
+        for node in &nodes {
+            self.last = node.clone();
+            let session = self.session(node, false)?;
+            request.pack(session.outgoing());
+            session.send()?;
+        }
+        let mut replies = Vec::with_capacity(nodes.len());
+        for node in nodes {
+            self.last = node.clone();
+            let Some(known) = self.nodes.iter_mut().find(|known| known.address == node) else { continue };
+            let answer = known.session.as_mut().map_or(Err(Lost::Closed), Session::answer)?;
+            replies.push((Value::BulkString(node.to_string().into_bytes()), answer));
+        }
+        Ok(Value::Map(replies))
+    }
+}

@@ -1,0 +1,125 @@
+//! What a cluster says of itself: the slot map, and who belongs to it. Asked of whichever node answers.
+
+use std::time::{Duration, Instant};
+
+use redis::Value;
+
+use super::super::session::{Lost, error_text};
+use super::super::slots::{Announced, SlotMap};
+use super::super::target::Address;
+use super::{Cluster, NO_CLUSTER, NoMap, unopened};
+use crate::request::Request;
+
+/// A map this young is not asked for again.
+const FRESH: Duration = Duration::from_millis(100);
+
+impl Cluster {
+    /// Asks one node for its id and its slot map, in one write. The inner error says why that is no map.
+    pub(super) fn read_map(&mut self, node: &Address) -> Result<Result<(), NoMap>, Lost> {
+        let deadline = Instant::now() + self.target.connect_timeout;
+        let session = self.session(node, false)?;
+        Request::new(["CLUSTER", "MYID"]).pack(session.outgoing());
+        Request::new(["CLUSTER", "SLOTS"]).pack(session.outgoing());
+        // A node that hangs is not waited for: another one knows the map too.
+        let id = session.answer_before(deadline).map_err(unopened)?;
+        let slots = session.answer_before(deadline).map_err(unopened)?;
+        if let Value::ServerError(error) = &slots {
+            let text = error_text(error);
+            return Ok(Err(if text.contains("cluster support disabled") {
+                NoMap { code: NO_CLUSTER.to_owned(), reason: format!("{text}; leave out -c") }
+            } else {
+                NoMap::new(text)
+            }));
+        }
+        // Nobody but the seed is reached elsewhere than announced, unless that was found out.
+        if let (Value::BulkString(id), true) = (&id, self.refreshed.is_none()) {
+            self.places.learn_id(&String::from_utf8_lossy(id), node);
+        }
+        self.places.learn_aliases(&slots, node);
+        Ok(SlotMap::read(&slots, node, &self.places).map_err(NoMap::new).and_then(|map| {
+            // A node that has left its cluster knows no slots.
+            if map.primaries().next().is_none() && self.map.primaries().next().is_some() {
+                return Err(NoMap::new("it knows of no slots"));
+            }
+            self.map = map;
+            self.refreshed = Some(Instant::now());
+            Ok(())
+        }))
+    }
+
+    /// Reads the map again from the first node that has one, `first` before others, unless it was just read; whether
+    /// it was read.
+    pub fn refresh(&mut self, first: Option<&Address>) -> Result<bool, Lost> {
+        if self.refreshed.is_some_and(|at| at.elapsed() < FRESH) {
+            return Ok(false);
+        }
+        for node in self.knowing(first) {
+            match self.read_map(&node) {
+                Ok(Ok(())) => return Ok(true),
+                Ok(Err(_)) => {}
+                Err(lost) => {
+                    // What it may still answer answers nothing that will be asked.
+                    self.drop_session(&node);
+                    if matches!(lost, Lost::Interrupted(_)) {
+                        return Err(lost);
+                    }
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// The nodes to be asked, `first` before others, and those that answer before those that may be down.
+    fn knowing(&self, first: Option<&Address>) -> Vec<Address> {
+        let mut known: Vec<Address> = self.map.nodes().cloned().collect();
+        for other in [&self.target.address, &self.seed] {
+            if !known.contains(other) {
+                known.push(other.clone());
+            }
+        }
+        known.sort_by_key(|address| (Some(address) != first, !self.is_open(address)));
+        known
+    }
+
+    /// Every node that the cluster has, as any of them but `except` knows it: also those that own no slots. None where
+    /// no such node can be asked.
+    pub fn members(&mut self, except: Option<&Address>) -> Vec<Address> {
+        for node in self.knowing(None).into_iter().filter(|node| Some(node) != except) {
+            match self.members_seen_by(&node) {
+                Ok(members) if !members.is_empty() => return members,
+                Ok(_) => {}
+                Err(Lost::Interrupted(_)) => return Vec::new(),
+                Err(_) => self.drop_session(&node),
+            }
+        }
+        Vec::new()
+    }
+
+    /// None if the node knows no slots: it is of no cluster, then. A server before version 7 tells those that own some.
+    fn members_seen_by(&mut self, node: &Address) -> Result<Vec<Address>, Lost> {
+        let deadline = Instant::now() + self.target.connect_timeout;
+        let shards = Request::new(["CLUSTER", "SHARDS"]);
+        let shards = self.session(node, false)?.call_before(&shards, deadline).map_err(unopened)?;
+        if matches!(shards, Value::ServerError(_)) {
+            return Ok(self.map.nodes().cloned().collect());
+        }
+        let members = Announced::read_shards(&shards, self.target.tls.is_some());
+        Ok(members.iter().map(|member| self.places.reach(member, node)).collect())
+    }
+
+    /// Another node stands for the cluster if this one did: it is gone.
+    pub(super) fn leave_home(&mut self, gone: &Address) {
+        if self.target.address != *gone {
+            return;
+        }
+        let mut others: Vec<&Address> = self.map.nodes().filter(|node| *node != gone).collect();
+        others.sort_by_key(|address| !self.is_open(address));
+        if let Some(other) = others.first() {
+            self.target.address = (*other).clone();
+        }
+    }
+
+    fn is_open(&self, address: &Address) -> bool {
+        self.nodes.iter().any(|node| node.address == *address && node.session.is_some())
+    }
+}

@@ -1,0 +1,71 @@
+//! The REPL under sentinels: what it says and does when the primary is lost. Contract sections 10 and 12.
+
+use crate::pty::Terminal;
+use crate::rcli::rcli;
+use crate::sentinels::SentinelSet;
+use crate::server::Server;
+
+/// A REPL at the primary, and its prompt, which has been seen.
+fn open(set: &SentinelSet) -> (Terminal, String) {
+    let terminal = rcli(["--sentinel", &set.list(), "--master", "mymaster", "-t", "20"]).on_terminal(160);
+    let prompt = format!("{}>", set.primary.address());
+    terminal.wait("the first prompt", |rows| rows.last() == Some(&prompt));
+    (terminal, prompt)
+}
+
+#[test]
+fn the_prompt_goes_on_at_the_new_primary_and_nothing_is_sent_twice() {
+    let mut set = SentinelSet::start();
+    let (terminal, _) = open(&set);
+    terminal.line("BLPOP q 0");
+    set.primary.wait_until("INFO clients", |info| info.contains("blocked_clients:1"));
+    let (old, new) = (set.primary.address(), set.replica.address());
+    set.primary.kill_nine();
+    terminal.shows(&format!("rcli: {old}: connection lost: the server closed the connection; BLPOP q 0 had no answer: it may have run, and is not sent again"));
+    terminal.wait("the prompt", |rows| rows.last().is_some_and(|row| row == "not connected>"));
+    terminal.line("INCR n");
+    terminal.wait("the new primary", |rows| rows.last().is_some_and(|row| *row == format!("{new}>")));
+    terminal.shows(&format!("rcli: connected again to {new}"));
+    terminal.shows("(integer) 1");
+    assert_eq!(set.replica.ask("GET n"), "1");
+}
+
+#[test]
+fn a_block_and_a_view_survive_and_each_place_is_named_right() {
+    let mut set = SentinelSet::start();
+    let (terminal, prompt) = open(&set);
+    terminal.line("SUBSCRIBE news &");
+    terminal.shows("\"type\":\"subscribe\"");
+    terminal.line("MULTI");
+    terminal.line("INCR n");
+    terminal.ends_with(&["QUEUED", &prompt.replace('>', "(TX 1)>")]);
+    let (old, new) = (set.primary.address(), set.replica.address());
+    set.primary.kill_nine();
+    terminal.shows(&format!("{old}: connection lost"));
+    // The view is at the new primary before the prompt notices anything.
+    terminal.shows(&format!("{new}: reconnected after"));
+    terminal.line("INCR n");
+    terminal.shows(&format!("rcli: {old}: connection lost: the server closed the connection"));
+    terminal.ends_with(&["not connected(TX 2)>"]);
+    terminal.line("EXEC");
+    terminal.shows(&format!("rcli: connected again to {new}"));
+    terminal.ends_with(&["1) INCR n", "   (integer) 1", "2) INCR n", "   (integer) 2", &format!("{new}>")]);
+    set.replica.ask("PUBLISH news two");
+    terminal.shows("\"data\":\"two\"");
+}
+
+#[test]
+fn connect_leaves_the_sentinels() {
+    let (set, mut lone) = (SentinelSet::start(), Server::start());
+    let (terminal, _) = open(&set);
+    let prompt = format!("{}>", lone.address());
+    terminal.line(&format!("connect 127.0.0.1 {}", lone.port()));
+    terminal.wait("the prompt", |rows| rows.last() == Some(&prompt));
+    lone.kill_nine();
+    lone.restart();
+    terminal.line("SET k v");
+    terminal.wait("the answer", |rows| rows.iter().any(|row| row == "OK") && rows.last() == Some(&prompt));
+    terminal.shows(&format!("connected again to {}", lone.address()));
+    assert_eq!(lone.ask("GET k"), "v");
+    assert_eq!(set.primary.ask("EXISTS k"), "0");
+}
