@@ -6,8 +6,9 @@
 
 mod block;
 mod nodes;
+mod refresh;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use redis::Value;
 
@@ -15,7 +16,7 @@ use super::open::{ServerVersion, Unopened};
 use super::patience::{Patience, asking};
 use super::redirect::Redirect;
 use super::route::{Route, Router, Unroutable, route_of_keys};
-use super::session::{Lost, Session, error_text, server_error};
+use super::session::{Lost, Session, server_error};
 use super::slots::{Announced, Places, SlotMap};
 use super::target::{Address, Target};
 use crate::exit::Outcome;
@@ -58,9 +59,6 @@ pub struct Cluster {
     turn: usize,
     refreshed: Option<Instant>,
 }
-
-/// A map this young is not asked for again.
-const FRESH: Duration = Duration::from_millis(100);
 
 /// Where to send a command next.
 enum Way {
@@ -161,59 +159,6 @@ impl Cluster {
     /// Where a node is reached that `asked` named.
     pub fn reach(&self, node: &Announced, asked: &Address) -> Address {
         self.places.reach(node, asked)
-    }
-
-    /// Asks one node for its id and its slot map, in one write. The inner error says why that is no map.
-    fn read_map(&mut self, node: &Address) -> Result<Result<(), String>, Lost> {
-        let deadline = Instant::now() + self.target.connect_timeout;
-        let session = self.session(node, false)?;
-        Request::new(["CLUSTER", "MYID"]).pack(session.outgoing());
-        Request::new(["CLUSTER", "SLOTS"]).pack(session.outgoing());
-        // A node that hangs is not waited for: another one knows the map too.
-        let id = session.answer_before(deadline).map_err(unopened)?;
-        let slots = session.answer_before(deadline).map_err(unopened)?;
-        if let Value::ServerError(error) = &slots {
-            let hint = if error_text(error).contains("cluster support disabled") { "; leave out -c" } else { "" };
-            return Ok(Err(format!("{}{hint}", error_text(error))));
-        }
-        // Nobody but the seed is reached elsewhere than announced, unless that was found out.
-        if let (Value::BulkString(id), true) = (&id, self.refreshed.is_none()) {
-            self.places.learn_id(&String::from_utf8_lossy(id), node);
-        }
-        self.places.learn_aliases(&slots, node);
-        let read = SlotMap::read(&slots, node, &self.places);
-        Ok(read.map(|map| {
-            self.map = map;
-            self.refreshed = Some(Instant::now());
-        }))
-    }
-
-    /// Reads the map again from the first node that has one, `first` before others, unless it was just read; whether
-    /// it was read.
-    pub fn refresh(&mut self, first: Option<&Address>) -> Result<bool, Lost> {
-        if self.refreshed.is_some_and(|at| at.elapsed() < FRESH) {
-            return Ok(false);
-        }
-        let mut known: Vec<Address> = self.map.nodes().cloned().collect();
-        known.push(self.target.address.clone());
-        // The ones that answer are asked before those that may be down.
-        let is_open =
-            |address: &Address| self.nodes.iter().any(|node| node.address == *address && node.session.is_some());
-        known.sort_by_key(|address| (Some(address) != first, !is_open(address)));
-        for node in known {
-            match self.read_map(&node) {
-                Ok(Ok(())) => return Ok(true),
-                Ok(Err(_)) => {}
-                Err(lost) => {
-                    // What it may still answer answers nothing that will be asked.
-                    self.drop_session(&node);
-                    if matches!(lost, Lost::Interrupted(_)) {
-                        return Err(lost);
-                    }
-                }
-            }
-        }
-        Ok(false)
     }
 
     /// The route of a command; what only the server can tell is asked of it. The inner error is the command's reply.
@@ -412,11 +357,7 @@ pub fn refuse_in_cluster(request: &Request) -> Option<String> {
     Some(format!("{name} is not possible in a cluster: its connections are all alike, as rcli's options say"))
 }
 
-/// Opens a session: whether a node that cannot be had may be there later.
-fn try_open(target: &Target) -> Result<Session, Lost> {
-    Session::try_open(target).map_err(unopened)
-}
-
+/// Whether a node that cannot be had may be there later.
 fn unopened(why: Unopened) -> Lost {
     match why {
         Unopened::Interrupted(signal) => Lost::Interrupted(signal),
