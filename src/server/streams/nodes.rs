@@ -30,6 +30,8 @@ const LOOK: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How often in a row a channel that moved is followed, where a lost connection would not be tried as often.
 const MOVES: u32 = 10;
+/// After so many tries in a row it is said that nobody gives a channel.
+const QUIET_TRIES: u32 = 3;
 /// After so many messages of one node it is another's turn.
 const TURN: u32 = 64;
 
@@ -80,6 +82,9 @@ impl Nodes {
     pub fn open(target: &Target, source: Source, retries: Option<u32>) -> Outcome<Self> {
         let cluster = Cluster::open(target, false)?;
         let (wants, is_monitor) = match source {
+            Source::Monitor if cluster.map().nodes().next().is_none() => {
+                return Err(Failure::failed(format!("{}: no node serves a slot", target.address)));
+            }
             Source::Monitor => (cluster.map().nodes().map(Want::commands).collect(), true),
             Source::Subscriptions(all) => (all.into_iter().map(Want::channel).collect(), false),
         };
@@ -218,6 +223,7 @@ impl Nodes {
         let want = &mut self.wants[*member.asked.get(index)?];
         let from = want.from.replace(Arc::clone(&member.name));
         let gap = want.silent_since.take().map(|since| since.elapsed());
+        want.is_told = false;
         match (from, gap, &want.what) {
             (Some(from), Some(gap), What::Channel(subscription, _)) if from != member.name => {
                 let moved = Heard::Moved { channel: subscription.name.clone(), from: from.to_string(), gap };
@@ -245,6 +251,12 @@ impl Nodes {
                 want.state = State::Homeless;
                 if let Redirect::Moved(slot, node) = redirect {
                     self.moves.push((slot, node, member.address.clone()));
+                }
+                if self.tries >= QUIET_TRIES && !std::mem::replace(&mut want.is_told, true) {
+                    want.silent_since.get_or_insert(now);
+                    let retrying = self.may_retry();
+                    let lost = Heard::Disconnected { reason: refusal.clone(), retrying };
+                    self.announced.push_back((Arc::clone(&self.members[at].name), lost));
                 }
                 self.due = Some(now + self.pause());
                 self.reason = refusal;
