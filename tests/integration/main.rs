@@ -27,6 +27,7 @@ mod server;
 mod atomic;
 mod auth;
 mod cluster;
+mod cluster_faults;
 mod cluster_pipe;
 mod cluster_streams;
 mod cluster_txn;
