@@ -76,7 +76,8 @@ pub(super) fn is_refusal(error: &io::Error) -> bool {
 /// A refusal in words, with what to do.
 pub(super) fn describe(error: &io::Error) -> String {
     let text = crate::exit::describe_io(error);
-    let hint = if text.contains("UnknownIssuer") {
+    // An authority that was made anew has the name of the old one, but not its key.
+    let hint = if text.contains("UnknownIssuer") || text.contains("BadSignature") {
         "; give the certificate of its authority with --cacert"
     } else if text.contains("not valid for name") || text.contains("NotValidForName") {
         "; --sni gives the name to check"
