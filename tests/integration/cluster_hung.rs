@@ -89,6 +89,14 @@ fn ctrl_c_tells_what_is_with_a_node_that_hangs() {
         run.signal(Signal::INT);
         run.finish_with_open_stdin();
     }
+    // A search for nodes that is cut short is no loss.
+    for args in [&["ssub", "foo"][..], &["monitor"]] {
+        let run = cluster.rcli(["-t", "60"]).args(args).status(130).start();
+        cluster.nodes[0].wait_until("CLIENT LIST", |clients| clients.contains("cmd=cluster|slots"));
+        run.signal(Signal::INT);
+        run.finish();
+        cluster.nodes[0].wait_until("CLIENT LIST", |clients| !clients.contains("cmd=cluster|slots"));
+    }
 }
 
 #[test]
