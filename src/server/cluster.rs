@@ -353,6 +353,7 @@ pub fn refuse_in_cluster(request: &Request) -> Option<String> {
     Some(format!("{name} is not possible in a cluster: its connections are all alike, as rcli's options say"))
 }
 
+/// Whether a node that cannot be had may be there later.
 fn unopened(why: Unopened) -> Lost {
     match why {
         Unopened::Interrupted(signal) => Lost::Interrupted(signal),

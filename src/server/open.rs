@@ -6,19 +6,22 @@ use redis::{ServerError, Value};
 
 use super::session::{Lost, Session, error_text, text_of};
 use super::target::{Address, Credentials, Protocol, Target};
-use super::transport::Transport;
+use super::transport::{Transport, Unconnected};
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Signal;
 use crate::request::Request;
+
+/// Stands for the code of a refusal by TLS, on either side.
+pub(super) const DISTRUSTED: &str = "TLS";
 
 /// Why a session could not be opened.
 #[derive(Debug)]
 pub enum Unopened {
     /// Nobody answered there, or not as a server does.
     Unreachable(String),
-    /// The server does not want us, or not this database.
+    /// The server does not want us, or not this database; or we do not trust it.
     Refused {
-        /// The first word of the server's error.
+        /// The first word of the server's error; [`DISTRUSTED`] where TLS ended it.
         code: String,
         /// The server's words, and what to do.
         message: String,
@@ -33,6 +36,18 @@ impl Unopened {
         match self {
             Self::Unreachable(message) | Self::Refused { message, .. } => Failure::failed(message),
             Self::Interrupted(signal) => Failure::quiet(Exit::Signal(signal)),
+        }
+    }
+}
+
+impl Unconnected {
+    /// The same of a session.
+    fn at(self, place: &Address) -> Unopened {
+        let message = |reason| format!("cannot connect to {place}: {reason}");
+        match self {
+            Self::Unreached(reason) => Unopened::Unreachable(message(reason)),
+            Self::Distrusted(reason) => Unopened::Refused { code: DISTRUSTED.to_owned(), message: message(reason) },
+            Self::Interrupted(signal) => Unopened::Interrupted(signal),
         }
     }
 }
@@ -59,11 +74,21 @@ impl Session {
     pub(super) fn try_open_telling(target: &Target, tell: impl FnOnce(&Self)) -> Result<Self, Unopened> {
         let deadline = Instant::now() + target.connect_timeout;
         let place = &target.address;
-        let transport = Transport::connect(target, deadline)
-            .map_err(|reason| Unopened::Unreachable(format!("cannot connect to {place}: {reason}")))?;
+        let transport = Transport::connect(target, deadline).map_err(|why| why.at(place))?;
         let mut session = Self::over(target, transport);
         tell(&session);
         session.introduce(deadline)?;
+        Ok(session)
+    }
+
+    /// The same, and has heard the server: one that hangs takes connections all the same, and no introduction is due
+    /// in RESP2 without credentials.
+    pub(super) fn try_open_heard(target: &Target, tell: impl FnOnce(&Self)) -> Result<Self, Unopened> {
+        let deadline = Instant::now() + target.connect_timeout;
+        let mut session = Self::try_open_telling(target, tell)?;
+        if session.received() == 0 {
+            session.call_before(&Request::new(["PING"]), deadline)?;
+        }
         Ok(session)
     }
 
@@ -147,10 +172,12 @@ impl Session {
     }
 
     pub(super) fn answer_before(&mut self, deadline: Instant) -> Result<Value, Unopened> {
-        let place = self.target.address.to_string();
+        let place = self.target.address.clone();
+        // In TLS 1.3 a client learns only now that its certificate is refused.
         let lost = |lost: Lost| match lost {
             Lost::Interrupted(signal) => Unopened::Interrupted(signal),
-            lost => Unopened::Unreachable(format!("cannot connect to {place}: {}", lost.reason())),
+            Lost::Broken(error) => Unconnected::from(error).at(&place),
+            lost => Unconnected::from(lost.reason()).at(&place),
         };
         loop {
             match self.try_answer().map_err(lost)? {
@@ -158,9 +185,7 @@ impl Session {
                 None => {
                     if self.wait(None, Some(deadline)).map_err(lost)?.expired {
                         let seconds = self.target.connect_timeout.as_secs_f64();
-                        return Err(Unopened::Unreachable(format!(
-                            "cannot connect to {place}: no answer within {seconds} s"
-                        )));
+                        return Err(Unconnected::from(format!("no answer within {seconds} s")).at(&place));
                     }
                 }
             }

@@ -13,7 +13,7 @@ pub enum Redirect {
     Ask(u16, Announced),
     /// The keys of the command are at two nodes just now: try again.
     TryAgain,
-    /// The cluster, or the slot, is not served just now: try again.
+    /// The cluster, the slot, or the node does not serve just now: try again.
     Down,
 }
 
@@ -37,7 +37,7 @@ impl Redirect {
             "MOVED" => place().map(|(slot, node)| Self::Moved(slot, node)),
             "ASK" => place().map(|(slot, node)| Self::Ask(slot, node)),
             "TRYAGAIN" => Some(Self::TryAgain),
-            "CLUSTERDOWN" => Some(Self::Down),
+            "CLUSTERDOWN" | "LOADING" | "MASTERDOWN" => Some(Self::Down),
             _ => None,
         }
     }
@@ -56,7 +56,11 @@ mod tests {
         assert_eq!(of("MOVED 7 h:7001"), Some(Redirect::Moved(7, node.clone())));
         assert_eq!(of("ASK 7 h:7001"), Some(Redirect::Ask(7, node)));
         assert_eq!(of("TRYAGAIN Multiple keys request during rehashing of slot"), Some(Redirect::TryAgain));
-        assert_eq!(of("CLUSTERDOWN Hash slot not served"), Some(Redirect::Down));
+        for text in
+            ["CLUSTERDOWN Hash slot not served", "LOADING Redis is loading", "MASTERDOWN Link with MASTER is down"]
+        {
+            assert_eq!(of(text), Some(Redirect::Down), "{text}");
+        }
         for text in
             ["ERR MOVED 7 h:7001", "MOVED", "MOVED x h:7001", "MOVED 7 h", "MOVED 16384 h:1", "WRONGTYPE Operation"]
         {

@@ -139,7 +139,8 @@ impl Announced {
             Some("?") => rest.get(1).and_then(|facts| fact(facts, "ip")),
             host => host.filter(|host| !host.is_empty()),
         };
-        Some(Self { host: host.map(str::to_owned), port: u16::try_from(*port).ok()?, id })
+        let port = u16::try_from(*port).ok().filter(|port| *port > 0)?;
+        Some(Self { host: host.map(str::to_owned), port, id })
     }
 
     /// Reads the nodes of CLUSTER SHARDS that are not down; none if nobody owns a slot.
@@ -173,7 +174,8 @@ impl Announced {
     pub fn parse(text: &str) -> Option<Self> {
         let (host, port) = text.rsplit_once(':')?;
         let host = Some(host).filter(|host| !host.is_empty() && *host != "?");
-        Some(Self { host: host.map(str::to_owned), port: port.parse().ok()?, id: String::new() })
+        let port = port.parse().ok().filter(|port| *port > 0)?;
+        Some(Self { host: host.map(str::to_owned), port, id: String::new() })
     }
 }
 

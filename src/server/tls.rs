@@ -1,6 +1,6 @@
 //! TLS settings from files: which authorities are trusted, who we are, which name is checked (contract section 1).
 
-use std::net::TcpStream;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme, StreamOwned};
+use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 /// What TLS needs beside an address.
 #[derive(Clone, Debug)]
@@ -60,32 +60,33 @@ impl Tls {
         Ok(Self { config: Arc::new(config), server_name: files.server_name.map(str::to_owned) })
     }
 
-    /// Does the TLS handshake over a connected, blocking socket whose time limits are set.
-    pub(super) fn handshake(
-        &self,
-        host: &str,
-        mut socket: TcpStream,
-    ) -> Result<StreamOwned<ClientConnection, TcpStream>, String> {
+    /// The beginning of a conversation with this host.
+    pub(super) fn greet(&self, host: &str) -> Result<ClientConnection, String> {
         let name = self.server_name.as_deref().unwrap_or(host);
         let server_name = ServerName::try_from(name.to_owned()).map_err(|error| format!("{name}: {error}"))?;
-        let mut connection =
-            ClientConnection::new(Arc::clone(&self.config), server_name).map_err(|error| error.to_string())?;
-        while connection.is_handshaking() {
-            connection.complete_io(&mut socket).map_err(|error| describe_handshake(&error))?;
-        }
-        Ok(StreamOwned::new(connection, socket))
+        ClientConnection::new(Arc::clone(&self.config), server_name).map_err(|error| error.to_string())
     }
 }
 
-fn describe_handshake(error: &std::io::Error) -> String {
+/// Whether one of the two sides would not go on, and would not the next time either.
+pub(super) fn is_refusal(error: &io::Error) -> bool {
+    error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).is_some()
+}
+
+/// A refusal in words, with what to do.
+pub(super) fn describe(error: &io::Error) -> String {
     let text = crate::exit::describe_io(error);
-    if text.contains("UnknownIssuer") {
-        format!("{text}; give the certificate of its authority with --cacert")
+    // An authority that was made anew has the name of the old one, but not its key.
+    let hint = if text.contains("UnknownIssuer") || text.contains("BadSignature") {
+        "; give the certificate of its authority with --cacert"
     } else if text.contains("not valid for name") || text.contains("NotValidForName") {
-        format!("{text}; --sni gives the name to check")
+        "; --sni gives the name to check"
+    } else if text.contains("CertificateRequired") {
+        "; the server wants a certificate: --cert and --key"
     } else {
-        text
-    }
+        ""
+    };
+    format!("{text}{hint}")
 }
 
 fn load_authorities(cacert: Option<&Path>) -> Result<RootCertStore, String> {

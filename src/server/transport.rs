@@ -1,16 +1,21 @@
 //! A connected, non-blocking socket: TCP, TLS over TCP, or unix. Bytes only; replies are the session's.
 
 use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs as _};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags};
 use rustls::{ClientConnection, StreamOwned};
-use socket2::{SockRef, TcpKeepalive};
+use socket2::{Domain, Socket, TcpKeepalive, Type};
 
+use super::session::Lost;
 use super::target::{Address, Target};
+use super::tls;
+use super::wait::wait_among;
 use crate::exit::describe_io;
+use crate::interrupt::Signal;
 
 /// A dead peer is found after 10 s of silence and three probes 5 s apart: within 30 s (contract section 8).
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
@@ -18,6 +23,33 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEPALIVE_RETRIES: u32 = 3;
 /// How long sent bytes may stay unacknowledged.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(25);
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub enum Unconnected {
+    /// Nobody answered there, or nobody who speaks TLS.
+    Unreached(String),
+    /// Whoever answered is not who is trusted, or does not trust us. It will be the same however often one asks.
+    Distrusted(String),
+    /// A signal came meanwhile.
+    Interrupted(Signal),
+}
+
+impl From<String> for Unconnected {
+    fn from(reason: String) -> Self {
+        Self::Unreached(reason)
+    }
+}
+
+impl From<io::Error> for Unconnected {
+    fn from(error: io::Error) -> Self {
+        if tls::is_refusal(&error) {
+            Self::Distrusted(tls::describe(&error))
+        } else {
+            Self::Unreached(describe_io(&error))
+        }
+    }
+}
 
 /// A byte stream to a server. Reads and writes never block.
 pub enum Transport {
@@ -28,35 +60,22 @@ pub enum Transport {
 
 impl Transport {
     /// Connects, and does the TLS handshake where TLS is asked for, until `deadline`.
-    pub fn connect(target: &Target, deadline: Instant) -> Result<Self, String> {
-        let transport = match &target.address {
-            Address::Unix(path) => Self::Unix(UnixStream::connect(path).map_err(|error| describe_io(&error))?),
+    pub fn connect(target: &Target, deadline: Instant) -> Result<Self, Unconnected> {
+        Ok(match &target.address {
+            Address::Unix(path) => {
+                let socket = UnixStream::connect(path)?;
+                socket.set_nonblocking(true)?;
+                Self::Unix(socket)
+            }
             Address::Tcp(host, port) => {
                 let socket = connect_tcp(host, *port, deadline)?;
                 match &target.tls {
                     None => Self::Tcp(socket),
-                    Some(tls) => {
-                        let left = Some(time_left(deadline)?);
-                        socket
-                            .set_read_timeout(left)
-                            .and_then(|()| socket.set_write_timeout(left))
-                            .map_err(|error| describe_io(&error))?;
-                        Self::Tls(Box::new(tls.handshake(host, socket)?))
-                    }
+                    Some(tls) => Self::Tls(Box::new(shake_hands(tls.greet(host)?, socket, deadline)?)),
                 }
             }
-            Address::Sentinel(sentinels) => return Err(format!("no sentinel was asked where {sentinels} is")),
-        };
-        transport.set_nonblocking().map_err(|error| describe_io(&error))?;
-        Ok(transport)
-    }
-
-    fn set_nonblocking(&self) -> io::Result<()> {
-        match self {
-            Self::Tcp(socket) => socket.set_nonblocking(true),
-            Self::Tls(stream) => stream.sock.set_nonblocking(true),
-            Self::Unix(socket) => socket.set_nonblocking(true),
-        }
+            Address::Sentinel(sentinels) => return Err(format!("no sentinel was asked where {sentinels} is").into()),
+        })
     }
 
     /// Whether a read that fills less than its buffer has taken all there was. TLS hands out one record at a time.
@@ -115,33 +134,73 @@ impl AsFd for Transport {
 }
 
 /// Tries every address of the host in turn.
-fn connect_tcp(host: &str, port: u16, deadline: Instant) -> Result<TcpStream, String> {
-    let addresses = (host, port).to_socket_addrs().map_err(|error| describe_io(&error))?;
-    let mut last = "the host name has no address".to_owned();
-    for address in addresses {
-        match TcpStream::connect_timeout(&address, time_left(deadline)?) {
-            Ok(socket) => {
-                prepare(&socket).map_err(|error| describe_io(&error))?;
-                return Ok(socket);
-            }
-            Err(error) => last = describe_io(&error),
+fn connect_tcp(host: &str, port: u16, deadline: Instant) -> Result<TcpStream, Unconnected> {
+    let mut last = Unconnected::Unreached("the host name has no address".to_owned());
+    for address in (host, port).to_socket_addrs()? {
+        match connect_to(address, deadline) {
+            Err(unreached @ Unconnected::Unreached(_)) => last = unreached,
+            result => return result,
         }
     }
     Err(last)
 }
 
-fn prepare(socket: &TcpStream) -> io::Result<()> {
-    socket.set_nodelay(true)?;
-    let socket = SockRef::from(socket);
+fn connect_to(address: SocketAddr, deadline: Instant) -> Result<TcpStream, Unconnected> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    prepare(&socket)?;
+    match socket.connect(&address.into()) {
+        Ok(()) => {}
+        Err(error) if is_under_way(&error) => {
+            wait_for(&socket, PollFlags::OUT, deadline)?;
+            if let Some(error) = socket.take_error()? {
+                return Err(error.into());
+            }
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(socket.into())
+}
+
+fn is_under_way(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
+        || error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error())
+}
+
+/// Does the TLS handshake over a connected socket.
+fn shake_hands(
+    mut connection: ClientConnection,
+    mut socket: TcpStream,
+    deadline: Instant,
+) -> Result<StreamOwned<ClientConnection, TcpStream>, Unconnected> {
+    while connection.is_handshaking() {
+        match connection.complete_io(&mut socket) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let wants = if connection.wants_write() { PollFlags::OUT } else { PollFlags::IN };
+                wait_for(&socket, wants, deadline)?;
+            }
+            result => drop(result?),
+        }
+    }
+    Ok(StreamOwned::new(connection, socket))
+}
+
+/// Sleeps until the socket is ready, the deadline passes, which is an error, or a signal comes.
+fn wait_for(socket: &impl AsFd, events: PollFlags, deadline: Instant) -> Result<(), Unconnected> {
+    match wait_among([], &[PollFd::new(socket, events)], Some(deadline)) {
+        Ok((_, ready)) if ready.contains(&true) => Ok(()),
+        Ok(_) => Err("connecting took too long".to_owned().into()),
+        Err(Lost::Interrupted(signal)) => Err(Unconnected::Interrupted(signal)),
+        Err(lost) => Err(lost.reason().into()),
+    }
+}
+
+fn prepare(socket: &Socket) -> io::Result<()> {
+    socket.set_tcp_nodelay(true)?;
     let keepalive =
         TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL).with_retries(KEEPALIVE_RETRIES);
     socket.set_tcp_keepalive(&keepalive)?;
     #[cfg(target_os = "linux")]
     socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
     Ok(())
-}
-
-fn time_left(deadline: Instant) -> Result<Duration, String> {
-    let left = deadline.saturating_duration_since(Instant::now());
-    if left.is_zero() { Err("connecting took too long".to_owned()) } else { Ok(left) }
 }

@@ -7,6 +7,7 @@ use tempfile::TempDir;
 /// PEM files in a directory that lives as long as this value.
 pub struct Certificates {
     dir: TempDir,
+    issuer: Issuer<'static, KeyPair>,
     /// The authority that signed the others.
     pub ca: PathBuf,
     /// An authority that signed none of them.
@@ -27,8 +28,8 @@ impl Certificates {
         let dir = TempDir::new().expect("a temporary directory");
         let (ca, issuer) = authority();
         let (stranger, _) = authority();
-        let (server, server_key) = signed(&issuer, "localhost");
-        let (client, client_key) = signed(&issuer, "client");
+        let (server, server_key) = signed(&issuer, &["localhost"]);
+        let (client, client_key) = signed(&issuer, &["client"]);
         let write = |name: &str, text: &str| {
             let path = dir.path().join(name);
             std::fs::write(&path, text).expect("a PEM file");
@@ -42,7 +43,18 @@ impl Certificates {
             client: write("client.pem", &client),
             client_key: write("client.key", &client_key),
             dir,
+            issuer,
         }
+    }
+
+    /// One more certificate and its key, for these names and addresses.
+    pub fn sign(&self, file: &str, names: &[&str]) -> [PathBuf; 2] {
+        let (certificate, key) = signed(&self.issuer, names);
+        [("pem", certificate), ("key", key)].map(|(kind, text)| {
+            let path = self.dir.path().join(format!("{file}.{kind}"));
+            std::fs::write(&path, text).expect("a PEM file");
+            path
+        })
     }
 
     /// Where the files are.
@@ -61,11 +73,12 @@ fn authority() -> (String, Issuer<'static, KeyPair>) {
     (certificate.pem(), Issuer::new(params, key))
 }
 
-/// A certificate and key for one host name, as PEM.
-fn signed(issuer: &Issuer<'static, KeyPair>, name: &str) -> (String, String) {
-    let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a valid name");
+/// A certificate and key for these host names and addresses, as PEM.
+fn signed(issuer: &Issuer<'static, KeyPair>, names: &[&str]) -> (String, String) {
+    let mut params =
+        CertificateParams::new(names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>()).expect("valid names");
     // A subject equal to the issuer's would make it look self-signed.
-    params.distinguished_name.push(DnType::CommonName, name);
+    params.distinguished_name.push(DnType::CommonName, names[0]);
     let key = KeyPair::generate().expect("a key");
     let certificate = params.signed_by(&key, issuer).expect("a certificate");
     (certificate.pem(), key.serialize_pem())

@@ -1,6 +1,7 @@
 //! Real clusters for the tests: three primaries that share the slots evenly, with a replica each where one is asked
 //! for, and what may happen to them. Gone when dropped.
 
+use crate::certificates::Certificates;
 use crate::rcli::Rcli;
 use crate::resp::Reply;
 use crate::server::{Server, wait_for};
@@ -13,6 +14,8 @@ const BOUNDS: [u16; 4] = [0, 5461, 10923, 16384];
 pub struct Cluster {
     /// The nodes.
     pub nodes: Vec<Server>,
+    /// The address that all of them listen at.
+    host: &'static str,
 }
 
 impl Cluster {
@@ -41,6 +44,26 @@ impl Cluster {
 
     /// That many nodes with further command-line arguments.
     pub fn with_args(count: usize, extra: &[&str]) -> Self {
+        Self::launch("127.0.0.1", count, extra, Server::with_args)
+    }
+
+    /// Three primaries that listen at `::1`.
+    pub fn over_ipv6() -> Self {
+        Self::launch("::1", 3, &["--bind", "::1"], Server::with_args)
+    }
+
+    /// Three primaries that speak TLS with clients, who need a certificate, and among each other.
+    pub fn with_tls(certificates: &Certificates, extra: &[&str]) -> Self {
+        let extra = [&["--tls-cluster", "yes", "--tls-replication", "yes"], extra].concat();
+        Self::launch("127.0.0.1", 3, &extra, |args| Server::with_tls_and_args(certificates, true, args))
+    }
+
+    fn launch(
+        host: &'static str,
+        count: usize,
+        extra: &[&str],
+        start_server: impl Fn(Vec<String>) -> Server + Sync,
+    ) -> Self {
         let nodes: Vec<Server> = std::thread::scope(|scope| {
             let start = || {
                 let mut args: Vec<String> =
@@ -49,7 +72,7 @@ impl Cluster {
                         .to_vec();
                 args.extend(["--cluster-port", "0"].map(str::to_owned));
                 args.extend(extra.iter().map(|&arg| arg.to_owned()));
-                Server::with_args(args)
+                start_server(args)
             };
             let started: Vec<_> = (0..count).map(|_| scope.spawn(start)).collect();
             started.into_iter().map(|node| node.join().expect("a node")).collect()
@@ -62,7 +85,7 @@ impl Cluster {
         }
         for node in &nodes {
             for other in &nodes {
-                node.ask(&format!("CLUSTER MEET 127.0.0.1 {} {}", other.port(), bus_of(other)));
+                node.ask(&format!("CLUSTER MEET {host} {} {}", other.port(), bus_of(other)));
             }
         }
         for node in &nodes {
@@ -72,7 +95,7 @@ impl Cluster {
                     && info.contains("cluster_slots_ok:16384")
             });
         }
-        Self { nodes }
+        Self { nodes, host }
     }
 
     /// A run of rcli with `-c` on the first node.
@@ -85,6 +108,13 @@ impl Cluster {
         let node = &self.nodes[node];
         let other = self.nodes.iter().find(|other| other.port() != node.port()).expect("another node");
         assert_eq!(other.ask(&format!("CLUSTER MEET 127.0.0.1 {} {}", node.port(), bus_of(node))), "OK");
+    }
+
+    /// Lets a user with the password `p` have these rights at every node.
+    pub fn add_user(&self, name: &str, rights: &str) {
+        for node in &self.nodes {
+            assert_eq!(node.ask(&format!("ACL SETUSER {name} on >p {rights}")), "OK");
+        }
     }
 
     /// The id of a node.
@@ -131,7 +161,7 @@ impl Cluster {
     /// Moves a key of a slot on its way, if it is still there.
     pub fn move_key(&self, key: &str, from: usize, to: usize) {
         let port = self.nodes[to].port();
-        self.nodes[from].ask(&format!("MIGRATE 127.0.0.1 {port} {key} 0 5000"));
+        self.nodes[from].ask(&format!("MIGRATE {} {port} {key} 0 5000", self.host));
     }
 
     /// Moves what is left in the slot of a key, and declares it to be the other node's.

@@ -44,6 +44,7 @@ pub struct Script {
     auth: Answer,
     select: Answer,
     answers: VecDeque<Answer>,
+    always: Vec<(String, Answer)>,
     otherwise: Answer,
     patient: bool,
     exec: Option<Answer>,
@@ -72,6 +73,12 @@ impl Script {
     /// Its answers to the ordinary commands, in order.
     pub fn answers(mut self, answers: impl IntoIterator<Item = Answer>) -> Self {
         self.answers = answers.into_iter().collect();
+        self
+    }
+
+    /// Its answer to every command that begins so, whatever else is told; the latest counts.
+    pub fn always(mut self, command: &str, answer: Answer) -> Self {
+        self.always.insert(0, (command.to_owned(), answer));
         self
     }
 
@@ -125,6 +132,7 @@ pub fn peer() -> Script {
         auth: ok.clone(),
         select: ok,
         answers: VecDeque::new(),
+        always: Vec::new(),
         otherwise: Answer::Silence,
         patient: false,
         exec: None,
@@ -165,6 +173,11 @@ impl Peer {
     /// A run of rcli with `-p PORT` before these arguments.
     pub fn rcli<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Rcli {
         rcli(["-p", &self.port.to_string()]).args(args)
+    }
+
+    /// From now on, its answer to every command that begins so.
+    pub fn set(&self, command: &str, answer: Answer) {
+        self.shared.script.lock().unwrap().always.insert(0, (command.to_owned(), answer));
     }
 
     /// Every command it was sent, as words joined by spaces, the handshake included.
@@ -291,6 +304,9 @@ impl Shared {
     fn answer(&self, command: &str) -> Answer {
         let mut script = self.script.lock().unwrap();
         let name = first_word(command);
+        if let Some((_, answer)) = script.always.iter().find(|(begin, _)| command.starts_with(begin)) {
+            return answer.clone();
+        }
         if let Some(exec) = script.exec.clone() {
             let was_open = std::mem::replace(&mut script.in_block, matches!(name.as_str(), "MULTI"));
             match name.as_str() {

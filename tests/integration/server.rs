@@ -6,6 +6,7 @@
 use crate::certificates::Certificates;
 use crate::rcli::{Rcli, rcli};
 use crate::resp::{Client, Reply};
+use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::{OsStr, OsString};
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -44,6 +45,15 @@ impl Server {
 
     /// A server whose port speaks TLS with these certificates; `clients` says whether a client needs one too.
     pub fn with_tls(certificates: &Certificates, clients: bool) -> Self {
+        Self::with_tls_and_args(certificates, clients, Vec::<OsString>::new())
+    }
+
+    /// The same with further command-line arguments.
+    pub fn with_tls_and_args<A: AsRef<OsStr>>(
+        certificates: &Certificates,
+        clients: bool,
+        further: impl IntoIterator<Item = A>,
+    ) -> Self {
         let mut args: Vec<OsString> = Vec::new();
         for (option, value) in [
             ("--tls-cert-file", certificates.server.as_os_str()),
@@ -54,6 +64,7 @@ impl Server {
             args.push(option.into());
             args.push(value.to_owned());
         }
+        args.extend(further.into_iter().map(|arg| arg.as_ref().to_owned()));
         Self::launch(args, None, true)
     }
 
@@ -174,6 +185,21 @@ impl Server {
     /// Waits until a command, written as words, is answered with a text that satisfies the check.
     pub fn wait_until(&self, command: &str, check: impl Fn(&str) -> bool) {
         wait_for(&format!("the answer of {command}"), || check(&self.ask(command)));
+    }
+
+    /// Stops it, as a machine that hangs: its kernel takes connections, and nobody answers.
+    pub fn hang(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub fn revive(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let child = self.child.as_ref().expect("a running server");
+        kill_process(Pid::from_child(child), signal).expect("the server still runs");
     }
 
     /// `kill -9`, reaped.

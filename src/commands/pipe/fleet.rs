@@ -2,17 +2,18 @@
 //! order whatever becomes of the slot meanwhile (contract section 11). Writes nothing; `cluster` reads the input and
 //! writes the replies.
 
+mod ending;
 mod redirects;
 
 use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use redis::Value;
 
 use super::flight::Origin;
 use super::lane::{ASKING, Lane};
-use super::order::{Entry, NONE, Order, Reply};
+use super::order::{NONE, Order, Reply};
 use super::scribe::Scribe;
 use super::transit::Transit;
 use crate::commands::refuse::describe_keyless;
@@ -25,8 +26,6 @@ use crate::server::{
 
 /// How many replies are read from a node before the next one is looked at.
 const REPLIES_A_ROUND: usize = 256;
-/// After a loss, how long a silence of the other nodes is waited out.
-const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What became of a command that was to be placed.
 pub enum Placed {
@@ -66,9 +65,11 @@ struct Traffic {
     owner: u16,
     /// Whether its commands wait in a [`Transit`].
     is_held: bool,
+    /// Whether it was waited for in vain: until one of its commands runs, the others are not waited for.
+    is_given_up: bool,
 }
 
-const NO_TRAFFIC: Traffic = Traffic { in_flight: 0, latest: NONE, owner: NONE, is_held: false };
+const NO_TRAFFIC: Traffic = Traffic { in_flight: 0, latest: NONE, owner: NONE, is_held: false, is_given_up: false };
 
 /// The lanes, the slots, and the commands in the order of the input.
 pub struct Fleet {
@@ -178,7 +179,7 @@ impl Fleet {
         let short = u16::try_from(lane).unwrap_or(NONE);
         self.lanes[lane].push(request, number);
         let Some(entry) = self.order.get_mut(number) else { return };
-        (entry.lane, entry.is_ordered) = (short, is_ordered);
+        (entry.lane, entry.is_ordered, entry.is_asked) = (short, is_ordered, false);
         if is_ordered {
             let traffic = &mut self.slots[usize::from(entry.slot)];
             traffic.in_flight += 1;
@@ -225,6 +226,10 @@ impl Fleet {
             self.lanes.push(Lane::new(address.clone(), is_reader, self.window));
             self.lanes.len() - 1
         });
+        if !self.lanes[at].is_open() {
+            // Connecting may take its time: the other nodes have something to do meanwhile.
+            self.send();
+        }
         match self.lanes[at].connect(|| self.cluster.lend_session(address)) {
             Ok(()) => Ok(Some(at)),
             Err(Lost::Unreached(_)) => Ok(None),
@@ -287,7 +292,12 @@ impl Fleet {
             self.slots[usize::from(slot)].in_flight -= 1;
         }
         match Redirect::of(&value) {
-            None => self.answered(at, number, slot, value),
+            None => {
+                if slot != NONE {
+                    self.slots[usize::from(slot)].is_given_up = false;
+                }
+                self.answered(at, number, slot, value);
+            }
             Some(redirect) => self.redirected(at, number, slot, &redirect, value)?,
         }
         Ok(())
@@ -326,19 +336,6 @@ impl Fleet {
         Err(Loss { lost, node: Some(self.lanes[at].address().to_string()), command })
     }
 
-    /// Sends nothing more than completes what was sent: forgets every command after the newest of which a byte is out.
-    pub fn stop(&mut self) {
-        for at in 0..self.lanes.len() {
-            self.recall(at);
-        }
-        let sent = self.lanes.iter().flat_map(Lane::numbers).max();
-        let answered = self.order.iter().rposition(Entry::is_answered).map(|at| self.order.answered() + at as u64);
-        let end = sent.max(answered).map_or(self.order.answered(), |newest| newest + 1);
-        self.order.truncate(end);
-        self.transits.values_mut().for_each(|transit| transit.truncate(end));
-        self.blocked = None;
-    }
-
     /// Whether a reply was, or held, an error since this was last asked.
     pub fn take_saw_error(&mut self) -> bool {
         std::mem::take(&mut self.saw_error)
@@ -360,42 +357,5 @@ impl Fleet {
     pub fn next_deadline(&self) -> Option<Instant> {
         let silence = self.lanes.iter().filter_map(Lane::silence_ends);
         silence.chain(self.transits.values().filter_map(Transit::due)).min()
-    }
-
-    /// The loss of a node that stayed silent beyond the read limit, if one did.
-    pub fn check_silence(&mut self) -> Result<(), Loss> {
-        let now = Instant::now();
-        let silent = self.lanes.iter_mut().find(|lane| lane.silence_ends().is_some_and(|at| at <= now));
-        let Some(lane) = silent else { return Ok(()) };
-        let node = Some(lane.address().to_string());
-        let lost = lane.session_mut().map_or(Lost::Closed, |session| session.silent());
-        Err(Loss { lost, node, command: None })
-    }
-
-    /// After a loss: nothing more is sent, and the other nodes may answer what they have; `patient` waits for them.
-    pub fn settle(&mut self, patient: bool) {
-        self.is_ending = true;
-        for at in 0..self.lanes.len() {
-            self.recall(at);
-        }
-        let mut quiet_since = Instant::now();
-        loop {
-            match self.receive() {
-                Ok(0) | Err(_) => {}
-                Ok(_) => quiet_since = Instant::now(),
-            }
-            let is_over = !self.lanes.iter().any(|lane| lane.is_open() && lane.numbers().next().is_some());
-            let deadline = quiet_since + LAST_WORDS;
-            if is_over || !patient || Instant::now() >= deadline || self.wait(None, Some(deadline)).is_err() {
-                return;
-            }
-        }
-    }
-
-    /// The numbers of the commands that were sent and not answered.
-    pub fn unanswered(&self) -> Vec<u64> {
-        let mut numbers: Vec<u64> = self.lanes.iter().flat_map(Lane::numbers).collect();
-        numbers.sort_unstable();
-        numbers
     }
 }

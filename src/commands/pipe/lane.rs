@@ -13,8 +13,17 @@ use crate::server::{Address, Lost, Session};
 /// Stands for the number of an ASKING, whose reply nobody waits for.
 pub const ASKING: u64 = u64::MAX;
 
-/// A node that could not be reached is not tried again for this long.
+/// A node that could not be reached is not tried again for this long, or for as long as it took to find that out.
 const PAUSE: Duration = Duration::from_millis(100);
+/// A replica can be done without: so many times as long.
+const READER_PAUSES: u32 = 10;
+
+/// What came of a try in vain.
+struct Unreached {
+    /// When to try again.
+    until: Instant,
+    why: String,
+}
 
 /// A node, its session while there is one, and what it has to answer.
 pub struct Lane {
@@ -23,8 +32,7 @@ pub struct Lane {
     flight: Flight,
     /// Whether it was opened for reads at a replica.
     is_reader: bool,
-    /// When the node was last tried in vain, and why that was.
-    unreached: Option<(Instant, String)>,
+    unreached: Option<Unreached>,
 }
 
 impl Lane {
@@ -53,15 +61,17 @@ impl Lane {
         if self.session.is_some() {
             return Ok(());
         }
-        if let Some((at, message)) = &self.unreached
-            && at.elapsed() < PAUSE
+        let begin = Instant::now();
+        if let Some(Unreached { until, why }) = &self.unreached
+            && begin < *until
         {
-            return Err(Lost::Unreached(message.clone()));
+            return Err(Lost::Unreached(why.clone()));
         }
         self.unreached = None;
         let mut session = open().inspect_err(|lost| {
-            if let Lost::Unreached(message) = lost {
-                self.unreached = Some((Instant::now(), message.clone()));
+            if let Lost::Unreached(why) = lost {
+                let pause = begin.elapsed().max(PAUSE) * if self.is_reader { READER_PAUSES } else { 1 };
+                self.unreached = Some(Unreached { until: Instant::now() + pause, why: why.clone() });
             }
         })?;
         if self.is_reader {
@@ -69,6 +79,11 @@ impl Lane {
         }
         self.session = Some(session);
         Ok(())
+    }
+
+    /// Why the node could not be reached.
+    pub fn unreached(&self) -> Option<&str> {
+        self.unreached.as_ref().map(|unreached| unreached.why.as_str())
     }
 
     /// The session, if it is open.

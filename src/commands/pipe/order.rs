@@ -32,6 +32,8 @@ pub struct Entry {
     pub lane: u16,
     /// Whether it keeps its place among the commands of its slot; a read for a replica does not.
     pub is_ordered: bool,
+    /// Whether it was sent with ASKING.
+    pub is_asked: bool,
     size: u32,
     reply: Option<Reply>,
 }
@@ -82,7 +84,15 @@ impl Order {
     pub fn push(&mut self, origin: Origin, slot: u16, size: usize) -> u64 {
         let size = u32::try_from(size).unwrap_or(u32::MAX);
         self.command_bytes += size as usize;
-        self.entries.push_back(Entry { origin, slot, lane: NONE, is_ordered: true, size, reply: None });
+        self.entries.push_back(Entry {
+            origin,
+            slot,
+            lane: NONE,
+            is_ordered: true,
+            is_asked: false,
+            size,
+            reply: None,
+        });
         self.first + self.entries.len() as u64 - 1
     }
 

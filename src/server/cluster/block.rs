@@ -44,6 +44,10 @@ impl Cluster {
         let Some(watch) = &self.watch else { return Ok(Value::Okay) };
         self.last = watch.node.clone();
         let answer = self.watching_session()?.call(request);
+        if answer.is_err() {
+            // What it may still answer answers nothing that will be asked.
+            self.forget_watch();
+        }
         self.watch = None;
         answer
     }

@@ -25,11 +25,13 @@ impl Cluster {
         let slots = session.answer_before(deadline).map_err(unopened)?;
         if let Value::ServerError(error) = &slots {
             let text = error_text(error);
-            return Ok(Err(if text.contains("cluster support disabled") {
-                NoMap { code: NO_CLUSTER.to_owned(), reason: format!("{text}; leave out -c") }
-            } else {
-                NoMap::new(text)
-            }));
+            let (code, hint) = match error.code() {
+                "NOAUTH" => ("", "; give the user and the password"),
+                "NOPERM" => ("", "; -c asks for CLUSTER SLOTS"),
+                _ if text.contains("cluster support disabled") => (NO_CLUSTER, "; leave out -c"),
+                _ => ("", ""),
+            };
+            return Ok(Err(NoMap { code: code.to_owned(), reason: format!("{text}{hint}") }));
         }
         // Nobody but the seed is reached elsewhere than announced, unless that was found out.
         if let (Value::BulkString(id), true) = (&id, self.refreshed.is_none()) {
@@ -103,8 +105,12 @@ impl Cluster {
         if matches!(shards, Value::ServerError(_)) {
             return Ok(self.map.nodes().cloned().collect());
         }
-        let members = Announced::read_shards(&shards, self.target.tls.is_some());
-        Ok(members.iter().map(|member| self.places.reach(member, node)).collect())
+        let announced = Announced::read_shards(&shards, self.target.tls.is_some());
+        let mut members: Vec<Address> = announced.iter().map(|member| self.places.reach(member, node)).collect();
+        // One that has failed is left out there; while nobody takes over its slots it is waited for.
+        let owners = self.map.primaries().filter(|_| !announced.is_empty());
+        members.extend(owners.filter(|owner| !members.contains(owner)).cloned().collect::<Vec<_>>());
+        Ok(members)
     }
 
     /// Another node stands for the cluster if this one did: it is gone.

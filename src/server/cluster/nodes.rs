@@ -1,7 +1,10 @@
 //! The sessions with the nodes of a cluster: opened on demand, kept, and lent to pipelines.
 
+use std::time::Instant;
+
 use redis::Value;
 
+use super::super::open::{DISTRUSTED, Unopened};
 use super::super::session::{Lost, Session};
 use super::super::target::{Address, Target};
 use super::{Cluster, Node, unopened};
@@ -63,32 +66,42 @@ impl Cluster {
         self.open_session(address)
     }
 
-    /// Opens a session with a node. A node that is not where it is announced is looked for at the host of the node
-    /// that was named first, as behind forwarded ports, and taken if its id is right.
+    /// Opens a session with a node. A node that is not where it is announced, or has no certificate for that, is looked
+    /// for at the host of the node that was named first, as behind forwarded ports, and taken if its id is right.
     pub(in crate::server) fn open_session(&mut self, address: &Address) -> Result<Session, Lost> {
         self.open_telling(address, &|_| ())
     }
 
     fn open_telling(&mut self, address: &Address, tell: &dyn Fn(&Session)) -> Result<Session, Lost> {
-        let try_open = |target: &Target| Session::try_open_telling(target, tell).map_err(unopened);
         let detour = self.detours.iter().find(|(announced, _)| announced == address).map(|(_, reached)| reached);
         let target = Target { address: detour.unwrap_or(address).clone(), db: 0, ..self.target.clone() };
-        let unreached = match try_open(&target) {
-            Err(unreached @ Lost::Unreached(_)) if detour.is_none() => unreached,
-            opened => return opened,
+        let unreached = match Session::try_open_heard(&target, tell) {
+            Err(why) if detour.is_none() && is_elsewhere(&why) => unopened(why),
+            opened => return opened.map_err(unopened),
         };
         let (Address::Tcp(host, port), Address::Tcp(seed, _)) = (address, &self.seed) else {
             return Err(unreached);
         };
         let Some(id) = self.map.id_of(address).filter(|_| host != seed) else { return Err(unreached) };
         let elsewhere = Address::Tcp(seed.clone(), *port);
-        let Ok(mut session) = try_open(&Target { address: elsewhere.clone(), ..target }) else { return Err(unreached) };
-        match session.call(&Request::new(["CLUSTER", "MYID"]))? {
-            Value::BulkString(own) if own == id.as_bytes() => {
+        let there = Target { address: elsewhere.clone(), ..target };
+        let Ok(mut session) = Session::try_open_telling(&there, tell) else { return Err(unreached) };
+        let deadline = Instant::now() + there.connect_timeout;
+        match session.call_before(&Request::new(["CLUSTER", "MYID"]), deadline) {
+            Ok(Value::BulkString(own)) if own == id.as_bytes() => {
                 self.detours.push((address.clone(), elsewhere));
                 Ok(session)
             }
             _ => Err(unreached),
         }
+    }
+}
+
+/// Whether the node may be reached by another name.
+fn is_elsewhere(why: &Unopened) -> bool {
+    match why {
+        Unopened::Unreachable(_) => true,
+        Unopened::Refused { code, .. } => code == DISTRUSTED,
+        Unopened::Interrupted(_) => false,
     }
 }

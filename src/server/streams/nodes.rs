@@ -30,6 +30,8 @@ const LOOK: Duration = Duration::from_secs(2);
 /// A node that is back is found within this, and who took over from it within the shorter one, however long it took.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_SILENCE: Duration = Duration::from_millis(250);
+/// After so many tries in a row it is said that nobody gives a channel.
+const QUIET_TRIES: u32 = 7;
 /// After so many messages of one node it is another's turn.
 const TURN: u32 = 64;
 
@@ -76,7 +78,13 @@ impl Nodes {
     pub fn open(target: &Target, source: Source, retries: Option<u32>) -> Outcome<Self> {
         let mut cluster = Cluster::open(target, false)?;
         let (wants, is_monitor) = match source {
-            Source::Monitor => (cluster.members(None).iter().map(Want::commands).collect(), true),
+            Source::Monitor => {
+                let members = cluster.members(None);
+                if members.is_empty() {
+                    return Err(Failure::failed(format!("{}: no node serves a slot", target.address)));
+                }
+                (members.iter().map(Want::commands).collect(), true)
+            }
             Source::Subscriptions(all) => (all.into_iter().map(Want::channel).collect(), false),
         };
         let mut nodes = Self {
@@ -212,6 +220,7 @@ impl Nodes {
         let want = &mut self.wants[*member.asked.get(index)?];
         let from = want.from.replace(Arc::clone(&member.name));
         let gap = want.silent_since.take().map(|since| since.elapsed());
+        want.is_told = false;
         match (from, gap, &want.what) {
             (Some(from), Some(gap), What::Channel(subscription, _)) if from != member.name => {
                 let moved = Heard::Moved { channel: subscription.name.clone(), from: from.to_string(), gap };
@@ -239,6 +248,12 @@ impl Nodes {
                 want.state = State::Homeless;
                 if let Redirect::Moved(slot, node) = redirect {
                     self.moves.push((slot, node, member.address.clone()));
+                }
+                if self.tries.count() >= QUIET_TRIES && !std::mem::replace(&mut want.is_told, true) {
+                    want.silent_since.get_or_insert(now);
+                    let retrying = self.tries.may_go_on();
+                    let lost = Heard::Disconnected { reason: refusal.clone(), retrying };
+                    self.announced.push_back((Arc::clone(&self.members[at].name), lost));
                 }
                 self.due = Some(now + self.tries.pause());
                 self.reason = refusal;

@@ -36,6 +36,8 @@ pub struct Want {
     pub from: Option<Arc<str>>,
     /// Since when it is not heard; none while it is, and before it ever was.
     pub silent_since: Option<Instant>,
+    /// Whether it was said that nobody gives it.
+    pub is_told: bool,
 }
 
 impl Want {
@@ -49,7 +51,7 @@ impl Want {
     }
 
     fn new(what: What) -> Self {
-        Self { what, state: State::Homeless, from: None, silent_since: None }
+        Self { what, state: State::Homeless, from: None, silent_since: None, is_told: false }
     }
 
     /// The node that can be asked for it; none while no node can.

@@ -3,7 +3,7 @@
 
 use redis::Value;
 
-use super::super::lane::ASKING;
+use super::super::lane::{ASKING, Lane};
 use super::super::order::NONE;
 use super::super::transit::Transit;
 use super::{Fleet, Loss};
@@ -53,10 +53,12 @@ impl Fleet {
             self.answered(at, number, slot, value);
             return Ok(());
         }
+        let mut was_asked = false;
         if let Some(entry) = self.order.get_mut(number) {
-            entry.slot = slot;
+            (entry.slot, was_asked) = (slot, entry.is_asked);
         }
-        if let (Redirect::Ask(_, node), false) = (redirect, self.is_ending) {
+        // A node that was asked and asks for another one does not know itself yet.
+        if let (Redirect::Ask(_, node), false) = (redirect, self.is_ending || was_asked) {
             let node = self.cluster.reach(node, &asked);
             if let Some(lane) = self.open_lane(&node, false)? {
                 let latest = self.slots[usize::from(slot)].latest;
@@ -64,6 +66,9 @@ impl Fleet {
                 self.dispatch(lane, number, &request, true);
                 // The slot's own node is still the one that the next commands go to.
                 self.slots[usize::from(slot)].latest = latest;
+                if let Some(entry) = self.order.get_mut(number) {
+                    entry.is_asked = true;
+                }
                 return Ok(());
             }
         }
@@ -79,9 +84,11 @@ impl Fleet {
                 self.transits.entry(slot).or_insert_with(|| Transit::new(target)).pause()
             }
         };
-        if is_patient || self.is_ending {
+        let traffic = &mut self.slots[usize::from(slot)];
+        if is_patient && !traffic.is_given_up || self.is_ending {
             self.hold(slot, number, request);
         } else {
+            traffic.is_given_up = true;
             self.answered(at, number, slot, value);
         }
         Ok(())
@@ -137,9 +144,7 @@ impl Fleet {
         }
         let Some(lane) = lane else {
             if !transit.pause() {
-                let owner = self.cluster.map().owner(slot).map(|shard| shard.primary.to_string());
-                let owner = owner.map_or("no node serves it".to_owned(), |owner| format!("cannot connect to {owner}"));
-                return Err(Lost::Unreached(format!("slot {slot}: {owner}")).into());
+                return Err(Lost::Unreached(format!("slot {slot}: {}", self.describe_unreached(slot))).into());
             }
             return Ok(self.refresh(None)?);
         };
@@ -148,5 +153,12 @@ impl Fleet {
             self.dispatch(lane, number, &request, true);
         }
         Ok(())
+    }
+
+    /// Why nobody takes the commands of a slot.
+    fn describe_unreached(&self, slot: u16) -> String {
+        let Some(shard) = self.cluster.map().owner(slot) else { return "no node serves it".to_owned() };
+        let lane = self.lanes.iter().find(|lane| lane.leads_to(&shard.primary, false));
+        lane.and_then(Lane::unreached).map_or_else(|| format!("cannot connect to {}", shard.primary), str::to_owned)
     }
 }

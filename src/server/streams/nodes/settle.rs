@@ -17,6 +17,11 @@ use crate::exit::{Failure, Outcome};
 impl Nodes {
     /// Asks the nodes that were found for what they have.
     pub(super) fn settle(&mut self, found: Found) -> Outcome<()> {
+        if found.nodes.iter().any(|(_, opened)| matches!(opened, Err(Lost::Interrupted(_)))) {
+            // A signal cut the search short: it ends the run, or the next search goes on.
+            self.due = Some(Instant::now() + self.tries.pause());
+            return Ok(());
+        }
         let mut sessions: Vec<(Address, Session)> = Vec::new();
         for (address, opened) in found.nodes {
             match opened {

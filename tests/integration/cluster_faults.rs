@@ -1,0 +1,167 @@
+//! Nodes of a cluster that answer what no sane node does, or the same for ever: an error in words, in time (contract
+//! sections 1 and 11).
+
+use crate::peer::{Peer, Script, close, peer, send};
+use crate::rcli::Rcli;
+
+/// A key, and a shard channel, of slot 12182.
+const KEY: &str = "foo";
+
+/// A peer that has an id, and this slot map.
+fn node(slots: &str) -> Script {
+    peer().always("CLUSTER MYID", send("$2\r\nid\r\n")).always("CLUSTER SLOTS", send(resp(slots)))
+}
+
+/// A peer that owns all slots, as it says, and answers PING.
+fn owner() -> Peer {
+    let peer = node("*0 ").always("PING", send("+PONG\r\n")).start();
+    peer.set("CLUSTER SLOTS", send(resp(&format!("*1 *3 :0 :16383 *3 $9 127.0.0.1 :{} $2 id ", peer.port()))));
+    peer
+}
+
+/// RESP whose line ends are written as spaces.
+fn resp(text: &str) -> String {
+    text.replace(' ', "\r\n")
+}
+
+/// A run with `-c` that has little patience: 0.8 s for a cluster.
+fn hasty(peer: &Peer, args: &[&str]) -> Rcli {
+    peer.rcli(["-c", "-t", "0.2"]).args(args)
+}
+
+/// Every way to send the one command, all at the same time: each ends with status 1 and is told this.
+fn every_way(peer: &Peer, told: &str) {
+    let exec = hasty(peer, &["INCR", KEY]).status(1).complains(&[told]).start();
+    let others = [&["pipe"][..], &["txn"], &["txn", "--watch", KEY]].map(|args| {
+        let run = hasty(peer, args).stdin(format!("INCR {KEY}\n"));
+        run.status(1).any_stdout().reports_among(&["rcli: ", told]).start()
+    });
+    exec.finish();
+    for run in others {
+        run.finish();
+    }
+}
+
+/// From now on the peer answers every command about the key so.
+fn answer_all(peer: &Peer, answer: &str) {
+    for name in ["INCR", "WATCH", "EXEC"] {
+        peer.set(name, send(format!("-{answer}\r\n")));
+    }
+    for name in ["MULTI", "DISCARD", "ASKING"] {
+        peer.set(name, send("+OK\r\n"));
+    }
+}
+
+#[test]
+fn a_reply_that_is_no_slot_map_ends_the_run() {
+    let peer = node("+OK ").start();
+    for (slots, told) in [
+        ("+OK ", "is not an array"),
+        ("$-1 ", "is not an array"),
+        ("%1 +a +b ", "is not an array"),
+        ("*1 :7 ", "a range"),
+        ("*1 *1 :0 ", "a range"),
+        ("*1 *3 +a +b *2 $1 h :1 ", "a range"),
+        ("*1 *3 :0 :99999 *2 $1 h :1 ", "are no slots"),
+        ("*1 *3 :-1 :5 *2 $1 h :1 ", "are no slots"),
+        ("-ERR nothing for you ", "no slot map: ERR"),
+        ("-NOAUTH Authentication ", "give the user and the password"),
+        ("?what ", "could not be decoded"),
+    ] {
+        peer.set("CLUSTER SLOTS", send(resp(slots)));
+        let address = format!("127.0.0.1:{}", peer.port());
+        for args in
+            [&["GET", KEY][..], &["--all-nodes", "PING"], &["pipe"], &["ssub", KEY], &["sub", "c"], &["monitor"]]
+        {
+            hasty(&peer, args).stdin("GET foo\n").status(3).complains(&[&address, told]).run();
+        }
+    }
+    peer.set("CLUSTER SLOTS", close("*1\r\n*3\r\n:0"));
+    hasty(&peer, &["GET", KEY]).status(3).complains(&["closed the connection"]).run();
+}
+
+#[test]
+fn slots_that_nobody_serves_are_waited_for_within_the_limit() {
+    let maps = ["*0 ", "*1 *2 :0 :16383 ", "*1 *3 :0 :16383 :7 ", "*1 *3 :0 :16383 *2 $1 h :99999 "];
+    let peers: Vec<Peer> = maps.iter().map(|slots| node(slots).start()).collect();
+    let mut runs = Vec::new();
+    for peer in &peers {
+        runs.push(hasty(peer, &["GET", KEY]).complains(&["slot 12182 is not served by any node"]));
+        let told = ["slot 12182: no node serves it", "0 commands answered"];
+        runs.push(hasty(peer, &["pipe"]).stdin("GET foo\n").complains(&told));
+        let told = ["foo not regained with 1 try", "no node serves"];
+        runs.push(hasty(peer, &["ssub", KEY, "--max-retries", "1"]).reports_among(&told));
+    }
+    runs.push(hasty(&peers[0], &["monitor"]).complains(&["no node serves a slot"]));
+    let runs: Vec<_> = runs.into_iter().map(|run| run.status(3).start()).collect();
+    for run in runs {
+        run.finish();
+    }
+}
+
+#[test]
+fn an_error_that_leads_nowhere_is_the_commands_own() {
+    let peer = owner();
+    for error in [
+        "MOVED",
+        "MOVED abc",
+        "MOVED 99999 h:1",
+        "MOVED -1 h:1",
+        "MOVED 12182 127.0.0.1:99999",
+        "MOVED 12182 :0",
+        "ASK 12182 h",
+        "READONLY You can't write against a read only replica.",
+    ] {
+        answer_all(&peer, error);
+        every_way(&peer, error);
+    }
+}
+
+#[test]
+fn nodes_that_send_a_command_around_are_left_in_time() {
+    let (one, two) = (owner(), owner());
+    for code in ["MOVED", "ASK"] {
+        for (peer, other) in [(&one, &two), (&two, &one)] {
+            answer_all(peer, &format!("{code} 12182 127.0.0.1:{}", other.port()));
+        }
+        every_way(&one, &format!("{code} 12182"));
+    }
+}
+
+#[test]
+fn what_is_not_served_just_now_is_told_when_patience_ends() {
+    let peer = owner();
+    for error in ["TRYAGAIN Multiple keys", "CLUSTERDOWN The cluster is down", "LOADING Redis is loading"] {
+        answer_all(&peer, error);
+        every_way(&peer, error);
+    }
+    assert!(peer.ordinary().iter().filter(|command| *command == "INCR foo").count() > 10);
+}
+
+#[test]
+fn a_slot_is_waited_for_once_by_a_pipeline() {
+    let peer = owner();
+    answer_all(&peer, "CLUSTERDOWN The cluster is down");
+    let errors = "CLUSTERDOWN The cluster is down\n".repeat(500);
+    hasty(&peer, &["pipe"]).stdin("INCR foo\n".repeat(500)).status(1).prints(errors).any_stderr().run();
+}
+
+#[test]
+fn a_channel_that_nobody_gives_is_told_and_heard_when_somebody_does() {
+    let peer = owner();
+    for error in ["MOVED abc", "ERR no", "NOPERM no"] {
+        peer.set("SSUBSCRIBE", send(format!("-{error}\r\n")));
+        hasty(&peer, &["ssub", KEY]).status(3).complains(&["SSUBSCRIBE foo was refused", error]).run();
+    }
+    for error in ["CLUSTERDOWN The cluster is down".to_owned(), format!("MOVED 12182 127.0.0.1:{}", peer.port())] {
+        peer.set("SSUBSCRIBE", send(format!("-{error}\r\n")));
+        let run = hasty(&peer, &["ssub", KEY, "--events"]).any_stdout().status(130);
+        let mut run = run.reports_among(&["SSUBSCRIBE foo was refused", &error, "reconnected after"]).start();
+        let line = run.next_line();
+        assert!(line.contains("\"type\":\"disconnected\"") && line.contains(&error), "{line}");
+        peer.set("SSUBSCRIBE", send(">3\r\n$10\r\nssubscribe\r\n$3\r\nfoo\r\n:1\r\n"));
+        run.wait_for_lines(3);
+        run.signal(rustix::process::Signal::INT);
+        run.finish();
+    }
+}
