@@ -158,9 +158,10 @@ fn what_rcli_asks_the_cluster_itself_is_not_shown() {
     }
     // From here on the cluster's nodes are asked for by way of another one.
     cluster.nodes[0].kill_nine();
-    lines_until(&mut run, &["\"type\":\"left\""]);
+    lines_until(&mut run, &["\"type\":\"disconnected\""]);
+    cluster.nodes[1].wait_until("CLUSTER INFO", |info| info.contains("cluster_slots_fail:5461"));
     cluster.nodes[0].restart();
-    lines_until(&mut run, &["\"type\":\"joined\""]);
+    lines_until(&mut run, &["\"type\":\"reconnected\""]);
     for node in 0..4 {
         say(&mut run, &cluster, node, &format!("again-{node}"));
     }

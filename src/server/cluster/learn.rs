@@ -83,6 +83,16 @@ impl Cluster {
         known
     }
 
+    /// The members, and the owners of slots that count as failed: while nobody takes over from them they may come back.
+    /// None where no node can be asked.
+    pub fn members_and_owners(&mut self) -> Vec<Address> {
+        let mut members = self.members(None);
+        let owners = self.map.primaries().filter(|_| !members.is_empty());
+        let failed: Vec<Address> = owners.filter(|owner| !members.contains(owner)).cloned().collect();
+        members.extend(failed);
+        members
+    }
+
     /// Every node that the cluster has, as any of them but `except` knows it: also those that own no slots. None where
     /// no such node can be asked.
     pub fn members(&mut self, except: Option<&Address>) -> Vec<Address> {
@@ -105,12 +115,8 @@ impl Cluster {
         if matches!(shards, Value::ServerError(_)) {
             return Ok(self.map.nodes().cloned().collect());
         }
-        let announced = Announced::read_shards(&shards, self.target.tls.is_some());
-        let mut members: Vec<Address> = announced.iter().map(|member| self.places.reach(member, node)).collect();
-        // One that has failed is left out there; while nobody takes over its slots it is waited for.
-        let owners = self.map.primaries().filter(|_| !announced.is_empty());
-        members.extend(owners.filter(|owner| !members.contains(owner)).cloned().collect::<Vec<_>>());
-        Ok(members)
+        let members = Announced::read_shards(&shards, self.target.tls.is_some());
+        Ok(members.iter().map(|member| self.places.reach(member, node)).collect())
     }
 
     /// Another node stands for the cluster if this one did: it is gone.

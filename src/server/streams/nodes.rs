@@ -79,7 +79,7 @@ impl Nodes {
         let mut cluster = Cluster::open(target, false)?;
         let (wants, is_monitor) = match source {
             Source::Monitor => {
-                let members = cluster.members(None);
+                let members = cluster.members_and_owners();
                 if members.is_empty() {
                     return Err(Failure::failed(format!("{}: no node serves a slot", target.address)));
                 }

@@ -122,7 +122,7 @@ fn explore(cluster: &mut Cluster, errand: &Errand) -> Found {
     for (slot, node, asked) in &errand.moves {
         cluster.note_moved(*slot, node, asked);
     }
-    let members = if errand.all_nodes { cluster.members(None) } else { Vec::new() };
+    let members = if errand.all_nodes { cluster.members_and_owners() } else { Vec::new() };
     let mut homes: Vec<Address> = members.clone();
     for slot in &errand.slots {
         if let Some(shard) = cluster.map().owner(*slot)
