@@ -185,7 +185,7 @@ impl Pipe<'_> {
         while count < REPLIES_A_ROUND {
             match self.session.receive() {
                 Ok(Some(push @ Value::Push { .. })) => {
-                    if self.config.show_pushes {
+                    if self.config.target.show_pushes {
                         self.renderer.write(&Record::Push(&push)).map_err(|error| Failure::output(&error))?;
                     }
                 }
