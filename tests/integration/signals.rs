@@ -3,9 +3,10 @@
 use crate::peer::{peer, send};
 use crate::rcli::Rcli;
 use crate::running::Running;
-use crate::server::Server;
+use crate::server::{DEADLINE, Server};
 use rustix::process::Signal;
 use std::io::{BufRead, BufReader};
+use std::time::Instant;
 
 /// The signals and the statuses they end in.
 const SIGNALS: [(Signal, i32); 2] = [(Signal::INT, 130), (Signal::TERM, 143)];
@@ -29,6 +30,20 @@ fn exec_waiting_for_a_reply_ends() {
         server.wait_until("INFO clients", |info| info.contains("blocked_clients:1"));
         end(run, signal);
         server.wait_until("INFO clients", |info| info.contains("blocked_clients:0"));
+    }
+}
+
+#[test]
+fn a_signal_that_comes_as_soon_as_it_is_caught_is_told_from_the_others() {
+    let peer = peer().start();
+    for (signal, status) in [(Signal::TERM, 143), (Signal::HUP, 129)].repeat(10) {
+        let run = doomed(peer.rcli(["X"]), status).start();
+        let begin = Instant::now();
+        // Without a pause: the moment after counts.
+        while !run.catches(signal) {
+            assert!(begin.elapsed() < DEADLINE, "no handler of {signal:?}");
+        }
+        end(run, signal);
     }
 }
 
