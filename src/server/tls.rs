@@ -1,14 +1,18 @@
 //! TLS settings from files: which authorities are trusted, who we are, which name is checked (contract section 1).
 
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme, StreamOwned};
+
+use super::transport::time_left;
 
 /// What TLS needs beside an address.
 #[derive(Clone, Debug)]
@@ -60,24 +64,59 @@ impl Tls {
         Ok(Self { config: Arc::new(config), server_name: files.server_name.map(str::to_owned) })
     }
 
-    /// Does the TLS handshake over a connected, blocking socket whose time limits are set.
+    /// Does the TLS handshake over a connected, blocking socket, until `deadline`.
     pub(super) fn handshake(
         &self,
         host: &str,
-        mut socket: TcpStream,
+        socket: TcpStream,
+        deadline: Instant,
     ) -> Result<StreamOwned<ClientConnection, TcpStream>, String> {
         let name = self.server_name.as_deref().unwrap_or(host);
         let server_name = ServerName::try_from(name.to_owned()).map_err(|error| format!("{name}: {error}"))?;
         let mut connection =
             ClientConnection::new(Arc::clone(&self.config), server_name).map_err(|error| error.to_string())?;
         while connection.is_handshaking() {
-            connection.complete_io(&mut socket).map_err(|error| describe_handshake(&error))?;
+            connection
+                .complete_io(&mut Until { socket: &socket, deadline })
+                .map_err(|error| describe_handshake(&error))?;
         }
         Ok(StreamOwned::new(connection, socket))
     }
 }
 
-fn describe_handshake(error: &std::io::Error) -> String {
+/// A blocking socket whose reads and writes all end at the deadline: a limit on each of them alone would never end a
+/// handshake that comes byte by byte.
+struct Until<'a> {
+    socket: &'a TcpStream,
+    deadline: Instant,
+}
+
+impl Until<'_> {
+    /// The error for one that the socket ended for lack of time.
+    fn explain(&self, error: io::Error) -> io::Error {
+        if error.kind() == io::ErrorKind::WouldBlock { time_left(self.deadline).err().unwrap_or(error) } else { error }
+    }
+}
+
+impl Read for Until<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.socket.set_read_timeout(Some(time_left(self.deadline)?))?;
+        self.socket.read(buffer).map_err(|error| self.explain(error))
+    }
+}
+
+impl Write for Until<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.socket.set_write_timeout(Some(time_left(self.deadline)?))?;
+        self.socket.write(bytes).map_err(|error| self.explain(error))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn describe_handshake(error: &io::Error) -> String {
     let text = crate::exit::describe_io(error);
     if text.contains("UnknownIssuer") {
         format!("{text}; give the certificate of its authority with --cacert")

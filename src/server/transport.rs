@@ -2,12 +2,13 @@
 
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs as _};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustls::{ClientConnection, StreamOwned};
-use socket2::{SockRef, TcpKeepalive};
+use socket2::{Domain, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 
 use super::target::{Address, Target};
 use crate::exit::describe_io;
@@ -30,19 +31,12 @@ impl Transport {
     /// Connects, and does the TLS handshake where TLS is asked for, until `deadline`.
     pub fn connect(target: &Target, deadline: Instant) -> Result<Self, String> {
         let transport = match &target.address {
-            Address::Unix(path) => Self::Unix(UnixStream::connect(path).map_err(|error| describe_io(&error))?),
+            Address::Unix(path) => Self::Unix(connect_unix(path, deadline)?),
             Address::Tcp(host, port) => {
                 let socket = connect_tcp(host, *port, deadline)?;
                 match &target.tls {
                     None => Self::Tcp(socket),
-                    Some(tls) => {
-                        let left = Some(time_left(deadline)?);
-                        socket
-                            .set_read_timeout(left)
-                            .and_then(|()| socket.set_write_timeout(left))
-                            .map_err(|error| describe_io(&error))?;
-                        Self::Tls(Box::new(tls.handshake(host, socket)?))
-                    }
+                    Some(tls) => Self::Tls(Box::new(tls.handshake(host, socket, deadline)?)),
                 }
             }
             Address::Sentinel(sentinels) => return Err(format!("no sentinel was asked where {sentinels} is")),
@@ -119,7 +113,8 @@ fn connect_tcp(host: &str, port: u16, deadline: Instant) -> Result<TcpStream, St
     let addresses = (host, port).to_socket_addrs().map_err(|error| describe_io(&error))?;
     let mut last = "the host name has no address".to_owned();
     for address in addresses {
-        match TcpStream::connect_timeout(&address, time_left(deadline)?) {
+        let connected = time_left(deadline).and_then(|left| TcpStream::connect_timeout(&address, left));
+        match connected {
             Ok(socket) => {
                 prepare(&socket).map_err(|error| describe_io(&error))?;
                 return Ok(socket);
@@ -128,6 +123,22 @@ fn connect_tcp(host: &str, port: u16, deadline: Instant) -> Result<TcpStream, St
         }
     }
     Err(last)
+}
+
+/// A server that is stopped lets its backlog fill up, and connecting waits for room in it.
+fn connect_unix(path: &Path, deadline: Instant) -> Result<UnixStream, String> {
+    let connect = || {
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        socket.set_write_timeout(Some(time_left(deadline)?))?;
+        socket.connect(&SockAddr::unix(path)?).map(|()| socket)
+    };
+    loop {
+        match connect() {
+            Ok(socket) => return Ok(UnixStream::from(OwnedFd::from(socket))),
+            Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
+            Err(error) => return Err(describe_io(&error)),
+        }
+    }
 }
 
 fn prepare(socket: &TcpStream) -> io::Result<()> {
@@ -141,7 +152,8 @@ fn prepare(socket: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-fn time_left(deadline: Instant) -> Result<Duration, String> {
+/// The time until `deadline`; the error when there is none.
+pub(super) fn time_left(deadline: Instant) -> io::Result<Duration> {
     let left = deadline.saturating_duration_since(Instant::now());
-    if left.is_zero() { Err("connecting took too long".to_owned()) } else { Ok(left) }
+    if left.is_zero() { Err(io::Error::new(io::ErrorKind::TimedOut, "connecting took too long")) } else { Ok(left) }
 }
