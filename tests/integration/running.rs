@@ -184,6 +184,11 @@ impl Running {
         mask & (1 << (signal.as_raw() - 1)) != 0
     }
 
+    /// Whether it has not ended.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("the state of the program").is_none()
+    }
+
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
