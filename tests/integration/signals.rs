@@ -48,6 +48,22 @@ fn a_signal_that_comes_as_soon_as_it_is_caught_is_told_from_the_others() {
 }
 
 #[test]
+fn a_pipe_whose_server_sends_pushes_without_a_pause_ends() {
+    let peer = peer().answers([send("+one\r\n")]).start();
+    let run = peer.rcli(["pipe"]).interactive().prints("one\n").reports_among(&["interrupted: 1 commands answered"]);
+    let mut run = run.status(143).start();
+    run.send_line("X");
+    run.wait_for_lines(1);
+    let pushes = ">1\r\n+note\r\n".repeat(400_000);
+    peer.say(pushes.as_bytes());
+    run.signal(Signal::TERM);
+    while run.is_running() {
+        peer.say(pushes.as_bytes());
+    }
+    run.finish_with_open_stdin();
+}
+
+#[test]
 fn exec_pausing_between_repetitions_ends() {
     let server = Server::start();
     for (signal, status) in SIGNALS {
