@@ -44,7 +44,10 @@ pub fn ask(question: &str) -> Outcome<Vec<u8>> {
     let mut password = Vec::new();
     let mut piece = [0; 256];
     while password.last() != Some(&b'\n') {
-        interrupt::wait_readable(silent.terminal.as_fd())?;
+        interrupt::wait_readable(silent.terminal.as_fd()).inspect_err(|_| {
+            // What comes next begins on a line of its own.
+            let _ = (&silent.terminal).write_all(b"\n");
+        })?;
         match silent.terminal.read(&mut piece).map_err(failed)? {
             0 => break,
             count => password.extend_from_slice(&piece[..count]),

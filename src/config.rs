@@ -39,8 +39,6 @@ pub struct Config {
     pub protocol_is_given: bool,
     /// How replies look.
     pub style: Style,
-    /// Whether pushes are written.
-    pub show_pushes: bool,
     /// The throw-away server of `--sandbox`, kept alive as long as this.
     _sandbox: Option<Sandbox>,
 }
@@ -119,18 +117,23 @@ impl Config {
         };
         let place = decide_place(connection, sandbox.as_ref())?;
         let protocol_is_given = connection.resp2 || connection.resp3 || place.protocol.is_some();
-        let target = decide_target(connection, place, style.format)?;
+        let target = decide_target(connection, place, style.format, output.show_pushes)?;
         let cluster = decide_cluster(connection, &target)?;
-        Ok(Self { target, cluster, protocol_is_given, style, show_pushes: output.show_pushes, _sandbox: sandbox })
+        Ok(Self { target, cluster, protocol_is_given, style, _sandbox: sandbox })
     }
 }
 
 /// Decides which server these options mean, and who we are there. No sandbox is started.
-pub fn decide_elsewhere(connection: &ConnectionOptions, format: Format) -> Outcome<Target> {
-    decide_target(connection, decide_place(connection, None)?, format)
+pub fn decide_elsewhere(connection: &ConnectionOptions, format: Format, show_pushes: bool) -> Outcome<Target> {
+    decide_target(connection, decide_place(connection, None)?, format, show_pushes)
 }
 
-fn decide_target(connection: &ConnectionOptions, mut place: Place, format: Format) -> Outcome<Target> {
+fn decide_target(
+    connection: &ConnectionOptions,
+    mut place: Place,
+    format: Format,
+    show_pushes: bool,
+) -> Outcome<Target> {
     if let Address::Sentinel(sentinels) = &mut place.address {
         sentinels.credentials = decide_sentinel_credentials(connection)?;
     } else if connection.sentinel_user.is_some() || connection.sentinel_pass.is_some() {
@@ -151,6 +154,7 @@ fn decide_target(connection: &ConnectionOptions, mut place: Place, format: Forma
         protocol,
         connect_timeout: connection.connect_timeout.unwrap_or(DEFAULT_CONNECT_TIMEOUT),
         read_timeout: connection.read_timeout.filter(|limit| !limit.is_zero()),
+        show_pushes,
     })
 }
 

@@ -2,13 +2,14 @@
 
 use std::io::{self, PipeReader, Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 use crate::exit::{Exit, Failure, Outcome};
 
@@ -70,31 +71,15 @@ const GRACE: Duration = Duration::from_secs(1);
 pub fn install() -> io::Result<()> {
     let (reader, writer) = io::pipe()?;
     let _ = WAKE.set(reader);
-    let latest = Arc::new(AtomicUsize::new(0));
-    let told = Arc::clone(&latest);
-    // One thread for the three signals: ctrlc's, which does not say which of them came. That is written down in the
-    // signal's own handler, a moment after this one is woken.
-    ctrlc::set_handler(move || note(name_of(&told), &writer)).map_err(io::Error::other)?;
-    for signal in [Signal::Interrupt, Signal::Terminate, Signal::HangUp] {
-        let number = signal.number();
-        signal_hook::flag::register_usize(number.into(), Arc::clone(&latest), number.into())?;
-    }
-    Ok(())
-}
-
-/// Which signal came.
-fn name_of(latest: &AtomicUsize) -> Signal {
-    let until = Instant::now() + Duration::from_millis(100);
-    loop {
-        match i32::try_from(latest.swap(0, Ordering::SeqCst)) {
-            Ok(SIGTERM) => return Signal::Terminate,
-            Ok(SIGHUP) => return Signal::HangUp,
-            Ok(SIGINT) => return Signal::Interrupt,
-            // Two came at once, and the other one told of both.
-            _ if Instant::now() > until => return received().unwrap_or(Signal::Interrupt),
-            _ => thread::yield_now(),
+    let end_writer = writer.try_clone()?;
+    let mut ends = Signals::new([SIGTERM, SIGHUP])?;
+    thread::Builder::new().name("signals".to_owned()).stack_size(64 * 1024).spawn(move || {
+        for number in ends.forever() {
+            note(if number == SIGTERM { Signal::Terminate } else { Signal::HangUp }, &end_writer);
         }
-    }
+    })?;
+    // ctrlc could take the other two as well, but does not say which of them came.
+    ctrlc::set_handler(move || note(Signal::Interrupt, &writer)).map_err(io::Error::other)
 }
 
 fn note(signal: Signal, mut wake: &io::PipeWriter) {

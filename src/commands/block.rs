@@ -66,15 +66,12 @@ pub fn run_block(server: &mut Server, commands: &[(&str, &Request)], place: &str
     let block: Vec<&Request> = commands.iter().map(|(_, request)| *request).collect();
     let transacted = server.transact(&block).map_err(|lost| describe_lost_block(lost, place))?;
     match transacted {
-        Transacted::Executed(Value::Array(replies)) => {
+        Transacted::Executed(replies) => {
             let mut had_errors = false;
             for ((source, request), value) in commands.iter().zip(&replies) {
                 had_errors |= report_errors(source, request, value);
             }
             Ok(Ran::Executed(replies, had_errors))
-        }
-        Transacted::Executed(other) => {
-            Err(Failure::failed(format!("{place}: EXEC: not an array of replies: {other:?}")))
         }
         Transacted::Aborted => Ok(Ran::Aborted),
         Transacted::Refused(errors, error) => {

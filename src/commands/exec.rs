@@ -68,7 +68,7 @@ pub fn run(decide: impl FnOnce() -> Outcome<Config>, options: &ExecOptions, word
                 return Err(lost.into_failure(&server.place()));
             }
         };
-        write_pushes(&config, &mut server, &mut renderer)?;
+        write_pushes(&mut server, &mut renderer)?;
         let errors = errors_in(&value);
         if !errors.is_empty() {
             exit = Exit::ErrorReply;

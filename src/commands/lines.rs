@@ -24,7 +24,6 @@ pub fn run(config: &Config) -> Outcome<Exit> {
     let renderer = open_renderer(&config.style)?;
     let place = config.target.address.to_string();
     let mut lines = Lines {
-        config,
         renderer,
         source: source.name().to_owned(),
         shell: Shell::new(link),
@@ -58,8 +57,7 @@ fn wait_for_input(source: &Source, server: Option<&mut Server>) -> Result<(), Lo
     interrupt::received().map_or(Ok(()), |signal| Err(Lost::Interrupted(signal)))
 }
 
-struct Lines<'a> {
-    config: &'a Config,
+struct Lines {
     renderer: Renderer<Stdout>,
     source: String,
     shell: Shell,
@@ -67,7 +65,7 @@ struct Lines<'a> {
     was_aborted: bool,
 }
 
-impl Lines<'_> {
+impl Lines {
     fn place(&self, request: &Request) -> String {
         format!("{}:{}", self.source, request.line)
     }
@@ -78,7 +76,7 @@ impl Lines<'_> {
             Err(trouble) => return Err(self.describe(trouble, request)),
         }
         if let Some(server) = self.shell.link().server() {
-            write_pushes(self.config, server, &mut self.renderer)?;
+            write_pushes(server, &mut self.renderer)?;
         }
         self.renderer.flush().map_err(|error| Failure::output(&error))
     }

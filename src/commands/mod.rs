@@ -62,11 +62,9 @@ fn open_renderer(style: &Style) -> Outcome<Renderer<Stdout>> {
 }
 
 /// Writes the pushes that came meanwhile, where they are asked for.
-fn write_pushes(config: &Config, server: &mut Server, renderer: &mut Renderer<Stdout>) -> Outcome<()> {
+fn write_pushes(server: &mut Server, renderer: &mut Renderer<Stdout>) -> Outcome<()> {
     for push in server.take_pushes() {
-        if config.show_pushes {
-            renderer.write(&Record::Push(&push)).map_err(|error| Failure::output(&error))?;
-        }
+        renderer.write(&Record::Push(&push)).map_err(|error| Failure::output(&error))?;
     }
     Ok(())
 }

@@ -192,15 +192,16 @@ impl Pipe<'_> {
         self.session.send()
     }
 
-    /// Reads and writes the replies that have come, up to a round of them; how many there were.
+    /// Reads and writes the replies and pushes that have come, up to a round of them; how many there were.
     fn drain(&mut self) -> Outcome<usize> {
         let mut count = 0;
         while count < REPLIES_A_ROUND {
             match self.session.receive() {
                 Ok(Some(push @ Value::Push { .. })) => {
-                    if self.config.show_pushes {
+                    if self.config.target.show_pushes {
                         self.renderer.write(&Record::Push(&push)).map_err(|error| Failure::output(&error))?;
                     }
+                    count += 1;
                 }
                 Ok(Some(value)) => {
                     self.answered(&value)?;

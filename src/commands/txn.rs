@@ -194,7 +194,7 @@ impl<'a> Txn<'a> {
 
     /// Writes EXEC's reply, or what stands in its place.
     fn end(mut self, value: &Value, exit: Exit) -> Outcome<Exit> {
-        write_pushes(&self.config, &mut self.server, &mut self.renderer)?;
+        write_pushes(&mut self.server, &mut self.renderer)?;
         self.renderer
             .write(&Record::Reply { value, is_report: false })
             .and_then(|()| self.renderer.flush())

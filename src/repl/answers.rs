@@ -39,8 +39,8 @@ impl Repl<'_> {
 
     fn write_pushes(&mut self) -> Outcome<()> {
         let pushes = self.shell.link().server().map(Server::take_pushes).unwrap_or_default();
-        for push in pushes.iter().filter(|_| self.config.show_pushes) {
-            self.record(&Record::Push(push))?;
+        for push in pushes {
+            self.record(&Record::Push(&push))?;
         }
         Ok(())
     }

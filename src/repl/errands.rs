@@ -121,7 +121,8 @@ impl Repl<'_> {
             return Ok(Flow::Stop);
         }
         let is_tls = self.shell.link().target().tls.is_some();
-        match config::decide_elsewhere(&place.options(self.connection, is_tls), self.config.style.format) {
+        let options = place.options(self.connection, is_tls);
+        match config::decide_elsewhere(&options, self.config.style.format, self.config.target.show_pushes) {
             Ok(target) => {
                 self.shell = Shell::new(Link::elsewhere(target, self.config.cluster));
                 self.arrive().map_or_else(stay, |()| Ok(Flow::On))

@@ -200,12 +200,10 @@ impl Shell {
         }
         Ok(match transacted {
             Transacted::Executed(replies) => {
-                if let Value::Array(items) = &replies {
-                    for (request, value) in block.iter().zip(items) {
-                        self.link.learn(request, value)?;
-                    }
+                for (request, value) in block.iter().zip(&replies) {
+                    self.link.learn(request, value)?;
                 }
-                Answer::Executed { block, replies }
+                Answer::Executed { block, replies: Value::Array(replies) }
             }
             Transacted::Aborted => Answer::Aborted,
             Transacted::Refused(errors, error) => {

@@ -181,7 +181,7 @@ impl Server {
         }
     }
 
-    /// The pushes set aside since the last time.
+    /// The pushes set aside since the last time: those that are to be written.
     pub fn take_pushes(&mut self) -> Vec<Value> {
         match self {
             Self::One(session) => session.take_pushes(),

@@ -180,14 +180,17 @@ impl Session {
             lost => Unconnected::from(lost.reason()).at(&place),
         };
         loop {
-            match self.try_answer().map_err(lost)? {
-                Some(value) => return Ok(value),
-                None => {
-                    if self.wait(None, Some(deadline)).map_err(lost)?.expired {
-                        let seconds = self.target.connect_timeout.as_secs_f64();
-                        return Err(Unconnected::from(format!("no answer within {seconds} s")).at(&place));
-                    }
-                }
+            // What a server said before it closed is still to be read: a failed write is told after that.
+            let unsendable = self.send().err();
+            let expired = match self.receive() {
+                Ok(Some(Value::Push { .. })) => deadline <= Instant::now(),
+                Ok(Some(value)) => return Ok(value),
+                Ok(None) => self.wait(None, Some(deadline)).map_err(lost)?.expired,
+                Err(why) => return Err(lost(unsendable.unwrap_or(why))),
+            };
+            if expired {
+                let seconds = self.target.connect_timeout.as_secs_f64();
+                return Err(Unconnected::from(format!("no answer within {seconds} s")).at(&place));
             }
         }
     }
@@ -236,4 +239,34 @@ fn server_version(greeting: &Value) -> Option<ServerVersion> {
         })
     };
     Some(ServerVersion { name: field("server")?, version: field("version")? })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test ends by panicking")]
+mod tests {
+    use std::io::Write as _;
+    use std::os::unix::net::UnixStream;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn pushes_do_not_put_off_the_end_of_connecting() {
+        let (ours, mut peer) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        peer.write_all(b">1\r\n+note\r\n%0\r\n").unwrap();
+        let target = Target {
+            address: Address::Unix("socket".into()),
+            tls: None,
+            credentials: None,
+            db: 0,
+            protocol: Protocol::Resp3,
+            connect_timeout: Duration::from_secs(5),
+            read_timeout: None,
+            show_pushes: false,
+        };
+        let mut session = Session::over(&target, Transport::Unix(ours));
+        let answer = session.answer_before(Instant::now());
+        assert!(matches!(answer, Err(Unopened::Unreachable(_))), "{answer:?}");
+    }
 }

@@ -313,7 +313,7 @@ impl Session {
         let unsendable = self.send().err();
         loop {
             match self.receive() {
-                Ok(Some(push @ Value::Push { .. })) => self.pushes.push(push),
+                Ok(Some(push @ Value::Push { .. })) => self.set_aside(push),
                 Ok(answer) => return Ok(answer),
                 Err(lost) => return Err(unsendable.unwrap_or(lost)),
             }
@@ -325,13 +325,19 @@ impl Session {
         self.incoming.is_drained = false;
         while let Some(value) = self.receive()? {
             if matches!(value, Value::Push { .. }) {
-                self.pushes.push(value);
+                self.set_aside(value);
             }
         }
         Ok(())
     }
 
-    /// The pushes set aside since the last time.
+    fn set_aside(&mut self, push: Value) {
+        if self.target.show_pushes {
+            self.pushes.push(push);
+        }
+    }
+
+    /// The pushes set aside since the last time: those that are to be written.
     pub fn take_pushes(&mut self) -> Vec<Value> {
         std::mem::take(&mut self.pushes)
     }

@@ -70,4 +70,6 @@ pub struct Target {
     pub connect_timeout: Duration,
     /// The longest silence while an answer is waited for; none is no limit.
     pub read_timeout: Option<Duration>,
+    /// Whether pushes are written (`--show-pushes`): else they are dropped as they come.
+    pub show_pushes: bool,
 }

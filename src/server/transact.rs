@@ -8,8 +8,8 @@ use crate::request::Request;
 /// How a block ended.
 #[derive(Debug)]
 pub enum Transacted {
-    /// It ran: EXEC's reply, errors of single commands in their places.
-    Executed(Value),
+    /// It ran: a reply for each command, errors in their places.
+    Executed(Vec<Value>),
     /// A watched key had changed: nothing ran.
     Aborted,
     /// Commands were refused while queueing, named by their place in the block, and EXEC for that: nothing ran.
@@ -140,7 +140,8 @@ impl Session {
             (_, Value::ServerError(error)) if !refused.is_empty() => Transacted::Refused(refused, error),
             (_, Value::ServerError(error)) => Transacted::Denied(error),
             (_, Value::Nil) => Transacted::Aborted,
-            (_, replies) => Transacted::Executed(replies),
+            (_, Value::Array(replies)) if replies.len() == count => Transacted::Executed(replies),
+            _ => return Err(Lost::Undecodable(format!("no array of {count} replies"))),
         })
     }
 }

@@ -2,13 +2,14 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 use rustls::{ClientConnection, StreamOwned};
-use socket2::{Domain, Socket, TcpKeepalive, Type};
+use socket2::{Domain, SockAddr, Socket, TcpKeepalive, Type};
 
 use super::session::Lost;
 use super::target::{Address, Target};
@@ -21,6 +22,8 @@ use crate::interrupt::Signal;
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEPALIVE_RETRIES: u32 = 3;
+/// How long a full backlog is left alone.
+const FULL_BACKLOG: Duration = Duration::from_millis(10);
 /// How long sent bytes may stay unacknowledged.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(25);
 
@@ -62,11 +65,7 @@ impl Transport {
     /// Connects, and does the TLS handshake where TLS is asked for, until `deadline`.
     pub fn connect(target: &Target, deadline: Instant) -> Result<Self, Unconnected> {
         Ok(match &target.address {
-            Address::Unix(path) => {
-                let socket = UnixStream::connect(path)?;
-                socket.set_nonblocking(true)?;
-                Self::Unix(socket)
-            }
+            Address::Unix(path) => Self::Unix(connect_unix(path, deadline)?),
             Address::Tcp(host, port) => {
                 let socket = connect_tcp(host, *port, deadline)?;
                 match &target.tls {
@@ -162,6 +161,23 @@ fn connect_to(address: SocketAddr, deadline: Instant) -> Result<TcpStream, Uncon
     Ok(socket.into())
 }
 
+/// A server that is stopped lets its backlog fill up, and nothing tells when there is room in it again.
+fn connect_unix(path: &Path, deadline: Instant) -> Result<UnixStream, Unconnected> {
+    let address = SockAddr::unix(path)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    loop {
+        match socket.connect(&address) {
+            Ok(()) => return Ok(OwnedFd::from(socket).into()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                wait_until(&[], deadline.min(Instant::now() + FULL_BACKLOG))?;
+                check_time(deadline)?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
 fn is_under_way(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock
         || error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error())
@@ -185,14 +201,24 @@ fn shake_hands(
     Ok(StreamOwned::new(connection, socket))
 }
 
-/// Sleeps until the socket is ready, the deadline passes, which is an error, or a signal comes.
+/// Sleeps until the socket is ready; that the deadline passes is an error.
 fn wait_for(socket: &impl AsFd, events: PollFlags, deadline: Instant) -> Result<(), Unconnected> {
-    match wait_among([], &[PollFd::new(socket, events)], Some(deadline)) {
-        Ok((_, ready)) if ready.contains(&true) => Ok(()),
-        Ok(_) => Err("connecting took too long".to_owned().into()),
+    wait_until(&[PollFd::new(socket, events)], deadline)?;
+    // What comes byte by byte would never end otherwise.
+    check_time(deadline)
+}
+
+/// Sleeps until a socket is ready, `until`, or a signal comes, which is an error.
+fn wait_until(sockets: &[PollFd<'_>], until: Instant) -> Result<(), Unconnected> {
+    match wait_among([], sockets, Some(until)) {
+        Ok(_) => Ok(()),
         Err(Lost::Interrupted(signal)) => Err(Unconnected::Interrupted(signal)),
         Err(lost) => Err(lost.reason().into()),
     }
+}
+
+fn check_time(deadline: Instant) -> Result<(), Unconnected> {
+    if Instant::now() < deadline { Ok(()) } else { Err("connecting took too long".to_owned().into()) }
 }
 
 fn prepare(socket: &Socket) -> io::Result<()> {

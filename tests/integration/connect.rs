@@ -180,6 +180,26 @@ fn a_server_that_does_not_accept_is_left_after_the_connect_timeout() {
 }
 
 #[test]
+fn a_unix_socket_whose_server_accepts_nobody_is_left_after_the_connect_timeout() {
+    let home = tempfile::TempDir::new().unwrap();
+    let path = home.path().join("socket");
+    let listener = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+    listener.bind(&SockAddr::unix(&path).unwrap()).unwrap();
+    listener.listen(0).unwrap();
+    let mut held = Vec::new();
+    loop {
+        let client = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        client.set_nonblocking(true).unwrap();
+        if client.connect(&SockAddr::unix(&path).unwrap()).is_err() {
+            break;
+        }
+        held.push(client);
+    }
+    let path = path.display().to_string();
+    rcli(["-s", &path, "-t", "0.3", "PING"]).status(3).complains(&[&path]).run();
+}
+
+#[test]
 fn a_server_that_never_answers_the_handshake_is_left_after_the_connect_timeout() {
     let peer = peer().hello(Answer::Silence).start();
     let begin = Instant::now();

@@ -135,6 +135,14 @@ fn a_huge_declared_length_allocates_nothing_that_has_not_arrived() {
 }
 
 #[test]
+fn pushes_that_nobody_asked_to_see_take_no_memory() {
+    let push = format!(">2\r\n+note\r\n$1000000\r\n{}\r\n", "x".repeat(1_000_000));
+    let answer = format!("{}+done\r\n", push.repeat(300));
+    let peer = peer().answers([send(answer)]).start();
+    peer.rcli(["X"]).through_sh("ulimit -v 200000; exec \"$0\" \"$@\"").prints("done\n").run();
+}
+
+#[test]
 fn a_reply_that_comes_in_single_bytes_is_a_reply() {
     let peer = peer().answers([Answer::Silence]).start();
     let reply = b"*2\r\n$5\r\nhello\r\n%1\r\n+k\r\n,1.5\r\n";

@@ -65,8 +65,11 @@ fn a_closed_stdout_ends_a_pipe_whose_producer_is_still_open() {
     let mut reader = BufReader::new(reader);
     reader.read_line(&mut first).expect("a line");
     drop(reader);
-    run.send_line("PING");
-    run.send_line("PING");
+    // A process that another test is just starting may hold the reader's end a moment longer.
+    wait_for("the end", || {
+        run.send_line("PING");
+        !run.is_running()
+    });
     run.finish_with_open_stdin();
 }
 

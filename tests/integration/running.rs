@@ -173,12 +173,20 @@ impl Running {
 
     /// Waits until the program has its handler of SIGINT: one that comes before is not its own.
     pub fn wait_until_it_catches_sigint(&self) {
-        let status = format!("/proc/{}/status", self.pid());
-        crate::server::wait_for("a handler of SIGINT", || {
-            let text = std::fs::read_to_string(&status).unwrap_or_default();
-            let caught = text.lines().find_map(|line| line.strip_prefix("SigCgt:"));
-            caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 2 != 0)
-        });
+        crate::server::wait_for("a handler of SIGINT", || self.catches(Signal::INT));
+    }
+
+    /// Whether the program has a handler of this signal.
+    pub fn catches(&self, signal: Signal) -> bool {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
+        let caught = text.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let mask = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
+        mask & (1 << (signal.as_raw() - 1)) != 0
+    }
+
+    /// Whether it has not ended.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("the state of the program").is_none()
     }
 
     /// Its process id.

@@ -3,9 +3,10 @@
 use crate::peer::{peer, send};
 use crate::rcli::Rcli;
 use crate::running::Running;
-use crate::server::Server;
+use crate::server::{DEADLINE, Server};
 use rustix::process::Signal;
 use std::io::{BufRead, BufReader};
+use std::time::Instant;
 
 /// The signals and the statuses they end in.
 const SIGNALS: [(Signal, i32); 2] = [(Signal::INT, 130), (Signal::TERM, 143)];
@@ -30,6 +31,36 @@ fn exec_waiting_for_a_reply_ends() {
         end(run, signal);
         server.wait_until("INFO clients", |info| info.contains("blocked_clients:0"));
     }
+}
+
+#[test]
+fn a_signal_that_comes_as_soon_as_it_is_caught_is_told_from_the_others() {
+    let peer = peer().start();
+    for (signal, status) in [(Signal::TERM, 143), (Signal::HUP, 129)].repeat(10) {
+        let run = doomed(peer.rcli(["X"]), status).start();
+        let begin = Instant::now();
+        // Without a pause: the moment after counts.
+        while !run.catches(signal) {
+            assert!(begin.elapsed() < DEADLINE, "no handler of {signal:?}");
+        }
+        end(run, signal);
+    }
+}
+
+#[test]
+fn a_pipe_whose_server_sends_pushes_without_a_pause_ends() {
+    let peer = peer().answers([send("+one\r\n")]).start();
+    let run = peer.rcli(["pipe"]).interactive().prints("one\n").reports_among(&["interrupted: 1 commands answered"]);
+    let mut run = run.status(143).start();
+    run.send_line("X");
+    run.wait_for_lines(1);
+    let pushes = ">1\r\n+note\r\n".repeat(400_000);
+    peer.say(pushes.as_bytes());
+    run.signal(Signal::TERM);
+    while run.is_running() {
+        peer.say(pushes.as_bytes());
+    }
+    run.finish_with_open_stdin();
 }
 
 #[test]

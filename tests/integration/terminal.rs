@@ -57,6 +57,7 @@ fn ctrl_c_at_the_question_ends_the_run_and_leaves_the_terminal_as_it_was() {
     terminal.keys("\x03");
     assert_eq!(terminal.status(), 130);
     assert_eq!(terminal.settings(), before);
+    assert!(terminal.bytes().ends_with(b"\n"), "{:?}", terminal.rows());
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use crate::certificates::Certificates;
 use crate::rcli::{Rcli, rcli};
-use crate::server::Server;
+use crate::server::{Server, pause};
+use std::io::Write;
+use std::net::TcpListener;
 use std::path::Path;
 
 /// A server with TLS and the certificates that fit it.
@@ -187,4 +189,19 @@ fn a_server_killed_under_tls_is_a_lost_connection() {
     server.kill_nine();
     run.send_line("PING");
     run.finish_with_open_stdin();
+}
+
+#[test]
+fn a_tls_handshake_that_comes_byte_by_byte_is_left_after_the_connect_timeout() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        // A record of 16 KiB, each byte well within the limit.
+        let mut bytes = [0x16, 3, 3, 0x40, 0].into_iter().chain(std::iter::repeat(0));
+        while stream.write_all(&[bytes.next().unwrap()]).is_ok() {
+            pause();
+        }
+    });
+    rcli(["-p", &port, "--tls", "--insecure", "-t", "0.3", "PING"]).status(3).complains(&[&port, "too long"]).run();
 }

@@ -24,6 +24,17 @@ fn interrupt(run: Running) {
 }
 
 #[test]
+fn an_exec_that_does_not_answer_each_command_is_status_3() {
+    for answer in ["*1\r\n:1\r\n", "*3\r\n:1\r\n:2\r\n:3\r\n", ":1\r\n", "$3\r\n\x01\x02\x03\r\n"] {
+        for args in [&["txn"][..], &["pipe", "--atomic"]] {
+            let peer = peer().exec(send(answer)).start();
+            let run = peer.rcli(args).stdin("SET a 1\nINCR a\n").status(3);
+            run.complains(&["EXEC", "no array of 2 replies", "outcome unknown"]).run();
+        }
+    }
+}
+
+#[test]
 fn the_result_is_execs_reply_as_one_array() {
     let server = Server::start();
     let input = "SET k v\nGET k\nGET none\nRPUSH l a b\nLRANGE l 0 -1\n";

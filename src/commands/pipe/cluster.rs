@@ -142,7 +142,7 @@ impl ClusterPipe<'_> {
     /// Writes the replies whose turn has come; how many.
     fn write_ready(&mut self) -> Outcome<usize> {
         for push in self.fleet.take_pushes() {
-            if self.config.show_pushes {
+            if self.config.target.show_pushes {
                 self.renderer.write(&Record::Push(&push)).map_err(|error| Failure::output(&error))?;
             }
         }

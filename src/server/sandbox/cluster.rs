@@ -68,6 +68,7 @@ impl Sandbox {
             protocol: Protocol::Resp2,
             connect_timeout: Duration::from_secs(5),
             read_timeout: None,
+            show_pushes: false,
         }
     }
 }
