@@ -2,14 +2,14 @@
 
 use std::io::{self, PipeReader, Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{SigSet, Signal as Caught};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 
 use crate::exit::{Exit, Failure, Outcome};
 
@@ -71,15 +71,52 @@ const GRACE: Duration = Duration::from_secs(1);
 pub fn install() -> io::Result<()> {
     let (reader, writer) = io::pipe()?;
     let _ = WAKE.set(reader);
-    let end_writer = writer.try_clone()?;
-    let mut ends = Signals::new([SIGTERM, SIGHUP])?;
-    thread::Builder::new().name("signals".to_owned()).stack_size(64 * 1024).spawn(move || {
-        for number in ends.forever() {
-            note(if number == SIGTERM { Signal::Terminate } else { Signal::HangUp }, &end_writer);
+    let latest = Arc::new(AtomicUsize::new(0));
+    let told = Arc::clone(&latest);
+    // One thread for the three signals: ctrlc's, which does not say which of them came. That is written down in the
+    // signal's own handler, a moment after this one is woken; one that comes before both are there waits.
+    let signals = SigSet::from_iter([Caught::SIGINT, Caught::SIGTERM, Caught::SIGHUP]);
+    signals.thread_block()?;
+    let (again, end) = (Arc::clone(&told), writer.try_clone()?);
+    match ctrlc::try_set_handler(move || note(name_of(&told), &writer)) {
+        // One of them is ignored: SIGHUP, as nohup has it, stays so.
+        Err(ctrlc::Error::MultipleHandlers) => {
+            let keeps_on = is_ignored(SIGHUP);
+            ctrlc::set_handler(move || match name_of(&again) {
+                Signal::HangUp if keeps_on => {}
+                signal => note(signal, &end),
+            })
         }
-    })?;
-    // ctrlc could take the other two as well, but does not say which of them came.
-    ctrlc::set_handler(move || note(Signal::Interrupt, &writer)).map_err(io::Error::other)
+        result => result,
+    }
+    .map_err(io::Error::other)?;
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        signal_hook::flag::register_usize(signal, Arc::clone(&latest), signal.unsigned_abs() as usize)?;
+    }
+    signals.thread_unblock()?;
+    Ok(())
+}
+
+/// Whether a signal was ignored when the process started; false where that is not told.
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+}
+
+/// Which signal came.
+fn name_of(latest: &AtomicUsize) -> Signal {
+    let until = Instant::now() + Duration::from_millis(100);
+    loop {
+        match i32::try_from(latest.swap(0, Ordering::SeqCst)) {
+            Ok(SIGTERM) => return Signal::Terminate,
+            Ok(SIGHUP) => return Signal::HangUp,
+            Ok(SIGINT) => return Signal::Interrupt,
+            // Two came at once, and the other one told of both.
+            _ if Instant::now() > until => return received().unwrap_or(Signal::Interrupt),
+            _ => thread::yield_now(),
+        }
+    }
 }
 
 fn note(signal: Signal, mut wake: &io::PipeWriter) {

@@ -37,7 +37,9 @@ fn exec_waiting_for_a_reply_ends() {
 fn a_signal_that_comes_as_soon_as_it_is_caught_is_told_from_the_others() {
     let peer = peer().start();
     for (signal, status) in [(Signal::TERM, 143), (Signal::HUP, 129)].repeat(10) {
-        let run = doomed(peer.rcli(["X"]), status).start();
+        // Whoever runs the tests may have been told to ignore SIGHUP.
+        let run = peer.rcli(["X"]).through_sh("exec env --default-signal=HUP \"$0\" \"$@\"");
+        let run = doomed(run, status).start();
         let begin = Instant::now();
         // Without a pause: the moment after counts.
         while !run.catches(signal) {
@@ -61,6 +63,18 @@ fn a_pipe_whose_server_sends_pushes_without_a_pause_ends() {
         peer.say(pushes.as_bytes());
     }
     run.finish_with_open_stdin();
+}
+
+#[test]
+fn a_hangup_that_is_ignored_stays_ignored() {
+    let server = Server::start();
+    let run = server.rcli(["sub", "c"]).through_sh("trap '' HUP; exec \"$0\" \"$@\"");
+    let mut run = doomed(run.prints_among(&["after"]), 143).start();
+    run.wait_for_lines(1);
+    run.signal(Signal::HUP);
+    server.ask("PUBLISH c after");
+    run.wait_for_lines(2);
+    end(run, Signal::TERM);
 }
 
 #[test]
