@@ -85,6 +85,7 @@ impl Decoder {
             let element =
                 if self.body.is_some() { self.continue_body(bytes, &mut at)? } else { self.element(bytes, &mut at)? };
             match element {
+                Element::Complete(value) if self.open.is_empty() => return Ok((at, Some(value))),
                 Element::Complete(value) => {
                     if let Some(value) = self.close(value)? {
                         return Ok((at, Some(value)));

@@ -222,10 +222,13 @@ impl Session {
             let incoming = &mut self.incoming;
             if incoming.start < incoming.end {
                 let waiting = &incoming.buffer[incoming.start..incoming.end];
-                let (used, value) = self.decoder.decode(waiting).map_err(Lost::Undecodable)?;
-                incoming.start += used;
-                if value.is_some() {
-                    return Ok(value);
+                match self.decoder.decode(waiting) {
+                    Ok((used, None)) => incoming.start += used,
+                    Ok((used, value)) => {
+                        incoming.start += used;
+                        return Ok(value);
+                    }
+                    Err(why) => return Err(Lost::Undecodable(why)),
                 }
             }
             match incoming.fill(&mut self.transport) {
