@@ -14,7 +14,6 @@ mod scribe;
 mod supply;
 mod transit;
 
-use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use redis::Value;
@@ -31,7 +30,7 @@ use crate::interrupt;
 use crate::record::{Record, errors_in, is_report};
 use crate::render::{Format, Renderer, Stdout};
 use crate::request::Request;
-use crate::server::{Lost, Session};
+use crate::server::{Lost, Router, Session};
 
 /// Runs the pipeline, or only checks its input.
 pub fn run(
@@ -47,8 +46,8 @@ pub fn run(
             return check(&mut supply, refuse_in_block);
         }
         if connection.means_cluster() {
-            let router = RefCell::default();
-            return check(&mut supply, |request| cluster::refuse_unplaceable(&mut router.borrow_mut(), request));
+            let mut router = Router::default();
+            return check(&mut supply, |request| cluster::refuse_unplaceable(&mut router, request));
         }
         return check(&mut supply, refuse_in_pipeline);
     }
@@ -83,11 +82,11 @@ pub fn run(
 }
 
 /// Parses everything and names every line that cannot be run.
-fn check(supply: &mut Supply, refuse: impl Fn(&Request) -> Option<String>) -> Outcome<Exit> {
+fn check(supply: &mut Supply, mut refuse: impl FnMut(&Request) -> Option<String>) -> Outcome<Exit> {
     let mut request = Request::default();
     let mut bad = 0_u64;
     loop {
-        match supply.next(&mut request, &refuse) {
+        match supply.next(&mut request, &mut refuse) {
             Ok(Supplied::Command) => {}
             Ok(Supplied::Pending) => supply.wait_and_fill()?,
             Ok(Supplied::End) if bad == 0 => return Ok(Exit::Done),

@@ -59,7 +59,7 @@ impl Supply {
     pub fn next(
         &mut self,
         request: &mut Request,
-        refuse: impl Fn(&Request) -> Option<String>,
+        mut refuse: impl FnMut(&Request) -> Option<String>,
     ) -> Result<Supplied, BadInput> {
         loop {
             match self.current.next(request)? {
