@@ -134,12 +134,16 @@ impl Announced {
         let Value::Array(parts) = node else { return None };
         let [endpoint, Value::Int(port), rest @ ..] = parts.as_slice() else { return None };
         let id = rest.first().and_then(text_of).unwrap_or_default().to_owned();
-        let host = match text_of(endpoint) {
-            // Host names are asked for, and this node has none: its address stands among the further facts.
-            Some("?") => rest.get(1).and_then(|facts| fact(facts, "ip")),
+        Self::at(text_of(endpoint), rest.get(1).and_then(|facts| fact(facts, "ip")), *port, id)
+    }
+
+    /// A node with this endpoint. Where host names are asked for and it has none that is `?`: its address counts then.
+    fn at(endpoint: Option<&str>, ip: Option<&str>, port: i64, id: String) -> Option<Self> {
+        let host = match endpoint {
+            Some("?") => ip,
             host => host.filter(|host| !host.is_empty()),
         };
-        let port = u16::try_from(*port).ok().filter(|port| *port > 0)?;
+        let port = u16::try_from(port).ok().filter(|port| *port > 0)?;
         Some(Self { host: host.map(str::to_owned), port, id })
     }
 
@@ -162,20 +166,14 @@ impl Announced {
         if fact(node, "health").is_some_and(|health| health.starts_with("fail")) {
             return None;
         }
-        let host = match fact(node, "endpoint") {
-            Some("?") => fact(node, "ip"),
-            host => host.filter(|host| !host.is_empty()),
-        };
         let id = fact(node, "id").unwrap_or_default().to_owned();
-        Some(Self { host: host.map(str::to_owned), port: u16::try_from(port).ok()?, id })
+        Self::at(fact(node, "endpoint"), fact(node, "ip"), port, id)
     }
 
     /// Reads `HOST:PORT` as MOVED and ASK write it; an IPv6 address has no brackets there.
     pub fn parse(text: &str) -> Option<Self> {
         let (host, port) = text.rsplit_once(':')?;
-        let host = Some(host).filter(|host| !host.is_empty() && *host != "?");
-        let port = port.parse().ok().filter(|port| *port > 0)?;
-        Some(Self { host: host.map(str::to_owned), port, id: String::new() })
+        Self::at(Some(host), None, port.parse().ok()?, String::new())
     }
 }
 
