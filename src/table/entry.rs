@@ -53,12 +53,6 @@ impl Entry {
         self.flags.iter().any(|own| own == flag)
     }
 
-    /// Whether it may change data (flag `write`). EVAL and FCALL carry neither this flag nor `readonly`.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the tests read the table by it"))]
-    pub fn is_write(&self) -> bool {
-        self.has_flag("write")
-    }
-
     /// Whether it only reads keys, so that a replica may answer it (flag `readonly`).
     pub fn is_readonly(&self) -> bool {
         self.has_flag("readonly")

@@ -2,7 +2,7 @@
 //! Where these stand in the line, and names of keys, are left to the REPL.
 
 use super::walk::{Expected, Tail, follow};
-use super::{Kind, Table, syntax};
+use super::{Table, syntax};
 
 impl Table {
     /// The part of the syntax that is still to come after these words, the last of which is complete. Empty when
@@ -37,14 +37,6 @@ impl Table {
             }
         }
         options
-    }
-
-    /// Whether a key may be typed after these words.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the tests read the table by it"))]
-    pub fn expects_key<A: AsRef<[u8]>>(&self, argv: &[A]) -> bool {
-        self.expected(argv)
-            .iter()
-            .any(|expected| matches!(expected, Expected::Value(argument) if argument.kind == Kind::Key))
     }
 
     /// What is left after the words; nothing when they do not fit.

@@ -69,12 +69,6 @@ impl Table {
         Self { entries }
     }
 
-    /// Every command, sorted by name, subcommands inside their containers.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the tests read the table by it"))]
-    pub fn entries(&self) -> &[Entry] {
-        &self.entries
-    }
-
     /// The names of the commands in upper case, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.entries.iter().map(|entry| entry.name.as_str())

@@ -68,10 +68,10 @@ fn live_table_reads_resp2_and_resp3_alike() {
         let (command, docs) = replies(resp3);
         Table::from_replies(&command, Some(&docs)).expect("the reply has commands")
     });
-    assert_eq!(tables[0].entries(), tables[1].entries());
+    assert_eq!(tables[0].entries, tables[1].entries);
     let put = tables[0].find(&argv("BOX put")).expect("the subcommand is there");
     assert_eq!((put.name.as_str(), put.arity, put.summary.as_str()), ("BOX PUT", -4, "Puts."));
-    assert!(put.is_write() && put.arguments[0].optional && put.arguments[0].multiple);
+    assert!(put.has_flag("write") && put.arguments[0].optional && put.arguments[0].multiple);
     assert_eq!((put.arguments[0].kind, put.arguments[0].token.as_deref()), (Kind::Key, Some("TO")));
     assert_eq!(tables[0].keys(&argv("box put a 1 b 2")), Ok(vec![2, 4]));
     assert_eq!(tables[0].check(&argv("box x")), Err("unknown subcommand 'x'. Try BOX HELP.".to_owned()));
@@ -100,7 +100,7 @@ fn servers_before_seven_get_documentation_and_movable_keys_from_the_builtin_tabl
     assert_eq!(table.keys(&argv("mset a 1 b 2")), Ok(vec![1, 3]));
     assert_eq!(table.keys(&argv("zunionstore d 1 a")), Ok(vec![1, 3]));
     assert_eq!(table.keys(&argv("mod.scan x")), Err(KeysError::AskServer));
-    assert!(table.entries().iter().all(|entry| entry.is_keyless() == (entry.name == "CONFIG")));
+    assert!(table.entries.iter().all(|entry| entry.is_keyless() == (entry.name == "CONFIG")));
     assert_eq!(table.keys(&argv("object encoding a")), Ok(vec![2]));
     // What subcommands such a server has is for the server to say.
     assert_eq!(table.check(&argv("config nosuch")), Ok(()));
@@ -166,7 +166,7 @@ fn extreme_numbers_in_key_specs_do_no_harm() {
                 FindKeys::Range { last: number, step: number, limit: number },
                 FindKeys::Keynum { count: number, first: number, step: number },
             ] {
-                let mut entry = table.entries()[0].clone();
+                let mut entry = table.entries[0].clone();
                 entry.arity = -1;
                 entry.key_specs = vec![KeySpec { flags: Vec::new(), begin: begin.clone(), find }];
                 let table = Table::new(vec![entry]);
