@@ -7,6 +7,7 @@ use redis::Value;
 use crate::message::Message;
 use crate::monitor_line::MonitorLine;
 use crate::request::Request;
+use crate::server::Event;
 
 /// What a renderer writes.
 #[derive(Debug)]
@@ -65,34 +66,6 @@ pub enum Record<'a> {
         /// The server, as `host:port` or a path.
         server: &'a str,
     },
-}
-
-/// What happens to the connection of a stream.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Event {
-    /// It is lost.
-    Disconnected {
-        /// Why.
-        reason: String,
-    },
-    /// Everything is subscribed again.
-    Reconnected {
-        /// For how long nothing was heard: what was published then is lost.
-        gap: Duration,
-    },
-    /// A shard channel is heard from another node of the cluster.
-    Moved {
-        /// Which.
-        channel: Vec<u8>,
-        /// The node it was heard from before.
-        from: String,
-        /// For how long it was not heard: what was published then is lost.
-        gap: Duration,
-    },
-    /// A node that joined the cluster is followed.
-    Joined,
-    /// A node that left the cluster is not followed any more.
-    Left,
 }
 
 /// Whether a command's reply is a report for people, which human output prints as it is: redis-cli's list.

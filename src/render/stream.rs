@@ -13,7 +13,7 @@ use super::json::Bytes;
 use super::{Format, Style, human};
 use crate::message::{Data, Message};
 use crate::monitor_line::MonitorLine;
-use crate::record::Event;
+use crate::server::Event;
 
 /// A message or confirmation. Raw output is payload only: a confirmation has none and leaves no trace.
 pub fn message(
@@ -63,7 +63,7 @@ pub fn event(
     server: &str,
 ) -> io::Result<()> {
     let (r#type, reason, gap, moved) = match event {
-        Event::Disconnected { reason } => ("disconnected", Some(reason.as_str()), None, None),
+        Event::Disconnected { reason, .. } => ("disconnected", Some(reason.as_str()), None, None),
         Event::Reconnected { gap } => ("reconnected", None, Some(seconds(*gap)), None),
         Event::Moved { channel, from, gap } => ("moved", None, Some(seconds(*gap)), Some((channel, from))),
         Event::Joined => ("joined", None, None, None),

@@ -30,7 +30,7 @@ pub use sandbox::Sandbox;
 pub use sentinel::Sentinels;
 pub use session::{Lost, Session, error_text, server_error};
 pub use slots::SLOTS;
-pub use stream::{Heard, Source, Subscription, Topic, Woken, ready_at};
+pub use stream::{Event, Heard, Source, Subscription, Topic, Woken, ready_at};
 pub use streams::Streams;
 pub use target::{Address, Credentials, Protocol, Target};
 pub use tls::{Tls, TlsFiles};

@@ -40,16 +40,23 @@ pub enum Heard {
     Line(String),
     /// A push of another kind.
     Push(Value),
-    /// The connection is lost.
+    /// Something happened to the connection.
+    Event(Event),
+}
+
+/// What happens to the connection of a stream.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// It is lost.
     Disconnected {
         /// Why.
         reason: String,
         /// Whether it will be tried again.
         retrying: bool,
     },
-    /// Everything is subscribed again. What was published in the gap is lost.
+    /// Everything is subscribed again.
     Reconnected {
-        /// The time in which nothing was heard.
+        /// For how long nothing was heard: what was published then is lost.
         gap: Duration,
     },
     /// A shard channel is heard from another node of the cluster.
@@ -58,7 +65,7 @@ pub enum Heard {
         channel: Vec<u8>,
         /// The node it was heard from before.
         from: String,
-        /// The time in which it was not heard.
+        /// For how long it was not heard: what was published then is lost.
         gap: Duration,
     },
     /// A node that joined the cluster is followed.
@@ -182,7 +189,7 @@ impl Stream {
         if matches!(&self.link, Link::Up(ear) if ear.is_ready()) {
             self.was_ready = true;
             if let Some(lost_at) = self.lost_at.take() {
-                self.announced = Some(Heard::Reconnected { gap: lost_at.elapsed() });
+                self.announced = Some(Heard::Event(Event::Reconnected { gap: lost_at.elapsed() }));
             }
         }
     }
@@ -207,7 +214,7 @@ impl Stream {
         self.reason.clone_from(&reason);
         if self.lost_at.is_none() {
             self.lost_at = Some(since.unwrap_or(now));
-            self.announced = Some(Heard::Disconnected { reason, retrying: self.may_retry() });
+            self.announced = Some(Heard::Event(Event::Disconnected { reason, retrying: self.may_retry() }));
         }
         Ok(())
     }

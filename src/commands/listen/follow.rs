@@ -10,8 +10,8 @@ use crate::exit::{Exit, Failure, Outcome, describe_io};
 use crate::interrupt::{self, Signal};
 use crate::message::Message;
 use crate::monitor_line::MonitorLine;
-use crate::record::{Event, Record};
-use crate::server::{Heard, Streams, Woken, ready_at};
+use crate::record::Record;
+use crate::server::{Event, Heard, Streams, Woken, ready_at};
 
 /// Between looks at the clock and at signals while messages come without a pause.
 const BUSY_MESSAGES: u32 = 256;
@@ -76,36 +76,32 @@ impl<W: Write, A: FnMut(&str)> Follower<'_, W, A> {
             Heard::Line(text) => return self.take_line(&text),
             Heard::Push(push) if self.view.pushes => self.write(&Record::Push(&push))?,
             Heard::Push(_) => {}
-            Heard::Disconnected { reason, retrying } => {
-                // Where it is not tried again, the end of the run says all of this.
-                if retrying {
-                    (self.announce)(&format!("{}: connection lost: {reason}; reconnecting", self.stream.place()));
+            Heard::Event(event) => {
+                if let Some(told) = self.describe(&event) {
+                    (self.announce)(&told);
                 }
-                self.event(&Event::Disconnected { reason })?;
-            }
-            Heard::Reconnected { gap } => {
-                let (server, seconds) = (self.stream.place(), gap.as_secs_f64());
-                (self.announce)(&format!("{server}: reconnected after {seconds:.2} s; what came meanwhile is lost"));
-                self.event(&Event::Reconnected { gap })?;
-            }
-            Heard::Moved { channel, from, gap } => {
-                let (node, seconds) = (self.stream.place(), gap.as_secs_f64());
-                let name = String::from_utf8_lossy(&channel).into_owned();
-                (self.announce)(&format!(
-                    "{name}: moved from {from} to {node} after {seconds:.2} s; what came meanwhile is lost"
-                ));
-                self.event(&Event::Moved { channel, from, gap })?;
-            }
-            Heard::Joined => {
-                (self.announce)(&format!("{}: joined the cluster", self.stream.place()));
-                self.event(&Event::Joined)?;
-            }
-            Heard::Left => {
-                (self.announce)(&format!("{}: left the cluster", self.stream.place()));
-                self.event(&Event::Left)?;
+                self.event(&event)?;
             }
         }
         Ok(None)
+    }
+
+    /// An event in words; none where the end of the run says all of it.
+    fn describe(&self, event: &Event) -> Option<String> {
+        let place = self.stream.place();
+        Some(match event {
+            Event::Disconnected { retrying: false, .. } => return None,
+            Event::Disconnected { reason, .. } => format!("{place}: connection lost: {reason}; reconnecting"),
+            Event::Reconnected { gap } => {
+                format!("{place}: reconnected after {:.2} s; what came meanwhile is lost", gap.as_secs_f64())
+            }
+            Event::Moved { channel, from, gap } => {
+                let (name, seconds) = (String::from_utf8_lossy(channel), gap.as_secs_f64());
+                format!("{name}: moved from {from} to {place} after {seconds:.2} s; what came meanwhile is lost")
+            }
+            Event::Joined => format!("{place}: joined the cluster"),
+            Event::Left => format!("{place}: left the cluster"),
+        })
     }
 
     fn take_message(&mut self, message: &Message) -> Outcome<Option<End>> {

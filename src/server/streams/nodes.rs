@@ -17,7 +17,7 @@ use super::super::redirect::Redirect;
 use super::super::slots::Announced;
 use super::super::stream::ear::{Ear, Got, Loss};
 use super::super::stream::source::is_final;
-use super::super::stream::{Heard, Source, Woken, ready_at, sleep, sooner};
+use super::super::stream::{Event, Heard, Source, Woken, ready_at, sleep, sooner};
 use super::super::target::{Address, Target};
 use super::scout::{Errand, Scout, slots_of};
 use super::tries::Tries;
@@ -223,7 +223,8 @@ impl Nodes {
         want.is_told = false;
         match (from, gap, &want.what) {
             (Some(from), Some(gap), What::Channel(subscription, _)) if from != member.name => {
-                let moved = Heard::Moved { channel: subscription.name.clone(), from: from.to_string(), gap };
+                let moved =
+                    Heard::Event(Event::Moved { channel: subscription.name.clone(), from: from.to_string(), gap });
                 self.announced.push_back((Arc::clone(&member.name), moved));
             }
             (_, Some(gap), _) => member.gap = member.gap.max(Some(gap)),
@@ -232,7 +233,7 @@ impl Nodes {
         if member.ear.is_ready()
             && let Some(gap) = member.gap.take()
         {
-            self.announced.push_back((Arc::clone(&member.name), Heard::Reconnected { gap }));
+            self.announced.push_back((Arc::clone(&member.name), Heard::Event(Event::Reconnected { gap })));
         }
         message
     }
@@ -252,7 +253,7 @@ impl Nodes {
                 if self.tries.count() >= QUIET_TRIES && !std::mem::replace(&mut want.is_told, true) {
                     want.silent_since.get_or_insert(now);
                     let retrying = self.tries.may_go_on();
-                    let lost = Heard::Disconnected { reason: refusal.clone(), retrying };
+                    let lost = Heard::Event(Event::Disconnected { reason: refusal.clone(), retrying });
                     self.announced.push_back((Arc::clone(&self.members[at].name), lost));
                 }
                 self.due = Some(now + self.tries.pause());
@@ -284,7 +285,8 @@ impl Nodes {
         }
         self.due = Some(now + self.tries.pause());
         self.reason.clone_from(&reason);
-        self.announced.push_back((member.name, Heard::Disconnected { reason, retrying: self.tries.may_go_on() }));
+        self.announced
+            .push_back((member.name, Heard::Event(Event::Disconnected { reason, retrying: self.tries.may_go_on() })));
     }
 
     /// Whether something that is wanted is nowhere.

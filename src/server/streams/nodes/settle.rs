@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use super::super::super::cluster::Cluster;
 use super::super::super::session::{Lost, Session};
-use super::super::super::stream::Heard;
 use super::super::super::stream::ear::Ear;
 use super::super::super::stream::source::is_final_code;
+use super::super::super::stream::{Event, Heard};
 use super::super::super::target::Address;
 use super::super::scout::Found;
 use super::super::want::{State, Want, What};
@@ -68,7 +68,7 @@ impl Nodes {
                 let name = Arc::from(address.to_string());
                 self.members.retain(|member| member.address != *address);
                 (want.state, want.from, want.silent_since) = (State::Gone, None, None);
-                self.announced.push_back((name, Heard::Left));
+                self.announced.push_back((name, Heard::Event(Event::Left)));
             }
         }
         for node in nodes {
@@ -78,7 +78,7 @@ impl Nodes {
                 Some(_) => continue,
                 None => self.wants.push(Want::commands(node)),
             }
-            self.announced.push_back((Arc::from(node.to_string()), Heard::Joined));
+            self.announced.push_back((Arc::from(node.to_string()), Heard::Event(Event::Joined)));
         }
     }
 
@@ -98,7 +98,8 @@ impl Nodes {
             let name = home.map_or_else(|| Arc::clone(&self.current), |home| Arc::from(home.to_string()));
             if !told.contains(&name) {
                 told.push(Arc::clone(&name));
-                self.announced.push_back((name, Heard::Disconnected { reason: self.reason.clone(), retrying }));
+                self.announced
+                    .push_back((name, Heard::Event(Event::Disconnected { reason: self.reason.clone(), retrying })));
             }
         }
     }
