@@ -1,0 +1,33 @@
+# The commands that CONTRIBUTING.md explains. `just` alone lists them.
+
+_default:
+    @just --list --unsorted
+
+# Install what the sandbox and the tests need beside Rust
+setup:
+    .ci/setup
+
+# All that a change must pass, as CI runs it
+ci:
+    .ci/run
+
+# Format, and the lints with warnings denied
+lint:
+    cargo fmt
+    cargo clippy --locked --all-targets -- -D warnings
+
+# All tests, or those whose names hold FILTER: `just test repl_keys::`
+test FILTER="":
+    cargo test --locked {{ FILTER }}
+
+# The tests on another server binary: `just test-on ./valkey-server cluster::`
+test-on SERVER FILTER="":
+    RCLI_TEST_SERVER={{ SERVER }} cargo test --locked {{ FILTER }}
+
+# rcli side by side with redis-cli and redis-py: `just bench set mixed`, `just bench --quick`
+bench *ROWS:
+    cargo bench -- {{ ROWS }}
+
+# completions/ and man/ from the command line's definition
+generate:
+    cargo run --locked -- generate .
