@@ -11,7 +11,6 @@ mod input;
 mod interrupt;
 mod message;
 mod monitor_line;
-mod number;
 mod profile;
 mod record;
 mod render;

@@ -7,7 +7,6 @@ use redis::Value;
 
 use super::{Style, is_exact_double};
 use crate::exit::is_unprintable;
-use crate::number::double_text;
 use crate::record::is_report;
 use crate::request::{Request, quote};
 use crate::server::error_text;
@@ -148,7 +147,6 @@ fn scalar_text(value: &Value, style: &Style) -> String {
     match value {
         Value::Nil => paint("(nil)".to_owned(), |text| text.dimmed()),
         Value::Int(number) => paint(format!("(integer) {number}"), |text| text.cyan()),
-        Value::Double(number) => paint(format!("(double) {}", double_text(*number)), |text| text.cyan()),
         Value::VerbatimString { format, text } if is_exact_double(format) => {
             paint(format!("(double) {text}"), |text| text.cyan())
         }

@@ -3,6 +3,7 @@
 //! Strings that are not UTF-8 are `{"base64":"…"}`, errors `{"error":{"code","message"}}`, and maps with keys that
 //! cannot be names are arrays of `[key, value]`.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::io::{self, Write};
 
@@ -10,10 +11,11 @@ use base64::display::Base64Display;
 use base64::prelude::BASE64_STANDARD;
 use redis::{PushKind, ServerError, Value};
 use serde::ser::{Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
+use serde_json::value::RawValue;
 
 use super::{Style, is_exact_double};
-use crate::number::double_text;
 use crate::request::Request;
+use crate::server::error_text;
 
 /// Writes a reply as one line.
 pub fn reply(out: &mut impl Write, style: &Style, value: &Value) -> io::Result<()> {
@@ -96,12 +98,18 @@ impl Serialize for DisplayBase64<'_> {
 #[derive(serde::Serialize)]
 struct ErrorBody<'a> {
     code: &'a str,
-    message: &'a str,
+    message: Cow<'a, str>,
 }
 
 impl<'a> ErrorBody<'a> {
+    /// A first word that is no code of the server's is where the message begins (`Index already exists`).
     fn of(error: &'a ServerError) -> Self {
-        Self { code: error.code(), message: error.details().unwrap_or_default() }
+        let is_code = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+        if error.code().bytes().all(is_code) && !error.code().is_empty() {
+            Self { code: error.code(), message: error.details().unwrap_or_default().into() }
+        } else {
+            Self { code: "", message: error_text(error).into() }
+        }
     }
 }
 
@@ -123,12 +131,11 @@ impl Serialize for Json<'_> {
             Value::Nil => serializer.serialize_unit(),
             Value::Int(number) => serializer.serialize_i64(*number),
             Value::BulkString(bytes) => Bytes { bytes, base64: self.base64 }.serialize(serializer),
-            Value::VerbatimString { format, text } if is_exact_double(format) => raw_number(text, serializer),
+            Value::VerbatimString { format, text } if is_exact_double(format) => number(text, serializer),
             Value::SimpleString(text) | Value::VerbatimString { text, .. } => serializer.serialize_str(text),
             Value::Okay => serializer.serialize_str("OK"),
             Value::Boolean(value) => serializer.serialize_bool(*value),
-            Value::Double(number) => double(*number, serializer),
-            Value::BigNumber(digits) => raw_number(&String::from_utf8_lossy(digits), serializer),
+            Value::BigNumber(digits) => number(&String::from_utf8_lossy(digits), serializer),
             Value::Array(items) | Value::Set(items) => sequence(items.iter().map(|item| self.of(item)), serializer),
             Value::Map(pairs) => self.map(pairs, serializer),
             Value::Attribute { data, .. } => self.of(data).serialize(serializer),
@@ -153,36 +160,41 @@ impl Serialize for Json<'_> {
 
 impl Json<'_> {
     fn map<S: Serializer>(&self, pairs: &[(Value, Value)], serializer: S) -> Result<S::Ok, S::Error> {
-        let Some(names) = self.names(pairs) else {
+        if !self.have_names(pairs) {
             return sequence(pairs.iter().map(|(key, value)| [self.of(key), self.of(value)]), serializer);
-        };
+        }
         let mut map = serializer.serialize_map(Some(pairs.len()))?;
-        for (name, (_, value)) in names.iter().zip(pairs) {
-            map.serialize_entry(name.as_ref(), &self.of(value))?;
+        for (key, value) in pairs {
+            map.serialize_entry(&name(key, self.base64).unwrap_or_default(), &self.of(value))?;
         }
         map.end()
     }
 
-    /// The keys as names; none if one cannot be a name, or if two would be the same.
-    fn names<'a>(&self, pairs: &'a [(Value, Value)]) -> Option<Vec<std::borrow::Cow<'a, str>>> {
-        let names = pairs.iter().map(|(key, _)| name(key, self.base64)).collect::<Option<Vec<_>>>()?;
-        // Strings alone are distinct already; `1` and `"1"` would meet.
-        let is_mixed = pairs.iter().any(|(key, _)| !matches!(key, Value::BulkString(_)));
-        if is_mixed && names.iter().collect::<HashSet<_>>().len() < names.len() {
-            return None;
+    /// Whether each key can be a name, and no two are the same: most readers of JSON keep the last of those only.
+    fn have_names(&self, pairs: &[(Value, Value)]) -> bool {
+        // Among so few, looking is faster than hashing.
+        const FEW: usize = 8;
+        let mut keys = pairs.iter().map(|(key, _)| name(key, self.base64));
+        if pairs.len() > FEW {
+            let mut names = HashSet::with_capacity(pairs.len());
+            return keys.all(|name| name.is_some_and(|name| names.insert(name)));
         }
-        Some(names)
+        let mut names: [Cow<'_, str>; FEW] = Default::default();
+        keys.enumerate().all(|(at, name)| {
+            let is_new = name.as_ref().is_some_and(|name| !names[..at].contains(name));
+            names[at] = name.unwrap_or_default();
+            is_new
+        })
     }
 }
 
 /// A map's key as an object's name.
-fn name(key: &Value, base64: bool) -> Option<std::borrow::Cow<'_, str>> {
+fn name(key: &Value, base64: bool) -> Option<Cow<'_, str>> {
     match key {
         Value::BulkString(bytes) if !base64 => std::str::from_utf8(bytes).ok().map(Into::into),
         Value::SimpleString(text) | Value::VerbatimString { text, .. } => Some(text.into()),
         Value::Okay => Some("OK".into()),
         Value::Int(number) => Some(number.to_string().into()),
-        Value::Double(number) => Some(double_text(*number).into()),
         Value::BigNumber(digits) => std::str::from_utf8(digits).ok().map(Into::into),
         Value::Boolean(value) => Some(value.to_string().into()),
         Value::Attribute { data, .. } => name(data, base64),
@@ -201,22 +213,11 @@ fn sequence<S: Serializer>(
     sequence.end()
 }
 
-/// A number; JSON has no infinities and no NaN, so those are strings.
-fn double<S: Serializer>(number: f64, serializer: S) -> Result<S::Ok, S::Error> {
-    if number.is_nan() {
-        serializer.serialize_str("nan")
-    } else if number.is_infinite() {
-        serializer.serialize_str(if number > 0.0 { "inf" } else { "-inf" })
-    } else {
-        serializer.serialize_f64(number)
-    }
-}
-
-/// A number with every digit that the server wrote; a string if that is no JSON number.
-fn raw_number<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
-    let is_number = text.starts_with(|first: char| first == '-' || first.is_ascii_digit());
-    match serde_json::value::RawValue::from_string(text.to_owned()) {
-        Ok(raw) if is_number => raw.serialize(serializer),
+/// A number with every digit that the server wrote; a string if that is no JSON number (`inf`, `nan`, `.5`).
+fn number<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    let begins = |byte: &u8| *byte == b'-' || byte.is_ascii_digit();
+    match serde_json::from_str::<&RawValue>(text) {
+        Ok(raw) if text.as_bytes().first().is_some_and(begins) && raw.get() == text => raw.serialize(serializer),
         _ => serializer.serialize_str(text),
     }
 }

@@ -5,7 +5,6 @@ use std::io::{self, Write};
 use redis::Value;
 
 use super::Style;
-use crate::number::double_text;
 use crate::server::error_text;
 
 /// Writes a reply and the delimiter after it; a report (INFO and its kind) brings its own line end, as with redis-cli.
@@ -25,7 +24,6 @@ fn element(out: &mut impl Write, style: &Style, value: &Value) -> io::Result<()>
         Value::BulkString(bytes) | Value::BigNumber(bytes) => out.write_all(bytes),
         Value::SimpleString(text) | Value::VerbatimString { text, .. } => out.write_all(text.as_bytes()),
         Value::Okay => out.write_all(b"OK"),
-        Value::Double(number) => out.write_all(double_text(*number).as_bytes()),
         Value::Boolean(true) => out.write_all(b"(true)"),
         Value::Boolean(false) => out.write_all(b"(false)"),
         Value::Array(items) | Value::Set(items) | Value::Push { data: items, .. } => {

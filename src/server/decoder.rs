@@ -6,11 +6,9 @@
 
 use redis::{PushKind, Value, VerbatimFormat};
 
-use crate::number::double_text;
-
-/// The format of a verbatim string that stands for a double whose text is not the shortest one; formats that servers
-/// send have three letters.
-pub const EXACT_DOUBLE: &str = "double";
+/// The format of a verbatim string that stands for a double with the server's own text; formats that servers send
+/// have three letters.
+pub const EXACT_DOUBLE: &str = "";
 
 const MAX_DEPTH: usize = 100;
 /// A line this long without an end is no RESP.
@@ -257,14 +255,10 @@ fn scalar(mark: u8, line: &[u8]) -> Result<Value, String> {
     }
 }
 
-/// A double, with its text where the number alone would not give it back.
+/// A double as the text it is: a number would not give the server's own digits back.
 fn double(text: &str) -> Option<Value> {
-    let number: f64 = text.parse().ok()?;
-    if double_text(number) == text {
-        Some(Value::Double(number))
-    } else {
-        Some(Value::VerbatimString { format: VerbatimFormat::Unknown(EXACT_DOUBLE.to_owned()), text: text.to_owned() })
-    }
+    let _: f64 = text.parse().ok()?;
+    Some(Value::VerbatimString { format: VerbatimFormat::Unknown(EXACT_DOUBLE.to_owned()), text: text.to_owned() })
 }
 
 fn error(text: &[u8]) -> Result<Value, String> {

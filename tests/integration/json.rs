@@ -75,19 +75,24 @@ fn integers_and_big_numbers_keep_every_digit() {
 }
 
 #[test]
-fn doubles_are_numbers() {
-    let texts = ["3.14", "10", "-0.5", "1e300", "0.1", "1.7976931348623157e308", "5e-324", "0.30000000000000004"];
-    let replies: Vec<Vec<u8>> = texts.iter().map(|text| format!(",{text}\r\n").into_bytes()).collect();
-    let replies: Vec<&[u8]> = replies.iter().map(Vec::as_slice).collect();
-    for (line, text) in lines(&[], &replies, 0).iter().zip(texts) {
-        let (found, wanted): (f64, f64) = (line.parse().expect(line), text.parse().unwrap());
-        assert!(found.to_bits() == wanted.to_bits(), "{text} became {line}");
+fn doubles_keep_the_servers_own_digits() {
+    for text in ["10", "10.0", "3.14", "-0.5", "-0", "1e300", "1E5", "1e+20", "13.36138933897018433", "5e-324"] {
+        assert_lines(&[(format!(",{text}\r\n").as_bytes(), text)]);
     }
 }
 
 #[test]
-fn infinities_and_nan_are_strings() {
-    assert_lines(&[(b",inf\r\n", r#""inf""#), (b",-inf\r\n", r#""-inf""#), (b",nan\r\n", r#""nan""#)]);
+fn a_double_that_is_no_json_number_is_a_string() {
+    for text in ["inf", "-inf", "nan", "-nan", ".5", "5.", "+5", "-.5", "007", "Infinity"] {
+        assert_lines(&[(format!(",{text}\r\n").as_bytes(), &format!("\"{text}\""))]);
+    }
+}
+
+#[test]
+fn a_score_can_be_counted_with() {
+    let server = Server::start();
+    server.rcli(["--json"]).stdin("ZADD z 10 m\nZSCORE z m\n").prints("1\n10\n").run();
+    server.rcli(["--json", "ZRANGE", "z", "0", "-1", "WITHSCORES"]).prints("[[\"m\",10]]\n").run();
 }
 
 #[test]
@@ -147,13 +152,37 @@ fn maps_with_odd_keys_are_still_valid_json() {
             b"%1\r\n_\r\n:1\r\n",
             b"%1\r\n*1\r\n:1\r\n:2\r\n",
             b"%1\r\n%1\r\n+a\r\n:1\r\n:2\r\n",
-            b"%2\r\n+a\r\n:1\r\n+a\r\n:2\r\n",
             b"%1\r\n$0\r\n\r\n:1\r\n",
         ],
         0,
     );
-    assert_eq!(found.len(), 5);
-    assert_eq!(found[4], r#"{"":1}"#);
+    assert_eq!(found.len(), 4);
+    assert_eq!(found[3], r#"{"":1}"#);
+}
+
+#[test]
+fn a_map_with_a_name_twice_is_an_array_of_pairs() {
+    assert_lines(&[
+        (b"%2\r\n+a\r\n:1\r\n+a\r\n:2\r\n", r#"[["a",1],["a",2]]"#),
+        (b"%2\r\n$1\r\na\r\n:1\r\n$1\r\na\r\n:2\r\n", r#"[["a",1],["a",2]]"#),
+        (b"%3\r\n$1\r\na\r\n:1\r\n+b\r\n:2\r\n+a\r\n:3\r\n", r#"[["a",1],["b",2],["a",3]]"#),
+        (b"%2\r\n:1\r\n+a\r\n$1\r\n1\r\n+b\r\n", r#"[[1,"a"],["1","b"]]"#),
+        (b"%2\r\n$0\r\n\r\n:1\r\n$0\r\n\r\n:2\r\n", r#"[["",1],["",2]]"#),
+        (b"*1\r\n%2\r\n+a\r\n:1\r\n+a\r\n:2\r\n", r#"[[["a",1],["a",2]]]"#),
+    ]);
+}
+
+#[test]
+fn a_name_twice_is_found_in_maps_of_any_size() {
+    for size in [2, 7, 8, 9, 10, 1000] {
+        let pairs = |last: &str| {
+            let keys: String = (1..size).map(|key| format!("+k{key}\r\n:0\r\n")).collect();
+            format!("%{size}\r\n{keys}+{last}\r\n:0\r\n").into_bytes()
+        };
+        let found = lines(&[], &[&pairs("k1"), &pairs("other")], 0);
+        assert!(found[0].starts_with("[[\"k1\",0],"), "{size} pairs: {}", found[0]);
+        assert!(found[1].starts_with("{\"k1\":0,"), "{size} pairs: {}", found[1]);
+    }
 }
 
 #[test]
@@ -221,7 +250,7 @@ fn every_error_code_of_a_server_is_kept() {
         "MASTERDOWN x",
         "CLUSTERDOWN x",
         "UNKILLABLE x",
-        "MyOwn code",
+        "CODE_2 x",
     ];
     let replies: Vec<Vec<u8>> = codes.iter().map(|code| format!("-{code}\r\n").into_bytes()).collect();
     let replies: Vec<&[u8]> = replies.iter().map(Vec::as_slice).collect();
@@ -229,6 +258,26 @@ fn every_error_code_of_a_server_is_kept() {
         let (code, message) = text.split_once(' ').unwrap();
         assert_eq!(*line, format!(r#"{{"error":{{"code":"{code}","message":"{message}"}}}}"#));
     }
+}
+
+#[test]
+fn an_error_without_a_code_keeps_its_first_word_in_the_message() {
+    let texts = ["Index already exists", "MyOwn code", "unknown", "Err x", "ERR: x", "", " x", "É x", "-ERR twice"];
+    let replies: Vec<Vec<u8>> = texts.iter().map(|text| format!("-{text}\r\n").into_bytes()).collect();
+    let replies: Vec<&[u8]> = replies.iter().map(Vec::as_slice).collect();
+    for options in [&[][..], &["--envelope"]] {
+        for (line, text) in lines(options, &replies, 1).iter().zip(texts) {
+            let error = format!(r#""error":{{"code":"","message":"{text}"}}"#);
+            assert!(line.ends_with(&format!("{error}}}")), "{line}");
+        }
+    }
+    let server = Server::start();
+    server
+        .rcli(["--json", "EVAL", "return {redis.error_reply('Index already exists')}", "0"])
+        .status(1)
+        .prints("[{\"error\":{\"code\":\"\",\"message\":\"Index already exists\"}}]\n")
+        .any_stderr()
+        .run();
 }
 
 #[test]
