@@ -52,6 +52,10 @@ impl From<Signal> for rustix::process::Signal {
 }
 
 static RECEIVED: AtomicU8 = AtomicU8::new(0);
+/// How much is being done that the first signal waits for.
+static BUSY: AtomicUsize = AtomicUsize::new(0);
+/// Whether a second signal came meanwhile.
+static INSISTED: AtomicBool = AtomicBool::new(false);
 static WAKE: OnceLock<PipeReader> = OnceLock::new();
 /// Whether Ctrl-C cancels what runs and not the run: the REPL's choice.
 static CTRL_C_CANCELS: AtomicBool = AtomicBool::new(false);
@@ -65,9 +69,12 @@ static FAREWELL: OnceLock<Box<dyn Fn() + Send + Sync>> = OnceLock::new();
 /// How long a run may take to write what it has received. A run that is blocked, on a stdout nobody reads
 /// or on a name server, is ended then: it could not have written more.
 const GRACE: Duration = Duration::from_secs(1);
+/// How often what a signal waits for is looked after.
+const GLANCE: Duration = Duration::from_millis(20);
 
 /// Installs the handler: from here on a signal is seen by [`received`] and makes [`wake`] readable.
-/// The second one is final.
+/// The second one is final, but for what is [`busy`]: that has
+/// the same grace then.
 pub fn install() -> io::Result<()> {
     let (reader, writer) = io::pipe()?;
     let _ = WAKE.set(reader);
@@ -127,7 +134,11 @@ fn note(signal: Signal, mut wake: &io::PipeWriter) {
         return;
     }
     if before != 0 && !(before == Signal::Interrupt.number() && CTRL_C_CANCELS.load(Ordering::SeqCst)) {
-        end_now(signal);
+        if BUSY.load(Ordering::SeqCst) == 0 || INSISTED.swap(true, Ordering::SeqCst) {
+            end_now(signal);
+        }
+        end_later(signal);
+        return;
     }
     RECEIVED.store(signal.number(), Ordering::SeqCst);
     let _ = wake.write_all(&[0]);
@@ -139,9 +150,45 @@ fn note(signal: Signal, mut wake: &io::PipeWriter) {
         end_now(signal);
     }
     thread::spawn(move || {
+        while BUSY.load(Ordering::SeqCst) > 0 {
+            thread::sleep(GLANCE);
+        }
+        end_later(signal);
+    });
+}
+
+/// Ends a run that has not ended by itself when the grace is over.
+fn end_later(signal: Signal) {
+    thread::spawn(move || {
         thread::sleep(GRACE);
         end_now(signal);
     });
+}
+
+/// Something that the first signal waits for, as long as this is held; the second one does not.
+#[derive(Debug)]
+pub struct Busy(());
+
+/// Begins something that the first signal waits for.
+pub fn busy() -> Busy {
+    BUSY.fetch_add(1, Ordering::SeqCst);
+    Busy(())
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        BUSY.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Whether a second signal came, while something was done that the first one waited for.
+pub fn insisted() -> bool {
+    INSISTED.load(Ordering::SeqCst)
+}
+
+/// Whether a signal came that ends the run.
+pub fn is_ending() -> bool {
+    received().is_some_and(|signal| signal != Signal::Interrupt || !CTRL_C_CANCELS.load(Ordering::SeqCst))
 }
 
 fn in_step() -> MutexGuard<'static, ()> {

@@ -3,6 +3,7 @@
 pub mod block;
 mod exec;
 mod generate;
+mod guard;
 mod handler;
 mod lines;
 pub mod listen;

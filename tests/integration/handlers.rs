@@ -1,8 +1,9 @@
 //! Handlers: what they get, in which order, how they fail, and that nothing of a message is ever run (contract section 8).
 
 use crate::rcli::Rcli;
+use crate::running::Running;
 use crate::server::{Server, wait_for};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, test_kill_process_group};
 use std::path::Path;
 
 /// Publishes to a channel of `c` and `d` alike.
@@ -18,6 +19,11 @@ fn handled(server: &Server, command: &str) -> Rcli {
 /// Waits until somebody is subscribed to `c`.
 fn wait_for_subscriber(server: &Server) {
     server.wait_until("PUBSUB NUMSUB c", |reply| reply == "[c, 1]");
+}
+
+/// Waits until this is said on standard error.
+fn wait_for_stderr(run: &Running, text: &str) {
+    wait_for(text, || run.err_so_far().contains(text));
 }
 
 /// The content of a file in the home directory; empty while there is none.
@@ -167,24 +173,119 @@ fn a_large_message_reaches_a_handler_whole() {
     run.finish();
 }
 
+/// Waits for a handler that writes its process id to `pid`, which is that of its group.
+fn wait_for_group(home: &Path) -> Pid {
+    wait_for("the handler", || content(home, "pid").ends_with('\n'));
+    Pid::from_raw(content(home, "pid").trim().parse().unwrap()).unwrap()
+}
+
+/// Waits until nothing is left of a process group.
+fn wait_for_end(group: Pid) {
+    wait_for("the end of all its processes", || test_kill_process_group(group).is_err());
+}
+
 #[test]
-fn a_handler_that_never_ends_does_not_hold_a_signal_up() {
+fn handlers_that_run_when_a_signal_comes_are_waited_for_and_no_other_is_started() {
+    let server = Server::start();
+    for (signal, status) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let command = "echo begun >> log; until [ -e go ]; do sleep 0.01; done; echo done";
+        let run = handled(&server, command).args(["--handler-jobs", "2"]).status(status).prints("done\ndone\n");
+        let run = run.reports_among(&["ended with 2 messages", "waiting for 2 handlers"]).start();
+        wait_for_subscriber(&server);
+        for _ in 0..4 {
+            publish(&server, "c", b"x");
+        }
+        wait_for("two handlers", || content(run.home(), "log").lines().count() == 2);
+        run.signal(signal);
+        wait_for_stderr(&run, "waiting for");
+        // Longer than a run without handlers would have.
+        std::thread::sleep(std::time::Duration::from_millis(1100));
+        std::fs::write(run.home().join("go"), "").unwrap();
+        run.finish();
+    }
+}
+
+#[test]
+fn a_handler_that_fails_after_a_signal_is_reported_all_the_same() {
+    let server = Server::start();
+    let run = handled(&server, "echo $$ > pid; until [ -e go ]; do sleep 0.01; done; exit 7").status(143);
+    let run = run.reports_among(&["handler for c: exit status 7"]).start();
+    wait_for_subscriber(&server);
+    publish(&server, "c", b"x");
+    wait_for_group(run.home());
+    run.signal(Signal::TERM);
+    wait_for_stderr(&run, "waiting for 1 handlers");
+    std::fs::write(run.home().join("go"), "").unwrap();
+    assert!(!run.finish().err().contains("not handled"));
+}
+
+#[test]
+fn a_second_signal_ends_handlers_that_do_not_end() {
     let server = Server::start();
     for (signal, status) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         for command in ["echo $$ > pid; sleep 600; true", "trap '' INT TERM; echo $$ > pid; sleep 600; true"] {
-            let run = handled(&server, command).status(status).reports_among(&["ended with 1 messages"]).start();
+            let run = handled(&server, command).status(status).reports_among(&["ended with 2 messages"]).start();
             wait_for_subscriber(&server);
             publish(&server, "c", b"1");
             publish(&server, "c", b"2");
-            let home = run.home().to_owned();
-            wait_for("the handler", || !content(&home, "pid").trim().is_empty());
-            let pid = content(&home, "pid").trim().parse().unwrap();
+            let group = wait_for_group(run.home());
+            run.signal(signal);
+            wait_for_stderr(&run, "a second signal ends them");
+            assert!(test_kill_process_group(group).is_ok(), "it still runs");
             run.signal(signal);
             run.finish();
-            let pid = rustix::process::Pid::from_raw(pid).unwrap();
-            wait_for("the handler's end", || rustix::process::test_kill_process_group(pid).is_err());
+            wait_for_end(group);
         }
     }
+}
+
+#[test]
+fn a_hang_up_ends_handlers() {
+    let server = Server::start();
+    let run = handled(&server, "echo $$ > pid; sleep 600; true").status(129).reports_among(&["1 messages"]).start();
+    wait_for_subscriber(&server);
+    publish(&server, "c", b"1");
+    let group = wait_for_group(run.home());
+    run.signal(Signal::HUP);
+    run.finish();
+    wait_for_end(group);
+}
+
+#[test]
+fn handlers_end_with_a_run_that_is_killed() {
+    let server = Server::start();
+    let run = handled(&server, "echo $$ > pid; sleep 600 & sleep 600; true").status(137).start();
+    wait_for_subscriber(&server);
+    publish(&server, "c", b"1");
+    let group = wait_for_group(run.home());
+    run.signal(Signal::KILL);
+    wait_for_end(group);
+    run.finish();
+}
+
+/// The processes that a run has started and that have not ended.
+fn children(run: &Running) -> Vec<String> {
+    let threads = std::fs::read_dir(format!("/proc/{}/task", run.pid())).unwrap();
+    let children = threads.map(|thread| std::fs::read_to_string(thread.unwrap().path().join("children")).unwrap());
+    children.flat_map(|pids| pids.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect()
+}
+
+#[test]
+fn what_a_handler_left_behind_stays_when_the_run_is_killed() {
+    let server = Server::start();
+    let command = "echo $$ > pid; sleep 600 </dev/null >/dev/null 2>&1 &";
+    let run = handled(&server, command).status(137).start();
+    wait_for_subscriber(&server);
+    publish(&server, "c", b"1");
+    let group = wait_for_group(run.home());
+    // The handler is gone; what would end it with the run is not.
+    wait_for("the handler's end", || !children(&run).contains(&group.as_raw_nonzero().to_string()));
+    let guards = children(&run);
+    assert_eq!(guards.len(), 1, "{guards:?}");
+    run.signal(Signal::KILL);
+    run.finish();
+    wait_for("the guard's end", || !Path::new("/proc").join(&guards[0]).exists());
+    rustix::process::kill_process_group(group, Signal::KILL).expect("what it left behind");
 }
 
 #[test]

@@ -184,6 +184,11 @@ impl Running {
         mask & (1 << (signal.as_raw() - 1)) != 0
     }
 
+    /// Standard error so far, as text.
+    pub fn err_so_far(&self) -> String {
+        String::from_utf8_lossy(&self.stderr.bytes()).into_owned()
+    }
+
     /// Whether it has not ended.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("the state of the program").is_none()

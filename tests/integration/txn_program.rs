@@ -2,8 +2,8 @@
 
 use crate::peer::{close, peer, send};
 use crate::rcli::Rcli;
-use crate::server::Server;
-use rustix::process::Signal;
+use crate::server::{Server, wait_for};
+use rustix::process::{Pid, Signal, test_kill_process_group};
 use std::path::Path;
 
 /// A run of `txn OPTIONS -- sh -c SCRIPT`; in the script `rcli` runs rcli against the same server.
@@ -283,6 +283,21 @@ fn a_program_that_hangs_can_be_interrupted_and_nothing_is_left_of_it() {
         run.finish();
     }
     assert_eq!(server.ask("EXISTS k"), "0");
+}
+
+#[test]
+fn a_program_ends_with_a_run_that_is_killed() {
+    let server = Server::start();
+    // A program that reads and writes nothing notices nothing.
+    let script = "echo $$ > pid; sleep 600 & sleep 600; true";
+    let run = program(&server, &[], script).status(137).start();
+    let pid = run.home().join("pid");
+    let read = || std::fs::read_to_string(&pid).unwrap_or_default();
+    wait_for("the program", || read().ends_with('\n'));
+    let group = Pid::from_raw(read().trim().parse().unwrap()).unwrap();
+    run.signal(Signal::KILL);
+    wait_for("the end of all its processes", || test_kill_process_group(group).is_err());
+    run.finish();
 }
 
 #[test]

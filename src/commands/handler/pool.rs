@@ -15,6 +15,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Pid, WaitId, WaitIdOptions, kill_process_group, waitid};
 
+use super::super::guard::Bound;
 use super::{Handler, Job};
 use crate::exit::{Failure, Outcome, describe_io, report};
 use crate::interrupt::{self, Signal};
@@ -60,7 +61,9 @@ struct State {
     closed: bool,
     /// Whether a failure closed it.
     has_stopped: bool,
-    /// Jobs that were never started.
+    /// Whether those that run are ended.
+    is_abandoned: bool,
+    /// Jobs that were never started, or ended before they were done.
     dropped: usize,
 }
 
@@ -142,7 +145,17 @@ impl Handlers {
         self.shared.lock().has_stopped
     }
 
-    /// How many messages were never handled.
+    /// Starts nothing more: those that run go on.
+    pub fn close(&self) {
+        self.shared.lock().close();
+    }
+
+    /// How many run.
+    pub fn running(&self) -> usize {
+        self.shared.lock().running.len()
+    }
+
+    /// How many messages were not handled.
     pub fn dropped(&self) -> usize {
         self.shared.lock().dropped
     }
@@ -161,7 +174,11 @@ impl Handlers {
     /// Starts nothing more, passes the signal on to the handlers that run, and ends those that do not heed it.
     /// Gives the number of messages that were not handled.
     pub fn abandon(&self, signal: Signal) -> usize {
-        self.shared.lock().close();
+        {
+            let mut state = self.shared.lock();
+            state.close();
+            state.is_abandoned = true;
+        }
         for signal in [signal.into(), rustix::process::Signal::KILL] {
             for pid in &self.shared.lock().running {
                 // One that has just ended is no failure.
@@ -192,19 +209,19 @@ impl Shared {
             let failure = self.run(&job).err();
             let mut state = self.lock();
             state.active -= 1;
-            if let Some(reason) = failure
-                && (!state.closed || state.has_stopped)
-            {
+            match failure {
                 // Handlers that were ended on purpose did not fail.
-                if self.stop_on_error {
-                    state.close();
-                    state.has_stopped = true;
+                Some(_) if state.is_abandoned => state.dropped += 1,
+                Some(reason) => {
+                    if self.stop_on_error {
+                        state.close();
+                        state.has_stopped = true;
+                    }
+                    drop(state);
+                    let name = String::from_utf8_lossy(&self.handlers[job.handler].name);
+                    report(&format!("handler for {name}: {reason}"));
                 }
-                drop(state);
-                let name = String::from_utf8_lossy(&self.handlers[job.handler].name);
-                report(&format!("handler for {name}: {reason}"));
-            } else {
-                drop(state);
+                None => drop(state),
             }
             // A full pipe is readable already.
             let _ = (&self.done).write(&[0]);
@@ -228,9 +245,10 @@ impl Shared {
         let mut command = Command::new("sh");
         command.arg("-c").arg(&self.handlers[job.handler].command).stdin(Stdio::piped()).process_group(0);
         set_names(&mut command, job);
+        let _busy = interrupt::busy();
         let mut child = {
             let mut state = self.lock();
-            if state.closed {
+            if state.closed || interrupt::is_ending() {
                 state.dropped += 1;
                 return Ok(());
             }
@@ -239,8 +257,9 @@ impl Shared {
             child
         };
         let pid = Pid::from_child(&child);
+        let bound = Bound::group(pid);
         let fed = child.stdin.take().map_or(Ok(()), |stdin| feed(stdin, &job.line, pid));
-        let status = self.wait(&mut child, pid);
+        let status = self.wait(&mut child, pid, bound);
         match (status, fed) {
             (Ok(status), _) if !status.success() => Err(describe_status(status)),
             (Err(error), _) | (Ok(_), Err(error)) => Err(describe_io(&error)),
@@ -249,9 +268,10 @@ impl Shared {
     }
 
     /// Waits for the end of a process. Its id leaves the list before it is free for another process.
-    fn wait(&self, child: &mut Child, pid: Pid) -> io::Result<ExitStatus> {
+    fn wait(&self, child: &mut Child, pid: Pid, bound: Bound) -> io::Result<ExitStatus> {
         let waited = retry(|| waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT));
         self.lock().running.retain(|other| *other != pid);
+        drop(bound);
         waited?;
         child.wait()
     }

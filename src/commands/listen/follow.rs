@@ -4,6 +4,8 @@
 use std::io::{self, Write};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use rustix::event::{PollFd, PollFlags};
+
 use super::view::{End, Ending, View, Watched, watched};
 use crate::commands::handler::Handlers;
 use crate::exit::{Exit, Failure, Outcome, describe_io};
@@ -17,6 +19,8 @@ use crate::server::{Event, Heard, Streams, Woken, ready_at};
 const BUSY_MESSAGES: u32 = 256;
 /// A pause for the handlers that is not worth a word.
 const SHORT_PAUSE: Duration = Duration::from_millis(200);
+/// How often a second signal is looked for, while handlers are waited for.
+const GLANCE: Duration = Duration::from_millis(50);
 /// How long a signal's end may read what the server has sent already. A second is all there is.
 const LAST_READ: Duration = Duration::from_millis(400);
 /// The silence after which nothing more is taken to be on its way.
@@ -227,6 +231,7 @@ impl<W: Write, A: FnMut(&str)> Follower<'_, W, A> {
         let end = match (end, self.ending.asked()) {
             // A try to connect that a signal ended is no failure of its own.
             (Ok(End::Signal(signal)), _) | (Err(_), Some(End::Signal(signal))) => {
+                self.view.handlers.iter().for_each(Handlers::close);
                 self.read_the_rest().map(|()| End::Signal(signal))
             }
             (end, _) => end,
@@ -277,7 +282,7 @@ impl<W: Write, A: FnMut(&str)> Follower<'_, W, A> {
         Ok(())
     }
 
-    /// Lets the handlers do what was received; after a signal nothing is waited for.
+    /// Lets the handlers do what was received; after a signal only what they have begun.
     fn finish_handlers(&mut self, end: Outcome<End>) -> Outcome<End> {
         let end = match end {
             Ok(End::Signal(signal)) => Ok(End::Signal(signal)),
@@ -286,19 +291,33 @@ impl<W: Write, A: FnMut(&str)> Follower<'_, W, A> {
                 _ => end.map(|end| self.handlers_have_stopped().unwrap_or(end)),
             },
         };
-        if let Ok(End::Signal(signal)) = end {
-            self.abandon_handlers(signal);
+        if let (Ok(End::Signal(signal)), Some(handlers)) = (&end, &self.view.handlers) {
+            handlers.close();
+            // With the terminal gone nobody could end them.
+            if *signal != Signal::HangUp {
+                await_running(handlers, &mut self.announce)?;
+            }
+            let left = handlers.abandon(*signal);
+            if left > 0 {
+                (self.announce)(&format!("ended with {left} messages that were received and not handled"));
+            }
         }
         end
     }
+}
 
-    fn abandon_handlers(&mut self, signal: Signal) {
-        let Some(handlers) = &self.view.handlers else { return };
-        let left = handlers.abandon(signal);
-        if left > 0 {
-            (self.announce)(&format!("ended with {left} messages that were received and not handled"));
+/// Waits for the handlers that run, until a second signal.
+fn await_running(handlers: &Handlers, announce: &mut impl FnMut(&str)) -> Outcome<()> {
+    let mut told_at = Some(Instant::now() + SHORT_PAUSE);
+    while !handlers.is_idle() && !interrupt::insisted() {
+        let mut fds = [PollFd::from_borrowed_fd(handlers.fd(), PollFlags::IN)];
+        interrupt::sleep(&mut fds, Some(Instant::now() + GLANCE)).map_err(|error| cannot_wait(&error))?;
+        handlers.note();
+        if told_at.take_if(|at| *at <= Instant::now()).is_some() {
+            announce(&format!("waiting for {} handlers to finish; a second signal ends them", handlers.running()));
         }
     }
+    Ok(())
 }
 
 fn cannot_wait(error: &io::Error) -> Failure {

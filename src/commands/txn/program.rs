@@ -15,6 +15,7 @@ use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, getpgrp, kill_process, kill_process_group, waitid};
 use rustix::termios::tcgetpgrp;
 
+use super::super::guard::Bound;
 use crate::exit::{Failure, Outcome, describe_io};
 use crate::input::Source;
 use crate::interrupt;
@@ -35,6 +36,8 @@ pub struct Woken {
 /// A running program; dropping it ends it, and what it started too where it leads a group of its own.
 pub struct Program {
     child: Child,
+    /// Ends it with this process, as long as it is not waited for.
+    bound: Option<Bound>,
     /// Its standard input, which does not block; none once either side has closed it.
     input: Option<File>,
     /// Replies it has not taken yet, after `taken` bytes that it has.
@@ -66,6 +69,8 @@ impl Program {
             command.process_group(0);
         }
         let mut child = command.spawn().map_err(failed)?;
+        let pid = Pid::from_child(&child);
+        let bound = if leads_group { Bound::group(pid) } else { Bound::process(pid) };
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(failed(io::Error::other("it has no pipes")));
         };
@@ -75,12 +80,14 @@ impl Program {
             Ok(ended) => ended,
             Err(error) => {
                 let _ = child.kill();
+                drop(bound);
                 let _ = child.wait();
                 return Err(failed(error));
             }
         };
         Ok(Self {
             child,
+            bound: Some(bound),
             input: Some(input.into()),
             replies: Vec::new(),
             taken: 0,
@@ -150,6 +157,7 @@ impl Program {
             (Woken { output: is_ready(output), expired: ready.expired }, is_ready(ended))
         };
         if has_ended {
+            self.bound = None;
             self.status = self.child.wait().map_err(Lost::Broken)?.into();
         }
         Ok(woken)
@@ -171,6 +179,7 @@ impl Drop for Program {
         let _ = interrupt::sleep(&mut fds, Some(Instant::now() + GRACE));
         // Not yet waited for, it keeps its id and its group's: this can hit nobody else.
         self.signal(Signal::KILL);
+        self.bound = None;
         let _ = self.child.wait();
     }
 }
