@@ -14,23 +14,46 @@ use crate::table::Table;
 /// The server's command table, asked for command by command: only what a block uses.
 #[derive(Debug, Default)]
 pub struct BlockCheck {
-    /// By lower-case name; none where the server may not be asked.
-    known: HashMap<Vec<u8>, Option<Table>>,
+    /// By lower-case name.
+    known: HashMap<Vec<u8>, Known>,
+}
+
+/// What the server says of a command.
+#[derive(Debug)]
+enum Known {
+    /// How it is called.
+    Described(Table),
+    /// It does not know it.
+    Unknown,
+    /// It may not be asked.
+    Untold,
+}
+
+impl Known {
+    fn read(info: &Value) -> Self {
+        match info {
+            Value::Array(entries) if matches!(entries.as_slice(), [Value::Nil]) => Self::Unknown,
+            Value::Array(_) => Table::from_replies(info, None).map_or(Self::Untold, Self::Described),
+            _ => Self::Untold,
+        }
+    }
 }
 
 impl BlockCheck {
     /// The error that the server would answer while queueing: an unknown name, or a wrong number of arguments.
-    /// Without a server it is told from what was asked before, else from the built-in table.
+    /// Without a server it is told from what was asked before, else from the built-in table: a name that this does not
+    /// have may be a module's, and is the server's to judge.
     pub fn refusal(&mut self, server: Option<&mut Server>, request: &Request) -> Result<Option<String>, Lost> {
         let name = request.arg(0).to_ascii_lowercase();
         if let (Some(server), false) = (server, self.known.contains_key(&name)) {
             let info = server.call(&Request::new([b"COMMAND", b"INFO".as_slice(), &name]))?;
-            let table = if matches!(info, Value::Array(_)) { Table::from_replies(&info, None) } else { None };
-            self.known.insert(name.clone(), table);
+            self.known.insert(name.clone(), Known::read(&info));
         }
         let args: Vec<&[u8]> = request.args().collect();
         let checked = match self.known.get(&name) {
-            Some(Some(table)) => table.check(&args),
+            Some(Known::Described(table)) => table.check(&args),
+            Some(Known::Unknown) => Err(Table::builtin().describe_unknown(&args)),
+            _ if Table::builtin().find(&args).is_none() => Ok(()),
             _ => Table::builtin().check(&args),
         };
         Ok(checked.err().map(|words| format!("ERR {words}")))
@@ -44,7 +67,7 @@ pub enum Ran {
     Executed(Vec<Value>, bool),
     /// A watched key had changed: nothing was run. Not said yet.
     Aborted,
-    /// Nothing was run: the error that the server answered to EXEC, or to MULTI.
+    /// The block was not run: the error that the server answered to EXEC, or to MULTI.
     Refused(Value),
 }
 
@@ -79,19 +102,28 @@ pub fn run_block(server: &mut Server, commands: &[(&str, &Request)], place: &str
                 let (source, request) = commands[index];
                 report_errors(source, request, &Value::ServerError(error));
             }
-            refuse_block(&error, place);
+            refuse_block(&error, place, NOTHING_RAN);
             Ok(Ran::Refused(Value::ServerError(error)))
         }
         Transacted::Denied(error) => {
-            refuse_block(&error, place);
+            refuse_block(&error, place, NOTHING_RAN);
+            Ok(Ran::Refused(Value::ServerError(error)))
+        }
+        Transacted::Unbound(error) => {
+            refuse_block(&error, place, RAN_APART);
             Ok(Ran::Refused(Value::ServerError(error)))
         }
     }
 }
 
+/// What ran of a block that was refused.
+pub const NOTHING_RAN: &str = "nothing was run";
+/// The same where MULTI was refused too late.
+pub const RAN_APART: &str = "MULTI was refused after the block had been sent: its commands ran one by one";
+
 /// Says that EXEC, or MULTI, was refused.
-pub fn refuse_block(error: &ServerError, place: &str) {
-    report(&format!("{place}: EXEC: nothing was run: {}", error_text(error)));
+pub fn refuse_block(error: &ServerError, place: &str, what_ran: &str) {
+    report(&format!("{place}: EXEC: {what_ran}: {}", error_text(error)));
 }
 
 /// Says that a watched key had changed.

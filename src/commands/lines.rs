@@ -4,7 +4,7 @@ use std::os::fd::AsFd as _;
 
 use redis::{ServerError, Value};
 
-use super::block::{describe_lost_block, refuse_block, report_aborted};
+use super::block::{NOTHING_RAN, RAN_APART, describe_lost_block, refuse_block, report_aborted};
 use super::{open_renderer, report_errors, write_pushes};
 use crate::config::Config;
 use crate::exit::{Exit, Failure, Outcome};
@@ -115,14 +115,15 @@ impl Lines {
                 for (request, error) in errors {
                     report_errors(&self.source, request, &Value::ServerError(error.clone()));
                 }
-                self.refuse(request, error)
+                self.refuse(request, error, NOTHING_RAN)
             }
-            Answer::Denied(error) => self.refuse(request, error),
+            Answer::Denied(error) => self.refuse(request, error, NOTHING_RAN),
+            Answer::Unbound(error) => self.refuse(request, error, RAN_APART),
         }
     }
 
-    fn refuse(&mut self, exec: &Request, error: &ServerError) -> Outcome<()> {
-        refuse_block(error, &self.place(exec));
+    fn refuse(&mut self, exec: &Request, error: &ServerError, what_ran: &str) -> Outcome<()> {
+        refuse_block(error, &self.place(exec), what_ran);
         self.had_errors = true;
         self.write(exec, &Value::ServerError(error.clone()))
     }

@@ -44,7 +44,7 @@ pub fn refuse_in_pipeline(request: &Request) -> Option<String> {
 }
 
 /// Why a program of `txn` cannot have a command run before its MULTI; none if it can. What it watches must stay
-/// watched, and whether MULTI is allowed must stay as it was found.
+/// watched.
 pub fn refuse_before_block(request: &Request) -> Option<String> {
     if request.is(0, "EXEC") {
         return Some(EXEC_IS_OURS.to_owned());

@@ -7,6 +7,7 @@ use redis::Value;
 use super::shell::{Answer, Trouble};
 use super::style::Ink;
 use super::{Flow, Repl, SHOWN};
+use crate::commands::block::RAN_APART;
 use crate::exit::{Exit, Failure, Outcome, report};
 use crate::interrupt::{self, Signal};
 use crate::record::Record;
@@ -74,6 +75,12 @@ impl Repl<'_> {
                 self.reply(request, &Value::ServerError(denied.clone()))?;
                 self.flush()?;
                 report("EXEC: nothing was run");
+                Ok(())
+            }
+            Answer::Unbound(error) => {
+                self.reply(request, &Value::ServerError(error.clone()))?;
+                self.flush()?;
+                report(&format!("EXEC: {RAN_APART}"));
                 Ok(())
             }
             Answer::WatchLost => {

@@ -27,10 +27,12 @@ pub enum Answer {
     },
     /// EXEC ran nothing: a watched key has changed.
     Aborted,
-    /// EXEC ran nothing: these commands were refused while queueing, and EXEC for that.
+    /// EXEC was refused, and ran nothing; so were these commands while queueing, if any.
     Rejected(Vec<(Request, ServerError)>, ServerError),
-    /// EXEC ran nothing: MULTI or EXEC itself was refused.
+    /// EXEC ran nothing: MULTI was refused.
     Denied(ServerError),
+    /// MULTI was refused, but too late: the commands ran one by one.
+    Unbound(ServerError),
     /// EXEC ran nothing, and was not sent: the WATCH was lost with its connection.
     WatchLost,
 }
@@ -105,11 +107,6 @@ impl Shell {
 
     fn call(&mut self, request: &Request) -> Result<Answer, Trouble> {
         let server = self.link.ready().map_err(Trouble::NotConnected)?;
-        if request.is(0, "WATCH")
-            && let Err(error) = server.check_multi()?
-        {
-            return Ok(Answer::Reply(Value::ServerError(error)));
-        }
         let value = match server.call(request) {
             Ok(value) => value,
             // A server that was told to stop answers by going away.
@@ -154,7 +151,9 @@ impl Shell {
     /// Why a command cannot join the block: the server does not know it so, or its keys are not with the others'. A
     /// person can type another one; of a file whose keys do not fit, EXEC runs nothing.
     fn queue_refusal(&mut self, request: &Request) -> Result<Option<String>, Lost> {
-        let refusal = self.check.refusal(self.link.server(), request)?;
+        // Nothing that was not typed is sent between a WATCH and its block.
+        let asked = if self.link.watch() == Watch::Held { None } else { self.link.server() };
+        let refusal = self.check.refusal(asked, request)?;
         let is_typed = self.link.reopens();
         let (None, true, Some(server)) = (&refusal, is_typed, self.link.server()) else { return Ok(refusal) };
         server.check_joins(self.transaction.commands(), request)
@@ -162,11 +161,13 @@ impl Shell {
 
     /// Drops the block. The server knows nothing of it, but of its WATCH, which DISCARD ends.
     fn discard(&mut self) -> Result<Answer, Trouble> {
-        let watch = self.link.watch();
-        self.link.set_watch(Watch::None);
-        if let (Watch::Held, Some(server)) = (watch, self.link.server()) {
-            server.call(&Request::new(["UNWATCH"]))?;
+        if let (Watch::Held, Some(server)) = (self.link.watch(), self.link.server()) {
+            let unwatched = server.call(&Request::new(["UNWATCH"]))?;
+            if matches!(unwatched, Value::ServerError(_)) {
+                return Ok(Answer::Reply(unwatched));
+            }
         }
+        self.link.set_watch(Watch::None);
         Ok(Answer::Reply(Value::Okay))
     }
 
@@ -195,7 +196,7 @@ impl Shell {
     }
 
     fn conclude(&mut self, block: Vec<Request>, transacted: Transacted) -> Result<Answer, Trouble> {
-        if !matches!(transacted, Transacted::Denied(_)) {
+        if transacted.ends_watch() {
             self.link.set_watch(Watch::None);
         }
         Ok(match transacted {
@@ -212,6 +213,7 @@ impl Shell {
                 Answer::Rejected(errors.into_iter().filter_map(refused).collect(), error)
             }
             Transacted::Denied(error) => Answer::Denied(error),
+            Transacted::Unbound(error) => Answer::Unbound(error),
         })
     }
 }

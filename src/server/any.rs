@@ -87,15 +87,7 @@ impl Server {
         }
     }
 
-    /// Asked before a WATCH: see [`Session::check_multi`]. A cluster asks the node that is to watch by itself.
-    pub fn check_multi(&mut self) -> Result<Result<(), ServerError>, Lost> {
-        match self {
-            Self::One(session) => session.check_multi(),
-            Self::Cluster(_) => Ok(Ok(())),
-        }
-    }
-
-    /// WATCHes the keys, if there are any, and makes sure of MULTI. The error is that of whichever was refused.
+    /// WATCHes the keys, if there are any.
     pub fn watch(&mut self, keys: &[&[u8]]) -> Result<Result<(), ServerError>, Lost> {
         match self {
             Self::One(session) => session.watch(keys),
@@ -108,7 +100,7 @@ impl Server {
     pub fn begin(&mut self, request: &Request) -> Result<Option<Value>, Lost> {
         match self {
             Self::One(session) => {
-                request.pack(session.outgoing());
+                session.begin(request);
                 Ok(None)
             }
             Self::Cluster(cluster) => cluster.call(request).map(Some),
@@ -164,7 +156,7 @@ impl Server {
         }
     }
 
-    /// Sends a block as MULTI … EXEC in one write and reads every reply.
+    /// Runs a block and reads every reply: see [`Session::transact`].
     pub fn transact(&mut self, block: &[&Request]) -> Result<Transacted, LostBlock> {
         match self {
             Self::One(session) => session.transact(block.iter().copied()),

@@ -215,7 +215,7 @@ impl Cluster {
             Err(Unroutable::AskServer) => {
                 let mut ask = Request::new(["COMMAND", "GETKEYS"]);
                 request.args().for_each(|arg| ask.push(arg));
-                let Value::Array(keys) = self.call_keyless(&ask)? else { return Ok(Ok(Route::Keyless)) };
+                let Value::Array(keys) = self.ask_keyless(&ask)? else { return Ok(Ok(Route::Keyless)) };
                 let keys = keys.iter().filter_map(|key| match key {
                     Value::BulkString(key) => Some(key.as_slice()),
                     _ => None,

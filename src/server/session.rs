@@ -168,6 +168,11 @@ impl Session {
         self.outgoing.len() - self.sent
     }
 
+    /// Whether the kernel has taken all that was packed: then the server may have got the last command.
+    pub(super) fn has_sent_all(&self) -> bool {
+        self.unsent() == 0 && !self.transport.holds_unsent()
+    }
+
     /// How many bytes were ever received.
     pub fn received(&self) -> u64 {
         self.incoming.total
@@ -292,8 +297,15 @@ impl Session {
 
     /// Sends a command and waits for its reply. Pushes that come before it are set aside.
     pub fn call(&mut self, request: &Request) -> Result<Value, Lost> {
-        request.pack(&mut self.outgoing);
+        self.begin(request);
         self.answer()
+    }
+
+    /// Packs a command that was typed; the next thing that is waited for sends it.
+    pub fn begin(&mut self, request: &Request) {
+        // As somebody else we may have other rights.
+        self.may_multi &= !["AUTH", "HELLO", "RESET"].iter().any(|name| request.is(0, name));
+        request.pack(&mut self.outgoing);
     }
 
     /// Waits for one reply to what was packed and sent.

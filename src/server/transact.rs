@@ -1,4 +1,4 @@
-//! MULTI … EXEC in one write, so that a block runs as a whole or not at all (contract section 7).
+//! MULTI … EXEC on one connection, so that a block runs as a whole or not at all (contract section 7).
 
 use redis::{ServerError, Value};
 
@@ -12,10 +12,20 @@ pub enum Transacted {
     Executed(Vec<Value>),
     /// A watched key had changed: nothing ran.
     Aborted,
-    /// Commands were refused while queueing, named by their place in the block, and EXEC for that: nothing ran.
+    /// EXEC was refused, most often for commands that were refused while queueing, named by their place in the block:
+    /// nothing ran.
     Refused(Vec<(usize, ServerError)>, ServerError),
-    /// MULTI or EXEC itself was refused: nothing ran.
+    /// MULTI was refused: nothing ran, and what is watched stays so.
     Denied(ServerError),
+    /// MULTI was refused although this connection had been allowed one before: the commands ran one by one.
+    Unbound(ServerError),
+}
+
+impl Transacted {
+    /// Whether no key is watched any more: any EXEC ends that, but not a MULTI that was refused.
+    pub fn ends_watch(&self) -> bool {
+        !matches!(self, Self::Denied(_) | Self::Unbound(_))
+    }
 }
 
 /// A connection lost while a block was with the server.
@@ -35,18 +45,7 @@ impl From<Lost> for LostBlock {
 }
 
 impl Session {
-    /// Makes sure that this user may use MULTI. Were it refused in the write that carries the block, the commands
-    /// after it would run one by one. Asked once a session, and before any WATCH, which DISCARD would undo.
-    pub fn check_multi(&mut self) -> Result<Result<(), ServerError>, Lost> {
-        if self.may_multi {
-            return Ok(Ok(()));
-        }
-        self.ask_for_multi();
-        self.hear_of_multi()
-    }
-
-    /// WATCHes the keys, if there are any, and makes sure of MULTI as [`Self::check_multi`] does, in one write.
-    /// The error is that of whichever was refused.
+    /// WATCHes the keys, if there are any.
     pub fn watch<K: AsRef<[u8]>>(&mut self, keys: &[K]) -> Result<Result<(), ServerError>, Lost> {
         self.watch_behind(None, keys)
     }
@@ -57,47 +56,23 @@ impl Session {
         first: Option<&Request>,
         keys: &[K],
     ) -> Result<Result<(), ServerError>, Lost> {
-        let asks = !self.may_multi;
-        if asks {
-            self.ask_for_multi();
+        if keys.is_empty() {
+            return Ok(Ok(()));
         }
-        if let Some(first) = first {
-            first.pack(self.outgoing());
+        let mut watch = Request::new(["WATCH"]);
+        for key in keys {
+            watch.push(key.as_ref());
         }
-        if !keys.is_empty() {
-            let mut watch = Request::new(["WATCH"]);
-            for key in keys {
-                watch.push(key.as_ref());
-            }
-            watch.pack(self.outgoing());
-        }
-        let allowed = if asks { self.hear_of_multi()? } else { Ok(()) };
-        if first.is_some() {
-            self.answer()?;
-        }
-        let watched = if keys.is_empty() { Value::Okay } else { self.answer()? };
-        Ok(match watched {
-            Value::ServerError(error) => allowed.and(Err(error)),
-            _ => allowed,
+        self.pack_behind(first, &watch);
+        Ok(match self.answer_behind(first)? {
+            Value::ServerError(error) => Err(error),
+            _ => Ok(()),
         })
     }
 
-    fn ask_for_multi(&mut self) {
-        Request::new(["MULTI"]).pack(self.outgoing());
-        Request::new(["DISCARD"]).pack(self.outgoing());
-    }
-
-    fn hear_of_multi(&mut self) -> Result<Result<(), ServerError>, Lost> {
-        let multi = self.answer()?;
-        let _ = self.answer()?;
-        if let Value::ServerError(error) = multi {
-            return Ok(Err(error));
-        }
-        self.may_multi = true;
-        Ok(Ok(()))
-    }
-
-    /// Sends the block as MULTI … EXEC in one write and reads every reply.
+    /// Runs the block and reads every reply. Were MULTI refused in the write that carries the block, the commands after
+    /// it would run one by one: so the first MULTI of a connection goes alone, and the rest in one write once it is
+    /// answered. After that MULTI is known to be allowed, and a block is one write.
     pub fn transact<'a>(&mut self, block: impl ExactSizeIterator<Item = &'a Request>) -> Result<Transacted, LostBlock> {
         self.transact_behind(None, block)
     }
@@ -108,26 +83,40 @@ impl Session {
         first: Option<&Request>,
         block: impl ExactSizeIterator<Item = &'a Request>,
     ) -> Result<Transacted, LostBlock> {
-        match self.check_multi() {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => return Ok(Transacted::Denied(error)),
-            Err(lost) => return Err(LostBlock { lost, may_have_run: false }),
+        self.pack_behind(first, &Request::new(["MULTI"]));
+        let is_first = !self.may_multi;
+        if is_first {
+            if let Value::ServerError(error) = self.answer_behind(first)? {
+                return Ok(Transacted::Denied(error));
+            }
+            self.may_multi = true;
         }
         let count = block.len();
+        for request in block {
+            self.begin(request);
+        }
+        Request::new(["EXEC"]).pack(self.outgoing());
+        let multi = if is_first { Ok(Value::Okay) } else { self.answer_behind(first) };
+        multi
+            .and_then(|multi| self.read_block(&multi, count))
+            .map_err(|lost| LostBlock { lost, may_have_run: self.has_sent_all() })
+    }
+
+    fn pack_behind(&mut self, first: Option<&Request>, request: &Request) {
         if let Some(first) = first {
             first.pack(self.outgoing());
         }
-        Request::new(["MULTI"]).pack(self.outgoing());
-        for request in block {
-            request.pack(self.outgoing());
-        }
-        Request::new(["EXEC"]).pack(self.outgoing());
-        let read = first.map_or(Ok(()), |_| self.answer().map(drop)).and_then(|()| self.read_block(count));
-        read.map_err(|lost| LostBlock { lost, may_have_run: self.unsent() == 0 })
+        request.pack(self.outgoing());
     }
 
-    fn read_block(&mut self, count: usize) -> Result<Transacted, Lost> {
-        let multi = self.answer()?;
+    fn answer_behind(&mut self, first: Option<&Request>) -> Result<Value, Lost> {
+        if first.is_some() {
+            self.answer()?;
+        }
+        self.answer()
+    }
+
+    fn read_block(&mut self, multi: &Value, count: usize) -> Result<Transacted, Lost> {
         let mut refused = Vec::new();
         for index in 0..count {
             if let Value::ServerError(error) = self.answer()? {
@@ -135,10 +124,11 @@ impl Session {
             }
         }
         let exec = self.answer()?;
+        let ran_apart = refused.len() < count;
         Ok(match (multi, exec) {
-            (Value::ServerError(error), _) => Transacted::Denied(error),
-            (_, Value::ServerError(error)) if !refused.is_empty() => Transacted::Refused(refused, error),
-            (_, Value::ServerError(error)) => Transacted::Denied(error),
+            (Value::ServerError(error), _) if ran_apart => Transacted::Unbound(error.clone()),
+            (Value::ServerError(error), _) => Transacted::Denied(error.clone()),
+            (_, Value::ServerError(error)) => Transacted::Refused(refused, error),
             (_, Value::Nil) => Transacted::Aborted,
             (_, Value::Array(replies)) if replies.len() == count => Transacted::Executed(replies),
             _ => return Err(Lost::Undecodable(format!("no array of {count} replies"))),

@@ -126,7 +126,7 @@ impl Table {
     }
 
     /// The message for an argv that names no command, or no subcommand of its container.
-    fn describe_unknown<A: AsRef<[u8]>>(&self, argv: &[A]) -> String {
+    pub fn describe_unknown<A: AsRef<[u8]>>(&self, argv: &[A]) -> String {
         let word = |at: usize| argv.get(at).map(AsRef::as_ref);
         let name = word(0).unwrap_or_default();
         let text = if let (Some(container), Some(word)) = (by_word(&self.entries, name), word(1)) {

@@ -49,6 +49,7 @@ mod lines;
 mod listen;
 mod lost;
 mod monitor;
+mod multi;
 mod pipe;
 mod pipe_faults;
 mod profiles;

@@ -88,7 +88,7 @@ fn the_block_is_one_write() {
     let peer = peer().patient().otherwise(send("$1\r\n5\r\n")).exec(send("*1\r\n+OK\r\n")).start();
     peer.rcli(["txn", "--watch", "seq", "--", "sh", "-c", INCREMENT]).prints("OK\n").run();
     let batches: Vec<_> = peer.batches().into_iter().filter(|batch| !batch.is_empty()).collect();
-    let expected = [vec!["MULTI", "DISCARD", "WATCH seq"], vec!["GET seq"], vec!["MULTI", "SET seq 6", "EXEC"]];
+    let expected = [vec!["WATCH seq"], vec!["GET seq"], vec!["MULTI"], vec!["SET seq 6", "EXEC"]];
     assert_eq!(batches, expected);
 }
 

@@ -8,6 +8,7 @@ use super::super::redirect::Redirect;
 use super::super::route::{Route, describe_slots, first_key};
 use super::super::session::{Lost, Session, error_text, server_error};
 use super::super::slots::slot_of;
+use super::super::target::Address;
 use super::super::transact::{LostBlock, Transacted};
 use super::{Cluster, Tried, Watch};
 use crate::request::Request;
@@ -44,11 +45,12 @@ impl Cluster {
         let Some(watch) = &self.watch else { return Ok(Value::Okay) };
         self.last = watch.node.clone();
         let answer = self.watching_session()?.call(request);
-        if answer.is_err() {
+        match &answer {
+            Ok(Value::ServerError(_)) => {}
+            Ok(_) => self.watch = None,
             // What it may still answer answers nothing that will be asked.
-            self.forget_watch();
+            Err(_) => self.forget_watch(),
         }
-        self.watch = None;
         answer
     }
 
@@ -100,8 +102,11 @@ impl Cluster {
             let first = watch.is_asked.then(asking);
             let session = self.watching_session().map_err(lost_before)?;
             let done = session.transact_behind(first.as_ref(), block.iter().copied())?;
-            self.watch = None;
+            if done.ends_watch() {
+                self.watch = None;
+            }
             let Some(redirect) = redirect_of(&done) else { return Ok(done) };
+            self.watch = None;
             if let Redirect::Moved(slot, owner) = redirect {
                 let asked = self.last.clone();
                 self.note_moved(slot, &owner, &asked);
@@ -116,6 +121,11 @@ impl Cluster {
                 None => Tried::Done(done),
             })
         })
+    }
+
+    /// Whether keys are watched at this node: it is asked nothing that was not typed, as long as another node can be.
+    pub(super) fn watches_at(&self, node: &Address) -> bool {
+        self.watch.as_ref().is_some_and(|watch| watch.node == *node)
     }
 
     /// The session that watches keys. It is never opened again: the WATCH would be lost with it.
@@ -137,8 +147,11 @@ fn made_error(text: &str) -> Result<ServerError, Lost> {
 /// Why a block that did not run is to be tried elsewhere or later; none where it ran, or has itself to blame.
 fn redirect_of(done: &Transacted) -> Option<Redirect> {
     match done {
-        Transacted::Refused(errors, _) => errors.iter().find_map(|(_, error)| Redirect::of_error(error)),
+        // EXEC is sent away itself where the slot has moved since the commands were queued.
+        Transacted::Refused(errors, exec) => {
+            errors.iter().map(|(_, error)| error).chain([exec]).find_map(Redirect::of_error)
+        }
         Transacted::Denied(error) => Redirect::of_error(error),
-        Transacted::Executed(_) | Transacted::Aborted => None,
+        Transacted::Executed(_) | Transacted::Aborted | Transacted::Unbound(_) => None,
     }
 }

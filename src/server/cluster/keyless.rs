@@ -11,11 +11,27 @@ impl Cluster {
     /// Sends a command without keys to one node: the one that stands for the cluster if it is a primary,
     /// else the first primary that can be reached.
     pub(super) fn call_keyless(&mut self, request: &Request) -> Result<Value, Lost> {
+        let candidates = self.keyless_nodes();
+        self.call_first(candidates, request)
+    }
+
+    /// Asks one node what nobody typed: not the one that watches keys, unless it is the only one.
+    pub(super) fn ask_keyless(&mut self, request: &Request) -> Result<Value, Lost> {
+        let mut candidates = self.keyless_nodes();
+        candidates.sort_by_key(|node| self.watches_at(node));
+        self.call_first(candidates, request)
+    }
+
+    fn keyless_nodes(&self) -> Vec<Address> {
         let mut candidates: Vec<Address> = self.map.primaries().cloned().collect();
         candidates.sort_by_key(|address| *address != self.target.address);
         if candidates.is_empty() {
             candidates.push(self.target.address.clone());
         }
+        candidates
+    }
+
+    fn call_first(&mut self, candidates: Vec<Address>, request: &Request) -> Result<Value, Lost> {
         let mut unreached = Lost::Closed;
         for node in candidates {
             self.last = node.clone();

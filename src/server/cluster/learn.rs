@@ -79,7 +79,7 @@ impl Cluster {
                 known.push(other.clone());
             }
         }
-        known.sort_by_key(|address| (Some(address) != first, !self.is_open(address)));
+        known.sort_by_key(|address| (self.watches_at(address), Some(address) != first, !self.is_open(address)));
         known
     }
 

@@ -26,7 +26,7 @@ impl Cluster {
             self.nodes.push(Node { address: address.clone(), session: None, reads: false });
             self.nodes.len() - 1
         };
-        let is_watching = self.watch.as_ref().is_some_and(|watch| watch.node == *address);
+        let is_watching = self.watches_at(address);
         if let Some(session) = &mut self.nodes[at].session
             && let Err(lost) = session.look_after()
         {
