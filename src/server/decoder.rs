@@ -1,10 +1,12 @@
 //! RESP2 and RESP3 into redis values, resumable at any byte. Reads nothing itself: the session feeds it.
 //!
-//! The redis crate's parser keeps neither the text of a double nor a verbatim string that is not UTF-8, and spends
-//! more time on a `+OK` than all the rest of a pipeline does. What it refuses is refused here too: an error text that
-//! is not UTF-8, and more than 100 levels of nesting. Nothing is reserved for what has not arrived.
+//! The redis crate's parser keeps neither the text of a double, nor a verbatim string or an error text that is not
+//! UTF-8, and spends more time on a `+OK` than all the rest of a pipeline does. More than 100 levels of nesting are
+//! refused here as there. Nothing is reserved for what has not arrived.
 
 use redis::{PushKind, Value, VerbatimFormat};
+
+use crate::request::error_words;
 
 /// The format of a verbatim string that stands for a double with the server's own text; formats that servers send
 /// have three letters.
@@ -262,9 +264,8 @@ fn double(text: &str) -> Option<Value> {
 }
 
 fn error(text: &[u8]) -> Result<Value, String> {
-    if std::str::from_utf8(text).is_err() {
-        return Err("an error text is not UTF-8".to_owned());
-    }
+    let text = error_words(text);
+    let text = text.as_bytes();
     // The crate makes its errors only from RESP; this form holds line ends too.
     let resp = [b"!", text.len().to_string().as_bytes(), b"\r\n", text, b"\r\n"].concat();
     redis::parse_redis_value(&resp).map_err(|error| error.to_string())

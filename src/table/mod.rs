@@ -20,6 +20,8 @@ pub use replies::generate;
 pub use syntax::syntax;
 pub use walk::Expected;
 
+use crate::request::error_words;
+
 /// The union of the commands of Redis and Valkey, one a line; `generate` writes it.
 const BUILTIN: &str = include_str!("commands.json");
 
@@ -171,5 +173,5 @@ fn plain_group(group: &str) -> String {
 
 /// The beginning of a word as text.
 fn echo(word: &[u8], limit: usize) -> String {
-    String::from_utf8_lossy(&word[..word.len().min(limit)]).into_owned()
+    error_words(&word[..word.len().min(limit)]).into_owned()
 }

@@ -89,16 +89,6 @@ fn rubbish_in_place_of_the_greeting_is_status_3() {
 }
 
 #[test]
-fn an_error_text_that_is_not_utf8_is_status_3() {
-    let server = Server::start();
-    for format in ["--json", "--raw", "--human"] {
-        server.rcli([format]).stdin(b"\"\\xff\"\n").status(3).complains(&[]).run();
-        let peer = peer().answers([send(b"-ERR \xff\r\n")]).start();
-        peer.rcli([format, "exec", "X"]).status(3).complains(&[]).run();
-    }
-}
-
-#[test]
 fn nesting_that_is_too_deep_is_status_3_and_no_crash() {
     for depth in [101, 5000, 100_000] {
         let peer = peer().answers([close(format!("{}:1\r\n", "*1\r\n".repeat(depth)))]).start();

@@ -37,6 +37,7 @@ mod cluster_streams;
 mod cluster_tls;
 mod cluster_txn;
 mod connect;
+mod error_texts;
 mod exec;
 mod faults;
 mod formats;
