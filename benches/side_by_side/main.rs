@@ -16,6 +16,7 @@
 )]
 
 mod cluster;
+mod instructions;
 mod lab;
 mod listener;
 mod measure;
@@ -47,8 +48,15 @@ pub struct Bench {
 }
 
 /// Every topic, in the order of the report.
-const TOPICS: &[&[Bench]] =
-    &[pipe::BENCHES, start::BENCHES, memory::BENCHES, streams::BENCHES, cluster::BENCHES, sharded::BENCHES];
+const TOPICS: &[&[Bench]] = &[
+    instructions::BENCHES,
+    pipe::BENCHES,
+    start::BENCHES,
+    memory::BENCHES,
+    streams::BENCHES,
+    cluster::BENCHES,
+    sharded::BENCHES,
+];
 
 /// What the command line asks for.
 struct Options {

@@ -19,6 +19,8 @@ pub enum Goal {
     RateAndCpu(f64, f64),
     /// At most this many bytes.
     Bytes(u64),
+    /// At most this many instructions an item.
+    Instructions(u64),
     /// Nothing lost.
     Complete,
 }
@@ -49,6 +51,7 @@ impl fmt::Display for Goal {
             Self::WallAndCpu(wall, cpu) => write!(f, "wall ≤ {wall:.2}, CPU ≤ {cpu:.2}"),
             Self::RateAndCpu(rate, cpu) => write!(f, "rate ≥ {rate}×, CPU ≤ {cpu:.2}"),
             Self::Bytes(bytes) => write!(f, "≤ {}", megabytes(*bytes)),
+            Self::Instructions(count) => write!(f, "≤ {count}"),
             Self::Complete => write!(f, "nothing lost"),
         }
     }

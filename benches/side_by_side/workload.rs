@@ -89,12 +89,24 @@ fn write_resp(path: &Path, lines: usize, command: impl Fn(usize) -> String) -> R
 
 /// The strings and hashes that the mixed lines read.
 pub fn seed_mixed(lab: &mut Lab) -> Result<()> {
+    seed(lab, 5, 0)
+}
+
+/// The same with hashes of three fields and lists of ten elements, so that every LRANGE has ten.
+pub fn seed_full_lists(lab: &mut Lab) -> Result<()> {
+    seed(lab, 3, 10)
+}
+
+fn seed(lab: &mut Lab, fields: usize, elements: usize) -> Result<()> {
     let mut pipeline = redis::pipe();
     for key in 0..1000 {
         pipeline.cmd("SET").arg(format!("string:{key}")).arg(format!("value of {key}"));
         pipeline.cmd("HSET").arg(format!("hash:{key}"));
-        for field in 0..5 {
+        for field in 0..fields {
             pipeline.arg(format!("field{field}")).arg(format!("value{field}"));
+        }
+        for element in 0..elements {
+            pipeline.cmd("RPUSH").arg(format!("list:{key}")).arg(format!("item-{element}"));
         }
     }
     lab.server.flush()?;
