@@ -9,7 +9,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
-pub use self::options::{ConnectionOptions, Encoding, GeneralOptions, OutputOptions, ReplOptions, SandboxKind, When};
+pub use self::options::{
+    ConnectionOptions, Encoding, GeneralOptions, OutputOptions, ReplOptions, SandboxKind, Verify, When,
+};
 use crate::exit::{Exit, Failure, Outcome};
 
 const EXAMPLES: &str = "\

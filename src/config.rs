@@ -17,11 +17,11 @@ use std::time::Duration;
 pub use self::url::describe_url;
 use self::url::{Place, parse_url};
 use crate::askpass;
-use crate::cli::{ConnectionOptions, Encoding, OutputOptions, SandboxKind, When};
+use crate::cli::{self, ConnectionOptions, Encoding, OutputOptions, SandboxKind, When};
 use crate::exit::{Exit, Failure, Outcome, describe_io, report};
 use crate::interrupt;
 use crate::render::{Format, Style};
-use crate::server::{Address, ClusterUse, Credentials, Protocol, Sandbox, Sentinels, Target, Tls, TlsFiles};
+use crate::server::{Address, ClusterUse, Credentials, Protocol, Sandbox, Sentinels, Target, Tls, TlsFiles, Verify};
 
 const DEFAULT_HOST: &str = "127.0.0.1";
 const DEFAULT_PORT: u16 = 6379;
@@ -265,22 +265,24 @@ fn decide_sentinel_credentials(options: &ConnectionOptions) -> Outcome<Option<Cr
 }
 
 fn decide_tls(options: &ConnectionOptions, place: &Place) -> Outcome<Option<Tls>> {
-    let is_tls = options.tls || place.is_tls;
     let given = [
+        ("--tls", options.tls),
         ("--cacert", options.cacert.is_some()),
+        ("--cacertdir", options.cacertdir.is_some()),
         ("--cert", options.cert.is_some()),
         ("--key", options.key.is_some()),
         ("--sni", options.sni.is_some()),
+        ("--verify", options.verify.is_some()),
         ("--insecure", options.insecure),
+        ("the URL", place.is_tls),
     ];
-    if !is_tls {
-        return match given.into_iter().find(|(_, is_given)| *is_given) {
-            Some((name, _)) => Err(Failure::usage(format!("{name} needs --tls or a rediss:// URL"))),
-            None => Ok(None),
-        };
+    let Some((means_tls, _)) = given.into_iter().find(|(_, is_given)| *is_given) else { return Ok(None) };
+    // A sandbox is nobody's server: nothing that is said of others holds for it.
+    if options.sandbox.is_some() {
+        return Ok(None);
     }
     if matches!(place.address, Address::Unix(_)) {
-        return Err(Failure::usage("TLS over a unix socket is not possible"));
+        return Err(Failure::usage(format!("{means_tls} means TLS, which is not possible over a unix socket")));
     }
     let identity = match (&options.cert, &options.key) {
         (Some(cert), Some(key)) => Some((cert.as_path(), key.as_path())),
@@ -288,11 +290,18 @@ fn decide_tls(options: &ConnectionOptions, place: &Place) -> Outcome<Option<Tls>
         (Some(_), None) => return Err(Failure::usage("--cert needs --key")),
         (None, Some(_)) => return Err(Failure::usage("--key needs --cert")),
     };
+    let verify = match options.verify {
+        Some(cli::Verify::Ca) => Verify::Ca,
+        Some(cli::Verify::None) => Verify::Nothing,
+        None if options.insecure || place.is_insecure => Verify::Nothing,
+        Some(cli::Verify::Full) | None => Verify::Full,
+    };
     Tls::load(TlsFiles {
         cacert: options.cacert.as_deref(),
+        cacertdir: options.cacertdir.as_deref(),
         identity,
         server_name: options.sni.as_deref(),
-        insecure: options.insecure || place.is_insecure,
+        verify,
     })
     .map(Some)
     .map_err(Failure::usage)

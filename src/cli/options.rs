@@ -70,12 +70,15 @@ pub struct ConnectionOptions {
     /// Limit on the silence while an answer is waited for, in seconds [default: none]
     #[arg(long, global = true, value_name = "SECS", value_parser = parse_seconds)]
     pub read_timeout: Option<std::time::Duration>,
-    /// Connect with TLS
+    /// Connect with TLS; the TLS options below imply it
     #[arg(long, global = true)]
     pub tls: bool,
-    /// Authorities to trust, PEM [default: the system's]
+    /// Authorities to trust, or the server's own certificate, PEM [default: the system's]
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub cacert: Option<PathBuf>,
+    /// The same: every PEM file of a directory
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub cacertdir: Option<PathBuf>,
     /// Client certificate, PEM
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub cert: Option<PathBuf>,
@@ -85,8 +88,11 @@ pub struct ConnectionOptions {
     /// Host name to ask for, and to check the certificate against
     #[arg(long, global = true, value_name = "NAME")]
     pub sni: Option<String>,
-    /// Check neither certificate nor host name
-    #[arg(long, global = true)]
+    /// What of the server's certificate is checked [default: full]
+    #[arg(long, global = true, value_name = "WHAT", overrides_with = "insecure")]
+    pub verify: Option<Verify>,
+    /// The same as --verify none
+    #[arg(long, global = true, overrides_with = "verify")]
     pub insecure: bool,
     /// The server is a node of a cluster: go to the node that owns a key
     #[arg(short, long, global = true)]
@@ -177,6 +183,17 @@ pub enum SandboxKind {
     Server,
     /// Three primaries that share the slots; implies -c
     Cluster,
+}
+
+/// `--verify`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Verify {
+    /// Who signed it, its dates, and the host name
+    Full,
+    /// Who signed it and its dates
+    Ca,
+    /// Nothing
+    None,
 }
 
 /// `--encoding`.

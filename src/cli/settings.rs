@@ -11,7 +11,7 @@ use super::{Cli, describe};
 use crate::exit::{Failure, Outcome};
 
 /// Only one of each of these can hold: the last one typed. clap does not tell which options override each other.
-const RIVALS: [&[&str]; 2] = [&["json", "raw", "human"], &["resp2", "resp3"]];
+const RIVALS: [&[&str]; 3] = [&["json", "raw", "human"], &["resp2", "resp3"], &["verify", "insecure"]];
 
 /// Options about the conversation with a server, whichever that is. All others on connecting are about one server.
 const ABOUT_ANY_SERVER: [&str; 5] = ["connect-timeout", "read-timeout", "resp2", "resp3", "no-auth-warning"];
@@ -40,9 +40,10 @@ pub fn is_about_server(name: &str) -> bool {
         && find(&Cli::command(), name).is_some_and(|arg| arg.get_help_heading() == Some("Connection"))
 }
 
-/// Whether an option takes the path of a file.
+/// Whether an option takes the path of a file or directory.
 pub fn is_path(name: &str) -> bool {
-    find(&Cli::command(), name).is_some_and(|arg| arg.get_value_hint() == ValueHint::FilePath)
+    find(&Cli::command(), name)
+        .is_some_and(|arg| matches!(arg.get_value_hint(), ValueHint::FilePath | ValueHint::DirPath))
 }
 
 /// An option set by a profile, as arguments. The error says why it cannot be set so.

@@ -177,6 +177,7 @@ impl Session {
         let lost = |lost: Lost| match lost {
             Lost::Interrupted(signal) => Unopened::Interrupted(signal),
             Lost::Broken(error) => Unconnected::from(error).at(&place),
+            Lost::Refused(message) => Unopened::Refused { code: DISTRUSTED.to_owned(), message },
             lost => Unconnected::from(lost.reason()).at(&place),
         };
         loop {
@@ -186,6 +187,7 @@ impl Session {
                 Ok(Some(Value::Push { .. })) => deadline <= Instant::now(),
                 Ok(Some(value)) => return Ok(value),
                 Ok(None) => self.wait(None, Some(deadline)).map_err(lost)?.expired,
+                Err(why @ Lost::Refused(_)) => return Err(lost(why)),
                 Err(why) => return Err(lost(unsendable.unwrap_or(why))),
             };
             if expired {

@@ -12,10 +12,12 @@ use rustix::event::{PollFd, PollFlags};
 
 use super::decoder::Decoder;
 use super::open::{ServerVersion, Unopened};
-use super::target::Target;
+use super::probe::{SPEAKS_TLS, is_tls, speaks_tls};
+use super::target::{Address, Target};
+use super::tls;
 use super::transport::Transport;
 use super::wait::{Ready, wait_among, wait_for_any};
-use crate::exit::{Exit, Failure, Outcome, describe_io};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::interrupt::Signal;
 use crate::request::Request;
 
@@ -43,7 +45,7 @@ impl Lost {
     pub fn reason(&self) -> String {
         match self {
             Self::Closed => "the server closed the connection".to_owned(),
-            Self::Broken(error) => describe_io(error),
+            Self::Broken(error) => tls::describe(error),
             Self::Undecodable(why) => format!("the answer could not be decoded ({why})"),
             Self::Silent(limit) => format!("no answer within {} s (--read-timeout)", limit.as_secs_f64()),
             Self::Interrupted(_) => "interrupted".to_owned(),
@@ -233,17 +235,34 @@ impl Session {
                         incoming.start += used;
                         return Ok(value);
                     }
-                    Err(why) => return Err(Lost::Undecodable(why)),
+                    Err(why) => return Err(self.ended(Lost::Undecodable(why))),
                 }
             }
             match incoming.fill(&mut self.transport) {
-                Ok(0) => return Err(Lost::Closed),
+                Ok(0) => return Err(self.ended(Lost::Closed)),
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(Lost::Broken(error)),
+                Err(error) => return Err(self.ended(Lost::Broken(error))),
             }
         }
+    }
+
+    /// Why a conversation ended that had not begun: a server with TLS was spoken to plainly, or wants a certificate,
+    /// which it says only when the handshake is over.
+    fn ended(&self, lost: Lost) -> Lost {
+        let reason = match (&lost, &self.transport, &self.target.address) {
+            (Lost::Undecodable(_), Transport::Tcp(_), _)
+                if self.incoming.total < 64 && is_tls(&self.incoming.buffer) =>
+            {
+                SPEAKS_TLS.to_owned()
+            }
+            _ if self.incoming.total > 0 => return lost,
+            (_, Transport::Tcp(_), Address::Tcp(host, port)) if speaks_tls(host, *port) => SPEAKS_TLS.to_owned(),
+            (Lost::Broken(error), ..) if tls::is_refusal(error) => tls::describe(error),
+            _ => return lost,
+        };
+        Lost::Refused(format!("cannot connect to {}: {reason}", self.target.address))
     }
 
     /// What to poll the session's descriptor for, which then tells when to [`Self::receive`] again.
@@ -330,6 +349,7 @@ impl Session {
             match self.receive() {
                 Ok(Some(push @ Value::Push { .. })) => self.set_aside(push),
                 Ok(answer) => return Ok(answer),
+                Err(lost @ Lost::Refused(_)) => return Err(lost),
                 Err(lost) => return Err(unsendable.unwrap_or(lost)),
             }
         }

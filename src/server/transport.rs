@@ -1,7 +1,7 @@
 //! A connected, non-blocking socket: TCP, TLS over TCP, or unix. Bytes only; replies are the session's.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
+use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -11,6 +11,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustls::{ClientConnection, StreamOwned};
 use socket2::{Domain, SockAddr, Socket, TcpKeepalive, Type};
 
+use super::resolve::resolve;
 use super::session::Lost;
 use super::target::{Address, Target};
 use super::tls;
@@ -70,7 +71,10 @@ impl Transport {
                 let socket = connect_tcp(host, *port, deadline)?;
                 match &target.tls {
                     None => Self::Tcp(socket),
-                    Some(tls) => Self::Tls(Box::new(shake_hands(tls.greet(host)?, socket, deadline)?)),
+                    Some(tls) => {
+                        let connection = tls::shake_hands(tls.greet(host)?, &socket, (host, *port), deadline)?;
+                        Self::Tls(Box::new(StreamOwned::new(connection, socket)))
+                    }
                 }
             }
             Address::Sentinel(sentinels) => return Err(format!("no sentinel was asked where {sentinels} is").into()),
@@ -133,9 +137,9 @@ impl AsFd for Transport {
 }
 
 /// Tries every address of the host in turn.
-fn connect_tcp(host: &str, port: u16, deadline: Instant) -> Result<TcpStream, Unconnected> {
+pub(super) fn connect_tcp(host: &str, port: u16, deadline: Instant) -> Result<TcpStream, Unconnected> {
     let mut last = Unconnected::Unreached("the host name has no address".to_owned());
-    for address in (host, port).to_socket_addrs()? {
+    for address in resolve(host, port, deadline)? {
         match connect_to(address, deadline) {
             Err(unreached @ Unconnected::Unreached(_)) => last = unreached,
             result => return result,
@@ -183,33 +187,15 @@ fn is_under_way(error: &io::Error) -> bool {
         || error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error())
 }
 
-/// Does the TLS handshake over a connected socket.
-fn shake_hands(
-    mut connection: ClientConnection,
-    mut socket: TcpStream,
-    deadline: Instant,
-) -> Result<StreamOwned<ClientConnection, TcpStream>, Unconnected> {
-    while connection.is_handshaking() {
-        match connection.complete_io(&mut socket) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                let wants = if connection.wants_write() { PollFlags::OUT } else { PollFlags::IN };
-                wait_for(&socket, wants, deadline)?;
-            }
-            result => drop(result?),
-        }
-    }
-    Ok(StreamOwned::new(connection, socket))
-}
-
 /// Sleeps until the socket is ready; that the deadline passes is an error.
-fn wait_for(socket: &impl AsFd, events: PollFlags, deadline: Instant) -> Result<(), Unconnected> {
+pub(super) fn wait_for(socket: &impl AsFd, events: PollFlags, deadline: Instant) -> Result<(), Unconnected> {
     wait_until(&[PollFd::new(socket, events)], deadline)?;
     // What comes byte by byte would never end otherwise.
     check_time(deadline)
 }
 
 /// Sleeps until a socket is ready, `until`, or a signal comes, which is an error.
-fn wait_until(sockets: &[PollFd<'_>], until: Instant) -> Result<(), Unconnected> {
+pub(super) fn wait_until(sockets: &[PollFd<'_>], until: Instant) -> Result<(), Unconnected> {
     match wait_among([], sockets, Some(until)) {
         Ok(_) => Ok(()),
         Err(Lost::Interrupted(signal)) => Err(Unconnected::Interrupted(signal)),

@@ -103,7 +103,7 @@ fn each_node_is_checked_by_the_name_it_announces() {
     cluster.nodes[0].wait_until("CLUSTER SLOTS", |slots| slots.matches("localhost").count() == 3);
     let sets = "SET foo 1\nSET bar 1\nSET c 1\n";
     at("localhost", node, &certificates).args(["pipe"]).stdin(sets).prints("OK\nOK\nOK\n").run();
-    let told = ["cannot connect to 127.0.0.1", "not valid for name", "--sni"];
+    let told = ["cannot connect to 127.0.0.1", "its certificate names localhost", "--sni"];
     at("127.0.0.1", node, &certificates).args(["GET", "foo"]).status(3).complains(&told).run();
     at("127.0.0.1", node, &certificates).args(["--sni", "localhost", "GET", "foo"]).prints("1\n").run();
 }
