@@ -27,6 +27,22 @@ pub enum Exit {
     Signal(Signal),
 }
 
+impl Exit {
+    /// Of two statuses that both apply, the one that counts (contract section 1).
+    pub fn or(self, other: Self) -> Self {
+        let rank = |exit| match exit {
+            Self::Signal(_) => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::ErrorReply => 3,
+            Self::Aborted => 4,
+            Self::Expired => 5,
+            Self::Done => 6,
+        };
+        if rank(other) < rank(self) { other } else { self }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {

@@ -6,6 +6,7 @@ mod askpass;
 mod cli;
 mod commands;
 mod config;
+mod connection_state;
 mod exit;
 mod input;
 mod interrupt;

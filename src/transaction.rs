@@ -1,6 +1,7 @@
 //! The MULTI … EXEC block on this side of the connection: what a command means inside and outside of one.
 //! No I/O: `txn`, stdin and the REPL feed it and do what it says (contract sections 5, 7 and 10).
 
+use crate::connection_state::{Effect, effect_of};
 use crate::request::Request;
 
 /// What is to be done with a command.
@@ -18,6 +19,8 @@ pub enum Step {
     Execute(Vec<Request>),
     /// Answer OK: DISCARD dropped the block.
     Discarded,
+    /// Send it: RESET dropped the block, and takes away what else there is.
+    Reset,
 }
 
 /// The block, if one is open.
@@ -29,26 +32,32 @@ pub struct Transaction {
 impl Transaction {
     /// What a command means now.
     pub fn feed(&mut self, request: &Request) -> Step {
+        let effect = effect_of(request);
+        let is_alone = request.len() == 1;
         let Some(block) = &mut self.block else {
-            if request.is(0, "MULTI") && request.len() == 1 {
+            if effect == Effect::Multi && is_alone {
                 self.block = Some(Vec::new());
                 return Step::Opened;
             }
             return Step::Run;
         };
-        if request.len() == 1 && request.is(0, "EXEC") {
-            let block = std::mem::take(block);
-            self.block = None;
-            Step::Execute(block)
-        } else if request.len() == 1 && request.is(0, "DISCARD") {
-            self.block = None;
-            Step::Discarded
-        } else if request.is(0, "MULTI") {
-            Step::Refused("ERR MULTI calls can not be nested")
-        } else if request.is(0, "WATCH") {
-            Step::Refused("ERR WATCH inside MULTI is not allowed")
-        } else {
-            Step::Queue
+        match effect {
+            Effect::Exec if is_alone => {
+                let block = std::mem::take(block);
+                self.block = None;
+                Step::Execute(block)
+            }
+            Effect::Discard if is_alone => {
+                self.block = None;
+                Step::Discarded
+            }
+            Effect::Reset if is_alone => {
+                self.block = None;
+                Step::Reset
+            }
+            Effect::Multi => Step::Refused("ERR MULTI calls can not be nested"),
+            Effect::Watch => Step::Refused("ERR WATCH inside MULTI is not allowed"),
+            _ => Step::Queue,
         }
     }
 

@@ -85,7 +85,7 @@ impl Lines {
         let place = self.place(request);
         match trouble {
             Trouble::Unfit(reason) => Failure::usage(format!("{place}: {reason}")),
-            Trouble::NotConnected(unopened) => unopened.into_failure(),
+            Trouble::NotConnected(unopened) | Trouble::NotIntroduced(unopened) => unopened.into_failure(),
             Trouble::Lost(lost) => lost.into_failure(&place),
             Trouble::LostBlock(lost) => describe_lost_block(lost, &place),
         }
@@ -147,12 +147,7 @@ impl Lines {
                 self.source
             )));
         }
-        Ok(if self.had_errors {
-            Exit::ErrorReply
-        } else if self.was_aborted {
-            Exit::Aborted
-        } else {
-            Exit::Done
-        })
+        let errors = if self.had_errors { Exit::ErrorReply } else { Exit::Done };
+        Ok(errors.or(if self.was_aborted { Exit::Aborted } else { Exit::Done }))
     }
 }

@@ -108,6 +108,12 @@ impl Repl<'_> {
                     report(&format!("{message}; {command} was not sent"));
                 }
             },
+            Trouble::NotIntroduced(unopened) => match unopened {
+                Unopened::Interrupted(signal) => {
+                    return self.cancelled(signal, &format!("the introduction after {command}"));
+                }
+                Unopened::Unreachable(message) | Unopened::Refused { message, .. } => report(&message),
+            },
             Trouble::Lost(Lost::Interrupted(signal)) => return self.cancelled(signal, &command),
             Trouble::Lost(lost) => {
                 let outcome = if lost.is_unsent() {

@@ -8,25 +8,15 @@ use std::time::Duration;
 
 use redis::Value;
 
+use crate::connection_state::{ConnectionState, Effect, Setting, Watch, effect_of};
 use crate::exit::Outcome;
 use crate::interrupt;
 use crate::request::Request;
-use crate::server::{ClusterUse, Credentials, Lost, NO_CLUSTER, Protocol, Server, Target, Unopened, refuse_in_cluster};
-
-/// Whether the server watches keys for us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Watch {
-    /// No key.
-    None,
-    /// At least one.
-    Held,
-    /// It did, on a connection that was lost since: nobody knows whether a key has changed.
-    Lost,
-}
+use crate::server::{ClusterUse, Lost, NO_CLUSTER, Server, Target, Unopened, error_text, refuse_in_cluster};
 
 /// A connection that is open, or can be opened.
 pub struct Link {
-    target: Target,
+    state: ConnectionState,
     server: Option<Server>,
     /// How the cluster is used that the server belongs to; none to talk to that server only.
     cluster: Option<ClusterUse>,
@@ -37,10 +27,11 @@ pub struct Link {
     /// Whether a command opens a lost connection again.
     reopens: bool,
     was_open: bool,
-    watch: Watch,
     notices: Vec<String>,
 }
 
+/// The longest part of a command in a notice, in characters.
+const SHOWN: usize = 60;
 /// How often a connection being made is looked after for a Ctrl-C.
 const GLANCE: Duration = Duration::from_millis(10);
 
@@ -54,14 +45,13 @@ impl Link {
     /// A connection that is opened by the first command, and again by the first after it was lost (REPL).
     pub fn lasting(target: Target, cluster: Option<ClusterUse>) -> Self {
         Self {
-            target,
+            state: ConnectionState::new(target),
             server: None,
             cluster,
             takes_lone: false,
             lost_place: None,
             reopens: true,
             was_open: false,
-            watch: Watch::None,
             notices: Vec::new(),
         }
     }
@@ -75,7 +65,7 @@ impl Link {
     pub fn name(&self) -> String {
         match &self.server {
             Some(server @ Server::One(_)) => server.place(),
-            _ => self.target.address.to_string(),
+            _ => self.target().address.to_string(),
         }
     }
 
@@ -84,13 +74,13 @@ impl Link {
         match (&self.server, &self.lost_place) {
             (Some(server), _) => server.place(),
             (None, Some(place)) => place.clone(),
-            (None, None) => self.target.address.to_string(),
+            (None, None) => self.target().address.to_string(),
         }
     }
 
     /// Where the server is, and what the user last chose there.
     pub fn target(&self) -> &Target {
-        &self.target
+        self.state.target()
     }
 
     /// The connection, if it is open.
@@ -129,23 +119,23 @@ impl Link {
 
     /// Whether keys are watched.
     pub fn watch(&self) -> Watch {
-        self.watch
+        self.state.watch
     }
 
     /// Says what became of the watched keys.
     pub fn set_watch(&mut self, watch: Watch) {
-        self.watch = watch;
+        self.state.watch = watch;
     }
 
     /// What there is to tell since the last time: reconnects, and what was lost with a connection.
     pub fn take_notices(&mut self) -> Vec<String> {
         if let Some(Server::Cluster(cluster)) = &self.server
             && cluster.is_connected()
-            && cluster.target().address != self.target.address
+            && cluster.target().address != self.target().address
         {
             let home = cluster.target().address.clone();
-            self.notices.push(format!("{} is gone; going on at {home}", self.target.address));
-            self.target.address = home;
+            self.notices.push(format!("{} is gone; going on at {home}", self.target().address));
+            self.state.move_to(home);
         }
         mem::take(&mut self.notices)
     }
@@ -156,7 +146,7 @@ impl Link {
             && let Some(server) = &mut self.server
             && let Err(lost) = server.look_after()
         {
-            let watch = match (server, self.watch) {
+            let watch = match (server, self.state.watch) {
                 (Server::Cluster(_), Watch::Held) => "; the WATCH was lost with it",
                 _ => "",
             };
@@ -169,24 +159,47 @@ impl Link {
     pub fn ready(&mut self) -> Result<&mut Server, Unopened> {
         self.look_after();
         if self.server.is_none() && self.reopens {
-            let server = match open(&self.target, self.cluster) {
+            let server = match open(self.target(), self.cluster) {
                 Err(Unopened::Refused { code, .. }) if self.takes_lone && code == NO_CLUSTER => {
                     self.cluster = None;
-                    open(&self.target, None)?
+                    open(self.target(), None)?
                 }
                 opened => opened?,
             };
             self.server = Some(server);
             if mem::replace(&mut self.was_open, true) {
                 self.notices.push(self.describe_reopened());
+                self.restore_settings()?;
             }
         }
-        self.server.as_mut().ok_or_else(|| Unopened::Unreachable(format!("{}: not connected", self.target.address)))
+        match &mut self.server {
+            Some(server) => Ok(server),
+            None => Err(Unopened::Unreachable(format!("{}: not connected", self.state.target().address))),
+        }
+    }
+
+    /// Gives a new connection what the old one was told beyond its introduction.
+    fn restore_settings(&mut self) -> Result<(), Unopened> {
+        let Some(server) = &mut self.server else { return Ok(()) };
+        let lost = self.state.settings().iter().find_map(|request| match server.call(request) {
+            Ok(Value::ServerError(error)) => {
+                self.notices.push(format!("{} was refused there: {}", request.shown(SHOWN), error_text(&error)));
+                None
+            }
+            Ok(_) => None,
+            Err(lost) => Some(lost),
+        });
+        let Some(lost) = lost else { return Ok(()) };
+        self.lose();
+        Err(match lost {
+            Lost::Interrupted(signal) => Unopened::Interrupted(signal),
+            lost => Unopened::Unreachable(lost.into_failure(&self.place()).into_message()),
+        })
     }
 
     fn describe_reopened(&self) -> String {
-        let db = if self.target.db == 0 { String::new() } else { format!(", database {}", self.target.db) };
-        let watch = if self.watch == Watch::Lost { "; the WATCH was lost with the old connection" } else { "" };
+        let db = if self.target().db == 0 { String::new() } else { format!(", database {}", self.target().db) };
+        let watch = if self.watch() == Watch::Lost { "; the WATCH was lost with the old connection" } else { "" };
         format!("connected again to {}{db}{watch}", self.place())
     }
 
@@ -198,48 +211,29 @@ impl Link {
             Some(Server::Cluster(cluster)) => cluster.forget_watch(),
             _ => self.server = None,
         }
-        if self.watch == Watch::Held {
-            self.watch = Watch::Lost;
+        if self.watch() == Watch::Held {
+            self.set_watch(Watch::Lost);
         }
     }
 
     /// Remembers what a command that the server answered has changed, so that a reconnect brings it back.
     pub fn learn(&mut self, request: &Request, value: &Value) -> Result<(), Lost> {
-        if matches!(value, Value::ServerError(_)) {
-            return Ok(());
-        }
-        let text = |index: usize| String::from_utf8_lossy(request.arg(index)).into_owned();
-        if request.is(0, "SELECT") {
-            self.target.db = text(1).parse().unwrap_or(self.target.db);
-        } else if request.is(0, "AUTH") {
-            let user = (request.len() == 3).then(|| text(1));
-            let password = request.arg(request.len() - 1).to_vec();
-            self.target.credentials = Some(Credentials { user, password });
-            if let (true, Some(Server::One(session))) = (self.reopens, &mut self.server) {
-                session.greet_again()?;
-            }
-        } else if request.is(0, "HELLO") {
-            self.learn_hello(request);
-        } else if request.is(0, "RESET") {
-            self.target.db = 0;
-            self.target.credentials = None;
-            self.target.protocol = Protocol::Resp2;
-            self.watch = Watch::None;
+        self.state.learn(request, value);
+        if effect_of(request) == Effect::Sets(Setting::User)
+            && !matches!(value, Value::ServerError(_))
+            && let (true, Some(Server::One(session))) = (self.reopens, &mut self.server)
+        {
+            session.greet_again()?;
         }
         Ok(())
     }
 
-    fn learn_hello(&mut self, request: &Request) {
-        match request.arg(1) {
-            b"2" => self.target.protocol = Protocol::Resp2,
-            b"3" => self.target.protocol = Protocol::Resp3,
-            _ => {}
-        }
-        if let Some(at) = (2..request.len()).find(|at| request.is(*at, "AUTH")) {
-            self.target.credentials = Some(Credentials {
-                user: Some(String::from_utf8_lossy(request.arg(at + 1)).into_owned()),
-                password: request.arg(at + 2).to_vec(),
-            });
+    /// Introduces itself again after a RESET that the server has answered: the version of RESP, the user and the
+    /// database are those of the start.
+    pub fn introduce_again(&mut self) -> Result<(), Unopened> {
+        match &mut self.server {
+            Some(Server::One(session)) => session.introduce_again(self.state.target()),
+            _ => Ok(()),
         }
     }
 }

@@ -4,9 +4,10 @@
 
 use redis::{ServerError, Value};
 
-use super::link::{Link, Watch};
+use super::link::Link;
 use crate::commands::block::BlockCheck;
 use crate::commands::refuse::{refuse_in_block, refuse_uncounted};
+use crate::connection_state::{Effect, Watch, effect_of};
 use crate::request::Request;
 use crate::server::{Lost, LostBlock, Transacted, Unopened, server_error};
 use crate::transaction::{Step, Transaction};
@@ -44,6 +45,8 @@ pub enum Trouble {
     Unfit(String),
     /// There is no connection, and none could be opened: it was not sent.
     NotConnected(Unopened),
+    /// RESET was answered, and the server did not take the introduction after it.
+    NotIntroduced(Unopened),
     /// The connection was lost while the answer was waited for.
     Lost(Lost),
     /// The connection was lost during EXEC.
@@ -82,21 +85,26 @@ impl Shell {
     /// Evaluates a command. After a lost connection the session is closed.
     pub fn eval(&mut self, request: &Request) -> Result<Answer, Trouble> {
         let answered = self.step(request);
-        if matches!(answered, Ok(Answer::Stopped) | Err(Trouble::Lost(_) | Trouble::LostBlock(_))) {
+        if matches!(
+            answered,
+            Ok(Answer::Stopped) | Err(Trouble::Lost(_) | Trouble::LostBlock(_) | Trouble::NotIntroduced(_))
+        ) {
             self.link.lose();
         }
         answered
     }
 
     fn step(&mut self, request: &Request) -> Result<Answer, Trouble> {
+        if let Some(reason) = self.link.refuse(request) {
+            return Err(Trouble::Unfit(reason));
+        }
         let step = self.transaction.feed(request);
         let refusal = if step == Step::Queue { refuse_in_block(request) } else { refuse_uncounted(request) };
-        let refusal = refusal.or_else(|| self.link.refuse(request));
         if let Some(reason) = refusal {
             return Err(Trouble::Unfit(reason));
         }
         match step {
-            Step::Run => self.call(request),
+            Step::Run | Step::Reset => self.call(request),
             Step::Opened => Ok(Answer::Reply(Value::Okay)),
             Step::Discarded => self.discard(),
             Step::Refused(error) => Ok(Answer::Reply(server_error(error))),
@@ -113,20 +121,11 @@ impl Shell {
             Err(lost) if request.is(0, "SHUTDOWN") && lost.is_end() => return Ok(Answer::Stopped),
             Err(lost) => return Err(lost.into()),
         };
-        self.learn(request, &value)?;
-        Ok(Answer::Reply(value))
-    }
-
-    fn learn(&mut self, request: &Request, value: &Value) -> Result<(), Lost> {
-        if !matches!(value, Value::ServerError(_)) {
-            // A second WATCH does not bring back what was lost with the first.
-            if request.is(0, "WATCH") && self.link.watch() == Watch::None {
-                self.link.set_watch(Watch::Held);
-            } else if request.is(0, "UNWATCH") {
-                self.link.set_watch(Watch::None);
-            }
+        self.link.learn(request, &value)?;
+        if effect_of(request) == Effect::Reset && !matches!(value, Value::ServerError(_)) {
+            self.link.introduce_again().map_err(Trouble::NotIntroduced)?;
         }
-        self.link.learn(request, value)
+        Ok(Answer::Reply(value))
     }
 
     fn queue(&mut self, request: &Request) -> Result<Answer, Trouble> {

@@ -113,6 +113,14 @@ impl Session {
         Ok(())
     }
 
+    /// Introduces itself once more as `target` says: RESET has taken away what the server knew of us.
+    pub fn introduce_again(&mut self, target: &Target) -> Result<(), Unopened> {
+        self.target = Target { address: self.target.address.clone(), ..target.clone() };
+        self.server = None;
+        self.may_multi = false;
+        self.introduce(Instant::now() + target.connect_timeout)
+    }
+
     /// Sends a command to a server that has until `deadline` to answer; a silence is one of connecting.
     pub(super) fn call_before(&mut self, request: &Request, deadline: Instant) -> Result<Value, Unopened> {
         request.pack(self.outgoing());

@@ -38,6 +38,7 @@ mod cluster_tls;
 mod cluster_txn;
 mod connect;
 mod error_texts;
+mod connection_state;
 mod exec;
 mod faults;
 mod formats;

@@ -207,6 +207,7 @@ fn a_bad_line_is_named_by_its_number_and_runs_nothing() {
         ("echo MULTI; echo SET k v; echo WATCH k; sleep 1000", "rcli: sh:3: ERR WATCH inside MULTI is not allowed\n"),
         ("echo MULTI; echo SET k v; echo SUBSCRIBE c; sleep 1000", "rcli: sh:3: SUBSCRIBE "),
         ("echo PING; echo RESET; sleep 1000", "rcli: sh:2: RESET "),
+        ("echo MULTI; echo SET k v; echo RESET; sleep 1000", "rcli: sh:3: RESET "),
         ("echo AUTH default x; sleep 1000", "rcli: sh:1: AUTH "),
         ("echo MONITOR; sleep 1000", "rcli: sh:1: MONITOR "),
         ("echo HELLO 3; sleep 1000", "rcli: sh:1: HELLO "),

@@ -12,6 +12,7 @@ use super::super::refuse::{refuse_before_block, refuse_in_block};
 use super::super::report_errors;
 use super::program::Program;
 use crate::config::Config;
+use crate::connection_state::{Effect, effect_of};
 use crate::exit::{Failure, Outcome};
 use crate::input::Next;
 use crate::interrupt;
@@ -128,7 +129,7 @@ impl<'a> Attempt<'a> {
         }
         match self.transaction.feed(request) {
             Step::Run => {
-                self.changed_connection |= ["SELECT", "CLIENT"].iter().any(|name| request.is(0, name));
+                self.changed_connection |= matches!(effect_of(request), Effect::Sets(_));
                 if let Some(reason) = self.server.refuse(request) {
                     return Err(bad(&reason));
                 }
@@ -138,7 +139,7 @@ impl<'a> Attempt<'a> {
                 }
             }
             Step::Opened => self.program.end_replies(),
-            Step::Queue => {
+            Step::Queue | Step::Reset => {
                 if let Some(reason) = refuse_in_block(request) {
                     return Err(bad(&reason));
                 }
