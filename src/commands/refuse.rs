@@ -35,12 +35,19 @@ pub fn describe_keyless(request: &Request) -> String {
     )
 }
 
+/// Commands that would end the count of a pipeline's replies, or change their form, and why.
+const NOT_IN_PIPELINE: [(&str, &str); 3] = [
+    ("HELLO", "changes how replies are written: choose the version of RESP with -2 or -3"),
+    ("RESET", "would take away the version of RESP, the user and the database: what is set here, a line sets anew"),
+    ("QUIT", "would end the connection before its time: a pipeline ends with its input"),
+];
+
 /// Why a command cannot run in a pipeline, whose replies are all in one version of RESP; none if it can.
 pub fn refuse_in_pipeline(request: &Request) -> Option<String> {
-    if request.is(0, "HELLO") {
-        return Some("HELLO changes how replies are written: choose the version of RESP with -2 or -3".to_owned());
+    match NOT_IN_PIPELINE.iter().find(|(name, _)| request.is(0, name)) {
+        Some((name, reason)) => Some(format!("{name} {reason}")),
+        None => refuse_uncounted(request),
     }
-    refuse_uncounted(request)
 }
 
 /// Why a program of `txn` cannot have a command run before its MULTI; none if it can. What it watches must stay

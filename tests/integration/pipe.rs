@@ -302,6 +302,8 @@ fn commands_that_change_how_replies_are_counted_are_bad_lines() {
         "CLIENT REPLY OFF",
         "client reply skip",
         "HELLO 3",
+        "RESET",
+        "quit",
         "[\"SUBSCRIBE\",\"c\"]",
         "\"MONI\\x54OR\"",
     ] {
