@@ -41,10 +41,36 @@ fn a_command_refused_while_queueing_means_that_nothing_ran() {
         .rcli(["pipe", "--atomic", "--json"])
         .stdin("SET k v\nNOSUCHCOMMAND\nSET j w\n")
         .status(1)
-        .any_stdout()
+        .prints(
+            "{\"error\":{\"code\":\"EXECABORT\",\
+             \"message\":\"Transaction discarded because of previous errors.\"}}\n",
+        )
         .reports_among(&["rcli: stdin:2: NOSUCHCOMMAND", "ERR unknown command"])
         .run();
     assert_eq!(server.ask("EXISTS k j"), "0");
+}
+
+#[test]
+fn a_refused_block_is_written_as_what_exec_gave() {
+    let server = Server::start();
+    let run = |options: &[&str]| {
+        server.rcli(["pipe", "--atomic"]).args(options).stdin("SET k v\n\nNOSUCH\n").status(1).any_stderr()
+    };
+    run(&[]).prints("EXECABORT Transaction discarded because of previous errors.\n").run();
+    run(&["-q"]).run();
+    run(&["--envelope", "--skip", "1"])
+        .prints(
+            "{\"index\":3,\"line\":3,\"command\":[\"EXEC\"],\"error\":{\"code\":\"EXECABORT\",\
+             \"message\":\"Transaction discarded because of previous errors.\"}}\n",
+        )
+        .run();
+    let peer = peer().exec(send("*-1\r\n")).start();
+    peer.rcli(["pipe", "--atomic", "--json"])
+        .stdin("SET k v\n")
+        .status(4)
+        .prints("null\n")
+        .complains(&["aborted"])
+        .run();
 }
 
 #[test]

@@ -29,19 +29,19 @@ pub fn run(config: &Config, args: &PipeArgs, supply: &mut Supply) -> Outcome<Exi
     let place = block.last().map_or_else(String::new, |(last, file)| format!("{}:{}", supply.name(*file), last.line));
     let commands: Vec<_> = block.iter().map(|(request, file)| (supply.name(*file), request)).collect();
     check_block(&mut server, &commands)?;
-    let exit = match run_block(&mut server, &commands, &place)? {
+    let (exit, written) = match run_block(&mut server, &commands, &place)? {
         Ran::Executed(replies, had_errors) => {
-            write_replies(&mut renderer, args, &block, &replies).map_err(|error| Failure::output(&error))?;
-            if had_errors { Exit::ErrorReply } else { Exit::Done }
+            let written = write_replies(&mut renderer, args, &block, &replies);
+            (if had_errors { Exit::ErrorReply } else { Exit::Done }, written)
         }
-        Ran::Refused(_) => Exit::ErrorReply,
+        Ran::Refused(error) => (Exit::ErrorReply, write_exec(&mut renderer, args, &block, &error)),
         // Nothing is watched here, but an expired or evicted key counts as changed on some servers.
         Ran::Aborted => {
             report_aborted(&place, "");
-            Exit::Aborted
+            (Exit::Aborted, write_exec(&mut renderer, args, &block, &Value::Nil))
         }
     };
-    renderer.flush().map_err(|error| Failure::output(&error))?;
+    written.and_then(|()| renderer.flush()).map_err(|error| Failure::output(&error))?;
     Ok(exit)
 }
 
@@ -72,4 +72,18 @@ fn write_replies(
         }
     }
     Ok(())
+}
+
+/// Writes what EXEC gave in place of the replies: nothing was run.
+fn write_exec(renderer: &mut Renderer<Stdout>, args: &PipeArgs, block: &Block, value: &Value) -> std::io::Result<()> {
+    if args.envelope {
+        let mut exec = Request::new(["EXEC"]);
+        exec.line = block.last().map_or(0, |(last, _)| last.line);
+        let index = args.skip + block.len() as u64 + 1;
+        renderer.write(&Record::Envelope { index, request: &exec, value })
+    } else if args.quiet {
+        Ok(())
+    } else {
+        renderer.write(&Record::Reply { value, is_report: false })
+    }
 }
