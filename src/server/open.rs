@@ -117,7 +117,6 @@ impl Session {
     pub fn introduce_again(&mut self, target: &Target) -> Result<(), Unopened> {
         self.target = Target { address: self.target.address.clone(), ..target.clone() };
         self.server = None;
-        self.may_multi = false;
         self.introduce(Instant::now() + target.connect_timeout)
     }
 

@@ -17,6 +17,7 @@ use super::target::{Address, Target};
 use super::tls;
 use super::transport::Transport;
 use super::wait::{Ready, wait_among, wait_for_any};
+use crate::connection_state::{Effect, Setting, effect_of};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::interrupt::Signal;
 use crate::request::Request;
@@ -323,7 +324,7 @@ impl Session {
     /// Packs a command that was typed; the next thing that is waited for sends it.
     pub fn begin(&mut self, request: &Request) {
         // As somebody else we may have other rights.
-        self.may_multi &= !["AUTH", "HELLO", "RESET"].iter().any(|name| request.is(0, name));
+        self.may_multi &= !matches!(effect_of(request), Effect::Sets(Setting::User) | Effect::Hello | Effect::Reset);
         request.pack(&mut self.outgoing);
     }
 
