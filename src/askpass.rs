@@ -9,6 +9,7 @@ use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr
 
 use crate::exit::{Failure, Outcome, describe_io};
 use crate::interrupt;
+use crate::text;
 
 /// A terminal that does not show what is typed, until this is dropped.
 struct Silent {
@@ -40,7 +41,7 @@ pub fn ask(question: &str) -> Outcome<Vec<u8>> {
     let failed =
         |error: io::Error| Failure::usage(format!("--askpass: cannot ask on the terminal: {}", describe_io(&error)));
     let mut silent = Silent::open().map_err(failed)?;
-    silent.terminal.write_all(question.as_bytes()).map_err(failed)?;
+    silent.terminal.write_all(text::line(question).as_bytes()).map_err(failed)?;
     let mut password = Vec::new();
     let mut piece = [0; 256];
     while password.last() != Some(&b'\n') {

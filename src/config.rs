@@ -54,6 +54,7 @@ pub fn decide_style(output: &OutputOptions) -> Outcome<Style> {
         base64: output.encoding == Some(Encoding::Base64),
         nest_json: false,
         color: wants_color(output.color, io::stdout().is_terminal()),
+        is_terminal: io::stdout().is_terminal(),
     })
 }
 

@@ -1,12 +1,12 @@
 //! How a run ends: the exit statuses of the contract (section 1) and the one place that writes `rcli: …` to stderr.
 
-use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use colored::Colorize as _;
 
 use crate::interrupt::Signal;
+use crate::text;
 
 /// The exit statuses of contract section 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +62,8 @@ impl From<Exit> for ExitCode {
 pub struct Failure {
     exit: Exit,
     message: Option<String>,
+    /// Lines below the message that point at a place in the input.
+    pointer: Option<String>,
 }
 
 /// What everything that can end a run returns.
@@ -70,12 +72,12 @@ pub type Outcome<T> = Result<T, Failure>;
 impl Failure {
     /// Wrong usage or input that cannot be parsed: status 2.
     pub fn usage(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Usage, message: Some(message.into()) }
+        Self { exit: Exit::Usage, message: Some(message.into()), pointer: None }
     }
 
     /// No connection, a lost one, or an answer that cannot be decoded: status 3.
     pub fn failed(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Failed, message: Some(message.into()) }
+        Self { exit: Exit::Failed, message: Some(message.into()), pointer: None }
     }
 
     /// The status that it ends a run with.
@@ -85,17 +87,17 @@ impl Failure {
 
     /// A time limit passed before the count was reached: status 5.
     pub fn expired(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Expired, message: Some(message.into()) }
+        Self { exit: Exit::Expired, message: Some(message.into()), pointer: None }
     }
 
     /// A program that rcli ran has failed: status 1 (contract sections 7 and 8).
     pub fn program(message: impl Into<String>) -> Self {
-        Self { exit: Exit::ErrorReply, message: Some(message.into()) }
+        Self { exit: Exit::ErrorReply, message: Some(message.into()), pointer: None }
     }
 
     /// Ends with this status and nothing to say.
     pub fn quiet(exit: Exit) -> Self {
-        Self { exit, message: None }
+        Self { exit, message: None, pointer: None }
     }
 
     /// Stdout could not be written: a reader that went away is no failure, anything else is status 3.
@@ -107,6 +109,11 @@ impl Failure {
         }
     }
 
+    /// The same with lines below the message that point at a place in the input: what `input::point_at` gives.
+    pub fn pointing(self, pointer: Option<String>) -> Self {
+        Self { pointer, ..self }
+    }
+
     /// The message alone.
     pub fn into_message(self) -> String {
         self.message.unwrap_or_default()
@@ -115,32 +122,27 @@ impl Failure {
     /// Writes the message, if there is one, and gives the status.
     pub fn report(self) -> Exit {
         if let Some(message) = &self.message {
-            report(message);
+            report_pointing(message, self.pointer.as_deref());
         }
         self.exit
     }
 }
 
-/// Writes `rcli: MESSAGE` to stderr in one write. Lines after the first (a caret under bad input) are kept;
-/// other control characters are escaped, so that no server can drive the terminal.
+/// Writes `rcli: MESSAGE` to stderr: one line in one write. Control characters are escaped, so that nobody's text can
+/// drive the terminal, or pass for a second message.
 pub fn report(message: &str) {
-    let mut line = format!("{} ", "rcli:".red().bold());
-    for c in message.chars() {
-        if is_unprintable(c) && c != '\n' {
-            let _ = write!(line, "{}", c.escape_default());
-        } else {
-            line.push(c);
-        }
-    }
-    line.push('\n');
-    // Nowhere is left to say that stderr is gone.
-    let _ = io::stderr().write_all(line.as_bytes());
+    report_pointing(message, None);
 }
 
-/// Whether a character could move the cursor, change the screen, or reorder the text around it.
-pub fn is_unprintable(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+/// The same, and lines below that point at a place in the input.
+pub fn report_pointing(message: &str, pointer: Option<&str>) {
+    let mut line = format!("{} {}\n", "rcli:".red().bold(), text::line(message));
+    if let Some(pointer) = pointer {
+        line.push_str(pointer);
+        line.push('\n');
+    }
+    // Nowhere is left to say that stderr is gone.
+    let _ = io::stderr().write_all(line.as_bytes());
 }
 
 /// An I/O error in words, without Rust's `(os error N)`.

@@ -19,6 +19,7 @@ mod repl;
 mod request;
 mod server;
 mod table;
+mod text;
 mod transaction;
 
 use std::process::ExitCode;

@@ -1,9 +1,11 @@
 //! One command as its bytes, and where it came from. Knows how to be packed and shown; nothing of replies.
 
+pub mod secrets;
+
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use crate::exit::is_unprintable;
+use crate::text::{Escape, escape_char, is_unprintable};
 
 /// A command: its arguments as bytes, the name first, in one reusable buffer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -113,7 +115,7 @@ impl Request {
     /// A command that may hold a password shows only its name.
     pub fn shown(&self, limit: usize) -> String {
         if self.holds_secret() {
-            return format!("{} (arguments not shown)", String::from_utf8_lossy(self.arg(0)));
+            return secrets::without_arguments(&shown_arg(self.arg(0)));
         }
         let mut shown = String::new();
         for (index, arg) in self.args().enumerate() {
@@ -127,28 +129,6 @@ impl Request {
             }
         }
         shown
-    }
-
-    /// Whether the arguments may hold a password (contract sections 1 and 10): AUTH, HELLO … AUTH, ACL SETUSER,
-    /// CONFIG SET of a password, MIGRATE … AUTH, SENTINEL SET … auth-pass, and the REPL's `connect URL`.
-    pub fn holds_secret(&self) -> bool {
-        let has = |words: &[&str]| (1..self.len()).any(|index| words.iter().any(|word| self.is(index, word)));
-        if self.is(0, "AUTH") {
-            self.len() > 1
-        } else if self.is(0, "HELLO") || self.is(0, "MIGRATE") {
-            has(&["AUTH", "AUTH2"])
-        } else if self.is(0, "ACL") {
-            self.is(1, "SETUSER")
-        } else if self.is(0, "CONFIG") {
-            self.is(1, "SET")
-                && has(&["requirepass", "masterauth", "primaryauth", "tls-key-file-pass", "tls-client-key-file-pass"])
-        } else if self.is(0, "SENTINEL") {
-            has(&["auth-pass", "sentinel-pass"])
-        } else if self.is(0, "CONNECT") {
-            self.args().any(|arg| arg.contains(&b'@'))
-        } else {
-            false
-        }
     }
 }
 
@@ -193,16 +173,7 @@ pub fn quote(bytes: &[u8], out: &mut String) {
             match c {
                 '\\' => out.push_str("\\\\"),
                 '"' => out.push_str("\\\""),
-                '\n' => out.push_str("\\n"),
-                '\r' => out.push_str("\\r"),
-                '\t' => out.push_str("\\t"),
-                '\x07' => out.push_str("\\a"),
-                '\x08' => out.push_str("\\b"),
-                c if is_unprintable(c) => {
-                    for byte in c.encode_utf8(&mut [0; 4]).bytes() {
-                        let _ = write!(out, "\\x{byte:02x}");
-                    }
-                }
+                c if is_unprintable(c) => escape_char(c, Escape::Line, out),
                 c => out.push(c),
             }
         }

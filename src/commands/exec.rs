@@ -12,7 +12,7 @@ use redis::Value;
 use crate::cli::ExecOptions;
 use crate::config::Config;
 use crate::exit::{Exit, Failure, Outcome, describe_io, report};
-use crate::input::{parse_line, point_at};
+use crate::input::{Malformed, describe_bad, parse_line};
 use crate::interrupt;
 use crate::record::{Record, errors_in, is_report};
 use crate::render::Format;
@@ -113,7 +113,8 @@ fn refuse_keys_on_all_nodes(server: &mut Server, request: &Request) -> Outcome<(
 fn build(options: &ExecOptions, words: Vec<OsString>) -> Outcome<Request> {
     let mut args: Vec<Vec<u8>> = words.into_iter().map(OsString::into_vec).collect();
     if options.quoted_input {
-        args = args.into_iter().map(unquote).collect::<Outcome<_>>()?;
+        let name = args.first().cloned().unwrap_or_default();
+        args = args.into_iter().map(|arg| unquote(&name, arg)).collect::<Outcome<_>>()?;
     }
     if options.stdin_last {
         args.push(read_stdin()?);
@@ -133,17 +134,20 @@ fn build(options: &ExecOptions, words: Vec<OsString>) -> Outcome<Request> {
     Ok(Request::new(args))
 }
 
-/// Unquotes an argument that is quoted as in a line of input; any other stays as it is.
-fn unquote(arg: Vec<u8>) -> Outcome<Vec<u8>> {
+/// Unquotes an argument that is quoted as in a line of input; any other stays as it is. `name` is the command's, as it
+/// was typed.
+fn unquote(name: &[u8], arg: Vec<u8>) -> Outcome<Vec<u8>> {
     if !matches!(arg.first(), Some(b'"' | b'\'')) {
         return Ok(arg);
     }
     let mut request = Request::default();
-    match parse_line(&arg, &mut request) {
-        Ok(()) if request.len() == 1 => Ok(request.arg(0).to_vec()),
-        Ok(()) => Err(Failure::usage(format!("--quoted-input: more than one argument\n{}", point_at(&arg, 0)))),
-        Err(bad) => Err(Failure::usage(format!("--quoted-input: {}\n{}", bad.reason, point_at(&arg, bad.at)))),
-    }
+    let malformed = match parse_line(&arg, &mut request) {
+        Ok(()) if request.len() == 1 => return Ok(request.arg(0).to_vec()),
+        Ok(()) => Malformed::new("more than one argument", 0),
+        Err(malformed) => malformed,
+    };
+    let (reason, pointer) = describe_bad(name, &arg, &malformed);
+    Err(Failure::usage(format!("--quoted-input: {reason}")).pointing(pointer))
 }
 
 fn read_stdin() -> Outcome<Vec<u8>> {

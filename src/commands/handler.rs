@@ -48,7 +48,7 @@ impl Job {
         style: &Style,
     ) -> io::Result<Self> {
         let (time, node) = told;
-        let style = Style { format: Format::Json, ..style.clone() };
+        let style = Style { format: Format::Json, is_terminal: false, ..style.clone() };
         let mut renderer = Renderer::new(Vec::new(), style);
         renderer.write(&Record::Message { message, time, node })?;
         Ok(Self {

@@ -93,8 +93,9 @@ fn check(supply: &mut Supply, mut refuse: impl FnMut(&Request) -> Option<String>
             Ok(Supplied::End) => return Ok(Exit::Usage),
             Err(input) => {
                 bad += 1;
-                report(&input.message);
-                if !input.recoverable {
+                let is_over = !input.recoverable;
+                input.report();
+                if is_over {
                     return Ok(Exit::Usage);
                 }
             }

@@ -12,6 +12,7 @@ use crate::config::{decide_style, describe_url};
 use crate::exit::{Exit, Failure, Outcome, report};
 use crate::profile::{Profile, Profiles, Setting, is_secret};
 use crate::render::{self, Format};
+use crate::text::{Escape, printable};
 
 /// Writes one line a profile.
 pub fn run(output: &OutputOptions) -> Outcome<Exit> {
@@ -27,9 +28,10 @@ pub fn run(output: &OutputOptions) -> Outcome<Exit> {
         let listed = Listed::of(profile);
         if style.format == Format::Json {
             let line = serde_json::to_string(&listed).map_err(|error| Failure::failed(error.to_string()))?;
+            let line = if style.is_terminal { printable(&line, Escape::Json) } else { line.as_str().into() };
             text.extend_from_slice(line.as_bytes());
         } else {
-            text.extend_from_slice(listed.line(width).as_bytes());
+            text.extend_from_slice(printable(&listed.line(width), Escape::Line).as_bytes());
         }
         text.push(b'\n');
     }

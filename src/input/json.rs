@@ -33,17 +33,11 @@ pub fn parse(line: &[u8], request: &mut Request) -> Result<(), Malformed> {
                 let arg: Bytes = serde_json::from_str(text).map_err(|error| describe(&error, at))?;
                 let bytes = BASE64_STANDARD
                     .decode(&arg.base64)
-                    .map_err(|error| Malformed::new(format!("bad base64: {error}"), at))?;
+                    .map_err(|error| Malformed::with("bad base64", error.to_string(), at))?;
                 request.push(&bytes);
             }
             _ => {
-                let reason = format!(
-                    "{} cannot be an argument: use a string, a number or {{\"base64\":\"…\"}}",
-                    match text.as_bytes().first() {
-                        Some(b'[') => "an array",
-                        _ => text,
-                    }
-                );
+                let reason = "only a string, a number or {\"base64\":\"…\"} can be an argument";
                 return Err(Malformed::new(reason, at));
             }
         }
@@ -55,5 +49,5 @@ pub fn parse(line: &[u8], request: &mut Request) -> Result<(), Malformed> {
 fn describe(error: &serde_json::Error, offset: usize) -> Malformed {
     let text = error.to_string();
     let reason = text.split(" at line ").next().unwrap_or(&text);
-    Malformed::new(format!("bad JSON: {reason}"), offset + error.column().saturating_sub(1))
+    Malformed::with("bad JSON", reason.to_owned(), offset + error.column().saturating_sub(1))
 }

@@ -9,8 +9,9 @@ use std::io::{self, Read as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use crate::exit::{Failure, Outcome, describe_io, is_unprintable};
-use crate::request::Request;
+use crate::exit::{Exit, Failure, Outcome, describe_io};
+use crate::request::{Request, secrets};
+use crate::text::{Escape, escape};
 
 pub use text::{Malformed, OPEN_QUOTE, parse as parse_line, spans};
 
@@ -28,15 +29,29 @@ pub enum Next {
 /// One line, or one RESP command, that cannot be understood.
 #[derive(Debug)]
 pub struct BadInput {
-    /// `FILE:LINE: reason`, then the line and a caret under the place.
+    /// `FILE:LINE: reason`.
     pub message: String,
+    /// The line and a caret under the place.
+    pub pointer: Option<String>,
     /// Whether the next line can be looked at all the same: not so in RESP, where the place of the next command is unknown.
     pub recoverable: bool,
 }
 
 impl From<BadInput> for Failure {
     fn from(bad: BadInput) -> Self {
-        Self::usage(bad.message)
+        Self::usage(bad.message).pointing(bad.pointer)
+    }
+}
+
+impl BadInput {
+    /// Nothing of it can be pointed at.
+    pub fn new(message: String, recoverable: bool) -> Self {
+        Self { message, pointer: None, recoverable }
+    }
+
+    /// Says it on stderr, and gives the status.
+    pub fn report(self) -> Exit {
+        Failure::from(self).report()
     }
 }
 
@@ -238,20 +253,24 @@ impl Source {
                 }
                 Ok(None) if self.ended => {
                     let message = format!("{}:{lines_before}: the input ends inside a RESP command", self.name);
-                    return Err(BadInput { message, recoverable: false });
+                    return Err(BadInput::new(message, false));
                 }
                 Ok(None) => return Ok(Next::Pending),
                 Err(reason) => {
-                    let message = format!("{}:{lines_before}: {reason}", self.name);
-                    return Err(BadInput { message, recoverable: false });
+                    let place = format!("{}:{lines_before}", self.name);
+                    let message = match secrets::shown_bad(request.arg(0)) {
+                        Some(shown) => format!("{place}: bad RESP: {shown}"),
+                        None => format!("{place}: {reason}"),
+                    };
+                    return Err(BadInput::new(message, false));
                 }
             }
         }
     }
 
     fn bad_line(&self, line: &[u8], malformed: &Malformed) -> BadInput {
-        let place = format!("{}:{}: {}", self.name, self.line, malformed.reason);
-        BadInput { message: format!("{place}\n{}", point_at(line, malformed.at)), recoverable: true }
+        let (reason, pointer) = describe_bad(line, line, malformed);
+        BadInput { message: format!("{}:{}: {reason}", self.name, self.line), pointer, recoverable: true }
     }
 }
 
@@ -277,16 +296,31 @@ pub fn parse(line: &[u8], request: &mut Request) -> Result<(), Malformed> {
     }
 }
 
+/// What is wrong with a line, or with an argument of the command that begins with `name`, and the line with a caret
+/// under the place. Where a password may stand there, nothing is shown but the command's name.
+pub fn describe_bad(name: &[u8], line: &[u8], malformed: &Malformed) -> (String, Option<String>) {
+    let Malformed { reason, detail, at } = malformed;
+    match (secrets::shown_bad(name), detail) {
+        (Some(shown), _) => (format!("{reason}: {shown}"), None),
+        (None, Some(detail)) => (format!("{reason}: {detail}"), Some(point_at(line, *at))),
+        (None, None) => ((*reason).to_owned(), Some(point_at(line, *at))),
+    }
+}
+
 /// The line, cut to a window around the byte `at`, and a caret under it.
-pub fn point_at(line: &[u8], at: usize) -> String {
+fn point_at(line: &[u8], at: usize) -> String {
     const WINDOW: usize = 60;
     let at = at.min(line.len());
     let from = at.saturating_sub(WINDOW);
     let to = line.len().min(at + WINDOW / 3);
-    let show = |bytes: &[u8]| -> String {
-        String::from_utf8_lossy(bytes).chars().map(|c| if is_unprintable(c) { '\u{fffd}' } else { c }).collect()
-    };
-    let before = if from > 0 { format!("...{}", show(&line[from..at])) } else { show(&line[..at]) };
-    let after = if to < line.len() { format!("{}...", show(&line[at..to])) } else { show(&line[at..]) };
+    let (mut before, mut after) = (String::new(), String::new());
+    if from > 0 {
+        before.push_str("...");
+    }
+    escape(&line[from..at], Escape::Line, &mut before);
+    escape(&line[at..to], Escape::Line, &mut after);
+    if to < line.len() {
+        after.push_str("...");
+    }
     format!("  {before}{after}\n  {}^", " ".repeat(before.chars().count()))
 }

@@ -7,16 +7,23 @@ use crate::request::Request;
 /// Why a line cannot be parsed, and the byte of the line where the caret goes.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Malformed {
-    /// What is wrong and what to do about it.
-    pub reason: String,
+    /// What is wrong and what to do about it. Nothing of the line is in it.
+    pub reason: &'static str,
+    /// More of it, which may repeat a part of the line.
+    pub detail: Option<String>,
     /// Offset into the line in bytes.
     pub at: usize,
 }
 
 impl Malformed {
     /// A reason with its place.
-    pub fn new(reason: impl Into<String>, at: usize) -> Self {
-        Self { reason: reason.into(), at }
+    pub fn new(reason: &'static str, at: usize) -> Self {
+        Self { reason, detail: None, at }
+    }
+
+    /// The same with what may repeat a part of the line.
+    pub fn with(reason: &'static str, detail: String, at: usize) -> Self {
+        Self { reason, detail: Some(detail), at }
     }
 }
 

@@ -6,10 +6,10 @@ use colored::{ColoredString, Colorize as _};
 use redis::Value;
 
 use super::{Style, is_exact_double};
-use crate::exit::is_unprintable;
 use crate::record::is_report;
 use crate::request::{Request, quote};
 use crate::server::error_text;
+use crate::text::{self, Escape, printable};
 
 /// Writes a reply and a newline. A report (INFO and its kind) is written as the text it is.
 pub fn reply(out: &mut impl Write, style: &Style, value: &Value, is_report: bool) -> io::Result<()> {
@@ -51,23 +51,8 @@ fn report_text(value: &Value) -> Option<String> {
 }
 
 fn report(out: &mut impl Write, text: &str) -> io::Result<()> {
-    out.write_all(safe_text(text).as_bytes())?;
+    out.write_all(printable(text, Escape::Lines).as_bytes())?;
     if text.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") }
-}
-
-/// Text of many lines: line ends and tabs stay, what else could drive a terminal is escaped.
-fn safe_text(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        let is_layout = matches!(c, '\n' | '\t') || c == '\r' && chars.peek() == Some(&'\n');
-        if is_unprintable(c) && !is_layout {
-            safe.extend(c.escape_default());
-        } else {
-            safe.push(c);
-        }
-    }
-    safe
 }
 
 fn element(out: &mut impl Write, style: &Style, value: &Value, indent: &mut String) -> io::Result<()> {
@@ -152,15 +137,17 @@ fn scalar_text(value: &Value, style: &Style) -> String {
         }
         Value::Boolean(true) => paint("(true)".to_owned(), |text| text.cyan()),
         Value::Boolean(false) => paint("(false)".to_owned(), |text| text.cyan()),
-        Value::ServerError(error) => paint(format!("(error) {}", safe_text(&error_text(error))), |text| text.red()),
+        Value::ServerError(error) => {
+            paint(format!("(error) {}", printable(&error_text(error), Escape::Lines)), |text| text.red())
+        }
         Value::BulkString(bytes) => {
             let mut text = String::with_capacity(bytes.len() + 2);
             quote(bytes, &mut text);
             text
         }
         Value::Okay => "OK".to_owned(),
-        Value::SimpleString(text) | Value::VerbatimString { text, .. } => safe_text(text),
-        Value::BigNumber(digits) => safe_text(&String::from_utf8_lossy(digits)),
-        other => safe_text(&format!("{other:?}")),
+        Value::SimpleString(text) | Value::VerbatimString { text, .. } => printable(text, Escape::Lines).into_owned(),
+        Value::BigNumber(digits) => text::line(&String::from_utf8_lossy(digits)).into_owned(),
+        other => text::line(&format!("{other:?}")).into_owned(),
     }
 }

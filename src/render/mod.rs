@@ -14,6 +14,7 @@ use redis::{Value, VerbatimFormat};
 use crate::record::Record;
 use crate::request::Request;
 use crate::server::EXACT_DOUBLE;
+use crate::text::{Escape, escape};
 
 /// The three output formats of contract section 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +44,8 @@ pub struct Style {
     pub nest_json: bool,
     /// Human: colours.
     pub color: bool,
+    /// What is written is shown on a terminal, which nothing in it may drive. Human output is safe in any case.
+    pub is_terminal: bool,
 }
 
 /// Stdout, buffered by us alone: what is written is seen when [`Renderer::flush`] says so.
@@ -73,45 +76,18 @@ impl<W: Write> Renderer<W> {
 
     /// Writes one record.
     pub fn write(&mut self, record: &Record<'_>) -> io::Result<()> {
-        match record {
-            Record::Reply { value, is_report } => self.reply(value, *is_report),
-            Record::Envelope { index, request, value } => {
-                json::envelope(&mut self.writer, &self.style, *index, request, value)
-            }
-            Record::Block { block, values, reply } => self.block(block, values, reply),
-            Record::Push(value) => json::push(&mut self.writer, &self.style, value),
-            Record::Message { message, time, node } => {
-                stream::message(&mut self.writer, &self.style, message, *time, *node)
-            }
-            Record::Monitored { text, line, node } => {
-                stream::monitored(&mut self.writer, &self.style, text, line, *node)
-            }
-            Record::Event { event, time, server } => stream::event(&mut self.writer, &self.style, event, *time, server),
-        }
-    }
-
-    fn reply(&mut self, value: &Value, is_report: bool) -> io::Result<()> {
-        match self.style.format {
-            Format::Human => human::reply(&mut self.writer, &self.style, value, is_report),
-            Format::Raw => raw::reply(&mut self.writer, &self.style, value, is_report),
-            Format::Json => json::reply(&mut self.writer, &self.style, value),
-        }
-    }
-
-    /// A block: in JSON an envelope for each command, in raw format EXEC's reply as it is.
-    fn block(&mut self, block: &[Request], values: &[Value], reply: &Value) -> io::Result<()> {
-        match self.style.format {
-            Format::Human => human::block(&mut self.writer, &self.style, block, values),
-            Format::Raw => raw::reply(&mut self.writer, &self.style, reply, false),
-            Format::Json => {
-                for ((index, request), value) in (1..).zip(block).zip(values) {
-                    let mut request = request.clone();
-                    request.line = index;
-                    json::envelope(&mut self.writer, &self.style, index, &request, value)?;
-                }
-                Ok(())
-            }
-        }
+        let how = match (record, self.style.format) {
+            _ if !self.style.is_terminal => None,
+            (Record::Push(_), _) | (_, Format::Json) => Some(Escape::Json),
+            (_, Format::Raw) => Some(Escape::Lines),
+            (_, Format::Human) => None,
+        };
+        let Some(how) = how else { return render(&mut self.writer, &self.style, record) };
+        let mut bytes = Vec::new();
+        render(&mut bytes, &self.style, record)?;
+        let mut text = String::with_capacity(bytes.len());
+        escape(&bytes, how, &mut text);
+        self.writer.write_all(text.as_bytes())
     }
 
     /// Writes text for a person.
@@ -137,6 +113,39 @@ impl<W: Write> Renderer<W> {
     /// Passes on what was written.
     pub fn flush(&mut self) -> io::Result<()> {
         self.writer.flush()
+    }
+}
+
+/// Writes a record as it is.
+fn render(out: &mut impl Write, style: &Style, record: &Record<'_>) -> io::Result<()> {
+    match record {
+        Record::Reply { value, is_report } => match style.format {
+            Format::Human => human::reply(out, style, value, *is_report),
+            Format::Raw => raw::reply(out, style, value, *is_report),
+            Format::Json => json::reply(out, style, value),
+        },
+        Record::Envelope { index, request, value } => json::envelope(out, style, *index, request, value),
+        Record::Block { block: requests, values, reply } => block(out, style, requests, values, reply),
+        Record::Push(value) => json::push(out, style, value),
+        Record::Message { message, time, node } => stream::message(out, style, message, *time, *node),
+        Record::Monitored { text, line, node } => stream::monitored(out, style, text, line, *node),
+        Record::Event { event, time, server } => stream::event(out, style, event, *time, server),
+    }
+}
+
+/// A block: in JSON an envelope for each command, in raw format EXEC's reply as it is.
+fn block(out: &mut impl Write, style: &Style, block: &[Request], values: &[Value], reply: &Value) -> io::Result<()> {
+    match style.format {
+        Format::Human => human::block(out, style, block, values),
+        Format::Raw => raw::reply(out, style, reply, false),
+        Format::Json => {
+            for ((index, request), value) in (1..).zip(block).zip(values) {
+                let mut request = request.clone();
+                request.line = index;
+                json::envelope(out, style, index, &request, value)?;
+            }
+            Ok(())
+        }
     }
 }
 

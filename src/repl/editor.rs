@@ -61,14 +61,14 @@ impl Editor {
     /// Takes the terminal, and reads the history.
     pub fn open(helper: LineHelper) -> Outcome<Self> {
         let failed = |error: ReadlineError| Failure::failed(format!("cannot use the terminal: {error}"));
-        let color = if helper.paint.0 { ColorMode::Forced } else { ColorMode::Disabled };
         let config = Config::builder()
             .max_history_size(history::KEPT)
             .map_err(failed)?
             .completion_type(CompletionType::List)
             .completion_show_all_if_ambiguous(true)
             .bell_style(BellStyle::None)
-            .color_mode(color)
+            // The helper colours, or does not; in any case it is asked what of a line may be drawn.
+            .color_mode(ColorMode::Forced)
             .build();
         let mut rich = LineEditor::with_config(config).map_err(failed)?;
         rich.set_helper(Some(helper));

@@ -12,6 +12,7 @@ use crate::exit::{Exit, Failure, Outcome, report};
 use crate::interrupt::{self, Signal};
 use crate::render::{self, Format, Style};
 use crate::server::{Server, Unopened};
+use crate::text::{self, Escape, printable};
 
 impl Repl<'_> {
     /// Connects, and says to whom. A server that is not there may come; one that refuses us will not change its mind.
@@ -41,6 +42,7 @@ impl Repl<'_> {
         };
         let server = server
             .map_or_else(|| "server".to_owned(), |server| format!("{} {}", capitalized(&server.name), server.version));
+        let server = text::line(&server);
         let cluster = if self.shell.link().is_cluster() { "cluster of " } else { "" };
         self.write(&format!("{cluster}{server} at {place}; Ctrl-D or exit leaves\n"))
     }
@@ -100,7 +102,7 @@ impl Repl<'_> {
             Local::Output(format) => self.set_output(format)?,
             Local::History(count) => {
                 for (number, command) in self.editor.remembered(count.unwrap_or(history::KEPT)) {
-                    self.write(&format!("{number:>5}  {command}\n"))?;
+                    self.write(&format!("{number:>5}  {}\n", printable(&command, Escape::Lines)))?;
                 }
             }
             Local::Jobs => {

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::table::{Entry, Table, syntax};
+use crate::text;
 
 const OVERVIEW: &str = "\
 help COMMAND        syntax and meaning of a command: help SET, help CONFIG GET
@@ -24,10 +25,13 @@ pub fn help(topic: &[String], table: &Table, columns: usize) -> String {
     match topic {
         [] => format!("{OVERVIEW}\n{}", wrap(&format!("Groups: {}", table.groups().join(" ")), "", columns)),
         [group] if group.starts_with('@') => group_text(group, table, columns),
-        words => match find(words, table) {
-            Some(entry) => entry_text(entry, columns),
-            None => format!("no command is called '{}'; Tab after help completes its name\n", words.join(" ")),
-        },
+        words => find(words, table).map_or_else(
+            || {
+                let words = words.join(" ");
+                format!("no command is called '{}'; Tab after help completes its name\n", text::line(&words))
+            },
+            |entry| entry_text(entry, columns),
+        ),
     }
 }
 
@@ -40,7 +44,7 @@ fn group_text(group: &str, table: &Table, columns: usize) -> String {
     let entries: Vec<&Entry> = table.in_group(group).collect();
     if entries.is_empty() {
         let groups = table.groups().join(" ");
-        return wrap(&format!("no group is called '{group}'; there are {groups}"), "", columns);
+        return wrap(&format!("no group is called '{}'; there are {groups}", text::line(group)), "", columns);
     }
     let width = entries.iter().map(|entry| entry.name.len()).max().unwrap_or(0);
     let mut text = String::new();

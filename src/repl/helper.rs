@@ -14,6 +14,7 @@ use super::highlight::highlight;
 use super::lookup::Lookup;
 use super::style::{Ink, Paint};
 use super::words::{commands, has_open_quote};
+use crate::text::is_unprintable;
 
 /// What rustyline asks about the line.
 pub struct LineHelper {
@@ -26,6 +27,11 @@ pub struct LineHelper {
     /// Whether a question is being answered, and no command typed.
     pub is_asking: bool,
 }
+
+/// The longest word that is offered, in bytes, and how many are at most: rustyline counts columns and words in 16 bits,
+/// and a server may name anything.
+const LONGEST: usize = 1000;
+const MOST: usize = 1000;
 
 /// The rest of the syntax: shown, never inserted.
 #[derive(Debug)]
@@ -51,8 +57,9 @@ impl Completer for LineHelper {
             return Ok((pos, Vec::new()));
         }
         let offer = complete(&line[..pos], &self.lookup.table(), |question| self.lookup.ask(question));
+        let fits = |text: &String| text.len() <= LONGEST;
         let pair = |text: String| Pair { display: text.trim_end().to_owned(), replacement: text };
-        Ok((offer.start, offer.candidates.into_iter().map(pair).collect()))
+        Ok((offer.start, offer.candidates.into_iter().filter(fits).take(MOST).map(pair).collect()))
     }
 }
 
@@ -70,19 +77,20 @@ impl Hinter for LineHelper {
 
 impl Highlighter for LineHelper {
     fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
+        let line = visible(line);
         // A pasted text is several commands: the first one's colours would not fit the others.
-        if self.is_asking || !self.paint.0 || line.contains('\n') && commands(line).len() > 1 {
-            return Cow::Borrowed(line);
+        if self.is_asking || !self.paint.0 || line.contains('\n') && commands(&line).len() > 1 {
+            return line;
         }
-        Cow::Owned(highlight(line, &self.lookup.table(), self.paint))
+        Cow::Owned(highlight(&line, &self.lookup.table(), self.paint))
     }
 
     fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {
         Cow::Owned(self.paint.text(Ink::Faint, hint))
     }
 
-    fn highlight_char(&self, _: &str, _: usize, kind: CmdKind) -> bool {
-        self.paint.0 && kind != CmdKind::MoveCursor
+    fn highlight_char(&self, line: &str, _: usize, kind: CmdKind) -> bool {
+        kind != CmdKind::MoveCursor && (self.paint.0 || matches!(visible(line), Cow::Owned(_)))
     }
 }
 
@@ -91,6 +99,13 @@ impl Validator for LineHelper {
         let is_open = !self.is_asking && commands(context.input()).last().is_some_and(|last| has_open_quote(last));
         Ok(if is_open { ValidationResult::Incomplete } else { ValidationResult::Valid(None) })
     }
+}
+
+/// A line as the editor may draw it. What was pasted, or stands in a history file, may hold what would drive the
+/// terminal; it is left out here, since the editor counts no column for it.
+fn visible(line: &str) -> Cow<'_, str> {
+    let is_hidden = |c: char| is_unprintable(c) && !matches!(c, '\n' | '\t');
+    if line.contains(is_hidden) { Cow::Owned(line.replace(is_hidden, "")) } else { Cow::Borrowed(line) }
 }
 
 /// How wide the terminal is.

@@ -31,12 +31,13 @@ use self::style::Paint;
 use self::views::{Jobs, Wanted};
 use crate::cli::ConnectionOptions;
 use crate::config::Config;
-use crate::exit::{Exit, Failure, Outcome, report};
-use crate::input::{parse, point_at};
+use crate::exit::{Exit, Failure, Outcome, report, report_pointing};
+use crate::input::{describe_bad, parse};
 use crate::interrupt;
 use crate::record::{Record, is_report};
 use crate::render::{self, Format, Renderer, Stdout, Style};
 use crate::request::Request;
+use crate::text::{Escape, printable};
 
 /// The longest part of a command in a message, in characters.
 const SHOWN: usize = 60;
@@ -129,7 +130,7 @@ impl Repl<'_> {
             self.editor.remember(command);
             if is_pasted {
                 let prompt = self.prompt().styled;
-                self.write(&format!("{prompt}{command}\n"))?;
+                self.write(&format!("{prompt}{}\n", printable(command, Escape::Lines)))?;
                 self.flush()?;
             }
             match self.run_command(command)? {
@@ -152,7 +153,8 @@ impl Repl<'_> {
         let mut request = Request::default();
         if let Err(malformed) = parse(text.as_bytes(), &mut request) {
             // The lines of what was pasted do not depend on each other more than typed ones do.
-            report(&format!("{}\n{}", malformed.reason, point_at(text.as_bytes(), malformed.at)));
+            let (reason, pointer) = describe_bad(text.as_bytes(), text.as_bytes(), &malformed);
+            report_pointing(&reason, pointer.as_deref());
             return Ok(Flow::On);
         }
         if request.is_empty() {

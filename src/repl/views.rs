@@ -18,6 +18,7 @@ use crate::interrupt::Signal;
 use crate::render::{Format, Renderer, Style};
 use crate::request::Request;
 use crate::server::{Source, Streams, Target, Topic};
+use crate::text;
 
 /// A view that somebody asked for.
 #[derive(Debug)]
@@ -225,14 +226,14 @@ fn run(
         let ended = spot.open(source).and_then(|stream| {
             let renderer = Renderer::new(Lines::new(look, print), look.style.clone());
             follow(stream, View::new(renderer, Limits::none()), ending, &mut |line: &str| {
-                let _ = print(format!("rcli: {name}: {line}\n"));
+                let _ = print(format!("rcli: {name}: {}\n", text::line(line)));
             })
         });
         match ended {
             // Ctrl-C is for what runs in the foreground.
             Err(failure) if failure.exit() == Exit::Signal(Signal::Interrupt) => thread::sleep(RETRY),
             Err(failure) => {
-                let _ = print(format!("rcli: {name}: {}\n", failure.into_message()));
+                let _ = print(format!("rcli: {name}: {}\n", text::line(&failure.into_message())));
                 return;
             }
             Ok(_) => return,

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use crate::input::{OPEN_QUOTE, parse, parse_line, spans};
-use crate::request::Request;
+use crate::request::{Request, secrets};
 
 /// One word of a line.
 #[derive(Debug, PartialEq, Eq)]
@@ -73,14 +73,11 @@ fn unquote(word: &[u8]) -> Vec<u8> {
 /// Whether a line, complete or not, may hold a password, so that it is neither stored nor coloured.
 pub fn holds_secret(line: &str) -> bool {
     let mut request = Request::default();
-    if line.trim_start().starts_with('[') {
-        // A JSON line is known when it is complete; until then its words tell.
-        return match parse(line.as_bytes(), &mut request) {
-            Ok(()) => request.holds_secret(),
-            Err(_) => ["auth", "setuser", "pass"].iter().any(|word| line.to_ascii_lowercase().contains(word)),
-        };
+    match parse(line.as_bytes(), &mut request) {
+        Ok(()) if !request.is_empty() => request.holds_secret(),
+        // A comment, or a line that is not complete or not right.
+        _ => secrets::shown_bad(line.as_bytes()).is_some(),
     }
-    Request::new(Words::of(line).argv()).holds_secret()
 }
 
 /// The commands of a text: each line is one, but for a line whose quote is open, which goes on in the next.
@@ -143,18 +140,16 @@ mod tests {
             "auth \"pw",
             "auth \"p\"w",
             "HELLO 3 AUTH u p",
-            "acl setuser bob on >pw",
-            "config set requirepass pw",
-            "CONFIG SET maxmemory 0 masterauth pw",
-            "MIGRATE h 1 k 0 9 AUTH pw",
-            "sentinel set m auth-pass pw",
             "connect redis://u:p@host",
             "[\"AUTH\",\"pw\"]",
             "[\"AUTH\",\"pw\"",
+            "CONFIG SET \"requirepass\"x pw",
+            "[\"CONFIG\",\"SET\",\"requirepass\",\"x",
+            "# AUTH pw",
         ] {
             assert!(holds_secret(line), "{line}");
         }
-        for line in ["GET auth", "AUTH", "SET k v", "help AUTH", "ACL GETUSER bob", "connect localhost 6380"] {
+        for line in ["GET auth", "AUTH", "SET k \"v", "help AUTH", "ACL GETUSER bob", "# a note", "connect h 6380"] {
             assert!(!holds_secret(line), "{line}");
         }
     }

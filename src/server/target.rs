@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::sentinel::Sentinels;
 use super::tls::Tls;
+use crate::text;
 
 /// The address of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,12 +19,13 @@ pub enum Address {
     Sentinel(Sentinels),
 }
 
+/// As it may be shown: a host that a server has named may hold anything.
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp(host, port) if host.contains(':') => write!(f, "[{host}]:{port}"),
-            Self::Tcp(host, port) => write!(f, "{host}:{port}"),
-            Self::Unix(path) => write!(f, "{}", path.display()),
+            Self::Tcp(host, port) if host.contains(':') => write!(f, "[{}]:{port}", text::line(host)),
+            Self::Tcp(host, port) => write!(f, "{}:{port}", text::line(host)),
+            Self::Unix(path) => f.write_str(&text::line(&path.to_string_lossy())),
             Self::Sentinel(sentinels) => sentinels.fmt(f),
         }
     }

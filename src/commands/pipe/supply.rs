@@ -67,7 +67,7 @@ impl Supply {
                 Next::Command => {
                     if let Some(reason) = refuse(request) {
                         let message = format!("{}:{}: {reason}", self.current.name(), request.line);
-                        return Err(BadInput { message, recoverable: true });
+                        return Err(BadInput::new(message, true));
                     }
                     return Ok(Supplied::Command);
                 }
@@ -75,8 +75,8 @@ impl Supply {
                 Next::End => {
                     let Some(path) = self.waiting.pop_front() else { return Ok(Supplied::End) };
                     self.consumed_before += self.current.consumed();
-                    self.current = Source::open(&path)
-                        .map_err(|failure| BadInput { message: failure.into_message(), recoverable: false })?;
+                    self.current =
+                        Source::open(&path).map_err(|failure| BadInput::new(failure.into_message(), false))?;
                     self.names.push(self.current.name().to_owned());
                 }
             }

@@ -65,6 +65,7 @@ impl<'a> Attempt<'a> {
             // `read` waits for the end of a line: whatever stdout gets, the program gets that.
             reply_delimiter: b"\n".to_vec(),
             one_line_errors: true,
+            is_terminal: false,
             ..config.style.clone()
         };
         Ok(Self {

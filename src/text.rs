@@ -1,0 +1,129 @@
+//! Text from outside made safe to show: what came from a server, a file, an argument or the environment must not move
+//! the cursor, change the screen or reorder what stands beside it (contract section 2). One function decides what is
+//! escaped and how; everything that reaches a terminal goes through it.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// How control characters are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Escape {
+    /// One line: every one is escaped as redis-cli does, `\n`, `\x1b`.
+    Line,
+    /// Lines of text: LF, TAB and CR LF stay, the others are escaped as redis-cli does.
+    Lines,
+    /// Lines of JSON: LF and TAB, which can only stand between its tokens, stay; the others are `\u00XX`.
+    Json,
+}
+
+/// The text, with what could drive a terminal escaped.
+pub fn printable(text: &str, how: Escape) -> Cow<'_, str> {
+    if is_plain(text.as_bytes()) || !text.chars().any(|c| is_unprintable(c) && !(how != Escape::Line && c == '\n')) {
+        return Cow::Borrowed(text);
+    }
+    let mut safe = String::with_capacity(text.len() + 16);
+    escape(text.as_bytes(), how, &mut safe);
+    Cow::Owned(safe)
+}
+
+/// One line of text, with what could drive a terminal escaped.
+pub fn line(text: &str) -> Cow<'_, str> {
+    printable(text, Escape::Line)
+}
+
+/// Appends bytes as text, with what could drive a terminal escaped; what is not UTF-8 becomes `\xNN`.
+pub fn escape(bytes: &[u8], how: Escape, out: &mut String) {
+    for chunk in bytes.utf8_chunks() {
+        let text = chunk.valid();
+        if is_plain(text.as_bytes()) {
+            out.push_str(text);
+        } else {
+            let mut chars = text.chars().peekable();
+            while let Some(c) = chars.next() {
+                let is_layout = matches!(c, '\n' | '\t') || c == '\r' && chars.peek() == Some(&'\n');
+                if is_unprintable(c) && !(is_layout && how != Escape::Line) {
+                    escape_char(c, how, out);
+                } else {
+                    out.push(c);
+                }
+            }
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(out, "\\x{byte:02x}");
+        }
+    }
+}
+
+/// Whether a character could move the cursor, change the screen, or reorder the text around it: C0, DEL, C1, the
+/// separators of lines and paragraphs, the mark of byte order, and all bidirectional controls.
+pub fn is_unprintable(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Appends the escape sequence that stands for a character.
+pub fn escape_char(c: char, how: Escape, out: &mut String) {
+    let short = match c {
+        _ if how == Escape::Json => None,
+        '\n' => Some("\\n"),
+        '\r' => Some("\\r"),
+        '\t' => Some("\\t"),
+        '\x07' => Some("\\a"),
+        '\x08' => Some("\\b"),
+        _ => None,
+    };
+    match short {
+        Some(short) => out.push_str(short),
+        // All of them are below U+10000, where one such sequence is enough.
+        None if how == Escape::Json => {
+            let _ = write!(out, "\\u{:04x}", u32::from(c));
+        }
+        None => {
+            for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                let _ = write!(out, "\\x{byte:02x}");
+            }
+        }
+    }
+}
+
+/// Whether the bytes are printable ASCII, which most text is: that is quick to find out.
+fn is_plain(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn escaped(bytes: &[u8], how: Escape) -> String {
+        let mut out = String::new();
+        escape(bytes, how, &mut out);
+        out
+    }
+
+    #[test]
+    fn whatever_could_drive_a_terminal_is_escaped() {
+        let hostile = "a\x1b]0;x\x07\u{9b}2J\x7f\u{202e}\u{61c}z";
+        assert_eq!(line(hostile), "a\\x1b]0;x\\a\\xc2\\x9b2J\\x7f\\xe2\\x80\\xae\\xd8\\x9cz");
+        assert_eq!(
+            printable(hostile, Escape::Json),
+            "a\\u001b]0;x\\u0007\\u009b2J\\u007f\\u202e\\u061cz",
+            "JSON stays JSON"
+        );
+        assert_eq!(escaped(b"a\xff\x9bz", Escape::Lines), "a\\xff\\x9bz");
+    }
+
+    #[test]
+    fn lines_keep_their_ends_and_tabs() {
+        assert_eq!(printable("a\tb\r\nc\rd\n", Escape::Lines), "a\tb\r\nc\\rd\n");
+        assert_eq!(line("a\tb\r\n"), "a\\tb\\r\\n");
+    }
+
+    #[test]
+    fn what_can_be_shown_stays_as_it_is() {
+        for text in ["", "plain", "Größe 5 €, 日本語, e\u{301}", "a\\x1b"] {
+            assert!(matches!(line(text), Cow::Borrowed(same) if same == text));
+        }
+        assert!(matches!(printable("a\nb\n", Escape::Json), Cow::Borrowed(_)));
+    }
+}
