@@ -13,11 +13,12 @@ use crate::interrupt;
 use crate::record::{Record, is_report};
 use crate::render::{Renderer, Stdout};
 use crate::repl::link::Link;
+use crate::repl::local::leaves;
 use crate::repl::shell::{Answer, Shell, Trouble};
 use crate::request::Request;
 use crate::server::{Lost, Server};
 
-/// Reads stdin to its end, or to the first line that cannot be run.
+/// Reads stdin to its end, to a line `exit` or `quit`, or to the first line that cannot be run.
 pub fn run(config: &Config) -> Outcome<Exit> {
     let mut source = Source::stdin()?;
     let link = Link::once(&config.target, config.cluster)?;
@@ -33,6 +34,7 @@ pub fn run(config: &Config) -> Outcome<Exit> {
     let mut request = Request::default();
     loop {
         match source.next(&mut request)? {
+            Next::Command if leaves(&request) => return lines.end(),
             Next::Command => lines.feed(&request)?,
             Next::End => return lines.end(),
             Next::Pending => {

@@ -49,6 +49,11 @@ pub const WORDS: [(&str, &str); 9] = [
     ("stop", "N"),
 ];
 
+/// Whether a line ends the conversation: at the prompt, and on standard input (contract section 5).
+pub fn leaves(request: &Request) -> bool {
+    request.len() == 1 && (request.is(0, "EXIT") || request.is(0, "QUIT"))
+}
+
 impl Local {
     /// What a line asks of rcli itself; none if it is for the server.
     pub fn of(request: &Request) -> Option<Self> {
@@ -56,7 +61,7 @@ impl Local {
         let words: Vec<String> = request.args().skip(1).map(|arg| String::from_utf8_lossy(arg).into_owned()).collect();
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         Some(match (name.as_str(), words.as_slice()) {
-            ("exit" | "quit", []) => Self::Leave,
+            _ if leaves(request) => Self::Leave,
             ("help" | "?", topic) => Self::Help(topic.iter().map(|&word| word.to_owned()).collect()),
             ("clear", []) => Self::Clear,
             ("connect", [url]) if url.contains("://") => Self::Connect(Place::Url((*url).to_owned())),

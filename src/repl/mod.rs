@@ -10,7 +10,7 @@ mod helper;
 mod highlight;
 mod history;
 pub mod link;
-mod local;
+pub mod local;
 mod lookup;
 mod prompt;
 pub mod shell;

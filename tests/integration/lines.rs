@@ -251,3 +251,36 @@ fn a_bad_line_ends_the_run_with_status_2_after_the_lines_before_it() {
         .run();
     assert_eq!(server.ask("GET k"), "v");
 }
+
+#[test]
+fn exit_and_quit_end_the_input() {
+    let server = Server::start();
+    for end in ["exit", "quit", "EXIT", "Quit", "\"exit\"", "[\"quit\"]"] {
+        server.rcli([""; 0]).stdin(format!("INCR n\n{end}\nINCR n\n\"\n")).any_stdout().run();
+    }
+    assert_eq!(server.ask("GET n"), "6");
+    assert!(!server.ask("INFO commandstats").contains("cmdstat_quit"));
+    server.rcli(["--raw"]).stdin("SET k 1\nGET k\nexit").prints("OK\n1\n").run();
+    // What was answered before counts, and so does a block that was left open.
+    server.rcli(["--raw"]).stdin("LPUSH k x\nexit\n").status(1).any_stdout().complains(&["stdin:1: LPUSH k x"]).run();
+    let run = server.rcli(["--raw"]).stdin("MULTI\nSET k 2\nexit\nEXEC\n").status(2).any_stdout();
+    run.complains(&["ends inside MULTI", "1 queued"]).run();
+    assert_eq!(server.ask("GET k"), "1");
+}
+
+#[test]
+fn exit_ends_a_coprocess_while_its_input_is_open() {
+    let server = Server::start();
+    let mut run = server.rcli(["--raw"]).interactive().prints("PONG\n").start();
+    run.send_line("PING");
+    run.wait_for_lines(1);
+    run.send_line("exit");
+    run.finish_with_open_stdin();
+}
+
+#[test]
+fn exit_with_something_behind_it_is_the_servers_to_refuse() {
+    let server = Server::start();
+    let run = server.rcli(["--raw"]).stdin("exit now\nPING\n").status(1);
+    run.prints_among(&["PONG"]).complains(&["stdin:1: exit now: ERR unknown command"]).run();
+}
