@@ -169,9 +169,6 @@ fn decide_cluster(options: &ConnectionOptions, target: &Target) -> Outcome<Optio
             None => Ok(None),
         };
     }
-    if target.db != 0 {
-        return Err(Failure::usage(format!("database {} with -c: a cluster has one database, 0", target.db)));
-    }
     if matches!(target.address, Address::Sentinel(_)) {
         return Err(Failure::usage("sentinels watch no cluster: name one of its nodes with -h and -p"));
     }

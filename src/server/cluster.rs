@@ -32,6 +32,8 @@ struct Node {
     session: Option<Session>,
     /// Whether READONLY was sent, so that a replica answers reads.
     reads: bool,
+    /// The database of the session.
+    db: u32,
 }
 
 /// What is watched, and where.
@@ -119,7 +121,7 @@ impl Cluster {
             router: Router::default(),
             map: SlotMap::default(),
             places: Places::default(),
-            nodes: vec![Node { address: seed.clone(), session: Some(session), reads: false }],
+            nodes: vec![Node { address: seed.clone(), session: Some(session), reads: false, db: target.db }],
             watch: None,
             detours: Vec::new(),
             last: seed.clone(),
@@ -243,6 +245,9 @@ impl Cluster {
         if request.is(0, "UNWATCH") {
             return self.unwatch(request);
         }
+        if request.is(0, "SELECT") {
+            return self.select(request);
+        }
         match self.route(request)? {
             Err(refusal) => Ok(refusal),
             Ok(_) if request.is(0, "WATCH") && request.len() > 1 => {
@@ -346,9 +351,6 @@ impl Cluster {
 
 /// What a cluster cannot do that a single server can; none if it can (contract section 11).
 pub fn refuse_in_cluster(request: &Request) -> Option<String> {
-    if request.is(0, "SELECT") {
-        return Some("SELECT is not possible in a cluster: it has one database".to_owned());
-    }
     let name = ["AUTH", "HELLO", "RESET", "READONLY", "READWRITE", "ASKING"].iter().find(|name| request.is(0, name))?;
     Some(format!("{name} is not possible in a cluster: its connections are all alike, as rcli's options say"))
 }

@@ -28,6 +28,7 @@ mod atomic;
 mod auth;
 mod cluster;
 mod cluster_auth;
+mod cluster_databases;
 mod cluster_faults;
 mod cluster_hosts;
 mod cluster_hung;

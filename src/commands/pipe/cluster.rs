@@ -312,5 +312,8 @@ pub fn refuse_unplaceable(router: &mut Router, request: &Request) -> Option<Stri
 
 /// What can run neither in a pipeline nor in a cluster.
 fn refuse(request: &Request) -> Option<String> {
+    if request.is(0, "SELECT") {
+        return Some("SELECT is not possible in a pipeline over a cluster: choose the database with -n".to_owned());
+    }
     refuse_in_pipeline(request).or_else(|| refuse_in_cluster(request))
 }

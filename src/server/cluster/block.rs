@@ -92,6 +92,16 @@ impl Cluster {
     /// Runs a block at the node that owns its slot. A redirection while it was queued means that nothing ran, and it
     /// goes on at the right node as a whole; keys watched at the wrong one are void, and the block counts as aborted.
     pub fn transact(&mut self, block: &[&Request]) -> Result<Transacted, LostBlock> {
+        let transacted = self.transact_at_slot(block)?;
+        if let Transacted::Executed(replies) = &transacted {
+            for (request, reply) in block.iter().zip(replies).filter(|(request, _)| request.is(0, "SELECT")) {
+                self.note_select(request, reply);
+            }
+        }
+        Ok(transacted)
+    }
+
+    fn transact_at_slot(&mut self, block: &[&Request]) -> Result<Transacted, LostBlock> {
         let lost_before = |lost| LostBlock { lost, may_have_run: false };
         let slot = match self.check_block(block.iter().copied()).map_err(lost_before)? {
             Ok(slot) => slot,
@@ -100,6 +110,8 @@ impl Cluster {
         if let Some(watch) = &self.watch {
             self.last = watch.node.clone();
             let first = watch.is_asked.then(asking);
+            let at = self.watching().map_err(lost_before)?;
+            self.follow_select(at).map_err(lost_before)?;
             let session = self.watching_session().map_err(lost_before)?;
             let done = session.transact_behind(first.as_ref(), block.iter().copied())?;
             if done.ends_watch() {
@@ -130,9 +142,13 @@ impl Cluster {
 
     /// The session that watches keys. It is never opened again: the WATCH would be lost with it.
     pub(super) fn watching_session(&mut self) -> Result<&mut Session, Lost> {
+        let at = self.watching()?;
+        self.nodes[at].session.as_mut().ok_or(Lost::Closed)
+    }
+
+    fn watching(&self) -> Result<usize, Lost> {
         let address = self.watch.as_ref().map(|watch| &watch.node);
-        let node = self.nodes.iter_mut().find(|node| Some(&node.address) == address);
-        node.and_then(|node| node.session.as_mut()).ok_or(Lost::Closed)
+        self.nodes.iter().position(|node| Some(&node.address) == address).ok_or(Lost::Closed)
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 use redis::Value;
 
 use super::super::open::{DISTRUSTED, Unopened};
-use super::super::session::{Lost, Session};
+use super::super::session::{Lost, Session, error_text};
 use super::super::target::{Address, Target};
 use super::{Cluster, Node, unopened};
 use crate::request::Request;
@@ -23,7 +23,7 @@ impl Cluster {
         let at = if let Some(at) = self.nodes.iter().position(|node| node.address == *address) {
             at
         } else {
-            self.nodes.push(Node { address: address.clone(), session: None, reads: false });
+            self.nodes.push(Node { address: address.clone(), session: None, reads: false, db: 0 });
             self.nodes.len() - 1
         };
         let is_watching = self.watches_at(address);
@@ -44,8 +44,9 @@ impl Cluster {
             }
             let session = opened?;
             let node = &mut self.nodes[at];
-            (node.session, node.reads) = (Some(session), false);
+            (node.session, node.reads, node.db) = (Some(session), false, self.target.db);
         }
+        self.follow_select(at)?;
         let node = &mut self.nodes[at];
         let Some(session) = &mut node.session else { return Err(Lost::Closed) };
         if reads && !std::mem::replace(&mut node.reads, true) {
@@ -55,9 +56,47 @@ impl Cluster {
         Ok(session)
     }
 
+    /// Chooses the database that was chosen last, where that was at another node.
+    pub(super) fn follow_select(&mut self, at: usize) -> Result<(), Lost> {
+        let (node, db) = (&mut self.nodes[at], self.target.db);
+        let Some(session) = node.session.as_mut().filter(|_| node.db != db) else { return Ok(()) };
+        let failed = match session.call(&Request::new(["SELECT", &db.to_string()])) {
+            Ok(Value::ServerError(error)) => {
+                Lost::Refused(format!("{} refused database {db}: {}", node.address, error_text(&error)))
+            }
+            Ok(_) => {
+                node.db = db;
+                return Ok(());
+            }
+            Err(lost) => lost,
+        };
+        node.session = None;
+        Err(failed)
+    }
+
+    /// Chooses a database: at one node now, at the others when they are needed.
+    pub(super) fn select(&mut self, request: &Request) -> Result<Value, Lost> {
+        let answer = self.call_keyless(request)?;
+        self.note_select(request, &answer);
+        Ok(answer)
+    }
+
+    /// Takes note that the node that was asked last has another database now.
+    pub(super) fn note_select(&mut self, request: &Request, answer: &Value) {
+        if matches!(answer, Value::ServerError(_)) {
+            return;
+        }
+        let chosen = std::str::from_utf8(request.arg(1)).ok().and_then(|text| text.parse().ok());
+        let node = self.nodes.iter_mut().find(|node| node.address == self.last);
+        if let (Some(db), Some(node)) = (chosen, node) {
+            (node.db, self.target.db) = (db, db);
+        }
+    }
+
     /// A session with a node that is the caller's alone.
     pub fn lend_session(&mut self, address: &Address) -> Result<Session, Lost> {
-        let idle = self.nodes.iter_mut().find(|node| node.address == *address && !node.reads);
+        let db = self.target.db;
+        let idle = self.nodes.iter_mut().find(|node| node.address == *address && !node.reads && node.db == db);
         if let Some(mut session) = idle.and_then(|node| node.session.take())
             && session.look_after().is_ok()
         {
@@ -74,7 +113,7 @@ impl Cluster {
 
     fn open_telling(&mut self, address: &Address, tell: &dyn Fn(&Session)) -> Result<Session, Lost> {
         let detour = self.detours.iter().find(|(announced, _)| announced == address).map(|(_, reached)| reached);
-        let target = Target { address: detour.unwrap_or(address).clone(), db: 0, ..self.target.clone() };
+        let target = Target { address: detour.unwrap_or(address).clone(), ..self.target.clone() };
         let unreached = match Session::try_open_heard(&target, tell) {
             Err(why) if detour.is_none() && is_elsewhere(&why) => unopened(why),
             opened => return opened.map_err(unopened),
