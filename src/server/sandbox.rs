@@ -1,131 +1,131 @@
 //! `--sandbox`: a throw-away server on a private unix socket, or a throw-away cluster (contract section 13).
 //!
-//! The servers run under a small shell that waits for its standard input to end. That end comes however this
-//! process ends, SIGKILL included; the shell then stops the servers and removes the directory. How a cluster is made
-//! of servers is told in `sandbox/cluster.rs`.
+//! Each server has a process group of its own, so that what a script starts in its name ends with it, and a small shell
+//! that waits for its standard input to end. That end comes however this process ends, SIGKILL included; the shell then
+//! stops the servers and removes the directory. How a server is started and looked at is told in `sandbox/process.rs`,
+//! how a cluster is made of servers in `sandbox/cluster.rs`.
 
 mod cluster;
+mod process;
 
 use std::env;
 use std::ffi::OsString;
 use std::fs::Permissions;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use socket2::SockAddr;
+use tempfile::TempDir;
+
+use self::process::Process;
 use super::target::Address;
 use crate::exit::{Exit, Failure, Outcome, describe_io};
 use crate::interrupt;
 
-/// Starts the server "$1" in "$2", once for each port that follows (0: a unix socket only), each in a directory of
-/// that name, and outlives neither the servers nor whoever holds its stdin.
+/// Waits for whoever holds its stdin to end, ends the process groups "$2" and so on, and removes the directory "$1".
+/// What does not end when it is told to is killed after two seconds.
 const KEEPER: &str = r#"
 trap '' INT TERM HUP
-umask 077
-exec 3<&0
-server=$1 dir=$2
-shift 2
-servers=
-for port; do
-    home=$dir/$port
-    mkdir "$home"
-    set -- --port "$port" --unixsocket "$home/socket" --unixsocketperm 700 --save '' --appendonly no \
-        --daemonize no --dir "$home" --logfile "$home/log"
-    if [ "$port" != 0 ]; then
-        set -- "$@" --bind 127.0.0.1 --cluster-enabled yes --cluster-node-timeout 5000
-    fi
-    "$server" "$@" 3<&- </dev/null >/dev/null 2>&1 &
-    servers="$servers $!"
+directory=$1
+shift
+cat >/dev/null
+are_there() { for group; do kill -s 0 -- "-$group" && return; done; return 1; }
+tries=200
+for signal in TERM KILL; do
+    for group; do kill -s $signal -- "-$group"; done
+    while [ $tries -gt 0 ] && are_there "$@"; do sleep 0.01; tries=$((tries - 1)); done
+    tries=20
 done
-cat <&3 >/dev/null
-for pid in $servers; do
-    kill -9 "$pid" 2>/dev/null
-done
-wait 2>/dev/null
-rm -rf "$dir"
+rm -rf "$directory"
 "#;
 
 const START_LIMIT: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(2);
+/// Where the path of a socket is short enough in any case.
+const SHORT_PLACE: &str = "/tmp";
 
 /// Running throw-away servers; dropping it stops them and removes their directory.
 #[derive(Debug)]
 pub struct Sandbox {
     keeper: Child,
-    directory: PathBuf,
-    ports: Vec<u16>,
+    servers: Vec<Process>,
 }
 
 impl Sandbox {
     /// Starts a server and waits until it takes connections.
     pub fn start() -> Outcome<Self> {
-        Self::launch(vec![0])
+        Self::launch(&[0])
     }
 
     /// Starts a cluster of three primaries and waits until it takes commands for every slot.
     pub fn start_cluster() -> Outcome<Self> {
-        let sandbox = Self::launch(cluster::free_ports()?)?;
+        let sandbox = Self::launch(&cluster::free_ports()?)?;
         sandbox.join_nodes()?;
         Ok(sandbox)
     }
 
-    fn launch(ports: Vec<u16>) -> Outcome<Self> {
+    /// Starts a server for each of the ports (0: a unix socket only).
+    fn launch(ports: &[u16]) -> Outcome<Self> {
         let binary = find_server()?;
-        let failed =
-            |what: &str, error: &io::Error| Failure::failed(format!("--sandbox: {what}: {}", describe_io(error)));
-        let directory = tempfile::Builder::new()
-            .prefix("rcli-sandbox-")
-            .permissions(Permissions::from_mode(0o700))
-            .tempdir()
-            .map_err(|error| failed("cannot make a temporary directory", &error))?
-            .keep();
+        process::adopt_orphans();
+        let directory = make_directory(ports)?;
+        let servers = ports
+            .iter()
+            .map(|port| Process::prepare(&binary, directory.path(), *port))
+            .collect::<io::Result<Vec<_>>>()
+            .map_err(|error| failed("cannot prepare a server", &error))?;
         let keeper = Command::new("sh")
             .args(["-c", KEEPER, "rcli-sandbox"])
-            .arg(&binary)
-            .arg(&directory)
-            .args(ports.iter().map(u16::to_string))
+            .arg(directory.path())
+            .args(servers.iter().map(|server| server.group().to_string()))
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // Ctrl-C is for this process, not for the servers.
+            // Ctrl-C is for this process, not for the keeper.
             .process_group(0)
             .spawn()
             .map_err(|error| failed("cannot start sh", &error))?;
-        let sandbox = Self { keeper, directory, ports };
-        for port in &sandbox.ports {
-            sandbox.wait_until_ready(Path::new(&binary), *port)?;
+        let _ = directory.keep();
+        let mut sandbox = Self { keeper, servers };
+        for server in &mut sandbox.servers {
+            server.run().map_err(|error| failed("cannot start a server", &error))?;
+        }
+        for server in &mut sandbox.servers {
+            server.wait_until_ready(Path::new(&binary))?;
         }
         Ok(sandbox)
     }
 
     /// Where the server is, or the first node of the cluster.
     pub fn address(&self) -> Address {
-        match self.ports.first() {
-            None | Some(0) => Address::Unix(self.socket(0)),
-            Some(port) => Address::Tcp("127.0.0.1".to_owned(), *port),
+        match self.servers.first().map(|server| (server.port(), server)) {
+            Some((0, server)) => Address::Unix(server.socket()),
+            first => Address::Tcp("127.0.0.1".to_owned(), first.map_or(0, |(port, _)| port)),
         }
     }
+}
 
-    /// The unix socket of the server with this port.
-    fn socket(&self, port: u16) -> PathBuf {
-        self.directory.join(port.to_string()).join("socket")
-    }
+fn failed(what: &str, error: &io::Error) -> Failure {
+    Failure::failed(format!("--sandbox: {what}: {}", describe_io(error)))
+}
 
-    fn wait_until_ready(&self, binary: &Path, port: u16) -> Outcome<()> {
-        let socket = self.socket(port);
-        wait_for(
-            || Ok(UnixStream::connect(&socket).is_ok()),
-            || {
-                let log = std::fs::read_to_string(socket.with_file_name("log")).unwrap_or_default();
-                let last = log.lines().last().unwrap_or("it wrote no log").to_owned();
-                format!("{} did not start: {last}", binary.display())
-            },
-        )
-    }
+/// The private directory of the servers: where temporary files belong, unless that is too long a path for a socket.
+fn make_directory(ports: &[u16]) -> Outcome<TempDir> {
+    let make = |place: &Path| {
+        tempfile::Builder::new()
+            .prefix("rcli-sandbox-")
+            .permissions(Permissions::from_mode(0o700))
+            .tempdir_in(place)
+            .map_err(|error| failed(&format!("cannot make a directory in {}", place.display()), &error))
+    };
+    let directory = make(&env::temp_dir())?;
+    let is_short = |port: &u16| SockAddr::unix(process::socket_in(directory.path(), *port)).is_ok();
+    if ports.iter().all(is_short) { Ok(directory) } else { make(Path::new(SHORT_PLACE)) }
 }
 
 /// Waits until something is so; `complaint` says what was waited for in vain.
@@ -138,15 +138,20 @@ fn wait_for(mut is_so: impl FnMut() -> Outcome<bool>, complaint: impl Fn() -> St
         if Instant::now() > deadline {
             return Err(Failure::failed(format!("--sandbox: {}", complaint())));
         }
-        thread::sleep(Duration::from_millis(2));
+        thread::sleep(POLL);
     }
     Ok(())
 }
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
+        self.servers.iter().for_each(Process::dismiss);
         drop(self.keeper.stdin.take());
-        let _ = self.keeper.wait();
+        while let Ok(None) = self.keeper.try_wait() {
+            // A process that has ended counts as one of its group until it is waited for.
+            self.servers.iter().for_each(Process::bury);
+            thread::sleep(POLL);
+        }
     }
 }
 

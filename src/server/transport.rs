@@ -167,7 +167,7 @@ fn connect_to(address: SocketAddr, deadline: Instant) -> Result<TcpStream, Uncon
 
 /// A server that is stopped lets its backlog fill up, and nothing tells when there is room in it again.
 fn connect_unix(path: &Path, deadline: Instant) -> Result<UnixStream, Unconnected> {
-    let address = SockAddr::unix(path)?;
+    let address = SockAddr::unix(path).map_err(|_| "the path is too long for a socket".to_owned())?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
     loop {

@@ -1,18 +1,18 @@
 //! `--sandbox`: a throw-away server, and nothing left of it (contract section 13).
 
 use crate::rcli::{Rcli, rcli};
-use crate::running::Finished;
+use crate::running::{Finished, Running};
 use crate::server::wait_for;
 use rustix::process::{Pid, Signal, test_kill_process};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
 
 /// A run with `--sandbox` first, on the same server binary as the other tests.
 fn sandbox(args: &[&str]) -> Rcli {
-    let run = rcli(["--sandbox"]).args(args);
-    match std::env::var_os("RCLI_TEST_SERVER") {
-        Some(binary) => run.env("RCLI_SERVER_BIN", binary),
-        None => run,
-    }
+    rcli(["--sandbox"]).args(args).env("RCLI_SERVER_BIN", server_binary())
 }
 
 /// Whether a process is there.
@@ -87,9 +87,30 @@ fn server_and_directory_are_gone_after_the_end() {
     assert_eq!(leftovers(run.home.path()), Vec::<PathBuf>::new());
 }
 
+/// The server that sandboxes are made of in these tests.
+fn server_binary() -> OsString {
+    std::env::var_os("RCLI_TEST_SERVER").unwrap_or_else(|| "redis-server".into())
+}
+
+/// A script that stands for the server: its binary is `$SERVER`. Written by another process, for a file that this one
+/// has just written may be too busy to be run.
+fn script(text: &str) -> (TempDir, PathBuf) {
+    let dir = TempDir::new().expect("a directory");
+    let path = dir.path().join("server");
+    let text = format!("#!/bin/sh\nSERVER={}\n{text}\n", server_binary().display());
+    let mut write = Command::new("sh");
+    write.args(["-euc", "printf %s \"$1\" > \"$0\"; chmod 755 \"$0\""]).arg(&path).arg(text);
+    assert!(write.status().expect("sh").success());
+    (dir, path)
+}
+
 /// Starts a sandbox that waits, ends it as told, and looks for what is left.
-fn assert_gone_after(status: i32, own_group: bool, kill: impl Fn(&crate::running::Running)) {
-    let run = sandbox(&[]).interactive().status(status).any_stdout().any_stderr();
+fn assert_gone_after(status: i32, own_group: bool, kill: impl Fn(&Running)) {
+    assert_gone(sandbox(&[]), status, own_group, kill);
+}
+
+fn assert_gone(run: Rcli, status: i32, own_group: bool, kill: impl Fn(&Running)) {
+    let run = run.interactive().status(status).any_stdout().any_stderr();
     let mut run = if own_group { run.in_own_group() } else { run }.start();
     run.send("INFO server\nECHO ready\n");
     let mut info = String::new();
@@ -123,6 +144,59 @@ fn server_and_directory_are_gone_after_ctrl_c_in_a_terminal() {
 #[test]
 fn server_and_directory_are_gone_after_kill_9() {
     assert_gone_after(137, false, |run| run.signal(Signal::KILL));
+}
+
+#[test]
+fn a_server_that_a_script_started_is_gone_too() {
+    let waits = script("\"$SERVER\" \"$@\"; exit 0");
+    let leaves = script("\"$SERVER\" \"$@\" & exit 0");
+    let becomes = script("exec \"$SERVER\" \"$@\"");
+    let stubborn = script("\"$SERVER\" \"$@\" &\ntrap '' TERM\nwhile kill -0 $!; do sleep 0.1; done\nsleep 600");
+    for (_, script) in [&waits, &leaves, &becomes, &stubborn] {
+        let run = || rcli(["--sandbox"]).env("RCLI_SERVER_BIN", script);
+        assert_gone(run(), 143, false, |run| run.signal(Signal::TERM));
+        assert_gone(run(), 137, false, |run| run.signal(Signal::KILL));
+    }
+    // The script itself is told to end before it is killed.
+    let (dir, polite) = script("trap 'touch \"${0%/*}/told\"; exit' TERM\n\"$SERVER\" \"$@\" & wait; wait");
+    rcli(["--sandbox", "PING"]).env("RCLI_SERVER_BIN", &polite).prints("PONG\n").run();
+    assert!(dir.path().join("told").exists());
+    let run = rcli(["--sandbox=cluster", "--all-nodes", "--json", "INFO", "server"]).env("RCLI_SERVER_BIN", &waits.1);
+    let run = run.any_stdout().run();
+    let pids: Vec<i32> = run.out().split("process_id:").skip(1).map(leading_number).collect();
+    assert_eq!(pids.len(), 3, "{}", run.out());
+    assert!(!pids.into_iter().any(is_alive), "a node is still there");
+}
+
+/// The number that a text begins with.
+fn leading_number(text: &str) -> i32 {
+    text.chars().take_while(char::is_ascii_digit).collect::<String>().parse().expect("a number")
+}
+
+#[test]
+fn a_server_that_dies_at_once_is_told_at_once_with_its_last_words() {
+    let misled = script("exec \"$SERVER\" \"$@\" --no-such-option 1");
+    let broken = script("echo 'libserver.so: not found' >&2; exit 127");
+    let killed = script("kill -9 $$");
+    let begin = Instant::now();
+    for kind in ["--sandbox", "--sandbox=cluster"] {
+        for ((_, script), told) in [(&misled, "no-such-option"), (&broken, "libserver.so: not found"), (&killed, "9")] {
+            let name = script.to_str().unwrap();
+            let run = rcli([kind, "PING"]).env("RCLI_SERVER_BIN", script).status(3).complains(&[name, told]).run();
+            assert_eq!(leftovers(run.home.path()), Vec::<PathBuf>::new());
+        }
+    }
+    assert!(begin.elapsed() < Duration::from_secs(9), "it was waited for");
+}
+
+#[test]
+fn a_path_too_long_for_a_socket_is_not_used() {
+    let long = TempDir::with_prefix("x".repeat(100)).unwrap();
+    for kind in ["--sandbox", "--sandbox=cluster"] {
+        rcli([kind, "PING"]).env("RCLI_SERVER_BIN", server_binary()).env("TMPDIR", long.path()).prints("PONG\n").run();
+    }
+    let long = long.path().join("socket");
+    rcli(["-s", long.to_str().unwrap(), "PING"]).status(3).complains(&["too long for a socket"]).run();
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! others are over its private unix socket, so that no other server can be meant.
 
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use redis::Value;
@@ -37,8 +38,8 @@ impl Sandbox {
     /// Makes one cluster of the nodes, which share the slots evenly.
     pub(super) fn join_nodes(&self) -> Outcome<()> {
         let mut nodes = Vec::new();
-        for port in &self.ports {
-            nodes.push(Session::open(&self.private_target(*port))?);
+        for server in &self.servers {
+            nodes.push(Session::open(&private_target(server.socket()))?);
         }
         let share = SLOTS / NODES + 1;
         for (index, node) in (0..).zip(&mut nodes) {
@@ -48,9 +49,9 @@ impl Sandbox {
             // Given while they are strangers: nodes that meet with the same epoch have to settle that first.
             ask(node, &Request::new(["CLUSTER", "SET-CONFIG-EPOCH", &(index + 1).to_string()]))?;
         }
-        for (node, port) in nodes.iter_mut().zip(&self.ports) {
-            for other in self.ports.iter().filter(|other| *other != port) {
-                ask(node, &Request::new(["CLUSTER", "MEET", "127.0.0.1", &other.to_string()]))?;
+        for (node, server) in nodes.iter_mut().zip(&self.servers) {
+            for other in self.servers.iter().filter(|other| other.port() != server.port()) {
+                ask(node, &Request::new(["CLUSTER", "MEET", "127.0.0.1", &other.port().to_string()]))?;
             }
         }
         for node in &mut nodes {
@@ -58,18 +59,18 @@ impl Sandbox {
         }
         Ok(())
     }
+}
 
-    fn private_target(&self, port: u16) -> Target {
-        Target {
-            address: Address::Unix(self.socket(port)),
-            tls: None,
-            credentials: None,
-            db: 0,
-            protocol: Protocol::Resp2,
-            connect_timeout: Duration::from_secs(5),
-            read_timeout: None,
-            show_pushes: false,
-        }
+fn private_target(socket: PathBuf) -> Target {
+    Target {
+        address: Address::Unix(socket),
+        tls: None,
+        credentials: None,
+        db: 0,
+        protocol: Protocol::Resp2,
+        connect_timeout: Duration::from_secs(5),
+        read_timeout: None,
+        show_pushes: false,
     }
 }
 
