@@ -21,7 +21,9 @@ use crate::cli::{self, ConnectionOptions, Encoding, OutputOptions, SandboxKind, 
 use crate::exit::{Exit, Failure, Outcome, describe_io, report};
 use crate::interrupt;
 use crate::render::{Format, Style};
-use crate::server::{Address, ClusterUse, Credentials, Protocol, Sandbox, Sentinels, Target, Tls, TlsFiles, Verify};
+use crate::server::{
+    Address, ClusterUse, Credentials, Hello, Protocol, Sandbox, Sentinels, Target, Tls, TlsFiles, Verify,
+};
 
 const DEFAULT_HOST: &str = "127.0.0.1";
 const DEFAULT_PORT: u16 = 6379;
@@ -153,6 +155,8 @@ fn decide_target(
         address: place.address,
         db: connection.db.or(place.db).unwrap_or(0),
         protocol,
+        hello: Hello::new(connection.resp3 || place.protocol == Some(Protocol::Resp3)),
+        limits_first_answer: connection.connect_timeout.is_some(),
         connect_timeout: connection.connect_timeout.unwrap_or(DEFAULT_CONNECT_TIMEOUT),
         read_timeout: connection.read_timeout.filter(|limit| !limit.is_zero()),
         show_pushes,

@@ -187,7 +187,10 @@ impl ConnectionState {
     fn learn_hello(&mut self, request: &Request) {
         match request.arg(1) {
             b"2" => self.target.protocol = Protocol::Resp2,
-            b"3" => self.target.protocol = Protocol::Resp3,
+            b"3" => {
+                self.target.protocol = Protocol::Resp3;
+                self.target.hello.note_answered();
+            }
             _ => {}
         }
         let mut at = 2;

@@ -64,7 +64,7 @@ pub struct ConnectionOptions {
     /// Speak RESP3, or RESP2 where the server cannot [default, but for raw output]
     #[arg(short = '3', global = true, overrides_with = "resp2")]
     pub resp3: bool,
-    /// Limit on connecting, in seconds [default: 5]
+    /// Limit on connecting, and on the first answer where it is given, in seconds [default: 5]
     #[arg(short = 't', long, global = true, value_name = "SECS", value_parser = parse_seconds)]
     pub connect_timeout: Option<std::time::Duration>,
     /// Limit on the silence while an answer is waited for, in seconds [default: none]

@@ -50,8 +50,10 @@ pub fn run(config: &Config) -> Outcome<Exit> {
 fn wait_for_input(source: &Source, server: Option<&mut Server>) -> Result<(), Lost> {
     if let Some(server) = server {
         while !server.wait_for_input(source)? {
-            if server.look_after().is_err() {
-                break;
+            match server.look_after() {
+                Ok(()) => {}
+                Err(refused @ Lost::Refused(_)) => return Err(refused),
+                Err(_) => break,
             }
         }
     }

@@ -336,7 +336,9 @@ impl Pipe<'_> {
                     lost.reason()
                 ))
             }
-            Lost::Silent(_) | Lost::Unreached(_) | Lost::Refused(_) => {
+            // Turned away before it began: it is to be begun again as it was.
+            Lost::Refused(message) => Failure::failed(format!("{message}; nothing was run")),
+            Lost::Silent(_) | Lost::Unreached(_) => {
                 Failure::failed(format!("connection lost: {}: {}", lost.reason(), self.resume(0)))
             }
             Lost::Closed | Lost::Broken(_) => Failure::failed(format!("connection lost: {}", self.resume(0))),

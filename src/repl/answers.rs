@@ -116,10 +116,10 @@ impl Repl<'_> {
             },
             Trouble::Lost(Lost::Interrupted(signal)) => return self.cancelled(signal, &command),
             Trouble::Lost(lost) => {
-                let outcome = if lost.is_unsent() {
-                    "was not sent"
-                } else {
-                    "had no answer: it may have run, and is not sent again"
+                let outcome = match lost {
+                    Lost::Unreached(_) => "was not sent",
+                    Lost::Refused(_) => "was not run",
+                    _ => "had no answer: it may have run, and is not sent again",
                 };
                 report(&format!("{}; {command} {outcome}", lost.into_failure(&place).into_message()));
             }

@@ -33,6 +33,10 @@ impl Repl<'_> {
         let told = self.shell.link().server().map(Server::learn_version).transpose();
         let server = match told {
             Ok(version) => version.flatten(),
+            Err(refused @ Unopened::Refused { .. }) => {
+                self.shell.link().lose();
+                return Err(refused.into_failure());
+            }
             Err(unopened) => {
                 self.shell.link().lose();
                 interrupt::forget_ctrl_c();

@@ -7,7 +7,8 @@ use redis::{ServerError, Value};
 use rustix::event::PollFd;
 
 use super::cluster::Cluster;
-use super::open::{ServerVersion, Unopened};
+use super::hello::ServerVersion;
+use super::open::Unopened;
 use super::session::{Lost, Session};
 use super::target::Target;
 use super::transact::{LostBlock, Transacted};

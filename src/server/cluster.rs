@@ -16,7 +16,8 @@ use redis::Value;
 
 pub(super) use self::asker::Asker;
 
-use super::open::{ServerVersion, Unopened};
+use super::hello::ServerVersion;
+use super::open::Unopened;
 use super::patience::{Patience, asking};
 use super::redirect::Redirect;
 use super::route::{Route, Router, Unroutable, route_of_keys};
@@ -111,11 +112,12 @@ impl Cluster {
     /// The same, and tells why it could not.
     pub fn try_open(target: &Target, reads_from_replicas: bool) -> Result<Self, Unopened> {
         let seed = target.address.clone();
-        let session = Session::try_open(target)?;
+        // The first answer is the slot map's, which is limited.
+        let session = Session::try_open_telling(target, &|_| ())?;
         let asker = Asker::default();
         asker.note(&session);
         let mut cluster = Self {
-            target: target.clone(),
+            target: Target { limits_first_answer: false, ..target.clone() },
             seed: seed.clone(),
             reads_from_replicas,
             router: Router::default(),
@@ -136,6 +138,7 @@ impl Cluster {
                 Err(Unopened::Refused { code, message: format!("{seed}: no slot map: {reason}") })
             }
             Err(Lost::Interrupted(signal)) => Err(Unopened::Interrupted(signal)),
+            Err(Lost::Refused(message)) => Err(Unopened::Refused { code: String::new(), message }),
             Err(lost) => Err(Unopened::Unreachable(lost.into_failure(&seed.to_string()).into_message())),
         }
     }

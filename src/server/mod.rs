@@ -3,6 +3,7 @@
 mod any;
 mod cluster;
 mod decoder;
+mod hello;
 mod open;
 mod patience;
 mod probe;
@@ -24,6 +25,7 @@ mod wait;
 pub use any::{ClusterUse, Server};
 pub use cluster::{Cluster, NO_CLUSTER, refuse_in_cluster};
 pub use decoder::EXACT_DOUBLE;
+pub use hello::Hello;
 pub use open::Unopened;
 pub use patience::Patience;
 pub use redirect::Redirect;

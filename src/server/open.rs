@@ -4,10 +4,11 @@ use std::time::Instant;
 
 use redis::{ServerError, Value};
 
+use super::hello::{self, Greeting, ServerVersion, server_version};
 use super::session::{Lost, Session, error_text, text_of};
 use super::target::{Address, Credentials, Protocol, Target};
 use super::transport::{Transport, Unconnected};
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, report};
 use crate::interrupt::Signal;
 use crate::request::Request;
 
@@ -52,50 +53,96 @@ impl Unconnected {
     }
 }
 
-/// What the server calls itself in HELLO.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServerVersion {
-    /// `redis` or `valkey`.
-    pub name: String,
-    /// Such as `7.0.15`.
-    pub version: String,
-}
-
 impl Session {
     /// Connects and introduces itself, as [`Session::open`] does, and tells why it could not.
     pub fn try_open(target: &Target) -> Result<Self, Unopened> {
         if let Address::Sentinel(sentinels) = &target.address {
             return sentinels.open_primary(target);
         }
-        Self::try_open_telling(target, |_| ())
+        if target.limits_first_answer {
+            return Self::try_open_heard(target, &|_| ());
+        }
+        Self::try_open_telling(target, &|_| ())
     }
 
-    /// The same where no sentinel is to be asked, and tells of the connection before the first byte is sent.
-    pub(super) fn try_open_telling(target: &Target, tell: impl FnOnce(&Self)) -> Result<Self, Unopened> {
+    /// The same where no sentinel is to be asked, and tells of each connection before the first byte is sent. The first
+    /// answer to what the caller asks is the caller's to limit.
+    pub(super) fn try_open_telling(target: &Target, tell: &dyn Fn(&Self)) -> Result<Self, Unopened> {
         let deadline = Instant::now() + target.connect_timeout;
-        let place = &target.address;
-        let transport = Transport::connect(target, deadline).map_err(|why| why.at(place))?;
-        let mut session = Self::over(target, transport);
-        tell(&session);
-        session.introduce(deadline)?;
-        Ok(session)
+        let mut session = Self::connect(target, target.spoken(), deadline, tell)?;
+        match session.introduce(deadline) {
+            Ok(()) => Ok(session),
+            Err(Unopened::Unreachable(why)) if session.has_hung_up_at_hello() => {
+                Self::try_open_without_hello(target, deadline, tell, why)
+            }
+            Err(why) => Err(why),
+        }
     }
 
     /// The same, and has heard the server: one that hangs takes connections all the same, and no introduction is due
     /// in RESP2 without credentials.
-    pub(super) fn try_open_heard(target: &Target, tell: impl FnOnce(&Self)) -> Result<Self, Unopened> {
+    pub(super) fn try_open_heard(target: &Target, tell: &dyn Fn(&Self)) -> Result<Self, Unopened> {
         let deadline = Instant::now() + target.connect_timeout;
         let mut session = Self::try_open_telling(target, tell)?;
-        if session.received() == 0 {
-            session.call_before(&Request::new(["PING"]), deadline)?;
+        session.hear(deadline)?;
+        Ok(session)
+    }
+
+    fn connect(target: &Target, protocol: Protocol, deadline: Instant, tell: &dyn Fn(&Self)) -> Result<Self, Unopened> {
+        let transport = Transport::connect(target, deadline).map_err(|why| why.at(&target.address))?;
+        let session = Self::over(&Target { protocol, ..target.clone() }, transport);
+        tell(&session);
+        Ok(session)
+    }
+
+    /// Whether the connection has ended with no other answer to HELLO, where none was ever seen.
+    pub(super) fn has_hung_up_at_hello(&self) -> bool {
+        let is_said = self.target.protocol == Protocol::Resp3 && !self.target.hello.is_answered();
+        is_said && self.has_ended() && self.received() == 0
+    }
+
+    /// Goes on in RESP2 with who hung up at HELLO, as proxies do that do not know it. Whether it was for HELLO is told
+    /// by an answer to anything else; `why` is told where there is none.
+    fn try_open_without_hello(
+        target: &Target,
+        deadline: Instant,
+        tell: &dyn Fn(&Self),
+        why: String,
+    ) -> Result<Self, Unopened> {
+        let opened = Self::connect(target, Protocol::Resp2, deadline, tell).and_then(|mut session| {
+            session.introduce(deadline)?;
+            session.hear(deadline)?;
+            Ok(session)
+        });
+        let session = match opened {
+            Err(Unopened::Unreachable(_)) => return Err(Unopened::Unreachable(why)),
+            opened => opened?,
+        };
+        let place = &target.address;
+        if target.hello.is_demanded() {
+            let reason = "the server closes the connection at HELLO and answers without it; use -2 in place of -3";
+            return Err(Unopened::Unreachable(format!("cannot connect to {place}: {reason}")));
+        }
+        // Here, since whoever opens sessions opens many, and it is to be said once.
+        if target.hello.note_hung_up() {
+            report(&format!("{place} closes the connection at HELLO: going on in RESP2, which -2 asks for at once"));
         }
         Ok(session)
+    }
+
+    /// Waits for an answer, to a PING where nothing else was asked. Any answer is a sign of life, whatever it says.
+    fn hear(&mut self, deadline: Instant) -> Result<(), Unopened> {
+        if self.received() == 0 {
+            self.call_before(&Request::new(["PING"]), deadline)?;
+        }
+        Ok(())
     }
 
     /// What the server calls itself. Where HELLO did not say it, INFO is asked; a server that lets nobody ask has no
     /// name. After an error the session is of no use.
     pub fn learn_version(&mut self) -> Result<Option<ServerVersion>, Unopened> {
-        if self.server.is_none() {
+        // Who hangs up at HELLO does not answer INFO either.
+        if self.server.is_none() && !self.target.hello.is_hung_up_at() {
             let deadline = Instant::now() + self.target.connect_timeout;
             Request::new(["INFO", "server"]).pack(self.outgoing());
             let info = self.answer_before(deadline)?;
@@ -115,7 +162,7 @@ impl Session {
 
     /// Introduces itself once more as `target` says: RESET has taken away what the server knew of us.
     pub fn introduce_again(&mut self, target: &Target) -> Result<(), Unopened> {
-        self.target = Target { address: self.target.address.clone(), ..target.clone() };
+        self.target = Target { address: self.target.address.clone(), protocol: target.spoken(), ..target.clone() };
         self.server = None;
         self.introduce(Instant::now() + target.connect_timeout)
     }
@@ -129,28 +176,26 @@ impl Session {
     fn introduce(&mut self, deadline: Instant) -> Result<(), Unopened> {
         let select = (self.target.db != 0).then(|| Request::new(["SELECT".to_owned(), self.target.db.to_string()]));
         if self.target.protocol == Protocol::Resp3 {
-            hello(&self.target).pack(self.outgoing());
+            hello::request(&self.target).pack(self.outgoing());
             if let Some(select) = &select {
                 select.pack(self.outgoing());
             }
-            let greeting = self.answer_before(deadline)?;
+            let greeting = Greeting::of(self.answer_before(deadline)?);
+            self.target.hello.note_answered();
             let selected = select.as_ref().map(|_| self.answer_before(deadline)).transpose()?;
             match greeting {
-                Value::ServerError(error) if has_no_hello(&error) => {}
-                // Without credentials the server's own NOAUTH is the answer to what is asked of it.
-                Value::ServerError(error) if error.code() == "NOAUTH" && self.target.credentials.is_none() => {}
-                Value::ServerError(error) => return Err(self.refused("refused the connection", &error)),
-                greeting => {
-                    self.server = server_version(&greeting);
+                Greeting::Nothing => {}
+                Greeting::Refusal(error) => return Err(self.refused("refused the connection", &error)),
+                Greeting::Welcome(server) => {
+                    self.server = server;
                     return self.check_select(selected);
                 }
             }
         }
         if let Some(credentials) = &self.target.credentials {
             auth(credentials).pack(self.outgoing());
-            if let Value::ServerError(error) = self.answer_before(deadline)? {
-                return Err(self.refused("refused the credentials", &error));
-            }
+            let answer = self.answer_before(deadline)?;
+            self.check_ok("AUTH", "refused the credentials", answer)?;
         }
         let mut selected = None;
         if let Some(select) = &select {
@@ -161,11 +206,20 @@ impl Session {
     }
 
     fn check_select(&self, selected: Option<Value>) -> Result<(), Unopened> {
-        match selected {
-            Some(Value::ServerError(error)) => {
-                Err(self.refused(&format!("refused database {}", self.target.db), &error))
+        let Some(answer) = selected else { return Ok(()) };
+        self.check_ok("SELECT", &format!("refused database {}", self.target.db), answer)
+    }
+
+    /// A server that answers something else than was asked is out of step: no later answer would be to its question.
+    fn check_ok(&self, name: &str, refused: &str, answer: Value) -> Result<(), Unopened> {
+        match answer {
+            Value::Okay => Ok(()),
+            Value::ServerError(error) => Err(self.refused(refused, &error)),
+            _ => {
+                let place = &self.target.address;
+                let reason = format!("{name} was answered with something else than OK or an error");
+                Err(Unopened::Unreachable(format!("cannot connect to {place}: {reason}")))
             }
-            _ => Ok(()),
         }
     }
 
@@ -183,8 +237,8 @@ impl Session {
         // In TLS 1.3 a client learns only now that its certificate is refused.
         let lost = |lost: Lost| match lost {
             Lost::Interrupted(signal) => Unopened::Interrupted(signal),
-            Lost::Broken(error) => Unconnected::from(error).at(&place),
             Lost::Refused(message) => Unopened::Refused { code: DISTRUSTED.to_owned(), message },
+            Lost::Broken(error) => Unconnected::from(error).at(&place),
             lost => Unconnected::from(lost.reason()).at(&place),
         };
         loop {
@@ -194,12 +248,13 @@ impl Session {
                 Ok(Some(Value::Push { .. })) => deadline <= Instant::now(),
                 Ok(Some(value)) => return Ok(value),
                 Ok(None) => self.wait(None, Some(deadline)).map_err(lost)?.expired,
-                Err(why @ Lost::Refused(_)) => return Err(lost(why)),
+                Err(refused @ Lost::Refused(_)) => return Err(lost(refused)),
                 Err(why) => return Err(lost(unsendable.unwrap_or(why))),
             };
             if expired {
                 let seconds = self.target.connect_timeout.as_secs_f64();
-                return Err(Unconnected::from(format!("no answer within {seconds} s")).at(&place));
+                let unsent = if self.target.limits_first_answer { "; nothing was sent" } else { "" };
+                return Err(Unconnected::from(format!("no answer within {seconds} s{unsent}")).at(&place));
             }
         }
     }
@@ -213,16 +268,6 @@ fn version_of_info(info: &str) -> Option<ServerVersion> {
     })
 }
 
-fn hello(target: &Target) -> Request {
-    let mut hello = Request::new(["HELLO", "3"]);
-    if let Some(credentials) = &target.credentials {
-        hello.push(b"AUTH");
-        hello.push(credentials.user.as_deref().unwrap_or("default").as_bytes());
-        hello.push(&credentials.password);
-    }
-    hello
-}
-
 fn auth(credentials: &Credentials) -> Request {
     let mut auth = Request::new(["AUTH"]);
     if let Some(user) = &credentials.user {
@@ -232,24 +277,6 @@ fn auth(credentials: &Credentials) -> Request {
     auth
 }
 
-/// Whether this is how a server without RESP3 refuses HELLO: `ERR unknown command` in any of its spellings, or NOPROTO.
-fn has_no_hello(error: &ServerError) -> bool {
-    error.code() == "NOPROTO"
-        || error.code() == "ERR"
-            && error.details().is_some_and(|text| text.to_ascii_lowercase().contains("unknown command"))
-}
-
-fn server_version(greeting: &Value) -> Option<ServerVersion> {
-    let Value::Map(fields) = greeting else { return None };
-    let field = |name: &str| {
-        fields.iter().find_map(|(key, value)| match (text_of(key), text_of(value)) {
-            (Some(key), Some(value)) if key == name => Some(value.to_owned()),
-            _ => None,
-        })
-    };
-    Some(ServerVersion { name: field("server")?, version: field("version")? })
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test ends by panicking")]
 mod tests {
@@ -257,6 +284,7 @@ mod tests {
     use std::os::unix::net::UnixStream;
     use std::time::Duration;
 
+    use super::super::hello::Hello;
     use super::*;
 
     #[test]
@@ -270,6 +298,8 @@ mod tests {
             credentials: None,
             db: 0,
             protocol: Protocol::Resp3,
+            hello: Hello::default(),
+            limits_first_answer: false,
             connect_timeout: Duration::from_secs(5),
             read_timeout: None,
             show_pushes: false,

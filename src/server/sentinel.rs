@@ -114,14 +114,17 @@ impl Sentinels {
     /// Asks one sentinel for the address of the primary.
     fn ask(&self, sentinel: &Address, target: &Target, limit: Duration) -> Result<Address, Unopened> {
         let deadline = Instant::now() + limit;
-        let mut session = Session::try_open(&Target {
-            address: sentinel.clone(),
-            credentials: self.credentials.clone(),
-            db: 0,
-            protocol: Protocol::Resp2,
-            connect_timeout: limit,
-            ..target.clone()
-        })?;
+        let mut session = Session::try_open_telling(
+            &Target {
+                address: sentinel.clone(),
+                credentials: self.credentials.clone(),
+                db: 0,
+                protocol: Protocol::Resp2,
+                connect_timeout: limit,
+                ..target.clone()
+            },
+            &|_| (),
+        )?;
         let question = Request::new(["SENTINEL", "GET-MASTER-ADDR-BY-NAME", &self.master]);
         match session.call_before(&question, deadline)? {
             Value::Array(items) => {
@@ -178,7 +181,7 @@ fn share(deadline: Instant, parts: usize) -> Duration {
 /// Opens a session with a server, unless that says that it is not a primary.
 fn open_if_primary(target: &Target) -> Result<Session, Unopened> {
     let deadline = Instant::now() + target.connect_timeout;
-    let mut session = Session::try_open(target)?;
+    let mut session = Session::try_open_telling(target, &|_| ())?;
     let role = session.call_before(&Request::new(["ROLE"]), deadline)?;
     let role = match &role {
         Value::Array(items) => items.first().and_then(text_of),

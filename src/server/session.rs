@@ -3,6 +3,8 @@
 //! The socket never blocks: [`Session::receive`] says when nothing waits, [`Session::wait`] is the one place that
 //! sleeps, and a signal, a deadline or another descriptor wakes it. So output is flushed exactly when nothing waits.
 
+mod ending;
+
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
@@ -11,9 +13,9 @@ use redis::{ServerError, Value};
 use rustix::event::{PollFd, PollFlags};
 
 use super::decoder::Decoder;
-use super::open::{ServerVersion, Unopened};
-use super::probe::{SPEAKS_TLS, is_tls, speaks_tls};
-use super::target::{Address, Target};
+use super::hello::ServerVersion;
+use super::open::Unopened;
+use super::target::Target;
 use super::tls;
 use super::transport::Transport;
 use super::wait::{Ready, wait_among, wait_for_any};
@@ -37,7 +39,7 @@ pub enum Lost {
     Interrupted(Signal),
     /// A node of a cluster could not be reached: the command was not sent.
     Unreached(String),
-    /// A node of a cluster does not want us: the command was not sent.
+    /// A server does not want us: the command was not sent, or not even read there.
     Refused(String),
 }
 
@@ -57,11 +59,6 @@ impl Lost {
     /// Whether the connection came to its end, as a server's does that was told to stop.
     pub fn is_end(&self) -> bool {
         matches!(self, Self::Closed | Self::Broken(_))
-    }
-
-    /// Whether the command was never sent, for want of a connection to the node that it belongs to.
-    pub fn is_unsent(&self) -> bool {
-        matches!(self, Self::Unreached(_) | Self::Refused(_))
     }
 
     /// The end of a run that cannot go on: `place` says where, an address or FILE:LINE.
@@ -129,6 +126,11 @@ pub struct Session {
     is_blocked: bool,
     /// When the server was last heard of, or last asked.
     active: Instant,
+    /// Whether nothing was received yet: the first value may be no answer.
+    is_new: bool,
+    /// Whether the server has ended the connection, and why it has turned it away, if it has.
+    has_ended: bool,
+    refusal: Option<String>,
     pushes: Vec<Value>,
     pub(super) server: Option<ServerVersion>,
     /// Whether MULTI is known to be allowed.
@@ -155,6 +157,9 @@ impl Session {
             sent: 0,
             is_blocked: false,
             active: Instant::now(),
+            is_new: true,
+            has_ended: false,
+            refusal: None,
             pushes: Vec::new(),
             server: None,
             may_multi: false,
@@ -234,6 +239,9 @@ impl Session {
                     Ok((used, None)) => incoming.start += used,
                     Ok((used, value)) => {
                         incoming.start += used;
+                        if self.is_new {
+                            self.check_greeting(value.as_ref())?;
+                        }
                         return Ok(value);
                     }
                     Err(why) => return Err(self.ended(Lost::Undecodable(why))),
@@ -247,23 +255,6 @@ impl Session {
                 Err(error) => return Err(self.ended(Lost::Broken(error))),
             }
         }
-    }
-
-    /// Why a conversation ended that had not begun: a server with TLS was spoken to plainly, or wants a certificate,
-    /// which it says only when the handshake is over.
-    fn ended(&self, lost: Lost) -> Lost {
-        let reason = match (&lost, &self.transport, &self.target.address) {
-            (Lost::Undecodable(_), Transport::Tcp(_), _)
-                if self.incoming.total < 64 && is_tls(&self.incoming.buffer) =>
-            {
-                SPEAKS_TLS.to_owned()
-            }
-            _ if self.incoming.total > 0 => return lost,
-            (_, Transport::Tcp(_), Address::Tcp(host, port)) if speaks_tls(host, *port) => SPEAKS_TLS.to_owned(),
-            (Lost::Broken(error), ..) if tls::is_refusal(error) => tls::describe(error),
-            _ => return lost,
-        };
-        Lost::Refused(format!("cannot connect to {}: {reason}", self.target.address))
     }
 
     /// What to poll the session's descriptor for, which then tells when to [`Self::receive`] again.
@@ -301,8 +292,7 @@ impl Session {
 
     /// Sleeps until `input` can be read; false if the server sent something instead.
     pub fn wait_for_input(&mut self, input: &impl AsFd) -> Result<bool, Lost> {
-        let ready = self.wait(Some(input.as_fd()), None)?;
-        Ok(ready.input)
+        Ok(self.wait(Some(input.as_fd()), None)?.input)
     }
 
     /// When the read limit passes, if the server stays silent.

@@ -203,7 +203,10 @@ impl Stream {
     fn lose(&mut self, loss: Loss) -> Outcome<()> {
         let now = Instant::now();
         let Link::Up(ear) = &self.link else { return Ok(()) };
-        let Loss { reason, since } = ear.complete(loss);
+        let Loss { reason, since, is_refusal } = ear.complete(loss);
+        if !self.was_ready && is_refusal {
+            return Err(Failure::failed(reason));
+        }
         if !self.was_ready {
             return Err(Failure::failed(format!("{}: connection lost: {reason}", self.place())));
         }
@@ -251,10 +254,7 @@ impl Stream {
 
     fn wait_up(&mut self, others: &[PollFd<'_>], deadline: Option<Instant>) -> Outcome<Woken> {
         let Link::Up(ear) = &mut self.link else { return Ok(Woken::Stream) };
-        let (slept, mut due) = match ear.prepare() {
-            Ok(times) => times,
-            Err(loss) => return self.lose(loss).map(|()| Woken::Stream),
-        };
+        let (slept, mut due) = ear.prepare();
         if let Some(roam) = &mut self.roam {
             due = due.min(roam.doubt(&self.target.address)?);
         }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::hello::Hello;
 use super::sentinel::Sentinels;
 use super::tls::Tls;
 use crate::text;
@@ -51,7 +52,7 @@ impl fmt::Debug for Credentials {
 pub enum Protocol {
     /// No HELLO is sent.
     Resp2,
-    /// HELLO 3; RESP2 where the server has no HELLO.
+    /// HELLO 3; RESP2 where the server has no HELLO, or hangs up at it.
     Resp3,
 }
 
@@ -68,10 +69,21 @@ pub struct Target {
     pub db: u32,
     /// The version of RESP to ask for.
     pub protocol: Protocol,
+    /// What is known of HELLO there.
+    pub hello: Hello,
     /// The limit on connecting, TLS and the introduction included.
     pub connect_timeout: Duration,
+    /// Whether it holds for the first answer too, whatever that is to: then a PING is asked where nothing else is.
+    pub limits_first_answer: bool,
     /// The longest silence while an answer is waited for; none is no limit.
     pub read_timeout: Option<Duration>,
     /// Whether pushes are written (`--show-pushes`): else they are dropped as they come.
     pub show_pushes: bool,
+}
+
+impl Target {
+    /// The version of RESP that a new connection speaks, as far as is known.
+    pub fn spoken(&self) -> Protocol {
+        if self.hello.is_hung_up_at() { Protocol::Resp2 } else { self.protocol }
+    }
 }

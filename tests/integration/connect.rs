@@ -236,17 +236,3 @@ fn keepalive_and_nodelay_make_a_small_command_fast() {
     server.rcli(["pipe", "--window", "1", "-q"]).stdin("PING\n".repeat(200)).run();
     assert!(begin.elapsed() < Duration::from_secs(4), "{:?}", begin.elapsed());
 }
-
-#[test]
-fn what_a_server_says_as_it_turns_a_client_away_is_told() {
-    let server = Server::start();
-    let _first = server.client();
-    server.ask("CONFIG SET maxclients 1");
-    for _ in 0..10 {
-        server
-            .rcli(["-3", "PING"])
-            .status(3)
-            .reports(format!("rcli: {} refused the connection: ERR max number of clients reached\n", server.address()))
-            .run();
-    }
-}

@@ -49,9 +49,16 @@ pub struct Script {
     patient: bool,
     exec: Option<Answer>,
     in_block: bool,
+    greeting: Option<Vec<u8>>,
 }
 
 impl Script {
+    /// Turns every connection away: these bytes and the end, whatever it is sent.
+    pub fn greeting(mut self, bytes: impl AsRef<[u8]>) -> Self {
+        self.greeting = Some(bytes.as_ref().to_vec());
+        self
+    }
+
     /// Its answer to HELLO; a RESP3 greeting by default.
     pub fn hello(mut self, answer: Answer) -> Self {
         self.hello = answer;
@@ -137,6 +144,7 @@ pub fn peer() -> Script {
         patient: false,
         exec: None,
         in_block: false,
+        greeting: None,
     }
 }
 
@@ -249,7 +257,13 @@ impl Drop for Peer {
 impl Shared {
     /// Reads commands and answers them until the connection ends.
     fn serve(&self, mut stream: TcpStream) {
-        let patient = self.script.lock().unwrap().patient;
+        let Script { patient, greeting, .. } = self.script.lock().unwrap().clone();
+        if let Some(greeting) = greeting {
+            let _ = stream.write_all(&greeting);
+            // What comes after that is answered with a reset.
+            let _ = stream.shutdown(Shutdown::Both);
+            return;
+        }
         let mut buffer = Vec::new();
         let mut chunk = vec![0; 1 << 16];
         let mut waiting: Vec<String> = Vec::new();

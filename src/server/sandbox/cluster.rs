@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use redis::Value;
 
+use super::super::hello::Hello;
 use super::super::session::{Session, error_text};
 use super::super::slots::SLOTS;
 use super::super::target::{Address, Protocol, Target};
@@ -68,6 +69,8 @@ fn private_target(socket: PathBuf) -> Target {
         credentials: None,
         db: 0,
         protocol: Protocol::Resp2,
+        hello: Hello::default(),
+        limits_first_answer: false,
         connect_timeout: Duration::from_secs(5),
         read_timeout: None,
         show_pushes: false,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use redis::{ServerError, Value};
 use rustix::event::PollFlags;
 
-use super::super::session::{Session, error_text};
+use super::super::session::{Lost, Session, error_text};
 use super::Heard;
 use super::pulse::{Pulse, Verdict};
 use super::source::{Source, Subscription, is_pong};
@@ -30,11 +30,19 @@ pub struct Loss {
     pub reason: String,
     /// Since when, if that is not now.
     pub since: Option<Instant>,
+    /// Whether the server turned the connection away: the reason says all there is to say.
+    pub is_refusal: bool,
 }
 
 impl Loss {
     pub fn now(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), since: None }
+        Self { reason: reason.into(), since: None, is_refusal: false }
+    }
+}
+
+impl From<Lost> for Loss {
+    fn from(lost: Lost) -> Self {
+        Self { is_refusal: matches!(lost, Lost::Refused(_)), ..Self::now(lost.reason()) }
     }
 }
 
@@ -51,6 +59,8 @@ pub struct Ear {
     answered: usize,
     /// Whether a message came.
     has_delivered: bool,
+    /// Why nothing can be sent any more: told once all that the server said before is read.
+    unsendable: Option<Loss>,
 }
 
 impl Ear {
@@ -58,7 +68,8 @@ impl Ear {
     pub fn new(mut session: Session, source: Source) -> Self {
         source.pack(session.outgoing());
         let now = Instant::now();
-        Self { session, source, opened: now, asked: now, pulse: Pulse::new(), answered: 0, has_delivered: false }
+        let pulse = Pulse::new();
+        Self { session, source, opened: now, asked: now, pulse, answered: 0, has_delivered: false, unsendable: None }
     }
 
     /// Asks for one more channel; its place among the commands of the source.
@@ -86,7 +97,7 @@ impl Ear {
         let Some(stalled) = self.pulse.stalled() else { return loss };
         let seconds = stalled.elapsed().as_secs();
         let reason = format!("{}, after nothing was read from it for {seconds} s", loss.reason);
-        Loss { reason, since: loss.since.or(Some(stalled)) }
+        Loss { reason, since: loss.since.or(Some(stalled)), ..loss }
     }
 
     /// The words for the refusal of the command at this place.
@@ -99,7 +110,7 @@ impl Ear {
         loop {
             let received = self.session.receive();
             self.pulse.hear(self.session.received());
-            let Some(value) = received.map_err(|lost| Loss::now(lost.reason()))? else { return Ok(None) };
+            let Some(value) = received? else { return self.unsendable.take().map_or(Ok(None), Err) };
             if let Some(got) = self.read(value)? {
                 return Ok(Some(got));
             }
@@ -143,11 +154,14 @@ impl Ear {
     }
 
     /// Sends what is to be sent before a sleep. When that begins, and when it has to end.
-    pub fn prepare(&mut self) -> Result<(Instant, Instant), Loss> {
-        self.session.send().map_err(|lost| Loss::now(lost.reason()))?;
+    pub fn prepare(&mut self) -> (Instant, Instant) {
         let slept = self.pulse.attend();
+        if let Err(lost) = self.session.send() {
+            self.unsendable = Some(lost.into());
+            return (slept, slept);
+        }
         let due = self.confirm_due().map_or(self.pulse.due(), |due| due.min(self.pulse.due()));
-        Ok((slept, due))
+        (slept, due)
     }
 
     /// When a confirmation that is missing counts as refused.
@@ -175,7 +189,7 @@ impl Ear {
                 let heard = self.pulse.heard();
                 let silence = heard.elapsed().as_secs();
                 let reason = format!("the server has given no sign of life for {silence} s");
-                return Err(Loss { reason, since: Some(heard) });
+                return Err(Loss { since: Some(heard), ..Loss::now(reason) });
             }
         }
         Ok(())

@@ -277,7 +277,7 @@ impl Nodes {
     /// A node is lost, and what it had is looked for.
     fn lose(&mut self, at: usize, loss: Loss) {
         let member = self.members.remove(at);
-        let Loss { reason, since } = member.ear.complete(loss);
+        let Loss { reason, since, .. } = member.ear.complete(loss);
         let now = Instant::now();
         self.tries.note_loss(member.ear.was_good());
         for want in self.wants.iter_mut().filter(|want| want.state == State::At(Arc::clone(&member.name))) {
@@ -313,16 +313,7 @@ impl Nodes {
             return Ok(Woken::Stream);
         }
         self.look_when_due()?;
-        let mut times = Vec::with_capacity(self.members.len());
-        for at in 0..self.members.len() {
-            match self.members[at].ear.prepare() {
-                Ok(time) => times.push(time),
-                Err(loss) => {
-                    self.lose(at, loss);
-                    return Ok(Woken::Stream);
-                }
-            }
-        }
+        let times: Vec<_> = self.members.iter_mut().map(|member| member.ear.prepare()).collect();
         let look = self.due.filter(|_| self.scout.is_home());
         let due = times.iter().map(|(_, due)| *due).chain(look).min().unwrap_or_else(|| Instant::now() + LOOK);
         let (other, events, is_back) = self.sleep(others, sooner(deadline, due))?;

@@ -23,14 +23,23 @@ impl Nodes {
             return Ok(());
         }
         let mut sessions: Vec<(Address, Session)> = Vec::new();
+        let mut refused = None;
         for (address, opened) in found.nodes {
             match opened {
                 Ok(session) => sessions.push((address, session)),
                 Err(Lost::Refused(words)) if words.split([' ', ':']).any(is_final_code) => {
                     return Err(Failure::failed(format!("{words}; not tried again")));
                 }
-                Err(lost) => self.reason = lost.reason(),
+                Err(lost) => {
+                    self.reason = lost.reason();
+                    refused = matches!(lost, Lost::Refused(_)).then(|| self.reason.clone()).or(refused);
+                }
             }
+        }
+        // What was heard once is tried again; where nothing ever was, nobody wants us.
+        let is_start = sessions.is_empty() && self.wants.iter().all(|want| want.from.is_none());
+        if let (true, Some(words)) = (is_start, refused) {
+            return Err(Failure::failed(words));
         }
         self.follow_nodes(&found.members);
         let Some(map) = self.scout.cluster().map(Cluster::map) else { return Ok(()) };

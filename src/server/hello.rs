@@ -1,0 +1,120 @@
+//! HELLO: how it is said, how its answers are read, and what is remembered of a server that hangs up at it
+//! (contract section 1).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use redis::{ServerError, Value};
+
+use super::session::text_of;
+use super::target::Target;
+use crate::request::Request;
+
+/// What is known of HELLO where a target leads. All clones of it know the same, so that neither the nodes of a cluster
+/// nor a reconnect find it out again.
+#[derive(Clone, Debug, Default)]
+pub struct Hello {
+    known: Arc<AtomicU8>,
+    /// Whether RESP3 was asked for by name: then nothing else is spoken where a server hangs up.
+    is_demanded: bool,
+}
+
+const ANSWERED: u8 = 1;
+const HUNG_UP: u8 = 2;
+
+impl Hello {
+    /// Nothing is known yet.
+    pub fn new(is_demanded: bool) -> Self {
+        Self { known: Arc::default(), is_demanded }
+    }
+
+    /// Whether RESP3 was asked for by name.
+    pub fn is_demanded(&self) -> bool {
+        self.is_demanded
+    }
+
+    /// It was answered: a server that closes the connection later has another reason.
+    pub fn note_answered(&self) {
+        self.known.store(ANSWERED, Ordering::Relaxed);
+    }
+
+    /// Whether it was answered the last time.
+    pub fn is_answered(&self) -> bool {
+        self.known.load(Ordering::Relaxed) == ANSWERED
+    }
+
+    /// The server hung up at it, and speaks RESP2; whether that is news.
+    pub fn note_hung_up(&self) -> bool {
+        self.known.swap(HUNG_UP, Ordering::Relaxed) != HUNG_UP
+    }
+
+    /// Whether it is not to be said again.
+    pub fn is_hung_up_at(&self) -> bool {
+        self.known.load(Ordering::Relaxed) == HUNG_UP
+    }
+}
+
+/// What the server calls itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerVersion {
+    /// `redis` or `valkey`.
+    pub name: String,
+    /// Such as `7.0.15`.
+    pub version: String,
+}
+
+/// What an answer to HELLO says.
+pub(super) enum Greeting {
+    /// RESP3 is spoken from here on, and who we are was heard.
+    Welcome(Option<ServerVersion>),
+    /// It was not understood, or nothing is to be had just now: RESP2 is spoken, and who we are is still to be said.
+    Nothing,
+    /// We are not wanted.
+    Refusal(ServerError),
+}
+
+impl Greeting {
+    /// Reads an answer.
+    pub(super) fn of(answer: Value) -> Self {
+        match answer {
+            Value::Map(_) => Self::Welcome(server_version(&answer)),
+            Value::ServerError(error) if is_usable(&error) => Self::Nothing,
+            Value::ServerError(error) => Self::Refusal(error),
+            _ => Self::Nothing,
+        }
+    }
+}
+
+/// HELLO with the credentials of the target.
+pub(super) fn request(target: &Target) -> Request {
+    let mut hello = Request::new(["HELLO", "3"]);
+    if let Some(credentials) = &target.credentials {
+        hello.push(b"AUTH");
+        hello.push(credentials.user.as_deref().unwrap_or("default").as_bytes());
+        hello.push(&credentials.password);
+    }
+    hello
+}
+
+/// Whether a server that answers HELLO with this error can be used: it has no HELLO, as those before version 6 and
+/// proxies say in many ways; or it is busy, and answers what is asked of it in the same words.
+fn is_usable(error: &ServerError) -> bool {
+    let says = |words: &str| error.details().is_some_and(|text| text.to_ascii_lowercase().contains(words));
+    match error.code() {
+        "NOPROTO" | "NOAUTH" | "LOADING" | "BUSY" | "MASTERDOWN" | "MISCONF" => true,
+        "ERR" => ["unknown command", "unsupported", "not supported", "not allowed", "disabled"].into_iter().any(says),
+        _ => false,
+    }
+}
+
+/// The name and the version in an answer to HELLO.
+pub(super) fn server_version(greeting: &Value) -> Option<ServerVersion> {
+    let Value::Map(fields) = greeting else { return None };
+    let field = |name: &str| {
+        fields.iter().find_map(|(key, value)| match (text_of(key), text_of(value)) {
+            (Some(key), Some(value)) if key == name => Some(value.to_owned()),
+            _ => None,
+        })
+    };
+    Some(ServerVersion { name: field("server")?, version: field("version")? })
+}
