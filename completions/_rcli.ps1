@@ -295,7 +295,7 @@ Register-ArgumentCompleter -Native -CommandName 'rcli' -ScriptBlock {
             break
         }
         'rcli;ssub' {
-            [CompletionResult]::new('--node', '--node', [CompletionResultType]::ParameterName, 'With -c: listen to this node only')
+            [CompletionResult]::new('--node', '--node', [CompletionResultType]::ParameterName, 'With -c: listen to this node only; channels that it does not own are named and passed over')
             [CompletionResult]::new('--handler', '--handler', [CompletionResultType]::ParameterName, 'Run a shell command for each message of a channel or pattern, its JSON line on stdin; may be repeated')
             [CompletionResult]::new('--handler-jobs', '--handler-jobs', [CompletionResultType]::ParameterName, 'Handlers that run at once')
             [CompletionResult]::new('--on-handler-error', '--on-handler-error', [CompletionResultType]::ParameterName, 'After a handler that failed: say so and go on, or end with status 1')

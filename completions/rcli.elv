@@ -288,7 +288,7 @@ set edit:completion:arg-completer[rcli] = {|@words|
             cand --yes 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking'
         }
         &'rcli;ssub'= {
-            cand --node 'With -c: listen to this node only'
+            cand --node 'With -c: listen to this node only; channels that it does not own are named and passed over'
             cand --handler 'Run a shell command for each message of a channel or pattern, its JSON line on stdin; may be repeated'
             cand --handler-jobs 'Handlers that run at once'
             cand --on-handler-error 'After a handler that failed: say so and go on, or end with status 1'

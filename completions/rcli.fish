@@ -276,7 +276,7 @@ complete -c rcli -n "__fish_rcli_using_subcommand psub" -l show-pushes -d 'Write
 complete -c rcli -n "__fish_rcli_using_subcommand psub" -s ? -l help -d 'Print help'
 complete -c rcli -n "__fish_rcli_using_subcommand psub" -l version -d 'Print the version'
 complete -c rcli -n "__fish_rcli_using_subcommand psub" -l yes -d 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking'
-complete -c rcli -n "__fish_rcli_using_subcommand ssub" -l node -d 'With -c: listen to this node only' -r
+complete -c rcli -n "__fish_rcli_using_subcommand ssub" -l node -d 'With -c: listen to this node only; channels that it does not own are named and passed over' -r
 complete -c rcli -n "__fish_rcli_using_subcommand ssub" -l handler -d 'Run a shell command for each message of a channel or pattern, its JSON line on stdin; may be repeated' -r
 complete -c rcli -n "__fish_rcli_using_subcommand ssub" -l handler-jobs -d 'Handlers that run at once' -r
 complete -c rcli -n "__fish_rcli_using_subcommand ssub" -l on-handler-error -d 'After a handler that failed: say so and go on, or end with status 1' -r -f -a "report\t'A line on stderr, and go on'

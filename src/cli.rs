@@ -226,7 +226,7 @@ pub struct SubArgs {
 #[command(before_help = "\
 Examples:
   rcli psub 'news.*' 'weather.?'
-  rcli psub '__keyevent@0__:*' --raw
+  rcli psub '__keyevent@0__:*' --raw      with -c: at every primary
   rcli psub 'job.*' --channel control --handler control='cat >> control.log'")]
 pub struct PsubArgs {
     /// Patterns, as the server's PSUBSCRIBE takes them
@@ -249,7 +249,7 @@ pub struct SsubArgs {
     /// Shard channels
     #[arg(required = true, value_name = "SHARD_CHANNEL")]
     pub channels: Vec<OsString>,
-    /// With -c: listen to this node only
+    /// With -c: listen to this node only; channels that it does not own are named and passed over
     #[arg(long, value_name = "HOST:PORT")]
     pub node: Option<String>,
     #[command(flatten)]

@@ -62,10 +62,12 @@ pub fn event(
     time: Option<Duration>,
     server: &str,
 ) -> io::Result<()> {
-    let (r#type, reason, gap, moved) = match event {
-        Event::Disconnected { reason, .. } => ("disconnected", Some(reason.as_str()), None, None),
-        Event::Reconnected { gap } => ("reconnected", None, Some(seconds(*gap)), None),
-        Event::Moved { channel, from, gap } => ("moved", None, Some(seconds(*gap)), Some((channel, from))),
+    let from = if let Event::Moved { from, .. } = event { Some(from) } else { None };
+    let (r#type, reason, channel, gap) = match event {
+        Event::Disconnected { channel, reason, .. } => ("disconnected", Some(reason), channel.as_ref(), None),
+        Event::Reconnected { channel, gap } => ("reconnected", None, channel.as_ref(), Some(seconds(*gap))),
+        Event::Moved { channel, gap, .. } => ("moved", None, Some(channel), Some(seconds(*gap))),
+        Event::PassedOver { channel, reason } => ("passed_over", Some(reason), Some(channel), None),
         Event::Joined => ("joined", None, None, None),
         Event::Left => ("left", None, None, None),
     };
@@ -76,9 +78,11 @@ pub fn event(
                 out.write_all(b",\"reason\":")?;
                 string(out, reason)?;
             }
-            if let Some((channel, from)) = moved {
+            if let Some(channel) = channel {
                 out.write_all(b",\"channel\":")?;
                 bytes(out, style, channel)?;
+            }
+            if let Some(from) = from {
                 out.write_all(b",\"from\":")?;
                 string(out, from)?;
             }
@@ -92,8 +96,11 @@ pub fn event(
         Format::Human => {
             let told = [
                 Some(format!("({type}) {server}")),
-                moved.map(|(channel, from)| format!("{} from {from}", String::from_utf8_lossy(channel))),
-                reason.map(str::to_owned),
+                channel.map(|channel| {
+                    let name = String::from_utf8_lossy(channel);
+                    from.map_or_else(|| name.to_string(), |from| format!("{name} from {from}"))
+                }),
+                reason.cloned(),
                 gap.map(|gap| format!("after {gap} s")),
             ];
             let line = told.into_iter().flatten().collect::<Vec<_>>().join(": ");

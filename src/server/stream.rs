@@ -5,16 +5,19 @@
 //! waits, and no message is lost to a time limit.
 
 pub(super) mod ear;
+mod event;
 mod pulse;
 mod roam;
 pub(super) mod source;
 
+use std::collections::VecDeque;
 use std::os::fd::AsFd as _;
 use std::time::{Duration, Instant};
 
-use redis::Value;
+use redis::{ServerError, Value};
 use rustix::event::{PollFd, PollFlags};
 
+pub use self::event::Event;
 pub use self::source::{Source, Subscription, Topic};
 
 use self::ear::{Ear, Got, Loss};
@@ -25,11 +28,14 @@ use super::session::Session;
 use super::target::Target;
 use crate::exit::{Failure, Outcome, describe_io};
 use crate::interrupt;
-use crate::message::Message;
+use crate::message::{Kind, Message};
 
 /// The first pause before a new connection is tried; doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Why a channel is asked for again where it was.
+pub(super) const ENDED: &str = "the server has ended the subscription, as it does when a slot is assigned";
 
 /// What a stream gives.
 #[derive(Debug)]
@@ -42,36 +48,6 @@ pub enum Heard {
     Push(Value),
     /// Something happened to the connection.
     Event(Event),
-}
-
-/// What happens to the connection of a stream.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Event {
-    /// It is lost.
-    Disconnected {
-        /// Why.
-        reason: String,
-        /// Whether it will be tried again.
-        retrying: bool,
-    },
-    /// Everything is subscribed again.
-    Reconnected {
-        /// For how long nothing was heard: what was published then is lost.
-        gap: Duration,
-    },
-    /// A shard channel is heard from another node of the cluster.
-    Moved {
-        /// Which.
-        channel: Vec<u8>,
-        /// The node it was heard from before.
-        from: String,
-        /// For how long it was not heard: what was published then is lost.
-        gap: Duration,
-    },
-    /// A node that joined the cluster is followed.
-    Joined,
-    /// A node that left the cluster is not followed any more.
-    Left,
 }
 
 /// What [`Stream::wait`] woke up for.
@@ -108,8 +84,13 @@ pub struct Stream {
     lost_at: Option<Instant>,
     /// Why there is no connection.
     reason: String,
+    /// Whether channels of other nodes are passed over from the start.
+    passes_over: bool,
     /// What [`Self::next`] gives before anything else.
-    announced: Option<Heard>,
+    announced: VecDeque<Heard>,
+    /// Subscriptions that the server has ended, and that it was asked for again: their places among the commands, the
+    /// server's words, and when they ended.
+    ended: Vec<(usize, Message, Instant)>,
 }
 
 impl Stream {
@@ -118,6 +99,11 @@ impl Stream {
     pub fn open(target: &Target, source: Source, retries: Option<u32>) -> Outcome<Self> {
         let session = Session::open(target)?;
         Ok(Self::over(session, target, None, source, retries))
+    }
+
+    /// The same at this node of a cluster: channels that it does not own are passed over.
+    pub fn open_node(target: &Target, source: Source, retries: Option<u32>) -> Outcome<Self> {
+        Ok(Self { passes_over: true, ..Self::open(target, source, retries)? })
     }
 
     /// The same on any node of a cluster: first the one of the target, another one after each loss.
@@ -138,13 +124,15 @@ impl Stream {
             was_ready: false,
             lost_at: None,
             reason: String::new(),
-            announced: None,
+            passes_over: false,
+            announced: VecDeque::new(),
+            ended: Vec::new(),
         }
     }
 
     /// The server's address, for messages to people.
-    pub fn place(&self) -> String {
-        self.place.clone()
+    pub fn place(&self) -> &str {
+        &self.place
     }
 
     /// Whether there is a connection.
@@ -154,44 +142,80 @@ impl Stream {
 
     /// What has come; none if nothing waits. Does not block.
     pub fn next(&mut self) -> Outcome<Option<Heard>> {
-        if self.announced.is_some() {
-            return Ok(self.announced.take());
-        }
         loop {
+            if let Some(heard) = self.announced.pop_front() {
+                return Ok(Some(heard));
+            }
             let Link::Up(ear) = &mut self.link else { return Ok(None) };
             match ear.receive() {
                 Ok(None) => return Ok(None),
+                Ok(Some(Got::Heard(Heard::Message(message)))) if message.kind == Kind::SUnsubscribe => {
+                    // Nobody has unsubscribed: its slot has moved, or was assigned anew to the server that had it.
+                    let subscription = Subscription { topic: Topic::ShardChannel, name: message.channel.clone() };
+                    if !self.source.has(&subscription) {
+                        return Ok(Some(Heard::Message(message)));
+                    }
+                    self.ended.push((ear.add(subscription), message, Instant::now()));
+                }
                 Ok(Some(Got::Heard(heard))) => return Ok(Some(heard)),
-                Ok(Some(Got::Confirmed(_, message))) => {
-                    self.confirm();
-                    if let Some(heard) = message.map(Heard::Message).or_else(|| self.announced.take()) {
-                        return Ok(Some(heard));
-                    }
-                }
-                Ok(Some(Got::Refused(index, error))) => {
-                    let refusal = ear.describe_refusal(index, &error);
-                    if !self.was_ready || is_final(&error) {
-                        return Err(Failure::failed(format!("{}: {refusal}", self.place())));
-                    }
-                    self.lose(Loss::now(refusal))?;
-                    return Ok(self.announced.take());
-                }
-                Err(loss) => {
-                    self.lose(loss)?;
-                    return Ok(self.announced.take());
-                }
+                Ok(Some(Got::Confirmed(index, message))) => self.confirm(index, message),
+                Ok(Some(Got::Refused(index, error))) => self.refuse(index, &error)?,
+                Err(loss) => self.lose(loss)?,
             }
         }
     }
 
     /// One more of the source's commands is confirmed.
-    fn confirm(&mut self) {
+    fn confirm(&mut self, index: usize, message: Option<Message>) {
+        if let Some(at) = self.ended.iter().position(|(asked, ..)| *asked == index) {
+            let (_, ended, since) = self.ended.remove(at);
+            let channel = Some(ended.channel);
+            let lost = Event::Disconnected { channel: channel.clone(), reason: ENDED.to_owned(), retrying: true };
+            let events = [lost, Event::Reconnected { channel, gap: since.elapsed() }];
+            self.announced.extend(events.map(Heard::Event));
+        } else {
+            self.announced.extend(message.map(Heard::Message));
+        }
+        self.note_answered();
+    }
+
+    fn note_answered(&mut self) {
         if matches!(&self.link, Link::Up(ear) if ear.is_ready()) {
             self.was_ready = true;
             if let Some(lost_at) = self.lost_at.take() {
-                self.announced = Some(Heard::Event(Event::Reconnected { gap: lost_at.elapsed() }));
+                let event = Event::Reconnected { channel: None, gap: lost_at.elapsed() };
+                self.announced.push_back(Heard::Event(event));
             }
         }
+    }
+
+    /// The server refuses what it was asked for at this place.
+    fn refuse(&mut self, index: usize, error: &ServerError) -> Outcome<()> {
+        let Link::Up(ear) = &self.link else { return Ok(()) };
+        let refusal = ear.describe_refusal(index, error);
+        if error.code() == "MOVED" && (self.passes_over || self.was_ready) {
+            return self.pass_over(index, refusal);
+        }
+        if !self.was_ready || is_final(error) {
+            return Err(Failure::failed(format!("{}: {refusal}", self.place())));
+        }
+        self.lose(Loss::now(refusal))
+    }
+
+    /// Another node has the channel that was asked for at this place: the others are listened to.
+    fn pass_over(&mut self, index: usize, reason: String) -> Outcome<()> {
+        let Link::Up(ear) = &self.link else { return Ok(()) };
+        let Some(subscription) = ear.asked_at(index).cloned() else { return Ok(()) };
+        self.source.forget(&subscription);
+        if self.source.len() == 0 {
+            return Err(Failure::failed(format!("{}: {reason}", self.place())));
+        }
+        if let Some(at) = self.ended.iter().position(|(asked, ..)| *asked == index) {
+            self.announced.push_back(Heard::Message(self.ended.remove(at).1));
+        }
+        self.announced.push_back(Heard::Event(Event::PassedOver { channel: subscription.name, reason }));
+        self.note_answered();
+        Ok(())
     }
 
     /// Drops a connection that sends what cannot be understood, and begins anew.
@@ -214,10 +238,12 @@ impl Stream {
             self.tries = 0;
         }
         self.link = Link::Down(now + pause(self.tries));
+        self.ended.clear();
         self.reason.clone_from(&reason);
         if self.lost_at.is_none() {
             self.lost_at = Some(since.unwrap_or(now));
-            self.announced = Some(Heard::Event(Event::Disconnected { reason, retrying: self.may_retry() }));
+            let event = Event::Disconnected { channel: None, reason, retrying: self.may_retry() };
+            self.announced.push_back(Heard::Event(event));
         }
         Ok(())
     }
@@ -229,7 +255,7 @@ impl Stream {
     /// Sleeps until something comes, one of the other descriptors is ready, or the deadline passes; tries a new
     /// connection when it is time for that. Ends the run when no further try is allowed.
     pub fn wait(&mut self, others: &[PollFd<'_>], deadline: Option<Instant>) -> Outcome<Woken> {
-        if self.announced.is_some() {
+        if !self.announced.is_empty() {
             return Ok(Woken::Stream);
         }
         match &self.link {

@@ -26,45 +26,47 @@ enum Listener {
 /// A source that is listened to, wherever it is.
 pub struct Streams {
     listener: Listener,
-    /// The one node of a cluster that is listened to, where what it says is to tell of it.
-    only: Option<String>,
+    /// Whether what is heard is to tell the node that said it.
+    tells_node: bool,
 }
 
 impl Streams {
-    /// Listens to a server; or to the cluster that it belongs to: to any node of it, or, for shard channels and
-    /// MONITOR, to all that have a part of it.
+    /// Listens to a server; or to the cluster that it belongs to: to any node of it, or, for shard channels, events of
+    /// keys and MONITOR, to all that have a part of it.
     pub fn open(target: &Target, is_cluster: bool, source: Source, retries: Option<u32>) -> Outcome<Self> {
         let is_sharded = |subscription: &Subscription| subscription.topic == Topic::ShardChannel;
-        let is_anywhere = matches!(&source, Source::Subscriptions(all) if !all.iter().any(is_sharded));
+        let (tells_node, is_anywhere) = match &source {
+            Source::Monitor => (true, false),
+            Source::Subscriptions(all) => {
+                let is_sharded = all.iter().any(is_sharded);
+                (is_sharded, !is_sharded && !all.iter().any(Subscription::is_of_keys))
+            }
+        };
         let listener = match (is_cluster, is_anywhere) {
             (false, _) => Listener::One(Box::new(Stream::open(target, source, retries)?)),
             (true, true) => Listener::One(Box::new(Stream::open_anywhere(target, source, retries)?)),
             (true, false) => Listener::Many(Box::new(Nodes::open(target, source, retries)?)),
         };
-        Ok(Self { listener, only: None })
+        Ok(Self { listener, tells_node: tells_node && is_cluster })
     }
 
     /// Listens to one node of a cluster.
     pub fn open_node(target: &Target, node: Address, source: Source, retries: Option<u32>) -> Outcome<Self> {
-        let only = Some(node.to_string());
-        let stream = Stream::open(&Target { address: node, ..target.clone() }, source, retries)?;
-        Ok(Self { listener: Listener::One(Box::new(stream)), only })
+        let stream = Stream::open_node(&Target { address: node, ..target.clone() }, source, retries)?;
+        Ok(Self { listener: Listener::One(Box::new(stream)), tells_node: true })
     }
 
     /// The server's address, for messages to people: of many, that of the node heard last.
-    pub fn place(&self) -> String {
+    pub fn place(&self) -> &str {
         match &self.listener {
             Listener::One(stream) => stream.place(),
-            Listener::Many(nodes) => nodes.node().to_owned(),
+            Listener::Many(nodes) => nodes.node(),
         }
     }
 
     /// The node that was heard last, where what is heard is to tell it.
     pub fn node(&self) -> Option<&str> {
-        match &self.listener {
-            Listener::One(_) => self.only.as_deref(),
-            Listener::Many(nodes) => Some(nodes.node()),
-        }
+        self.tells_node.then(|| self.place())
     }
 
     /// Whether there is a connection.

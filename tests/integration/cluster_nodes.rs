@@ -176,7 +176,9 @@ impl Cluster {
             }
         }
         let new = self.id(to);
-        for node in [to, from].into_iter().chain(0..self.nodes.len()) {
+        // Each is told once: a node that is told again ends the subscriptions of that slot.
+        let others = (0..self.nodes.len()).filter(|node| ![to, from].contains(node));
+        for node in [to, from].into_iter().chain(others) {
             self.nodes[node].ask(&format!("CLUSTER SETSLOT {slot} NODE {new}"));
         }
     }

@@ -87,7 +87,54 @@ fn a_channel_whose_slot_migrates_is_heard_at_its_new_owner() {
     let out = finished.out();
     assert!(!out.contains("sunsubscribe"), "{out}");
     assert_eq!(out.matches("smessage").count(), 6, "{out}");
+    assert_eq!(out.matches("\"ssubscribe\"").count(), 3, "one confirmation a channel: {out}");
     assert_eq!(finished.err().lines().count(), 3, "{}", finished.err());
+}
+
+#[test]
+fn a_slot_that_is_assigned_anew_to_its_owner_is_a_loss_and_a_return_of_its_channels() {
+    let cluster = Cluster::start();
+    let owner = cluster.owner("foo");
+    let address = cluster.nodes[owner].address();
+    let plain = || cluster.nodes[owner].rcli(["ssub", "foo"]);
+    for run in [cluster.rcli(["ssub", "foo"]), cluster.rcli(["ssub", "foo", "--node", &address]), plain()] {
+        let run = run.args(["--events", "--count", "1"]).any_stdout();
+        let lost = format!("rcli: foo: not heard at {address}: the server has ended the subscription");
+        let back = format!("rcli: foo: subscribed again at {address} after");
+        let mut run = run.reports_among(&[&lost, &back, "what came meanwhile is lost"]).start();
+        run.wait_for_lines(1);
+        cluster.nodes[owner].ask(&format!("CLUSTER SETSLOT {} NODE {}", cluster.slot("foo"), cluster.id(owner)));
+        run.wait_for_lines(3);
+        assert_eq!(cluster.nodes[owner].ask("SPUBLISH foo x"), "1");
+        let out = run.finish().out();
+        let types: Vec<&str> = out.lines().map(|line| line.split('"').nth(3).unwrap()).collect();
+        assert_eq!(types, ["ssubscribe", "disconnected", "reconnected", "smessage"], "{out}");
+        for event in out.lines().filter(|line| line.contains("connected\"")) {
+            assert!(event.contains("\"channel\":\"foo\"") && event.contains(&address), "{event}");
+        }
+    }
+}
+
+#[test]
+fn a_slot_that_migrates_in_one_step_is_one_move_of_its_channels() {
+    let cluster = Cluster::start();
+    let (from, slot) = (cluster.owner("foo"), cluster.slot("foo"));
+    let to = (from + 1) % 3;
+    let migrate = format!("CLUSTER MIGRATESLOTS SLOTSRANGE {slot} {slot} NODE {}", cluster.id(to));
+    // Valkey has it from version 9 on.
+    if cluster.nodes[from].ask("CLUSTER HELP").contains("MIGRATESLOTS") {
+        let run = cluster.rcli(["ssub", "--events", "--count", "1", "foo"]).any_stdout();
+        let mut run = run.reports_among(&["foo: moved from"]).start();
+        run.wait_for_lines(1);
+        assert_eq!(cluster.nodes[from].ask(&migrate), "OK");
+        run.wait_for_lines(2);
+        assert_eq!(cluster.nodes[to].ask("SPUBLISH foo x"), "1");
+        let finished = run.finish();
+        let types: Vec<String> =
+            finished.out().lines().map(|line| line.split('"').nth(3).unwrap().to_owned()).collect();
+        assert_eq!(types, ["ssubscribe", "moved", "smessage"]);
+        assert_eq!(finished.err().lines().count(), 1, "{}", finished.err());
+    }
 }
 
 #[test]
@@ -127,6 +174,49 @@ fn one_node_is_listened_to_on_request() {
     let other = cluster.nodes[(owner + 1) % 3].address();
     cluster.rcli(["ssub", "foo", "--node", &other]).status(3).complains(&["SSUBSCRIBE foo", "MOVED"]).run();
     rcli(["ssub", "foo", "--node", &other]).status(2).complains(&["--node needs -c"]).run();
+}
+
+#[test]
+fn channels_that_the_one_node_does_not_own_are_named_and_passed_over() {
+    let cluster = Cluster::start();
+    let owner = cluster.owner("foo");
+    let address = cluster.nodes[owner].address();
+    let run = cluster.rcli(["ssub", "--events", "--node", &address, "--count", "1"]).args(CHANNELS).any_stdout();
+    let passed =
+        |channel| format!("rcli: {address}: {channel} is passed over: SSUBSCRIBE {channel} was refused: MOVED");
+    let mut run = run.reports_among(&[&passed("bar"), &passed("jobs")]).start();
+    wait_for_listeners(&cluster, owner, "foo");
+    // Nor are they asked for again after a loss.
+    cluster.nodes[owner].ask("CLIENT KILL TYPE pubsub");
+    lines_until(&mut run, &["reconnected"]);
+    cluster.nodes[owner].ask("SPUBLISH foo x");
+    let finished = run.finish();
+    let out = finished.out();
+    let types: Vec<&str> = out.lines().map(|line| line.split('"').nth(3).unwrap()).collect();
+    let expected =
+        ["passed_over", "passed_over", "ssubscribe", "disconnected", "ssubscribe", "reconnected", "smessage"];
+    assert_eq!(types, expected, "{out}");
+    assert!(out.contains("\"channel\":\"jobs\"") && finished.err().lines().count() == 4, "{}", finished.err());
+    // None of them is its own.
+    let run = cluster.rcli(["ssub", "--node", &address, "bar", "jobs"]).status(3);
+    run.reports_among(&[&passed("bar"), "rcli: ", "SSUBSCRIBE jobs was refused: MOVED"]).run();
+}
+
+#[test]
+fn a_channel_that_moves_away_from_the_one_node_is_passed_over_from_then_on() {
+    let cluster = Cluster::start();
+    let (from, to) = (cluster.owner("foo"), (cluster.owner("foo") + 1) % 3);
+    let address = cluster.nodes[from].address();
+    // Two channels of one node; the slot of the first moves.
+    let other = (0..1000).map(|n| format!("other{n}")).find(|name| cluster.owner(name) == from).unwrap();
+    let run = cluster.rcli(["ssub", "--node", &address, "--count", "1", "foo", &other]).any_stdout();
+    let mut run = run.complains(&[&address, "foo is passed over", "MOVED"]).start();
+    run.wait_for_lines(2);
+    cluster.migrate("foo", to);
+    let ended = lines_until(&mut run, &["sunsubscribe"]).pop().unwrap();
+    assert!(ended.contains("\"channel\":\"foo\""), "{ended}");
+    cluster.nodes[from].ask(&format!("SPUBLISH {other} x"));
+    assert!(run.finish().out().contains("smessage"));
 }
 
 #[test]

@@ -32,6 +32,7 @@ mod cluster_databases;
 mod cluster_faults;
 mod cluster_hosts;
 mod cluster_hung;
+mod cluster_keys;
 mod cluster_members;
 mod cluster_pipe;
 mod cluster_streams;

@@ -93,18 +93,24 @@ impl<W: Write, A: FnMut(&str)> Follower<'_, W, A> {
     /// An event in words; none where the end of the run says all of it.
     fn describe(&self, event: &Event) -> Option<String> {
         let place = self.stream.place();
+        let name = |channel: &[u8]| String::from_utf8_lossy(channel).into_owned();
+        let lost_after = |gap: Duration| format!("after {:.2} s; what came meanwhile is lost", gap.as_secs_f64());
         Some(match event {
             Event::Disconnected { retrying: false, .. } => return None,
+            Event::Disconnected { channel: Some(channel), reason, .. } => {
+                format!("{}: not heard at {place}: {reason}; subscribing again", name(channel))
+            }
             Event::Disconnected { reason, .. } => format!("{place}: connection lost: {reason}; reconnecting"),
-            Event::Reconnected { gap } => {
-                format!("{place}: reconnected after {:.2} s; what came meanwhile is lost", gap.as_secs_f64())
+            Event::Reconnected { channel: Some(channel), gap } => {
+                format!("{}: subscribed again at {place} {}", name(channel), lost_after(*gap))
             }
+            Event::Reconnected { gap, .. } => format!("{place}: reconnected {}", lost_after(*gap)),
             Event::Moved { channel, from, gap } => {
-                let (name, seconds) = (String::from_utf8_lossy(channel), gap.as_secs_f64());
-                format!("{name}: moved from {from} to {place} after {seconds:.2} s; what came meanwhile is lost")
+                format!("{}: moved from {from} to {place} {}", name(channel), lost_after(*gap))
             }
-            Event::Joined => format!("{place}: joined the cluster"),
-            Event::Left => format!("{place}: left the cluster"),
+            Event::PassedOver { channel, reason } => format!("{place}: {} is passed over: {reason}", name(channel)),
+            Event::Joined => format!("{place}: joined; heard from now on"),
+            Event::Left => format!("{place}: left; not heard any more"),
         })
     }
 
@@ -146,7 +152,7 @@ impl<W: Write, A: FnMut(&str)> Follower<'_, W, A> {
             return Ok(());
         }
         let time = self.now();
-        let record = Record::Event { event, time, server: &self.stream.place() };
+        let record = Record::Event { event, time, server: self.stream.place() };
         self.view.renderer.write(&record).map_err(|error| Failure::output(&error))
     }
 

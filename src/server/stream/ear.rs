@@ -82,6 +82,14 @@ impl Ear {
         self.source.len() - 1
     }
 
+    /// What was asked for at this place.
+    pub fn asked_at(&self, index: usize) -> Option<&Subscription> {
+        match &self.source {
+            Source::Subscriptions(subscriptions) => subscriptions.get(index),
+            Source::Monitor => None,
+        }
+    }
+
     /// Whether all that was asked for is answered.
     pub fn is_ready(&self) -> bool {
         self.answered == self.source.len()

@@ -36,6 +36,24 @@ pub struct Subscription {
     pub name: Vec<u8>,
 }
 
+impl Subscription {
+    /// Whether it names events of keys: each node of a cluster tells those of its own keys, and no others.
+    pub(in crate::server) fn is_of_keys(&self) -> bool {
+        const BEGINNINGS: [&[u8]; 2] = [b"__keyspace@", b"__keyevent@"];
+        const SHORTEST: usize = b"__key".len();
+        match self.topic {
+            Topic::Channel => BEGINNINGS.iter().any(|beginning| self.name.starts_with(beginning)),
+            Topic::Pattern => {
+                let end = self.name.iter().position(|byte| b"*?[\\".contains(byte)).unwrap_or(self.name.len());
+                let plain = &self.name[..end];
+                let fits = |beginning: &&[u8]| plain.starts_with(beginning) || beginning.starts_with(plain);
+                plain.len() >= SHORTEST && BEGINNINGS.iter().any(fits)
+            }
+            Topic::ShardChannel => false,
+        }
+    }
+}
+
 /// What a stream listens to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
@@ -51,6 +69,18 @@ impl Source {
         match self {
             Self::Subscriptions(subscriptions) => subscriptions.len(),
             Self::Monitor => 1,
+        }
+    }
+
+    /// Whether that is subscribed to.
+    pub(in crate::server) fn has(&self, subscription: &Subscription) -> bool {
+        matches!(self, Self::Subscriptions(subscriptions) if subscriptions.contains(subscription))
+    }
+
+    /// Does without it.
+    pub(in crate::server) fn forget(&mut self, subscription: &Subscription) {
+        if let Self::Subscriptions(subscriptions) = self {
+            subscriptions.retain(|other| other != subscription);
         }
     }
 
@@ -110,5 +140,28 @@ pub(super) fn is_pong(value: &Value) -> bool {
         Value::SimpleString(text) => text == "PONG",
         Value::Array(items) => matches!(items.first(), Some(Value::BulkString(word)) if word == b"pong"),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_of_keys_are_told_by_their_names() {
+        let is_of_keys = |topic, name: &str| Subscription { topic, name: name.into() }.is_of_keys();
+        for name in ["__keyspace@0__:k", "__keyevent@0__:set"] {
+            assert!(is_of_keys(Topic::Channel, name), "{name}");
+            assert!(!is_of_keys(Topic::ShardChannel, name), "{name}");
+        }
+        for name in ["__key", "__keyspaces", "keyspace@0__:k", ""] {
+            assert!(!is_of_keys(Topic::Channel, name), "{name}");
+        }
+        for name in ["__key*__:*", "__key*", "__keyevent@?__:*", "__keyspace@0__:user\\*", "__keyspace@0__:k"] {
+            assert!(is_of_keys(Topic::Pattern, name), "{name}");
+        }
+        for name in ["*", "__*", "__keyboard*", "__keyz?", "news.*", ""] {
+            assert!(!is_of_keys(Topic::Pattern, name), "{name}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 //! moved or its node is lost (contract section 11). No message comes twice: a thing is asked for at a new node only
 //! when the old one has said that it is not there any more, or its connection is gone.
 
+mod answers;
 mod settle;
 
 use std::collections::VecDeque;
@@ -9,29 +10,24 @@ use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use redis::ServerError;
 use rustix::event::{PollFd, PollFlags};
 
 use super::super::cluster::{Asker, Cluster};
-use super::super::redirect::Redirect;
 use super::super::slots::Announced;
 use super::super::stream::ear::{Ear, Got, Loss};
-use super::super::stream::source::is_final;
-use super::super::stream::{Event, Heard, Source, Woken, ready_at, sleep, sooner};
+use super::super::stream::{Event, Heard, Source, Subscription, Woken, ready_at, sleep, sooner};
 use super::super::target::{Address, Target};
-use super::scout::{Errand, Scout, slots_of};
+use super::scout::{Errand, Follow, Scout, slots_of};
 use super::tries::Tries;
 use super::want::{State, Want, What};
 use crate::exit::{Failure, Outcome};
-use crate::message::{Kind, Message};
+use crate::message::Kind;
 
 /// How often nodes that joined or left are looked for.
 const LOOK: Duration = Duration::from_secs(2);
 /// A node that is back is found within this, and who took over from it within the shorter one, however long it took.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_SILENCE: Duration = Duration::from_millis(250);
-/// After so many tries in a row it is said that nobody gives a channel.
-const QUIET_TRIES: u32 = 7;
 /// After so many messages of one node it is another's turn.
 const TURN: u32 = 64;
 
@@ -49,8 +45,11 @@ struct Member {
 /// All that is wanted, and the nodes that have it.
 pub struct Nodes {
     wants: Vec<Want>,
-    /// Whether every node is followed.
-    is_monitor: bool,
+    /// What every node is asked for that is followed.
+    of_nodes: Option<Source>,
+    follow: Follow,
+    /// How many of its commands are confirmed by all of them, and told.
+    told: usize,
     members: Vec<Member>,
     scout: Scout,
     tries: Tries,
@@ -77,21 +76,31 @@ impl Nodes {
     /// ends the run; a node that cannot be is tried again.
     pub fn open(target: &Target, source: Source, retries: Option<u32>) -> Outcome<Self> {
         let mut cluster = Cluster::open(target, false)?;
-        let (wants, is_monitor) = match source {
-            Source::Monitor => {
-                let members = cluster.members_and_owners();
-                if members.is_empty() {
-                    return Err(Failure::failed(format!("{}: no node serves a slot", target.address)));
-                }
-                (members.iter().map(Want::commands).collect(), true)
+        let (of_nodes, others) = match source {
+            Source::Monitor => (Some(Source::Monitor), Vec::new()),
+            Source::Subscriptions(all) => {
+                let (of_keys, others): (Vec<_>, _) = all.into_iter().partition(Subscription::is_of_keys);
+                ((!of_keys.is_empty()).then_some(Source::Subscriptions(of_keys)), others)
             }
-            Source::Subscriptions(all) => (all.into_iter().map(Want::channel).collect(), false),
         };
+        let follow = match of_nodes {
+            Some(Source::Monitor) => Follow::Everybody,
+            // A replica tells the events of its primary's keys once more.
+            Some(Source::Subscriptions(_)) => Follow::Primaries,
+            None => Follow::Nobody,
+        };
+        let followed = follow.nodes(&mut cluster);
+        if of_nodes.is_some() && followed.is_empty() {
+            return Err(Failure::failed(format!("{}: no node serves a slot", target.address)));
+        }
+        let longest = if follow == Follow::Everybody { LONGEST_PAUSE } else { LONGEST_SILENCE };
         let mut nodes = Self {
-            wants,
-            is_monitor,
+            wants: followed.iter().map(Want::node).chain(others.into_iter().map(Want::subscription)).collect(),
+            of_nodes,
+            follow,
+            told: 0,
             members: Vec::new(),
-            tries: Tries::new(retries, if is_monitor { LONGEST_PAUSE } else { LONGEST_SILENCE }),
+            tries: Tries::new(retries, longest),
             reason: String::new(),
             due: None,
             first: None,
@@ -203,7 +212,7 @@ impl Nodes {
         let name = &self.members[at].name;
         let is_it = |want: &&mut Want| {
             want.state == State::At(Arc::clone(name))
-                && matches!(&want.what, What::Channel(subscription, _) if subscription.name == channel)
+                && matches!(&want.what, What::Shard(subscription, _) if subscription.name == channel)
         };
         if let Some(want) = self.wants.iter_mut().find(is_it) {
             want.lose(now);
@@ -211,60 +220,6 @@ impl Nodes {
             self.first = Some(self.members[at].address.clone());
             self.due = Some(now);
         }
-    }
-
-    /// A node has what it was asked for at this place.
-    fn confirm(&mut self, at: usize, index: usize, message: Option<Message>) -> Option<Message> {
-        self.note_current(at);
-        let member = &mut self.members[at];
-        let want = &mut self.wants[*member.asked.get(index)?];
-        let from = want.from.replace(Arc::clone(&member.name));
-        let gap = want.silent_since.take().map(|since| since.elapsed());
-        want.is_told = false;
-        match (from, gap, &want.what) {
-            (Some(from), Some(gap), What::Channel(subscription, _)) if from != member.name => {
-                let moved =
-                    Heard::Event(Event::Moved { channel: subscription.name.clone(), from: from.to_string(), gap });
-                self.announced.push_back((Arc::clone(&member.name), moved));
-            }
-            (_, Some(gap), _) => member.gap = member.gap.max(Some(gap)),
-            _ => {}
-        }
-        if member.ear.is_ready()
-            && let Some(gap) = member.gap.take()
-        {
-            self.announced.push_back((Arc::clone(&member.name), Heard::Event(Event::Reconnected { gap })));
-        }
-        message
-    }
-
-    /// A node refuses what it was asked for at this place: it may be another's.
-    fn refuse(&mut self, at: usize, index: usize, error: &ServerError) -> Outcome<()> {
-        let member = &self.members[at];
-        let refusal = member.ear.describe_refusal(index, error);
-        let Some(want) = member.asked.get(index).and_then(|want| self.wants.get_mut(*want)) else { return Ok(()) };
-        let now = Instant::now();
-        match Redirect::of_error(error) {
-            Some(redirect) => {
-                want.state = State::Homeless;
-                if let Redirect::Moved(slot, node) = redirect {
-                    self.moves.push((slot, node, member.address.clone()));
-                }
-                if self.tries.count() >= QUIET_TRIES && !std::mem::replace(&mut want.is_told, true) {
-                    want.silent_since.get_or_insert(now);
-                    let retrying = self.tries.may_go_on();
-                    let lost = Heard::Event(Event::Disconnected { reason: refusal.clone(), retrying });
-                    self.announced.push_back((Arc::clone(&self.members[at].name), lost));
-                }
-                self.due = Some(now + self.tries.pause());
-                self.reason = refusal;
-            }
-            None if want.from.is_none() || is_final(error) => {
-                return Err(Failure::failed(format!("{}: {refusal}", member.name)));
-            }
-            None => self.lose(at, Loss::now(refusal)),
-        }
-        Ok(())
     }
 
     /// Drops the connection to the node heard last, and begins anew.
@@ -282,11 +237,12 @@ impl Nodes {
         self.tries.note_loss(member.ear.was_good());
         for want in self.wants.iter_mut().filter(|want| want.state == State::At(Arc::clone(&member.name))) {
             want.lose(since.unwrap_or(now));
+            want.is_told = true;
         }
         self.due = Some(now + self.tries.pause());
         self.reason.clone_from(&reason);
-        self.announced
-            .push_back((member.name, Heard::Event(Event::Disconnected { reason, retrying: self.tries.may_go_on() })));
+        let event = Event::Disconnected { channel: None, reason, retrying: self.tries.may_go_on() };
+        self.announced.push_back((member.name, Heard::Event(event)));
     }
 
     /// Whether something that is wanted is nowhere.
@@ -298,7 +254,7 @@ impl Nodes {
     fn errand(&mut self) -> Errand {
         Errand {
             slots: slots_of(&self.wants),
-            all_nodes: self.is_monitor,
+            follow: self.follow,
             doubted: None,
             have: self.members.iter().map(|member| member.address.clone()).collect(),
             first: self.first.take(),

@@ -14,13 +14,36 @@ use super::super::target::Address;
 use super::want::{Want, What};
 use crate::exit::{Failure, Outcome};
 
+/// Nodes that are wanted for themselves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Follow {
+    /// None.
+    #[default]
+    Nobody,
+    /// All that own slots.
+    Primaries,
+    /// All.
+    Everybody,
+}
+
+impl Follow {
+    /// Those of the cluster as it is known; none if nobody can tell.
+    pub fn nodes(self, cluster: &mut Cluster) -> Vec<Address> {
+        match self {
+            Self::Nobody => Vec::new(),
+            Self::Primaries => cluster.map().primaries().cloned().collect(),
+            Self::Everybody => cluster.members_and_owners(),
+        }
+    }
+}
+
 /// What to look for.
 #[derive(Debug, Default)]
 pub struct Errand {
     /// The slots whose owners are wanted.
     pub slots: Vec<u16>,
-    /// Whether every node is wanted.
-    pub all_nodes: bool,
+    /// Which nodes are wanted whatever they own.
+    pub follow: Follow,
     /// A node that is not to say itself who belongs to the cluster: whether it does is in question.
     pub doubted: Option<Address>,
     /// The nodes that need no further connection.
@@ -35,7 +58,8 @@ pub struct Errand {
 pub struct Found {
     /// Each node that was tried.
     pub nodes: Vec<(Address, Result<Session, Lost>)>,
-    /// Who belongs to the cluster, where that was asked; none if nobody could tell.
+    /// The nodes that are to be followed, or who belongs to the cluster, where one of these was asked; none if nobody
+    /// could tell.
     pub members: Vec<Address>,
 }
 
@@ -122,7 +146,7 @@ fn explore(cluster: &mut Cluster, errand: &Errand) -> Found {
     for (slot, node, asked) in &errand.moves {
         cluster.note_moved(*slot, node, asked);
     }
-    let members = if errand.all_nodes { cluster.members_and_owners() } else { Vec::new() };
+    let members = errand.follow.nodes(cluster);
     let mut homes: Vec<Address> = members.clone();
     for slot in &errand.slots {
         if let Some(shard) = cluster.map().owner(*slot)
@@ -142,7 +166,7 @@ pub fn slots_of(wants: &[Want]) -> Vec<u16> {
     wants
         .iter()
         .filter_map(|want| match (&want.what, &want.state) {
-            (What::Channel(_, slot), super::want::State::Homeless) => Some(*slot),
+            (What::Shard(_, slot), super::want::State::Homeless) => Some(*slot),
             _ => None,
         })
         .collect()

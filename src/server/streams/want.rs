@@ -1,19 +1,21 @@
-//! One thing to be heard from a cluster: a shard channel, at whichever node owns its slot, or all commands of one node.
+//! One thing to be heard from a cluster, and how far it is with it.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::super::slots::{SlotMap, slot_of};
-use super::super::stream::{Source, Subscription};
+use super::super::stream::{Source, Subscription, Topic};
 use super::super::target::Address;
 
 /// What is wanted.
 #[derive(Clone, Debug)]
 pub enum What {
-    /// A shard channel, and its slot.
-    Channel(Subscription, u16),
-    /// What MONITOR shows at this node.
-    Commands(Address),
+    /// A shard channel, at the node that owns its slot.
+    Shard(Subscription, u16),
+    /// What every node is asked for, at this node.
+    Node(Address),
+    /// A channel or pattern, at any node.
+    Anywhere(Subscription),
 }
 
 /// How far it is with it.
@@ -23,7 +25,7 @@ pub enum State {
     Homeless,
     /// The node of this name was asked for it, or has confirmed it.
     At(Arc<str>),
-    /// The node has left the cluster.
+    /// The node is not followed any more.
     Gone,
 }
 
@@ -36,51 +38,64 @@ pub struct Want {
     pub from: Option<Arc<str>>,
     /// Since when it is not heard; none while it is, and before it ever was.
     pub silent_since: Option<Instant>,
-    /// Whether it was said that nobody gives it.
+    /// Whether it was said that it is not heard.
     pub is_told: bool,
+    /// How many of the commands that ask for it were confirmed.
+    pub confirmed: usize,
 }
 
 impl Want {
-    pub fn channel(subscription: Subscription) -> Self {
+    pub fn subscription(subscription: Subscription) -> Self {
         let slot = slot_of(&subscription.name);
-        Self::new(What::Channel(subscription, slot))
+        Self::new(if subscription.topic == Topic::ShardChannel {
+            What::Shard(subscription, slot)
+        } else {
+            What::Anywhere(subscription)
+        })
     }
 
-    pub fn commands(node: &Address) -> Self {
-        Self::new(What::Commands(node.clone()))
+    pub fn node(node: &Address) -> Self {
+        Self::new(What::Node(node.clone()))
     }
 
-    fn new(what: What) -> Self {
-        Self { what, state: State::Homeless, from: None, silent_since: None, is_told: false }
+    /// Wanted, and nobody was asked for it.
+    pub fn new(what: What) -> Self {
+        Self { what, state: State::Homeless, from: None, silent_since: None, is_told: false, confirmed: 0 }
     }
 
-    /// The node that can be asked for it; none while no node can.
-    pub fn home(&self, map: &SlotMap) -> Option<Address> {
+    /// The node that can be asked for it; none while no node can. `open` is one that is connected.
+    pub fn home(&self, map: &SlotMap, open: Option<&Address>) -> Option<Address> {
         match &self.what {
-            What::Channel(_, slot) => map.owner(*slot).map(|shard| shard.primary.clone()),
-            What::Commands(node) => Some(node.clone()),
+            What::Shard(_, slot) => map.owner(*slot).map(|shard| shard.primary.clone()),
+            What::Node(node) => Some(node.clone()),
+            What::Anywhere(_) => open.or_else(|| map.primaries().next()).cloned(),
         }
     }
 
-    /// What asks a node for it.
-    pub fn source(&self) -> Source {
+    /// What asks a node for it; `of_nodes` is what every node is asked for.
+    pub fn source(&self, of_nodes: Option<&Source>) -> Source {
         match &self.what {
-            What::Channel(subscription, _) => Source::Subscriptions(vec![subscription.clone()]),
-            What::Commands(_) => Source::Monitor,
+            What::Shard(subscription, _) | What::Anywhere(subscription) => {
+                Source::Subscriptions(vec![subscription.clone()])
+            }
+            What::Node(_) => of_nodes.cloned().unwrap_or(Source::Subscriptions(Vec::new())),
         }
     }
 
     /// It is not heard any more, since then.
     pub fn lose(&mut self, since: Instant) {
         self.state = State::Homeless;
+        self.confirmed = 0;
         self.silent_since.get_or_insert(since);
     }
 
     /// What it is, for messages.
     pub fn describe(&self) -> String {
         match &self.what {
-            What::Channel(subscription, _) => String::from_utf8_lossy(&subscription.name).into_owned(),
-            What::Commands(node) => node.to_string(),
+            What::Shard(subscription, _) | What::Anywhere(subscription) => {
+                String::from_utf8_lossy(&subscription.name).into_owned()
+            }
+            What::Node(node) => node.to_string(),
         }
     }
 }
