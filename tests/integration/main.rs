@@ -40,6 +40,8 @@ mod cluster_tls;
 mod cluster_txn;
 mod connect;
 mod connection_state;
+#[cfg(target_os = "linux")]
+mod dead_peer;
 mod error_texts;
 mod exec;
 mod faults;
