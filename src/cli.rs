@@ -7,6 +7,7 @@ pub mod settings;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 pub use self::options::{
@@ -69,8 +70,17 @@ impl Cli {
     }
 }
 
-/// clap's complaint in one line.
+/// clap's complaint in one line, without a value that may hold a password: a URL in the wrong place, or what stands
+/// behind an option about passwords that takes none.
 fn describe(error: &clap::Error) -> String {
+    let text_of = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => text.as_str(),
+        _ => "",
+    };
+    let (value, option) = (text_of(ContextKind::InvalidValue), text_of(ContextKind::InvalidArg));
+    if value.contains('@') || !value.is_empty() && option.contains("pass") {
+        return format!("invalid value (not shown) for '{option}'");
+    }
     let text = error.to_string();
     let told = text.split("\n\nUsage:").next().unwrap_or(&text);
     let told = told.split("\n\nFor more information").next().unwrap_or(told);
@@ -296,7 +306,8 @@ pub struct ListenOptions {
     /// Nest data that is valid JSON as JSON
     #[arg(long)]
     pub data_json: bool,
-    /// Run a shell command for each message of a channel or pattern, its JSON line on stdin; may be repeated
+    /// Run a shell command for each message of a channel or pattern, its JSON line on stdin; it inherits the
+    /// environment, REDISCLI_AUTH and RCLI_URL included; may be repeated
     #[arg(long = "handler", value_name = "NAME=COMMAND")]
     pub handlers: Vec<OsString>,
     /// Handlers that run at once
@@ -368,7 +379,8 @@ PROGRAM writes commands, one a line, to its stdout. Before a line MULTI each is 
 to PROGRAM's stdin: raw and then a newline (nil is an empty line, an error its text), or one line of JSON with --json. \
 MULTI and what comes after it is not answered; the block is run when PROGRAM has ended with status 0 (without MULTI it \
 is empty) and PROGRAM is started again, RCLI_ATTEMPT counting from 1, if a watched key has changed. DISCARD gives up. \
-Any other status of PROGRAM: nothing is run. Replies that PROGRAM does not read are kept in memory."
+Any other status of PROGRAM: nothing is run. Replies that PROGRAM does not read are kept in memory. PROGRAM inherits the \
+environment, REDISCLI_AUTH and RCLI_URL included."
 )]
 pub struct TxnArgs {
     /// Watch a key: if it changes before EXEC, nothing is run (repeatable)

@@ -18,7 +18,7 @@ pub use self::url::describe_url;
 use self::url::{Place, parse_url};
 use crate::askpass;
 use crate::cli::{self, ConnectionOptions, Encoding, OutputOptions, SandboxKind, When};
-use crate::exit::{Exit, Failure, Outcome, describe_io, report};
+use crate::exit::{Exit, Failure, Outcome, describe_io};
 use crate::interrupt;
 use crate::render::{Format, Style};
 use crate::server::{
@@ -184,6 +184,7 @@ fn decide_place(options: &ConnectionOptions, sandbox: Option<&Sandbox>) -> Outco
         return Ok(Place::at(sandbox.address()));
     }
     if let Some(path) = &options.socket {
+        refuse_url("-s", &path.to_string_lossy())?;
         return Ok(Place::at(Address::Unix(path.clone())));
     }
     if let Some(url) = &options.url {
@@ -200,6 +201,7 @@ fn decide_place(options: &ConnectionOptions, sandbox: Option<&Sandbox>) -> Outco
         return parse_url(&url, name);
     }
     let host = without_brackets(options.host.as_deref().unwrap_or(DEFAULT_HOST));
+    refuse_url("-h", &host)?;
     Ok(Place::at(Address::Tcp(host, options.port.unwrap_or(DEFAULT_PORT))))
 }
 
@@ -222,11 +224,21 @@ fn given_sentinels(options: &ConnectionOptions) -> Outcome<Option<Sentinels>> {
         (_, None) => Err(Failure::usage("--sentinel needs --master: the name that the sentinels know the primary by")),
         (sentinels, Some(master)) => {
             let addresses = sentinels.iter().map(|text| {
+                refuse_url("--sentinel", text)?;
                 parse_sentinel(text).ok_or_else(|| Failure::usage(format!("--sentinel {text}: HOST:PORT is expected")))
             });
             Ok(Some(Sentinels::new(addresses.collect::<Outcome<_>>()?, master.clone())))
         }
     }
+}
+
+/// A URL has its own option. What is given here in its place is not shown: it may hold a password.
+pub fn refuse_url(option: &str, text: &str) -> Outcome<()> {
+    let is_path = matches!(option, "-s" | "socket");
+    if text.contains("://") || !is_path && text.contains(['@', '/']) {
+        return Err(Failure::usage(format!("{option}: a URL, or a user and a password, go with -u")));
+    }
+    Ok(())
 }
 
 fn parse_sentinel(text: &str) -> Option<Address> {
@@ -238,6 +250,7 @@ pub fn parse_node(text: &str, cluster: Option<ClusterUse>) -> Outcome<Address> {
     if cluster.is_none() {
         return Err(Failure::usage("--node needs -c; without it -h and -p name the server"));
     }
+    refuse_url("--node", text)?;
     parse_address(text, DEFAULT_PORT).ok_or_else(|| Failure::usage(format!("--node {text}: HOST:PORT is expected")))
 }
 
@@ -253,9 +266,6 @@ fn parse_address(text: &str, default_port: u16) -> Option<Address> {
 
 /// What AUTH sends to the sentinels: they have passwords of their own.
 fn decide_sentinel_credentials(options: &ConnectionOptions) -> Outcome<Option<Credentials>> {
-    if options.sentinel_pass.is_some() {
-        warn_of_typed(options, "--sentinel-pass", "RCLI_SENTINEL_AUTH or a profile");
-    }
     let password = options.sentinel_pass.clone().or_else(|| environment("RCLI_SENTINEL_AUTH")).map(OsString::into_vec);
     match (options.sentinel_user.clone(), password) {
         (user, Some(password)) => Ok(Some(Credentials { user, password })),
@@ -330,7 +340,6 @@ fn decide_credentials(options: &ConnectionOptions, place: &Place) -> Outcome<Opt
 
 fn given_password(options: &ConnectionOptions) -> Outcome<Option<Vec<u8>>> {
     if let Some(password) = &options.pass {
-        warn_of_typed(options, "-a", "REDISCLI_AUTH, --pass-file or --askpass");
         return Ok(Some(password.as_bytes().to_vec()));
     }
     if let Some(path) = &options.pass_file {
@@ -370,12 +379,20 @@ fn ask_command(command: &str) -> Outcome<Vec<u8>> {
     Ok(line.to_vec())
 }
 
-fn warn_of_typed(options: &ConnectionOptions, option: &str, better: &str) {
-    if !options.no_auth_warning {
-        report(&format!(
-            "warning: a password given with {option} can be seen by other users of this machine; use {better}"
-        ));
-    }
+/// The warnings for passwords on the command line, where others can see them: `typed` is nothing but that.
+pub fn warnings_of_typed_passwords(typed: &ConnectionOptions) -> Vec<String> {
+    let is_in_url = typed.url.as_ref().is_some_and(|url| describe_url(url, "-u").is_ok_and(|said| said.has_password));
+    let ways = [
+        ("-a", typed.pass.is_some(), "REDISCLI_AUTH, --pass-file or --askpass"),
+        ("-u", is_in_url, "RCLI_URL, REDISCLI_AUTH, --pass-file or --askpass"),
+        ("--sentinel-pass", typed.sentinel_pass.is_some(), "RCLI_SENTINEL_AUTH or a profile"),
+    ];
+    ways.into_iter()
+        .filter(|(_, is_given, _)| *is_given)
+        .map(|(option, _, better)| {
+            format!("warning: a password given with {option} can be seen by other users of this machine; use {better}")
+        })
+        .collect()
 }
 
 fn read_first_line(path: &Path) -> Outcome<Vec<u8>> {

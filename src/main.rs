@@ -32,8 +32,15 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Outcome<Exit> {
-    let cli = profile::apply(Cli::read()?)?;
+    let typed = Cli::read()?;
+    let warnings = config::warnings_of_typed_passwords(&typed.connection);
+    let cli = profile::apply(typed)?;
     config::decide_stderr_color(&cli.output);
+    if !cli.connection.no_auth_warning {
+        for warning in &warnings {
+            exit::report(warning);
+        }
+    }
     interrupt::install().map_err(|error| Failure::failed(format!("cannot handle signals: {error}")))?;
     commands::run(cli)
 }

@@ -50,11 +50,6 @@ pub fn apply(cli: Cli) -> Outcome<Cli> {
     for Setting { key, value, .. } in &settings {
         line.extend(arguments(key, value).map_err(Failure::usage)?);
     }
-    let was_warned = typed.has("pass") || typed.has("sentinel-pass") || typed.has("no-auth-warning");
-    if !was_warned {
-        // Nobody saw it on the command line.
-        line.push("--no-auth-warning".into());
-    }
     typed.over(line)
 }
 

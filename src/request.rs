@@ -115,7 +115,7 @@ impl Request {
     /// A command that may hold a password shows only its name.
     pub fn shown(&self, limit: usize) -> String {
         if self.holds_secret() {
-            return secrets::without_arguments(&shown_arg(self.arg(0)));
+            return secrets::without_arguments(self.arg(0));
         }
         let mut shown = String::new();
         for (index, arg) in self.args().enumerate() {

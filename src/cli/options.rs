@@ -55,7 +55,7 @@ pub struct ConnectionOptions {
     /// Ask for the password on the terminal
     #[arg(long, global = true, conflicts_with_all = ["pass", "pass_file"])]
     pub askpass: bool,
-    /// No warning about -a
+    /// No warning about a password that -a or -u gives
     #[arg(long, global = true)]
     pub no_auth_warning: bool,
     /// Speak RESP2

@@ -65,9 +65,8 @@ impl Job {
 pub fn parse_handlers(given: &[OsString], subscriptions: &[Subscription]) -> Outcome<Vec<Handler>> {
     let mut handlers: Vec<Handler> = Vec::new();
     for text in given {
-        let handler = parse(text.as_bytes(), subscriptions).map_err(|reason| {
-            Failure::usage(format!("--handler {}: {reason}", String::from_utf8_lossy(text.as_bytes())))
-        })?;
+        let handler =
+            parse(text.as_bytes(), subscriptions).map_err(|reason| Failure::usage(format!("--handler: {reason}")))?;
         if handlers.iter().any(|other| other.name == handler.name) {
             let name = String::from_utf8_lossy(&handler.name).into_owned();
             return Err(Failure::usage(format!("--handler {name}: given twice; one command can do both")));
@@ -86,7 +85,7 @@ fn parse(text: &[u8], subscriptions: &[Subscription]) -> Result<Handler, String>
     };
     let command = OsStr::from_bytes(&text[end + 1..]).to_owned();
     if command.is_empty() {
-        return Err("the command is empty".to_owned());
+        return Err(format!("the command for {} is empty", String::from_utf8_lossy(&text[..end])));
     }
     Ok(Handler { name: text[..end].to_vec(), command })
 }
@@ -110,8 +109,8 @@ mod tests {
     fn a_handler_is_a_subscribed_name_and_a_command() {
         assert_eq!(parse_one("news=x=1; cat").unwrap(), (b"news".to_vec(), "x=1; cat".into()));
         assert_eq!(parse_one("a=b").unwrap(), (b"a".to_vec(), "b".into()));
-        assert_eq!(parse_one("other=cat").unwrap_err(), "--handler other=cat: other is not subscribed to");
-        assert_eq!(parse_one("news").unwrap_err(), "--handler news: NAME=COMMAND is expected");
-        assert_eq!(parse_one("news=").unwrap_err(), "--handler news=: the command is empty");
+        assert_eq!(parse_one("other=cat").unwrap_err(), "--handler: other is not subscribed to");
+        assert_eq!(parse_one("news").unwrap_err(), "--handler: NAME=COMMAND is expected");
+        assert_eq!(parse_one("news=").unwrap_err(), "--handler: the command for news is empty");
     }
 }

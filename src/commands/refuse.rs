@@ -20,11 +20,19 @@ const FOR_REPLICAS: &str = "is for replicas: it turns the connection into a stre
 
 /// Why a command cannot run where one reply a command is expected; none if it can.
 pub fn refuse_uncounted(request: &Request) -> Option<String> {
+    if is_url(request.arg(0)) {
+        return Some("a URL is no command: it goes with -u, or behind `connect` at the prompt".to_owned());
+    }
     if request.is(0, "CLIENT") && request.is(1, "REPLY") {
         return Some("CLIENT REPLY changes how replies are counted: `rcli pipe --quiet` writes none".to_owned());
     }
     let (name, reason) = UNCOUNTED.iter().find(|(name, _)| request.is(0, name))?;
     Some(format!("{name} {reason}"))
+}
+
+/// Whether a command's name is a URL, whose password the server would repeat in its error.
+fn is_url(name: &[u8]) -> bool {
+    memchr::memchr(b':', name).is_some_and(|at| name[at..].starts_with(b"://"))
 }
 
 /// Why a command without a key cannot run in a pipeline over a cluster (contract section 11).

@@ -1,4 +1,5 @@
-//! URLs of servers and of sentinels (contract sections 1 and 12). Complaints never repeat one: it may hold a password.
+//! URLs of servers and of sentinels (contract sections 1 and 12). Complaints repeat nothing that stands behind the
+//! scheme: a password may be anywhere in a URL that cannot be read.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
@@ -75,37 +76,62 @@ fn without_password(text: &str) -> String {
     format!("{scheme}://{authority}{path}{query}")
 }
 
+/// What may be wrong with a URL whose password cuts it in pieces.
+const UNENCODED: &str =
+    "an @ stands behind the host; in a user, a password or a name write %2F for /, %23 for #, %3F for ?, %40 for @";
+
 /// Reads a URL that came from `source`, an option or a variable.
 pub(super) fn parse_url(text: &str, source: &str) -> Outcome<Place> {
-    let bad = |reason: &str| Failure::usage(format!("{source}: {reason}"));
+    read_url(text).map_err(|reason| Failure::usage(format!("{source}: {reason}")))
+}
+
+fn read_url(text: &str) -> Result<Place, String> {
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return Err("no URL: redis://user:password@host:port/db is one".to_owned());
+    };
+    let is_unix = scheme.ends_with("unix");
+    // The path of a socket may hold anything.
+    if !is_unix && authority_and_rest(rest).1.contains('@') {
+        return Err(UNENCODED.to_owned());
+    }
     // The crate knows no list of hosts: one host stands for it.
-    let (single, sentinels) = take_sentinels(text).map_err(|reason| bad(&reason))?;
-    let url = Url::parse(&single).map_err(|error| bad(&format!("bad URL: {error}")))?;
+    let (single, sentinels) = take_sentinels(text)?;
+    let url = Url::parse(&single).map_err(|error| format!("bad URL: {error}"))?;
     let mut place = match url.scheme() {
         "redis+sentinel" | "valkey+sentinel" | "rediss+sentinel" | "valkeys+sentinel" => {
-            sentinel_place(&url, sentinels).map_err(|reason| bad(&reason))?
+            sentinel_place(&url, sentinels)?
         }
-        "redis" | "valkey" | "rediss" | "valkeys" => tcp_place(&url).map_err(|reason| bad(&reason))?,
+        "redis" | "valkey" | "rediss" | "valkeys" => tcp_place(&url)?,
         "unix" | "redis+unix" | "valkey+unix" => {
             let path = percent_decode_str(url.path()).collect::<Vec<u8>>();
             if path.is_empty() || url.host_str().is_some_and(|host| !host.is_empty()) {
-                return Err(bad("a unix URL is unix:///path/of/the/socket"));
+                return Err("a unix URL is unix:///path/of/the/socket".to_owned());
             }
             Place::at(Address::Unix(PathBuf::from(OsString::from_vec(path))))
         }
         other => {
-            return Err(bad(&format!(
+            return Err(format!(
                 "unknown URL scheme '{other}': redis, rediss, valkey, valkeys, unix or redis+sentinel is expected"
-            )));
+            ));
         }
     };
-    read_query(&url, &mut place).map_err(|reason| bad(&reason))?;
+    read_query(&url, &mut place)?;
     match url.fragment() {
         None | Some("") => {}
         Some("insecure") if place.is_tls => place.is_insecure = true,
-        Some(_) => return Err(bad("unknown URL fragment: only #insecure is known, with rediss and valkeys")),
+        Some(_) => {
+            return Err(
+                "unknown URL fragment: only #insecure is known, with rediss and valkeys; in a password write %23 for #"
+                    .to_owned(),
+            );
+        }
     }
     Ok(place)
+}
+
+/// What stands behind `://`: users and hosts, and all that follows them.
+fn authority_and_rest(text: &str) -> (&str, &str) {
+    text.split_at(text.find(['/', '?', '#']).unwrap_or(text.len()))
 }
 
 fn tcp_place(url: &Url) -> Result<Place, String> {
@@ -131,9 +157,8 @@ fn take_sentinels(text: &str) -> Result<(String, Vec<Address>), String> {
     let Some((scheme, rest)) = text.split_once("://").filter(|(scheme, _)| scheme.ends_with("+sentinel")) else {
         return Ok((text.to_owned(), Vec::new()));
     };
-    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let (authority, path) = authority_and_rest(rest);
     let (user, hosts) = authority.rsplit_once('@').map_or(("", authority), |(user, hosts)| (user, hosts));
-    // A password with a slash in it is cut there, and its begin would be taken for a host.
     let sentinels = hosts.split(',').map(parse_sentinel).collect::<Option<Vec<_>>>().ok_or(SENTINEL_FORM)?;
     Ok((format!("{scheme}://{user}@sentinels{path}"), sentinels))
 }
@@ -160,11 +185,12 @@ fn read_scheme_and_user(url: &Url, place: &mut Place) {
 }
 
 fn parse_db(text: &str) -> Result<u32, String> {
-    text.parse().map_err(|_| format!("'{text}' is no database number"))
+    text.parse().map_err(|_| "what stands for the database is no number".to_owned())
 }
 
 /// The query keys that the redis crate knows; any other is an error (contract section 1).
 fn read_query(url: &Url, place: &mut Place) -> Result<(), String> {
+    let is_unix = matches!(place.address, Address::Unix(_));
     for (key, value) in url.query_pairs() {
         match key.as_ref() {
             "db" => place.db = Some(parse_db(&value)?),
@@ -172,12 +198,14 @@ fn read_query(url: &Url, place: &mut Place) -> Result<(), String> {
                 place.protocol = Some(match value.as_ref() {
                     "2" | "resp2" => Protocol::Resp2,
                     "3" | "resp3" => Protocol::Resp3,
-                    _ => return Err(format!("protocol={value}: 2 or 3 is expected")),
+                    _ => return Err("protocol is 2 or 3".to_owned()),
                 });
             }
-            "user" if matches!(place.address, Address::Unix(_)) => place.user = Some(value.into_owned()),
-            "pass" if matches!(place.address, Address::Unix(_)) => {
-                place.password = Some(value.into_owned().into_bytes());
+            "user" if is_unix => place.user = Some(value.into_owned()),
+            "pass" if is_unix => place.password = Some(value.into_owned().into_bytes()),
+            // The password of a socket may have ended at an & of its own.
+            _ if place.password.is_some() && is_unix => {
+                return Err("unknown URL key behind pass; in a password write %26 for &".to_owned());
             }
             other => {
                 return Err(format!(

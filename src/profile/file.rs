@@ -10,7 +10,7 @@ use etcetera::{BaseStrategy as _, base_strategy::Xdg};
 use toml::de::{DeTable, DeValue};
 
 use crate::cli::settings::{Value, arguments, is_path, keys, refuse_together};
-use crate::config::describe_url;
+use crate::config::{describe_url, refuse_url};
 use crate::exit::{Failure, Outcome, describe_io};
 
 /// All profiles of the file.
@@ -134,9 +134,13 @@ impl Source<'_> {
         let mut together = Vec::new();
         for Setting { key, value, line } in &settings {
             together.extend(arguments(key, value).map_err(|reason| self.bad(*line, &reason))?);
-            if let ("url", Value::Text(url)) = (key.as_str(), value) {
-                describe_url(url, "url").map_err(|failure| self.bad(*line, &failure.into_message()))?;
+            match (key.as_str(), value) {
+                ("url", Value::Text(url)) => describe_url(url, "url").map(|_| ()),
+                ("host" | "socket" | "sentinel", Value::Text(text)) => refuse_url(key, text),
+                ("sentinel", Value::List(texts)) => texts.iter().try_for_each(|text| refuse_url(key, text)),
+                _ => Ok(()),
             }
+            .map_err(|failure| self.bad(*line, &failure.into_message()))?;
         }
         refuse_together(&together).map_err(|reason| self.bad(line, &format!("profile '{name}': {reason}")))?;
         Ok(Profile { name: name.to_owned(), settings, line })

@@ -1,7 +1,7 @@
 //! Which commands hold secrets: the one list of them (contract sections 1 and 10). Their arguments are in no message,
 //! no history and no colour, also where a line of theirs cannot be parsed.
 
-use super::Request;
+use super::{Request, shown_arg};
 
 /// A command whose arguments may hold a password.
 struct Holder {
@@ -46,12 +46,14 @@ fn contains(arg: &[u8], word: &[u8]) -> bool {
 impl Request {
     /// Whether the arguments may hold a password.
     pub fn holds_secret(&self) -> bool {
-        HOLDERS.iter().any(|holder| {
-            let words = 1 + usize::from(holder.subcommand.is_some());
-            self.is(0, holder.name)
-                && holder.subcommand.is_none_or(|subcommand| self.is(1, subcommand))
-                && self.args().skip(words).any(holder.is_mark)
-        })
+        // A URL in place of a command.
+        contains(self.arg(0), b"://")
+            || HOLDERS.iter().any(|holder| {
+                let words = 1 + usize::from(holder.subcommand.is_some());
+                self.is(0, holder.name)
+                    && holder.subcommand.is_none_or(|subcommand| self.is(1, subcommand))
+                    && self.args().skip(words).any(holder.is_mark)
+            })
     }
 }
 
@@ -61,19 +63,26 @@ pub fn shown_bad(line: &[u8]) -> Option<String> {
     // Quotes, brackets, blanks, and a number that repeats the command.
     let start = line.iter().position(|byte| byte.is_ascii_alphabetic() || *byte == b'\\')?;
     let name = &line[start..];
+    let word = &name[..name.iter().position(u8::is_ascii_whitespace).unwrap_or(name.len())];
+    if contains(word, b"://") {
+        return Some(without_arguments(word));
+    }
     let length = name.iter().position(|byte| !byte.is_ascii_alphanumeric() && *byte != b'.').unwrap_or(name.len());
     let (name, rest) = name.split_at(length);
     // `"\x41UTH"`, `["\u0041UTH"`, `[{"base64":"QVVUSA=="}`
     if rest.starts_with(b"\\") || name.eq_ignore_ascii_case(b"base64") {
-        return Some(without_arguments("a command with an escaped name"));
+        return Some("a command with an escaped name (not shown)".to_owned());
     }
     let holder = HOLDERS.iter().find(|holder| name.eq_ignore_ascii_case(holder.name.as_bytes()))?;
-    Some(without_arguments(holder.name))
+    Some(without_arguments(holder.name.as_bytes()))
 }
 
 /// A command that may hold a password, as it may be shown.
-pub(super) fn without_arguments(name: &str) -> String {
-    format!("{name} (arguments not shown)")
+pub(super) fn without_arguments(name: &[u8]) -> String {
+    if contains(name, b"://") {
+        return "a URL (not shown)".to_owned();
+    }
+    format!("{} (arguments not shown)", shown_arg(name))
 }
 
 #[cfg(test)]
@@ -98,6 +107,7 @@ mod tests {
             "SENTINEL CONFIG SET sentinel-pass pw",
             "connect redis://u:p@host",
             "connect unix:///s?pass=pw",
+            "redis://u:pw@h",
         ] {
             assert!(Request::new(words.split(' ')).holds_secret(), "{words}");
         }
@@ -139,6 +149,7 @@ mod tests {
         {
             assert!(shown_bad(line.as_bytes()).is_some_and(|shown| !shown.contains("s3")), "{line}");
         }
+        assert_eq!(shown_bad(b"redis+sentinel://u:s3\"@h\" x").as_deref(), Some("a URL (not shown)"));
         for line in ["SET k \"v", "[\"GET\",", "", "\"\"\"", "AUTHOR \"x"] {
             assert_eq!(shown_bad(line.as_bytes()), None, "{line}");
         }

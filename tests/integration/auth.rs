@@ -26,9 +26,16 @@ fn a_password_comes_from_the_option() {
 #[test]
 fn a_password_on_the_command_line_warns_unless_told_not_to() {
     let server = guarded();
-    let run = server.rcli(["-a", SECRET, "GET", "k"]).prints("v\n").complains(&[]).run();
-    assert!(run.err().to_lowercase().contains("warning") && !run.err().contains(SECRET), "{}", run.err());
-    server.rcli(["-a", SECRET, "--no-auth-warning", "GET", "k"]).prints("v\n").run();
+    let url = format!("redis://:{SECRET}@{}", server.address());
+    let port = server.port().to_string();
+    for typed in [&["-a", SECRET, "-p", &port][..], &["-u", &url]] {
+        let run = rcli(typed).args(["GET", "k"]).prints("v\n").complains(&["warning", typed[0]]).run();
+        assert!(!run.err().contains(SECRET), "{}", run.err());
+        rcli(["--no-auth-warning"]).args(typed).args(["GET", "k"]).prints("v\n").run();
+    }
+    // What nobody else can see: another source, or no password at all.
+    rcli(["GET", "k"]).env("RCLI_URL", &url).prints("v\n").run();
+    rcli(["-u", &format!("redis://{}", server.address()), "GET", "k"]).env("REDISCLI_AUTH", SECRET).prints("v\n").run();
 }
 
 #[test]
@@ -58,9 +65,10 @@ fn a_password_comes_from_the_environment_under_both_names() {
 fn a_password_comes_from_the_url() {
     let server = guarded();
     let url = format!("redis://:{SECRET}@{}", server.address());
-    rcli(["-u", &url, "GET", "k"]).prints("v\n").run();
+    rcli(["--no-auth-warning", "-u", &url, "GET", "k"]).prints("v\n").run();
     rcli(["GET", "k"]).env("RCLI_URL", &url).prints("v\n").run();
-    rcli(["-u", &format!("redis://default:{SECRET}@{}/0", server.address()), "--json", "GET", "k"])
+    rcli(["--no-auth-warning", "--json", "GET", "k"])
+        .env("REDIS_URL", format!("redis://default:{SECRET}@{}/0", server.address()))
         .prints("\"v\"\n")
         .run();
 }
@@ -70,7 +78,7 @@ fn percent_signs_in_a_url_stand_for_bytes_of_the_password() {
     let server = Server::with_password("p@ss/w:rd?#%é");
     let url = format!("redis://:p%40ss%2Fw%3Ard%3F%23%25%C3%A9@{}", server.address());
     for format in ["--raw", "--json"] {
-        rcli(["-u", &url, format, "STRLEN", "k"]).prints("0\n").run();
+        rcli([format, "STRLEN", "k"]).env("RCLI_URL", &url).prints("0\n").run();
     }
 }
 
@@ -83,7 +91,10 @@ fn a_user_name_goes_with_the_password() {
             server.rcli(["--user", "alice", format, "ACL", "WHOAMI"]).env("REDISCLI_AUTH", "wonder").any_stdout().run();
         assert_eq!(run.out().replace('"', ""), "alice\n");
     }
-    rcli(["-u", &format!("redis://alice:wonder@{}", server.address()), "ACL", "WHOAMI"]).prints("alice\n").run();
+    rcli(["ACL", "WHOAMI"])
+        .env("RCLI_URL", format!("redis://alice:wonder@{}", server.address()))
+        .prints("alice\n")
+        .run();
     server.rcli(["--user", "alice", "--pass", "wonder", "--no-auth-warning", "ACL", "WHOAMI"]).prints("alice\n").run();
     server
         .rcli(["--user", "alice", "--pass-file", "pw", "ACL", "WHOAMI"])
@@ -98,7 +109,11 @@ fn an_option_wins_over_the_environment() {
     let url = format!("redis://:{SECRET}@{}", server.address());
     server.rcli(["-a", SECRET, "--no-auth-warning", "GET", "k"]).env("REDISCLI_AUTH", "wrong").prints("v\n").run();
     server.rcli(["--pass-file", "pw", "GET", "k"]).file("pw", SECRET).env("REDISCLI_AUTH", "wrong").prints("v\n").run();
-    rcli(["-u", &url, "GET", "k"]).env("REDISCLI_AUTH", "wrong").env("VALKEYCLI_AUTH", "wrong").prints("v\n").run();
+    rcli(["--no-auth-warning", "-u", &url, "GET", "k"])
+        .env("REDISCLI_AUTH", "wrong")
+        .env("VALKEYCLI_AUTH", "wrong")
+        .prints("v\n")
+        .run();
 }
 
 #[test]

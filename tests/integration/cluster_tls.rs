@@ -85,7 +85,7 @@ fn a_url_with_two_s_and_a_password_leads_to_all_nodes() {
     cluster.add_user("app", "~* &* +@all");
     let run = |host: &str, credentials: &str| {
         let url = format!("rediss://{credentials}{host}:{}", cluster.nodes[1].port());
-        trusted(rcli(["-c", "-u", &url]), &certificates)
+        trusted(rcli(["-c", "--no-auth-warning", "-u", &url]), &certificates)
     };
     for host in ["127.0.0.1", "localhost"] {
         run(host, "app:p@").args(["pipe"]).stdin("SET foo 1\nSET bar 1\n").prints("OK\nOK\n").run();

@@ -23,7 +23,7 @@ const BAD_LINES: [(&str, &str); 12] = [
 fn assert_hidden(run: Rcli, parts: &[&str]) {
     let run = run.status(2).any_stdout().complains(parts).run();
     let said = format!("{}{}", run.out(), run.err());
-    assert!(!said.contains("s3cr") && !said.contains("PW"), "{said}");
+    assert!(!said.contains("s3cr") && !said.contains("hunter2"), "{said}");
 }
 
 #[test]
@@ -93,5 +93,109 @@ fn a_bad_line_at_the_prompt_hides_its_secret_and_is_not_kept() {
     }
     let home = terminal.leave();
     let history = std::fs::read_to_string(home.path().join(".local/state/rcli/history")).unwrap();
+    assert_eq!(history, "#V2\n");
+}
+
+/// URLs that cannot be read, with `hunter2` for (a part of) the password.
+const BAD_URLS: [&str; 24] = [
+    "redis:/u:hunter2@h",
+    "redis:u:hunter2@h",
+    "redis:///u:hunter2@h",
+    "redis://u:12/hunter2@h/0",
+    "redis://u:12?hunter2@h/0",
+    "redis://u:12#hunter2@h/0",
+    "redis://u:p/hunter2@h",
+    "redis://u:p?hunter2=1@h",
+    "redis://u:hunter2@h:bad/0",
+    "redis://u:p@hunter2@h:bad/0",
+    "redis://u:hunter2@h/hunter2",
+    "redis://u:hunter2@h?db=hunter2",
+    "redis://u:hunter2@h?protocol=hunter2",
+    "redis://u:hunter2@",
+    "redis://u:hunter2@[::1",
+    "rediss://u:hunter2@h#hunter2",
+    "redis+sentinel://u:12/hunter2@h:1,h2:2/0",
+    "redis+sentinel://u:hunter2/@h:1/0",
+    "redis+sentinel://u:hunter2@h:1/m/hunter2",
+    "unix:///s?pass=a&hunter2",
+    "unix:///s?pass=a#hunter2",
+    "unix://u:hunter2@h/s",
+    "u:hunter2@h",
+    ":hunter2@h",
+];
+
+#[test]
+fn nothing_is_shown_of_a_url_that_cannot_be_read() {
+    for url in BAD_URLS {
+        assert_hidden(rcli(["-u", url, "PING"]), &["-u: "]);
+        assert_hidden(rcli(["PING"]).env("RCLI_URL", url), &["RCLI_URL: "]);
+        assert_hidden(rcli(["PING"]).env("REDIS_URL", url), &["REDIS_URL: "]);
+        let config = format!("[profile.p]\nurl = \"{url}\"\n");
+        assert_hidden(
+            rcli(["--profile", "p", "PING"]).file(".config/rcli/config.toml", &config),
+            &["config.toml:2: url: "],
+        );
+        assert_hidden(rcli(["profiles"]).file(".config/rcli/config.toml", &config), &["config.toml:2: url: "]);
+    }
+}
+
+#[test]
+fn a_password_that_cuts_a_url_in_pieces_is_told_how_to_be_written() {
+    for sign in ["/", "#", "?"] {
+        for host in ["redis://u:hunter2", "rediss://:hunter2", "redis+sentinel://u:1"] {
+            let url = format!("{host}{sign}hunter2@h:1/0");
+            assert_hidden(rcli(["-u", &url, "PING"]), &["%2F for /, %23 for #, %3F for ?, %40 for @"]);
+        }
+    }
+}
+
+#[test]
+fn a_url_in_the_wrong_place_is_not_shown() {
+    let server = Server::start();
+    let url = "redis://u:hunter2@h";
+    for args in [
+        &["-h", url, "PING"][..],
+        &["-h", "u:hunter2@h", "PING"],
+        &["-s", url, "PING"],
+        &["-p", url, "PING"],
+        &["-n", url, "PING"],
+        &["--sentinel", url, "--master", "m", "PING"],
+        &["-c", "ssub", "--node", url, "c"],
+        &["--askpass=hunter2", "PING"],
+        &[url],
+        &["exec", url],
+        &["sub", "c", "--handler", "curl -u u:hunter2 h"],
+        &["sub", "c", "--handler", "d=curl -u u:hunter2 h"],
+    ] {
+        assert_hidden(rcli(args), &[]);
+    }
+    for key in ["host", "socket", "sentinel", "port"] {
+        let config = format!("[profile.p]\n{key} = \"{url}\"\n");
+        for args in [&["profiles"][..], &["--profile", "p", "PING"]] {
+            assert_hidden(rcli(args).file(".config/rcli/config.toml", &config), &["config.toml:2: "]);
+        }
+    }
+    let line = format!("{url}\n");
+    assert_hidden(server.rcli([""; 0]).stdin(&line), &["stdin:1: a URL is no command"]);
+    assert_hidden(server.rcli(["pipe"]).stdin(&line), &["stdin:1: a URL is no command"]);
+    assert_hidden(server.rcli(["txn"]).stdin(&line), &["stdin:1: a URL is no command"]);
+    assert_hidden(server.rcli(["pipe", "--check"]).stdin(format!("{url}\"x\n")), &["a URL (not shown)"]);
+    let (terminal, prompt) = crate::pty::open(&server, &[]);
+    for (index, line) in
+        [url, "connect redis:/u:hunter2@h", "connect redis:u:hunter2@h 1", "connect redis://u:1/hunter2@h"]
+            .iter()
+            .enumerate()
+    {
+        terminal.line(line);
+        terminal.wait("the complaint", |rows| {
+            rows.iter().filter(|row| row.starts_with("rcli: ")).count() == index + 1 && rows.last() == Some(&prompt)
+        });
+    }
+    assert!(
+        terminal.rows().iter().all(|row| !row.starts_with("rcli: ") || !row.contains("hunter2")),
+        "{:?}",
+        terminal.rows()
+    );
+    let history = std::fs::read_to_string(terminal.leave().path().join(".local/state/rcli/history")).unwrap();
     assert_eq!(history, "#V2\n");
 }
