@@ -1,5 +1,6 @@
 //! Commands from files and stdin, in text, JSON lines or RESP (contract section 3), with FILE:LINE for every complaint.
 
+mod begin;
 mod json;
 mod resp;
 mod text;
@@ -9,6 +10,8 @@ use std::io::{self, Read as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use self::begin::Begin;
+use self::resp::Scan;
 use crate::exit::{Exit, Failure, Outcome, describe_io};
 use crate::request::{Request, secrets};
 use crate::text::{Escape, escape};
@@ -71,9 +74,19 @@ pub struct Source {
     /// How far the unparsed part is known to hold no line end.
     scanned: usize,
     line: u64,
-    is_resp: bool,
+    form: Form,
+    /// How far an incomplete RESP command is known.
+    scan: Scan,
     ended: bool,
     consumed: u64,
+}
+
+/// What the input holds, which its first bytes tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Unknown,
+    Lines,
+    Resp,
 }
 
 impl Source {
@@ -115,7 +128,8 @@ impl Source {
             end: 0,
             scanned: 0,
             line: 0,
-            is_resp: false,
+            form: Form::Unknown,
+            scan: Scan::default(),
             ended: false,
             consumed: 0,
         }
@@ -145,26 +159,26 @@ impl Source {
     pub fn skip(&mut self) {
         self.start = self.end;
         self.scanned = 0;
+        self.scan = Scan::default();
     }
 
     /// The next command that is wholly in memory, put into `request`. Empty lines and comments are passed over.
     pub fn next(&mut self, request: &mut Request) -> Result<Next, BadInput> {
         loop {
+            if self.form == Form::Unknown && !self.recognize()? {
+                return Ok(Next::Pending);
+            }
             if self.start == self.end && self.ended {
                 return Ok(Next::End);
             }
-            if self.is_resp {
+            if self.form == Form::Resp {
                 return self.next_resp(request);
             }
             let Some((line_start, line_end)) = self.take_line() else { return Ok(Next::Pending) };
-            if self.line == 1 && self.buffer[line_start] == b'*' {
-                self.is_resp = true;
-                self.untake(line_start);
-                continue;
-            }
             request.clear();
             request.line = self.line;
-            let line = trim_line(&self.buffer[line_start..line_end], self.line);
+            let line = &self.buffer[line_start..line_end];
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
             if let Err(malformed) = parse(line, request) {
                 return Err(self.bad_line(line, &malformed));
             }
@@ -172,6 +186,30 @@ impl Source {
                 return Ok(Next::Command);
             }
         }
+    }
+
+    /// Refuses input in an encoding that cannot be read, before anything of it is used.
+    pub fn check_beginning(&mut self) -> Outcome<()> {
+        while !self.recognize()? {
+            self.fill()?;
+        }
+        Ok(())
+    }
+
+    /// Learns from the first bytes what the input holds; false while they are too few.
+    fn recognize(&mut self) -> Result<bool, BadInput> {
+        let (form, mark) = match begin::look(&self.buffer[self.start..self.end], self.ended) {
+            Begin::Unclear => return Ok(false),
+            Begin::Foreign(encoding) => {
+                let message = format!("{}:1: {}", self.name, refuse_encoding(encoding));
+                return Err(BadInput::new(message, false));
+            }
+            Begin::Lines(mark) => (Form::Lines, mark),
+            Begin::Resp(mark) => (Form::Resp, mark),
+        };
+        self.form = form;
+        self.consume(mark);
+        Ok(true)
     }
 
     /// Reads once; blocks when nothing is there yet. At the end of the input [`Self::next`] says so.
@@ -204,12 +242,7 @@ impl Source {
             None if self.ended && !waiting.is_empty() => (waiting.len(), waiting.len()),
             None => {
                 self.scanned = waiting.len();
-                // RESP is known by its first byte, whose line may be long in coming.
-                return (self.line == 0 && waiting.first() == Some(&b'*')).then(|| {
-                    self.line = 1;
-                    self.scanned = 0;
-                    (self.start, self.start)
-                });
+                return None;
             }
         };
         let line_start = self.start;
@@ -224,48 +257,42 @@ impl Source {
         self.consumed += count as u64;
     }
 
-    /// Gives a line back: it was the first of RESP input.
-    fn untake(&mut self, line_start: usize) {
-        self.consumed -= (self.start - line_start) as u64;
-        self.start = line_start;
-        self.line = 1;
-    }
-
     fn next_resp(&mut self, request: &mut Request) -> Result<Next, BadInput> {
         loop {
             request.clear();
+            self.consume_blank();
             let waiting = &self.buffer[self.start..self.end];
-            let blank = waiting.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-            let lines_before = self.line + memchr::memchr_iter(b'\n', &waiting[..blank]).count() as u64;
-            request.line = lines_before;
-            match resp::parse(&waiting[blank..], request) {
+            if waiting.is_empty() {
+                return Ok(if self.ended { Next::End } else { Next::Pending });
+            }
+            request.line = self.line + 1;
+            let bad = |reason: &str| BadInput::new(format!("{}:{}: {reason}", self.name, self.line + 1), false);
+            match resp::parse(waiting, &mut self.scan, request) {
                 Ok(Some(taken)) => {
-                    let lines = memchr::memchr_iter(b'\n', &waiting[..blank + taken]).count();
-                    self.line += lines as u64;
-                    self.consume(blank + taken);
+                    self.line += count_lines(&waiting[..taken]);
+                    self.consume(taken);
                     if !request.is_empty() {
                         return Ok(Next::Command);
                     }
                 }
-                Ok(None) if waiting.len() == blank && self.ended => {
-                    self.consume(blank);
-                    return Ok(Next::End);
-                }
-                Ok(None) if self.ended => {
-                    let message = format!("{}:{lines_before}: the input ends inside a RESP command", self.name);
-                    return Err(BadInput::new(message, false));
-                }
+                Ok(None) if self.ended => return Err(bad("the input ends inside a RESP command")),
                 Ok(None) => return Ok(Next::Pending),
                 Err(reason) => {
-                    let place = format!("{}:{lines_before}", self.name);
-                    let message = match secrets::shown_bad(request.arg(0)) {
-                        Some(shown) => format!("{place}: bad RESP: {shown}"),
-                        None => format!("{place}: {reason}"),
-                    };
-                    return Err(BadInput::new(message, false));
+                    return Err(match secrets::shown_bad(request.arg(0)) {
+                        Some(shown) => bad(&format!("bad RESP: {shown}")),
+                        None => bad(&reason),
+                    });
                 }
             }
         }
+    }
+
+    /// Passes over line ends between RESP commands.
+    fn consume_blank(&mut self) {
+        let waiting = &self.buffer[self.start..self.end];
+        let blank = waiting.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        self.line += count_lines(&waiting[..blank]);
+        self.consume(blank);
     }
 
     fn bad_line(&self, line: &[u8], malformed: &Malformed) -> BadInput {
@@ -280,10 +307,13 @@ impl AsFd for Source {
     }
 }
 
-/// A line without its CR and, on the first line, without a byte order mark.
-fn trim_line(line: &[u8], number: u64) -> &[u8] {
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    if number == 1 { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line) } else { line }
+fn count_lines(bytes: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', bytes).count() as u64
+}
+
+/// Why input in this encoding is not read.
+fn refuse_encoding(encoding: &str) -> String {
+    format!("the input is in {encoding}: convert it first, as iconv -f {encoding} -t UTF-8 does")
 }
 
 /// Parses a line of text or JSON (contract section 3); an empty line or a comment leaves the request empty.

@@ -2,27 +2,62 @@
 
 use crate::request::Request;
 
-/// The most arguments the server itself takes (1024 * 1024).
-const MAX_ARGS: usize = 1 << 20;
+/// The most arguments that a server takes; old ones take fewer.
+const MAX_ARGS: usize = i32::MAX as usize;
 
-/// Fills `request` from the front of `bytes`: how many bytes the command takes, or `None` while it is incomplete.
-/// An empty array, which the server ignores, leaves the request empty. The error says what is wrong.
-pub fn parse(bytes: &[u8], request: &mut Request) -> Result<Option<usize>, String> {
-    let mut at = 0;
-    let Some(count) = header(bytes, &mut at, b'*')? else { return Ok(None) };
-    if count > MAX_ARGS {
-        return Err(format!("a RESP command of {count} arguments: a server takes 1048576 at most"));
-    }
-    for _ in 0..count {
-        let Some(length) = header(bytes, &mut at, b'$')? else { return Ok(None) };
-        let Some(end) = at.checked_add(length).filter(|end| *end + 2 <= bytes.len()) else { return Ok(None) };
-        if &bytes[end..end + 2] != b"\r\n" {
-            return Err("a RESP bulk string is not followed by CRLF: its length is wrong".to_owned());
+/// How far a command that is not wholly there was looked through: what comes in pieces is not read again and again.
+#[derive(Debug, Default)]
+pub struct Scan {
+    /// Where its next argument begins.
+    at: usize,
+    /// How many arguments are still to come; none before the first header.
+    left: Option<usize>,
+}
+
+impl Scan {
+    /// Goes on to the end of the command, which it gives, or as far as there are bytes.
+    fn walk(&mut self, bytes: &[u8], mut take: impl FnMut(&[u8])) -> Result<Option<usize>, String> {
+        let mut left = match self.left {
+            Some(left) => left,
+            None => match header(bytes, &mut self.at, b'*')? {
+                Some(count) if count > MAX_ARGS => {
+                    return Err(format!("a RESP command of {count} arguments: a server takes {MAX_ARGS} at most"));
+                }
+                Some(count) => count,
+                None => return Ok(None),
+            },
+        };
+        while left > 0 {
+            self.left = Some(left);
+            let mut start = self.at;
+            let Some(length) = header(bytes, &mut start, b'$')? else { return Ok(None) };
+            let end = start.saturating_add(length);
+            let Some(ending) = bytes.get(end..end.saturating_add(2)) else { return Ok(None) };
+            if ending != b"\r\n" {
+                return Err(literal_line_end(&bytes[end..])
+                    .unwrap_or_else(|| "a RESP bulk string is not followed by CRLF: its length is wrong".to_owned()));
+            }
+            take(&bytes[start..end]);
+            self.at = end + 2;
+            left -= 1;
         }
-        request.push(&bytes[at..end]);
-        at = end + 2;
+        Ok(Some(self.at))
     }
-    Ok(Some(at))
+}
+
+/// Fills `request` from the front of `bytes`: how many bytes the command takes, or `None` while it is incomplete; then
+/// `scan` says how far it was seen. An empty array, which the server ignores, leaves the request empty. The error says
+/// what is wrong, and the request holds the arguments before it.
+pub fn parse(bytes: &[u8], scan: &mut Scan, request: &mut Request) -> Result<Option<usize>, String> {
+    if scan.left.is_some() && matches!(scan.walk(bytes, |_| ()), Ok(None)) {
+        return Ok(None);
+    }
+    *scan = Scan::default();
+    let taken = scan.walk(bytes, |arg| request.push(arg))?;
+    if taken.is_some() {
+        *scan = Scan::default();
+    }
+    Ok(taken)
 }
 
 /// Reads `MARK length CRLF`; `*-1` counts as none.
@@ -34,14 +69,85 @@ fn header(bytes: &[u8], at: &mut usize, mark: u8) -> Result<Option<usize>, Strin
         let found = first.escape_ascii();
         return Err(format!("bad RESP: '{}' expected, '{found}' found", char::from(mark)));
     }
-    let Some(end) = memchr::memchr(b'\n', &rest[..rest.len().min(LONGEST)]) else {
+    let line = &rest[1..rest.len().min(LONGEST)];
+    let digits = line.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if let Some(reason) = literal_line_end(&line[digits..]) {
+        return Err(reason);
+    }
+    let Some(end) = memchr::memchr(b'\n', line) else {
         return if rest.len() < LONGEST { Ok(None) } else { Err("bad RESP: a length is too long".to_owned()) };
     };
-    let digits = rest[1..end].strip_suffix(b"\r").unwrap_or(&rest[1..end]);
-    *at += end + 1;
-    match std::str::from_utf8(digits).ok().and_then(|digits| digits.parse::<i64>().ok()) {
+    let number = line[..end].strip_suffix(b"\r").unwrap_or(&line[..end]);
+    *at += end + 2;
+    match std::str::from_utf8(number).ok().and_then(|number| number.parse::<i64>().ok()) {
         Some(-1) if mark == b'*' => Ok(Some(0)),
         Some(length) if length >= 0 => Ok(usize::try_from(length).ok()),
-        _ => Err(format!("bad RESP: the length '{}' is no number", digits.escape_ascii())),
+        _ => Err(format!("bad RESP: the length '{}' is no number", number.escape_ascii())),
+    }
+}
+
+/// What to say of a line end that is spelled out, as `echo` leaves it.
+fn literal_line_end(found: &[u8]) -> Option<String> {
+    let spelled = if found.starts_with(br"\r") {
+        r"\r\n"
+    } else if found.starts_with(br"\n") {
+        r"\n"
+    } else {
+        return None;
+    };
+    Some(format!(
+        "bad RESP: a literal {spelled} stands where a line end belongs: printf makes a line end of it, echo does not"
+    ))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test ends by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_cut_anywhere_is_the_same_command() {
+        let bytes = b"*3\r\n$3\r\nSET\r\n$0\r\n\r\n$12\r\n*1\r\n$4\r\nPING\r\nrest";
+        let whole = Request::new(["SET", "", "*1\r\n$4\r\nPING"]);
+        for first in 0..bytes.len() {
+            for second in first..bytes.len() {
+                let (mut scan, mut request) = (Scan::default(), Request::default());
+                let mut taken = None;
+                for end in [first, second, bytes.len()] {
+                    if taken.is_none() {
+                        request.clear();
+                        taken = parse(&bytes[..end], &mut scan, &mut request).unwrap();
+                    }
+                }
+                assert_eq!((taken, &request), (Some(bytes.len() - 4), &whole), "cut at {first} and {second}");
+                assert_eq!(scan.at, 0, "the next command begins afresh");
+            }
+        }
+    }
+
+    #[test]
+    fn what_comes_in_pieces_is_looked_at_once() {
+        let bytes = [&b"*1000\r\n"[..], &b"$1\r\nx\r\n".repeat(999)].concat();
+        let (mut scan, mut request) = (Scan::default(), Request::default());
+        let mut before = 0;
+        for end in (100..bytes.len()).step_by(100) {
+            request.clear();
+            assert_eq!(parse(&bytes[..end], &mut scan, &mut request), Ok(None));
+            assert!(scan.at > before && scan.at + 100 > before, "it goes on where it was");
+            before = scan.at;
+            assert!(request.len() < 100, "arguments are not taken again and again");
+        }
+    }
+
+    #[test]
+    fn a_bad_command_leaves_the_arguments_before_it() {
+        let bytes = b"*3\r\n$4\r\nAUTH\r\n$1\r\nx\r\nrubbish\r\n";
+        for cut in 0..bytes.len() - 10 {
+            let (mut scan, mut request) = (Scan::default(), Request::default());
+            assert_eq!(parse(&bytes[..cut], &mut scan, &mut request), Ok(None));
+            request.clear();
+            assert!(parse(bytes, &mut scan, &mut request).is_err());
+            assert_eq!(request.arg(0), b"AUTH", "cut at {cut}");
+        }
     }
 }

@@ -158,3 +158,67 @@ fn resp_with_wrong_lengths_is_a_bad_line_and_allocates_nothing() {
 fn text_after_resp_is_a_bad_line() {
     assert_bad([pack(&["PING"]), b"PING\n".to_vec()].concat(), 4);
 }
+
+#[test]
+fn a_literal_line_end_in_resp_is_named() {
+    for (bad, spelled, line) in [
+        (r"*1\r\n$4\r\nPING\r\n", r"\r\n", 1),
+        (r"*1\n$4\nPING\n", r"\n", 1),
+        ("*1\r\n$4\\r\\nPING\\r\\n", r"\r\n", 1),
+        ("*1\r\n$4\r\nPING\\r\\n", r"\r\n", 1),
+        ("*1\r\n$4\r\nPING\\n", r"\n", 1),
+        ("*1\r\n$4\r\nPING\r\n*1\\r\\n", r"\r\n", 4),
+    ] {
+        for end in ["", "\n"] {
+            let told = format!("rcli: stdin:{line}: bad RESP: a literal {spelled} stands where a line end belongs");
+            rcli(["pipe", "--check"]).stdin(format!("{bad}{end}")).status(2).complains(&[&told]).run();
+        }
+    }
+    // As data it may stand anywhere.
+    let server = Server::start();
+    server.rcli(["pipe"]).stdin(pack(&["ECHO", r"\r\n"])).prints("\\r\\n\n").run();
+}
+
+#[test]
+fn a_literal_line_end_is_named_before_the_input_ends() {
+    let mut run = rcli(["pipe", "--check"]).interactive().status(2).complains(&["a literal \\r\\n"]).start();
+    run.send(r"*1\r\n$4\r\nPING\r\n");
+    run.finish_with_open_stdin();
+}
+
+#[test]
+fn resp_in_single_bytes_is_the_same_commands() {
+    let server = Server::start();
+    let input =
+        [pack(&["SET", "k", "a\r\n$1\r\n"]), b"\r\n*0\r\n".to_vec(), pack(&["GET", "k"]), pack(&["DEL", "k", ""])];
+    let mut run = server.rcli(["--json", "pipe"]).interactive().prints("\"OK\"\n\"a\\r\\n$1\\r\\n\"\n1\n").start();
+    for byte in input.concat() {
+        run.send([byte]);
+    }
+    run.finish();
+}
+
+/// A run that may take this much time of a processor: what grows with the square of its input takes many times that.
+pub fn linear(run: crate::rcli::Rcli) -> crate::rcli::Rcli {
+    run.through_sh("ulimit -t 6; exec \"$0\" \"$@\"")
+}
+
+#[test]
+fn the_work_for_a_large_resp_command_does_not_grow_with_its_square() {
+    let mut many = b"*1001\r\n$3\r\nDEL\r\n".to_vec();
+    for _ in 0..1000 {
+        many.extend_from_slice(b"$160000\r\n");
+        many.resize(many.len() + 160_000, b'x');
+        many.extend_from_slice(b"\r\n");
+    }
+    linear(rcli(["pipe", "--check"])).stdin(many).run();
+    let blank = [pack(&["PING"]), vec![b'\n'; 60_000_000], pack(&["PING"])].concat();
+    linear(rcli(["pipe", "--check"])).stdin(blank).run();
+}
+
+#[test]
+fn a_resp_command_may_have_more_than_a_million_arguments() {
+    let server = Server::start();
+    let input = [b"*1100001\r\n$3\r\nDEL\r\n".to_vec(), b"$1\r\nk\r\n".repeat(1_100_000)].concat();
+    linear(server.rcli(["pipe"])).stdin(input).prints("0\n").run();
+}

@@ -42,6 +42,7 @@ mod connect;
 mod connection_state;
 #[cfg(target_os = "linux")]
 mod dead_peer;
+mod encodings;
 mod error_texts;
 mod exec;
 mod faults;

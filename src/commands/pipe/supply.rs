@@ -1,7 +1,7 @@
 //! The input of a pipeline: one file after the other, the first commands skipped, what cannot run here refused.
 
 use std::collections::VecDeque;
-use std::fs::{self, File};
+use std::fs;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::PathBuf;
 
@@ -32,14 +32,16 @@ pub struct Supply {
 }
 
 impl Supply {
-    /// Opens the first file and makes sure that the others can be opened; no file is stdin.
+    /// Opens the first file and makes sure that the others can be opened and read; no file is stdin.
     pub fn open(files: &[PathBuf], skip: u64) -> Outcome<Self> {
         let mut size = Some(0);
         for path in files.iter().filter(|path| path.as_os_str() != "-") {
-            // A named pipe is opened once only: its writer may be gone after the first reader.
             let metadata = fs::metadata(path)
-                .and_then(|metadata| if metadata.is_file() { File::open(path)?.metadata() } else { Ok(metadata) })
                 .map_err(|error| Failure::usage(format!("{}: {}", path.display(), describe_io(&error))))?;
+            // A named pipe is opened once only: its writer may be gone after the first reader.
+            if metadata.is_file() {
+                Source::open(path)?.check_beginning()?;
+            }
             size = size.filter(|_| metadata.is_file()).map(|size| size + metadata.len());
         }
         let mut waiting: VecDeque<PathBuf> = files.iter().cloned().collect();
