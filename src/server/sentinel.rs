@@ -111,20 +111,33 @@ impl Sentinels {
         Unopened::Unreachable(format!("cannot reach the primary '{}': {}", self.master, round.reasons.join("; ")))
     }
 
+    /// The same set, asked from another place of the list on.
+    pub(super) fn from(&self, at: usize) -> Self {
+        let mut addresses = self.addresses.clone();
+        addresses.rotate_left(at);
+        Self { addresses, ..self.clone() }
+    }
+
+    /// The first sentinel, as a server of its own; the rest is as the primary's target says.
+    pub(super) fn first(&self, target: &Target) -> Option<Target> {
+        Some(self.target_of(self.addresses.first()?, target))
+    }
+
+    fn target_of(&self, sentinel: &Address, target: &Target) -> Target {
+        Target {
+            address: sentinel.clone(),
+            credentials: self.credentials.clone(),
+            db: 0,
+            protocol: Protocol::Resp2,
+            ..target.clone()
+        }
+    }
+
     /// Asks one sentinel for the address of the primary.
     fn ask(&self, sentinel: &Address, target: &Target, limit: Duration) -> Result<Address, Unopened> {
         let deadline = Instant::now() + limit;
-        let mut session = Session::try_open_telling(
-            &Target {
-                address: sentinel.clone(),
-                credentials: self.credentials.clone(),
-                db: 0,
-                protocol: Protocol::Resp2,
-                connect_timeout: limit,
-                ..target.clone()
-            },
-            &|_| (),
-        )?;
+        let target = Target { connect_timeout: limit, ..self.target_of(sentinel, target) };
+        let mut session = Session::try_open_telling(&target, &|_| ())?;
         let question = Request::new(["SENTINEL", "GET-MASTER-ADDR-BY-NAME", &self.master]);
         match session.call_before(&question, deadline)? {
             Value::Array(items) => {

@@ -9,23 +9,25 @@ mod event;
 mod pulse;
 mod roam;
 pub(super) mod source;
+mod switch;
 
 use std::collections::VecDeque;
 use std::os::fd::AsFd as _;
 use std::time::{Duration, Instant};
 
-use redis::{ServerError, Value};
+use redis::ServerError;
 use rustix::event::{PollFd, PollFlags};
 
-pub use self::event::Event;
+pub use self::event::{Event, Heard};
 pub use self::source::{Source, Subscription, Topic};
 
 use self::ear::{Ear, Got, Loss};
 use self::roam::Roam;
 use self::source::{is_final, is_final_code};
+use self::switch::{Switched, Switches};
 use super::open::Unopened;
 use super::session::Session;
-use super::target::Target;
+use super::target::{Address, Target};
 use crate::exit::{Failure, Outcome, describe_io};
 use crate::interrupt;
 use crate::message::{Kind, Message};
@@ -36,19 +38,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Why a channel is asked for again where it was.
 pub(super) const ENDED: &str = "the server has ended the subscription, as it does when a slot is assigned";
-
-/// What a stream gives.
-#[derive(Debug)]
-pub enum Heard {
-    /// A message, or the confirmation of a subscription.
-    Message(Message),
-    /// A line of MONITOR.
-    Line(String),
-    /// A push of another kind.
-    Push(Value),
-    /// Something happened to the connection.
-    Event(Event),
-}
 
 /// What [`Stream::wait`] woke up for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +59,10 @@ pub struct Stream {
     target: Target,
     /// Where else to go; none where no other server has it.
     roam: Option<Roam>,
+    /// Who tells that another server is the primary now.
+    switches: Option<Switches>,
+    /// A session with that one, to go on with.
+    found: Option<Session>,
     source: Source,
     /// The server that was connected to last: its own address, not that of who named it.
     place: String,
@@ -113,9 +106,15 @@ impl Stream {
     }
 
     fn over(session: Session, target: &Target, roam: Option<Roam>, source: Source, retries: Option<u32>) -> Self {
+        let switches = match &target.address {
+            Address::Sentinel(sentinels) => Switches::watch(sentinels, target).ok(),
+            _ => None,
+        };
         Self {
             target: target.clone(),
             roam,
+            switches,
+            found: None,
             source: source.clone(),
             place: session.target.address.to_string(),
             retries,
@@ -266,11 +265,13 @@ impl Stream {
                     return Err(self.give_up());
                 }
                 let mut fds = others.to_vec();
+                fds.extend(self.switches.as_ref().map(|it| PollFd::from_borrowed_fd(it.fd(), PollFlags::IN)));
                 sleep(&mut fds, sooner(deadline, due))?;
-                if let Some(index) = ready_at(&fds) {
+                if let Some(index) = ready_at(&fds[..others.len()]) {
                     return Ok(Woken::Other(index));
                 }
-                if Instant::now() >= due {
+                self.follow_switch()?;
+                if Instant::now() >= due || self.found.is_some() {
                     self.reopen(deadline)?;
                 }
                 Ok(Woken::Stream)
@@ -288,7 +289,8 @@ impl Stream {
         let mut fds = vec![PollFd::from_borrowed_fd(ear.as_fd(), interest)];
         fds.extend_from_slice(others);
         let scout = self.roam.as_ref().and_then(Roam::fd);
-        fds.extend(scout.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+        let told = self.switches.as_ref().map(Switches::fd);
+        fds.extend(scout.into_iter().chain(told).map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         sleep(&mut fds, sooner(deadline, due))?;
         let events = fds[0].revents();
         let other = ready_at(&fds[1..=others.len()]);
@@ -300,11 +302,36 @@ impl Stream {
         {
             self.lose(Loss::now("this node is not of the cluster any more"))?;
         }
+        self.follow_switch()?;
         Ok(other.map_or(Woken::Stream, Woken::Other))
+    }
+
+    /// Leaves a server that is the primary no more for the one that is.
+    fn follow_switch(&mut self) -> Outcome<()> {
+        let Some(Switched { session, since }) = self.switches.as_ref().and_then(Switches::next) else { return Ok(()) };
+        let place = session.target.address.to_string();
+        if self.is_connected() {
+            if place == self.place || !self.was_ready {
+                return Ok(());
+            }
+            self.lose(Loss { since: Some(since), ..Loss::now(format!("{place} is the primary now")) })?;
+            self.link = Link::Down(Instant::now());
+        }
+        self.found = Some(session);
+        Ok(())
+    }
+
+    fn adopt(&mut self, session: Session) {
+        self.place = session.target.address.to_string();
+        self.link = Link::Up(Box::new(Ear::new(session, self.source.clone())));
     }
 
     /// Tries a new connection, until the deadline at most.
     fn reopen(&mut self, deadline: Option<Instant>) -> Outcome<()> {
+        if let Some(session) = self.found.take() {
+            self.adopt(session);
+            return Ok(());
+        }
         self.tries += 1;
         if let Some(roam) = &self.roam {
             self.target.address = roam.after(&self.target.address);
@@ -320,8 +347,7 @@ impl Stream {
         };
         match opened {
             Ok(session) => {
-                self.place = session.target.address.to_string();
-                self.link = Link::Up(Box::new(Ear::new(session, self.source.clone())));
+                self.adopt(session);
                 return Ok(());
             }
             Err(Unopened::Refused { code, message }) if is_final_code(&code) => {

@@ -75,6 +75,7 @@ mod repl_views;
 mod sandbox;
 mod secrets;
 mod sentinel;
+mod sentinel_switch;
 mod side_by_side;
 mod signals;
 mod terminal;

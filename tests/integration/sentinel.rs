@@ -9,17 +9,17 @@ use crate::server::{Server, free_port};
 use std::time::{Duration, Instant};
 
 /// A sentinel's answer that names this port.
-fn naming(port: u16) -> Answer {
+pub fn naming(port: u16) -> Answer {
     send(pack(&["127.0.0.1", &port.to_string()]))
 }
 
 /// A scripted sentinel that names this port.
-fn sentinel_naming(port: u16) -> Peer {
+pub fn sentinel_naming(port: u16) -> Peer {
     peer().otherwise(naming(port)).start()
 }
 
 /// A run with these ports of 127.0.0.1 for sentinels, and `mymaster`.
-fn asking(ports: &[u16]) -> Rcli {
+pub fn asking(ports: &[u16]) -> Rcli {
     let list: Vec<String> = ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
     rcli(["--sentinel", &list.join(","), "--master", "mymaster"])
 }

@@ -1,6 +1,23 @@
-//! What happens to the connections of a stream, for whoever listens to it (contract section 8).
+//! What a stream gives, and what happens to its connections (contract section 8).
 
 use std::time::Duration;
+
+use redis::Value;
+
+use crate::message::Message;
+
+/// What a stream gives.
+#[derive(Debug)]
+pub enum Heard {
+    /// A message, or the confirmation of a subscription.
+    Message(Message),
+    /// A line of MONITOR.
+    Line(String),
+    /// A push of another kind.
+    Push(Value),
+    /// Something happened to the connection.
+    Event(Event),
+}
 
 /// What happens to the connection of a stream.
 #[derive(Clone, Debug, PartialEq)]
