@@ -9,7 +9,7 @@ use rustix::event::PollFlags;
 use super::tls::{Tls, TlsFiles, Verify};
 use super::transport::{Unconnected, connect_tcp, wait_for};
 
-/// How long a port may take to tell.
+/// The longest that a port may take to tell.
 const LIMIT: Duration = Duration::from_secs(1);
 
 /// What TLS begins a record of its handshake, and one of an alert, with.
@@ -28,23 +28,23 @@ pub(super) fn is_tls(bytes: &[u8]) -> bool {
 }
 
 /// Whether a greeting of TLS is answered with TLS.
-pub(super) fn speaks_tls(host: &str, port: u16) -> bool {
+pub(super) fn speaks_tls(host: &str, port: u16, limit: Duration) -> bool {
     let mut greeting = Vec::new();
     let greeted = Tls::load(TlsFiles { verify: Verify::Nothing, ..TlsFiles::default() })
         .and_then(|tls| tls.greet(host))
         .is_ok_and(|mut connection| connection.write_tls(&mut greeting).is_ok());
-    greeted && answer(host, port, &greeting, LIMIT).is_ok_and(|answer| is_tls(&answer))
+    greeted && answer(host, port, &greeting, limit).is_ok_and(|answer| is_tls(&answer))
 }
 
 /// Whether a plain PING is answered as RESP has it, be it with an error.
 pub(super) fn speaks_plainly(host: &str, port: u16, limit: Duration) -> bool {
-    let answer = answer(host, port, b"*1\r\n$4\r\nPING\r\n", limit.min(LIMIT));
+    let answer = answer(host, port, b"*1\r\n$4\r\nPING\r\n", limit);
     answer.is_ok_and(|answer| matches!(answer.first(), Some(b'+' | b'-')))
 }
 
 /// What a port says first to these bytes, as far as it comes at once.
 fn answer(host: &str, port: u16, question: &[u8], limit: Duration) -> Result<Vec<u8>, Unconnected> {
-    let deadline = Instant::now() + limit;
+    let deadline = Instant::now() + limit.min(LIMIT);
     let mut socket = connect_tcp(host, port, deadline)?;
     // The little that is asked fits the buffer of a new connection.
     socket.write_all(question)?;

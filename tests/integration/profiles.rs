@@ -104,8 +104,10 @@ fn tls_comes_from_a_profile_with_files_below_the_home_directory() {
     let certificates = Certificates::make();
     let server = Server::with_tls(&certificates, false);
     let ca = std::fs::read(&certificates.ca).unwrap();
-    let lines = format!("host = \"localhost\"\nport = {}\ntls = true\ncacert = \"~/ca.pem\"", server.port());
-    using(&lines, &["PING"]).file("ca.pem", ca).prints("PONG\n").run();
+    for files in ["tls = true\ncacert = \"~/trusted/ca.pem\"", "cacertdir = \"~/trusted\""] {
+        let lines = format!("host = \"localhost\"\nport = {}\n{files}", server.port());
+        using(&lines, &["PING"]).file("trusted/ca.pem", &ca).prints("PONG\n").run();
+    }
 }
 
 #[test]

@@ -151,16 +151,19 @@ fn a_server_that_a_script_started_is_gone_too() {
     let waits = script("\"$SERVER\" \"$@\"; exit 0");
     let leaves = script("\"$SERVER\" \"$@\" & exit 0");
     let becomes = script("exec \"$SERVER\" \"$@\"");
-    let stubborn = script("\"$SERVER\" \"$@\" &\ntrap '' TERM\nwhile kill -0 $!; do sleep 0.1; done\nsleep 600");
-    for (_, script) in [&waits, &leaves, &becomes, &stubborn] {
+    for (_, script) in [&waits, &leaves, &becomes] {
         let run = || rcli(["--sandbox"]).env("RCLI_SERVER_BIN", script);
         assert_gone(run(), 143, false, |run| run.signal(Signal::TERM));
         assert_gone(run(), 137, false, |run| run.signal(Signal::KILL));
     }
     // The script itself is told to end before it is killed.
-    let (dir, polite) = script("trap 'touch \"${0%/*}/told\"; exit' TERM\n\"$SERVER\" \"$@\" & wait; wait");
+    let (dir, polite) = script("trap 'touch \"${0%/*}/told\"; exit' TERM\n\"$SERVER\" \"$@\" & sleep 600 & wait");
     rcli(["--sandbox", "PING"]).env("RCLI_SERVER_BIN", &polite).prints("PONG\n").run();
     assert!(dir.path().join("told").exists());
+    let (dir, stubborn) = script("trap '' TERM; echo $$ > \"${0%/*}/pid\"; \"$SERVER\" \"$@\"; sleep 600 & wait");
+    rcli(["--sandbox", "PING"]).env("RCLI_SERVER_BIN", &stubborn).prints("PONG\n").run();
+    let pid = leading_number(&std::fs::read_to_string(dir.path().join("pid")).unwrap());
+    assert!(!is_alive(pid), "the script is still there");
     let run = rcli(["--sandbox=cluster", "--all-nodes", "--json", "INFO", "server"]).env("RCLI_SERVER_BIN", &waits.1);
     let run = run.any_stdout().run();
     let pids: Vec<i32> = run.out().split("process_id:").skip(1).map(leading_number).collect();

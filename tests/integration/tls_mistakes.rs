@@ -2,6 +2,7 @@
 
 use crate::certificates::Certificates;
 use crate::peer::{close, peer};
+use crate::pty::open;
 use crate::rcli::{Rcli, rcli};
 use crate::sentinels::{Sentinel, Setup};
 use crate::server::Server;
@@ -20,6 +21,7 @@ fn every_mode(port: u16, options: &[&str]) -> Vec<Rcli> {
     vec![
         run(&["PING"]),
         run(&["--json", "PING"]),
+        run(&["-x", "SET", "k"]).stdin("v".repeat(20_000_000)),
         run(&["-2", "--json", "PING"]),
         run(&["-n", "1", "PING"]),
         run(&[]).stdin("PING\nPING\n"),
@@ -47,9 +49,21 @@ fn plain_words_to_a_tls_port_are_called_that_in_every_mode() {
     for clients in [false, true] {
         let server = Server::with_tls(&certificates, clients);
         for run in every_mode(server.port(), &[]) {
-            run.status(3).complains(&["localhost", "the port speaks TLS", "--tls", "rediss://"]).run();
+            let run = run.status(3).complains(&["localhost", "the port speaks TLS", "--tls", "rediss://"]).run();
+            assert_eq!(run.err().matches("cannot connect to").count(), 1, "{}", run.err());
         }
     }
+}
+
+#[test]
+fn the_prompt_tells_what_a_port_speaks() {
+    let certificates = Certificates::make();
+    let (secured, plain) = (Server::with_tls(&certificates, false), Server::start());
+    secured.rcli::<&str>([]).on_terminal(160).shows("the port speaks TLS");
+    plain.rcli(["--insecure"]).on_terminal(160).shows("the port does not speak TLS");
+    let (terminal, _) = open(&plain, &[]);
+    terminal.line(&format!("connect 127.0.0.1 {}", secured.port()));
+    terminal.shows("the port speaks TLS");
 }
 
 #[test]

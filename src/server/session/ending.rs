@@ -49,7 +49,11 @@ impl Session {
             (Lost::Broken(error), ..) if tls::is_refusal(error) => tls::describe(error),
             // Who knows HELLO speaks plainly, and of who may not know it another connection will tell.
             _ if self.target.hello.is_answered() || self.has_hung_up_at_hello() => return lost,
-            (_, Transport::Tcp(_), Address::Tcp(host, port)) if speaks_tls(host, *port) => SPEAKS_TLS.to_owned(),
+            (_, Transport::Tcp(_), Address::Tcp(host, port))
+                if speaks_tls(host, *port, self.target.connect_timeout) =>
+            {
+                SPEAKS_TLS.to_owned()
+            }
             _ => return lost,
         };
         Lost::Refused(format!("cannot connect to {}: {reason}", self.target.address))

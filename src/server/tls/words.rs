@@ -79,8 +79,10 @@ fn about_other(error: &impl Debug) -> String {
 }
 
 fn about_name(expected: &ServerName<'_>, presented: &[String]) -> String {
-    let named = if presented.is_empty() { "no host".to_owned() } else { presented.join(", ") };
-    let expected = expected.to_str();
+    if presented.is_empty() {
+        return "its certificate names no host; --verify ca checks no name".to_owned();
+    }
+    let (named, expected) = (presented.join(", "), expected.to_str());
     format!("its certificate names {named}, not {expected}; --verify ca checks no name, --sni gives the one to check")
 }
 
