@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::fd::AsFd as _;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, SyncSender};
@@ -12,14 +11,14 @@ use std::thread;
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use rustyline::config::{BellStyle, ColorMode, CompletionType, Config};
 use rustyline::error::ReadlineError;
-use rustyline::history::{FileHistory, History as _, SearchDirection};
+use rustyline::history::{History as _, MemHistory, SearchDirection};
 use rustyline::{
     Cmd, ConditionalEventHandler, Editor as LineEditor, Event, EventContext, EventHandler, ExternalPrinter, KeyEvent,
     RepeatCount,
 };
 
 use super::helper::LineHelper;
-use super::history;
+use super::history::{self, HistoryFile};
 use super::prompt::Prompt;
 use super::words::{has_open_quote, holds_secret};
 use crate::exit::{Exit, Failure, Outcome, describe_io, report};
@@ -38,10 +37,10 @@ pub enum Typed {
 
 /// The editor and its history.
 pub struct Editor {
-    rich: LineEditor<LineHelper, FileHistory>,
+    rich: LineEditor<LineHelper, MemHistory>,
     /// Lines as they come, where the terminal can do no more.
     plain: Option<BufReader<File>>,
-    history: Option<PathBuf>,
+    history: Option<HistoryFile>,
     is_cancelled: Arc<AtomicBool>,
     /// The way to the thread that writes above the prompt, once there is one.
     above: Option<SyncSender<String>>,
@@ -64,6 +63,7 @@ impl Editor {
         let config = Config::builder()
             .max_history_size(history::KEPT)
             .map_err(failed)?
+            .history_ignore_space(true)
             .completion_type(CompletionType::List)
             .completion_show_all_if_ambiguous(true)
             .bell_style(BellStyle::None)
@@ -75,34 +75,36 @@ impl Editor {
         let is_cancelled = Arc::new(AtomicBool::new(false));
         rich.bind_sequence(KeyEvent::ctrl('C'), EventHandler::Conditional(Box::new(Cancel(is_cancelled.clone()))));
         let plain = if is_dumb() { Some(plain_stdin()?) } else { None };
-        let mut editor = Self { rich, plain, history: history::path(), is_cancelled, above: None };
+        let mut editor = Self { rich, plain, history: HistoryFile::find(), is_cancelled, above: None };
         editor.load_history();
         restore_terminal_at_a_signal();
         Ok(editor)
     }
 
     fn load_history(&mut self) {
-        let Some(path) = &self.history else { return };
-        if let Err(error) = history::prepare(path) {
-            report(&format!("{}: {}; commands are not kept", path.display(), describe_io(&error)));
-            self.history = None;
-            return;
+        let opened = self.history.as_ref().map_or(Ok(Vec::new()), HistoryFile::open);
+        for command in self.while_kept(opened).unwrap_or_default() {
+            let _ = self.rich.add_history_entry(command);
         }
-        // A file that cannot be read is one that cannot be searched: no reason to stop.
-        let _ = self.rich.load_history(path);
     }
 
-    /// Puts a command into the history, on disk at once, unless it may hold a password.
+    /// What the history file gave; after an error it is used no more.
+    fn while_kept<T>(&mut self, done: io::Result<T>) -> Option<T> {
+        done.map_err(|error| {
+            let path = self.history.take().map(|file| file.path().display().to_string()).unwrap_or_default();
+            report(&format!("{path}: {}; commands are not kept", describe_io(&error)));
+        })
+        .ok()
+    }
+
+    /// Puts a command into the history, on disk at once, unless it may hold a password or begins with a blank.
     pub fn remember(&mut self, command: &str) {
-        if holds_secret(command) || !matches!(self.rich.add_history_entry(command.trim_end()), Ok(true)) {
+        let command = command.trim_end();
+        if holds_secret(command) || !matches!(self.rich.add_history_entry(command), Ok(true)) {
             return;
         }
-        if let Some(path) = &self.history
-            && let Err(error) = self.rich.append_history(path)
-        {
-            report(&format!("{}: {error}; commands are not kept", path.display()));
-            self.history = None;
-        }
+        let added = self.history.as_ref().map_or(Ok(()), |file| file.add(command));
+        self.while_kept(added);
     }
 
     /// The last commands with their numbers, the oldest first.

@@ -1,9 +1,10 @@
-//! The history file: where it is, who may read it, and what is kept out of it (contract section 10).
+//! The history file: where it is, who may read it, and how its lines are written (contract section 10). Lines are
+//! only ever added behind those that are there, so that sessions side by side, and redis-cli, keep theirs.
 
 use std::env;
-use std::fs::{self, DirBuilder, OpenOptions, Permissions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// How many commands are kept.
@@ -12,37 +13,129 @@ pub const KEPT: usize = 10_000;
 /// For its owner only.
 const MODE: u32 = 0o600;
 
-/// The first line of a file whose entries may have several lines: rustyline's sign.
+/// The first line of a file whose commands may have several lines: in those `\n` stands for a line end, and `\\` for a
+/// backslash. In a file without it a line is a command.
 const HEADER: &[u8] = b"#V2\n";
 
-/// The history file, from the environment; none where none is wanted or there is no home.
-pub fn path() -> Option<PathBuf> {
-    let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let path = variable("RCLI_HISTFILE").or_else(|| {
-        let state = variable("XDG_STATE_HOME").filter(|path| path.is_absolute());
-        let state = state.or_else(|| Some(variable("HOME")?.join(".local/state")))?;
-        Some(state.join("rcli/history"))
-    })?;
-    (path != Path::new("/dev/null")).then_some(path)
+/// A file that keeps commands.
+#[derive(Debug)]
+pub struct HistoryFile {
+    path: PathBuf,
+    /// redis-cli's too, which does not know the header.
+    is_shared: bool,
 }
 
-/// Makes the file and its directory, or takes away what others may do with a file that is there.
-pub fn prepare(path: &Path) -> io::Result<()> {
-    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+impl HistoryFile {
+    /// The file that the environment says; none where none is wanted (`/dev/null`) or there is no home.
+    pub fn find() -> Option<Self> {
+        let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let state = || {
+            let state = variable("XDG_STATE_HOME").filter(|path| path.is_absolute());
+            Some(state.or_else(|| Some(variable("HOME")?.join(".local/state")))?.join("rcli/history"))
+        };
+        let (path, is_shared) = match (variable("RCLI_HISTFILE"), variable("REDISCLI_HISTFILE")) {
+            (Some(path), _) => (path, false),
+            (None, Some(path)) => (path, true),
+            (None, None) => (state()?, false),
+        };
+        // A link to /dev/null in place of the file says the same.
+        let is_device = fs::metadata(&path).is_ok_and(|metadata| metadata.file_type().is_char_device());
+        (!is_device && path != Path::new("/dev/null")).then_some(Self { path, is_shared })
     }
-    match OpenOptions::new().write(true).create_new(true).mode(MODE).open(path) {
-        Ok(mut file) => file.write_all(HEADER),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let metadata = fs::metadata(path)?;
-            if !metadata.is_file() {
-                return Err(io::Error::other("is not a regular file"));
-            }
-            if metadata.permissions().mode() & 0o077 != 0 {
-                fs::set_permissions(path, Permissions::from_mode(MODE))?;
-            }
-            Ok(())
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes the file and its directory, or takes away what others may do with a file that is there, and gives the
+    /// commands in it, the oldest first.
+    pub fn open(&self) -> io::Result<Vec<String>> {
+        if let Some(directory) = self.path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+            DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         }
-        Err(error) => Err(error),
+        match OpenOptions::new().write(true).create_new(true).mode(MODE).open(&self.path) {
+            Ok(mut file) => {
+                if !self.is_shared {
+                    file.write_all(HEADER)?;
+                }
+                Ok(Vec::new())
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let metadata = fs::metadata(&self.path)?;
+                if !metadata.is_file() {
+                    return Err(io::Error::other("is not a regular file"));
+                }
+                if metadata.permissions().mode() & 0o077 != 0 {
+                    fs::set_permissions(&self.path, Permissions::from_mode(MODE))?;
+                }
+                self.read()
+            }
+            Err(error) => Err(error),
+        }
     }
+
+    fn read(&self) -> io::Result<Vec<String>> {
+        let mut file = OpenOptions::new().read(true).write(true).open(&self.path)?;
+        file.lock()?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        let lines: Vec<&[u8]> =
+            bytes.strip_prefix(HEADER).unwrap_or(&bytes).split_inclusive(|byte| *byte == b'\n').collect();
+        let is_own = bytes.starts_with(HEADER);
+        // It may grow to twice as much, so that it is not written anew at every start.
+        if is_own && lines.len() > 2 * KEPT {
+            file.set_len(0)?;
+            file.rewind()?;
+            file.write_all(&[HEADER, &lines[lines.len() - KEPT..].concat()].concat())?;
+        }
+        let text = |line: &&[u8]| String::from_utf8_lossy(line.trim_ascii_end()).into_owned();
+        let commands = lines.iter().skip(lines.len().saturating_sub(KEPT)).map(text);
+        Ok(if is_own { commands.map(|line| unescape(&line)).collect() } else { commands.collect() })
+    }
+
+    /// Adds a command. Where a command is a line, one of several lines has no place.
+    pub fn add(&self, command: &str) -> io::Result<()> {
+        let mut file = OpenOptions::new().read(true).append(true).create(true).mode(MODE).open(&self.path)?;
+        file.lock()?;
+        let (has_header, lacks_end) = look_at(&mut file)?;
+        let line = if has_header {
+            command.replace('\\', "\\\\").replace('\n', "\\n")
+        } else if command.contains('\n') {
+            return Ok(());
+        } else {
+            command.to_owned()
+        };
+        let before = if lacks_end { "\n" } else { "" };
+        file.write_all(format!("{before}{line}\n").as_bytes())
+    }
+}
+
+/// Whether a file begins with the header, and whether its last line has no end.
+fn look_at(file: &mut File) -> io::Result<(bool, bool)> {
+    let mut begin = Vec::new();
+    file.take(HEADER.len() as u64).read_to_end(&mut begin)?;
+    let mut last = [b'\n'];
+    if !begin.is_empty() {
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+    }
+    Ok((begin == HEADER, last != [b'\n']))
+}
+
+/// The command that stands in a line of a file with the header.
+fn unescape(line: &str) -> String {
+    let mut command = String::with_capacity(line.len());
+    let mut chars = line.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => match chars.next() {
+                Some('n') => command.push('\n'),
+                Some(other) => command.push(other),
+                None => command.push('\\'),
+            },
+            c => command.push(c),
+        }
+    }
+    command
 }

@@ -349,6 +349,95 @@ fn the_history_goes_where_the_environment_says_or_nowhere() {
     assert!(!home.path().join(".local").exists());
 }
 
+/// A session with this history file by this variable, in which these lines are run; its home directory.
+fn session(server: &Server, variable: &str, file: &std::path::Path, lines: &[&str]) -> tempfile::TempDir {
+    let terminal = server.rcli([""; 0]).env(variable, file).on_terminal(120);
+    let prompt = format!("{}>", server.address());
+    terminal.wait("the prompt", |rows| rows.last() == Some(&prompt));
+    for line in lines {
+        terminal.run(&prompt, line, &["PONG"]);
+    }
+    terminal.leave()
+}
+
+#[test]
+fn no_history_is_kept_where_the_environment_says_dev_null() {
+    let server = Server::start();
+    let directory = tempfile::TempDir::new().unwrap();
+    let link = directory.path().join("link");
+    std::os::unix::fs::symlink("/dev/null", &link).unwrap();
+    let mode = || fs::metadata("/dev/null").unwrap().permissions().mode();
+    let before = mode();
+    for variable in ["RCLI_HISTFILE", "REDISCLI_HISTFILE"] {
+        for file in ["/dev/null".as_ref(), "/dev/../dev//null".as_ref(), link.as_path()] {
+            let home = session(&server, variable, file, &["PING"]);
+            assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0, "{variable} {file:?}");
+        }
+    }
+    assert_eq!(mode(), before);
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+}
+
+#[test]
+fn a_history_shared_with_redis_cli_stays_as_redis_cli_writes_it() {
+    let server = Server::start();
+    let directory = tempfile::TempDir::new().unwrap();
+    let (new, old) = (directory.path().join("new"), directory.path().join("old"));
+    session(&server, "REDISCLI_HISTFILE", &new, &["PING"]);
+    assert_eq!(fs::read_to_string(&new).unwrap(), "PING\n");
+    assert_eq!(fs::metadata(&new).unwrap().permissions().mode() & 0o777, 0o600);
+    fs::write(&old, "SET k \"\\x00\\n\"\nGET k").unwrap();
+    let home = session(&server, "REDISCLI_HISTFILE", &old, &["PING", "ping"]);
+    assert_eq!(fs::read_to_string(&old).unwrap(), "SET k \"\\x00\\n\"\nGET k\nPING\nping\n");
+    assert!(!home.path().join(".local").exists());
+    // rcli's own variable goes before it.
+    let terminal = server.rcli([""; 0]).env("REDISCLI_HISTFILE", &old).env("RCLI_HISTFILE", &new).on_terminal(120);
+    let prompt = format!("{}>", server.address());
+    terminal.wait("the prompt", |rows| rows.last() == Some(&prompt));
+    terminal.keys(UP);
+    terminal.wait("the last line", |rows| rows.last().is_some_and(|row| row.starts_with(&format!("{prompt} PING"))));
+}
+
+#[test]
+fn lines_that_begin_with_a_blank_are_not_kept() {
+    let server = Server::start();
+    let (terminal, prompt) = open(&server, 120);
+    terminal.run(&prompt, "PING", &["PONG"]);
+    terminal.line(" ECHO private");
+    terminal.ends_with(&["\"private\"", &prompt]);
+    terminal.keys(UP);
+    terminal
+        .wait("the line before it", |rows| rows.last().is_some_and(|row| row.starts_with(&format!("{prompt} PING"))));
+    terminal.keys(CTRL_U);
+    terminal.wait("an empty line", |rows| rows.last() == Some(&prompt));
+    terminal.paste(" ECHO one\nECHO two");
+    terminal.keys("\r");
+    terminal.ends_with(&["\"two\"", &prompt]);
+    let home = terminal.leave();
+    let history = fs::read_to_string(home.path().join(".local/state/rcli/history")).unwrap();
+    assert_eq!(history, "#V2\nPING\nECHO two\n");
+}
+
+#[test]
+fn sessions_side_by_side_keep_each_others_lines_and_a_long_history_is_cut() {
+    let server = Server::start();
+    let directory = tempfile::TempDir::new().unwrap();
+    let path = directory.path().join("h");
+    let old: String = (0..20_001).map(|number| format!("GET {number}\n")).collect();
+    fs::write(&path, format!("#V2\n{old}")).unwrap();
+    let prompt = format!("{}>", server.address());
+    let sessions = [0, 1].map(|_| {
+        let terminal = server.rcli([""; 0]).env("RCLI_HISTFILE", &path).on_terminal(120);
+        terminal.wait("the prompt", |rows| rows.last() == Some(&prompt));
+        terminal
+    });
+    for (terminal, word) in sessions.iter().zip(["PING", "ping"]) {
+        terminal.run(&prompt, word, &["PONG"]);
+    }
+    let kept = fs::read_to_string(&path).unwrap();
+    assert!(kept.starts_with("#V2\nGET 10001\n") && kept.ends_with("GET 20000\nPING\nping\n"), "{} bytes", kept.len());
+}
+
 #[test]
 fn a_history_that_cannot_be_written_is_said_once_and_stops_nothing() {
     let server = Server::start();
