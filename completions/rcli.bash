@@ -89,7 +89,7 @@ _rcli() {
 
     case "${cmd}" in
         rcli)
-            opts="-h -p -s -u -n -a -2 -3 -t -c -d -D -? -x -X -r -i --host --port --socket --url --sentinel --master --sentinel-user --sentinel-pass --db --pass --user --pass-file --password_command --askpass --no-auth-warning --connect-timeout --read-timeout --tls --cacert --cacertdir --cert --key --sni --verify --insecure --cluster --read-from-replicas --all-nodes --sandbox --json --raw --human --encoding --show-pushes --color --profile --help --version --yes --quoted-input pipe sub psub ssub monitor txn profiles completions generate exec help"
+            opts="-h -p -s -u -n -a -2 -3 -t -c -d -D -? -v -x -X -r -i --host --port --socket --url --sentinel --master --sentinel-user --sentinel-pass --db --pass --user --pass-file --password_command --askpass --no-auth-warning --connect-timeout --read-timeout --tls --cacert --cacertdir --cert --key --sni --verify --insecure --cluster --read-from-replicas --all-nodes --sandbox --json --raw --human --encoding --show-pushes --color --profile --help --version --yes --quoted-input pipe sub psub ssub monitor txn profiles completions generate exec help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -320,7 +320,7 @@ _rcli() {
             return 0
             ;;
         rcli__subcmd__completions)
-            opts="-h -p -s -u -n -a -2 -3 -t -c -d -D -? --host --port --socket --url --sentinel --master --sentinel-user --sentinel-pass --db --pass --user --pass-file --password_command --askpass --no-auth-warning --connect-timeout --read-timeout --tls --cacert --cacertdir --cert --key --sni --verify --insecure --cluster --read-from-replicas --all-nodes --sandbox --json --raw --human --encoding --show-pushes --color --profile --help --version --yes bash elvish fish powershell zsh"
+            opts="-h -p -s -u -n -a -2 -3 -t -c -d -D -? -v --host --port --socket --url --sentinel --master --sentinel-user --sentinel-pass --db --pass --user --pass-file --password_command --askpass --no-auth-warning --connect-timeout --read-timeout --tls --cacert --cacertdir --cert --key --sni --verify --insecure --cluster --read-from-replicas --all-nodes --sandbox --json --raw --human --encoding --show-pushes --color --profile --help --version --yes bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -539,7 +539,7 @@ _rcli() {
             return 0
             ;;
         rcli__subcmd__exec)
-            opts="-x -X -r -i -h -p -s -u -n -a -2 -3 -t -c -d -D -? --quoted-input --host --port --socket --url --sentinel --master --sentinel-user --sentinel-pass --db --pass --user --pass-file --password_command --askpass --no-auth-warning --connect-timeout --read-timeout --tls --cacert --cacertdir --cert --key --sni --verify --insecure --cluster --read-from-replicas --all-nodes --sandbox --json --raw --human --encoding --show-pushes --color --profile --help --version --yes ACL APPEND ASKING AUTH BGREWRITEAOF BGSAVE BITCOUNT BITFIELD BITFIELD_RO BITOP BITPOS BLMOVE BLMPOP BLPOP BRPOP BRPOPLPUSH BZMPOP BZPOPMAX BZPOPMIN CLIENT CLUSTER CLUSTERSCAN COMMAND COMMANDLOG CONFIG COPY DBSIZE DEBUG DECR DECRBY DEL DELIFEQ DISCARD DUMP ECHO EVAL EVALSHA EVALSHA_RO EVAL_RO EXEC EXISTS EXPIRE EXPIREAT EXPIRETIME FAILOVER FCALL FCALL_RO FLUSHALL FLUSHDB FUNCTION GEOADD GEODIST GEOHASH GEOPOS GEORADIUS GEORADIUSBYMEMBER GEORADIUSBYMEMBER_RO GEORADIUS_RO GEOSEARCH GEOSEARCHSTORE GET GETBIT GETDEL GETEX GETRANGE GETSET HDEL HELLO HEXISTS HEXPIRE HEXPIREAT HEXPIRETIME HGET HGETALL HGETDEL HGETEX HINCRBY HINCRBYFLOAT HKEYS HLEN HMGET HMSET HPERSIST HPEXPIRE HPEXPIREAT HPEXPIRETIME HPTTL HRANDFIELD HSCAN HSET HSETEX HSETNX HSTRLEN HTTL HVALS INCR INCRBY INCRBYFLOAT INFO KEYS LASTSAVE LATENCY LCS LINDEX LINSERT LLEN LMOVE LMPOP LOLWUT LPOP LPOS LPUSH LPUSHX LRANGE LREM LSET LTRIM MEMORY MGET MIGRATE MODULE MONITOR MOVE MSET MSETEX MSETNX MULTI OBJECT PERSIST PEXPIRE PEXPIREAT PEXPIRETIME PFADD PFCOUNT PFDEBUG PFMERGE PFSELFTEST PING PSETEX PSUBSCRIBE PSYNC PTTL PUBLISH PUBSUB PUNSUBSCRIBE QUIT RANDOMKEY READONLY READWRITE RENAME RENAMENX REPLCONF REPLICAOF RESET RESTORE RESTORE-ASKING ROLE RPOP RPOPLPUSH RPUSH RPUSHX SADD SAVE SCAN SCARD SCRIPT SDIFF SDIFFSTORE SELECT SET SETBIT SETEX SETNX SETRANGE SHUTDOWN SINTER SINTERCARD SINTERSTORE SISMEMBER SLAVEOF SLOWLOG SMEMBERS SMISMEMBER SMOVE SORT SORT_RO SPOP SPUBLISH SRANDMEMBER SREM SSCAN SSUBSCRIBE STRLEN SUBSCRIBE SUBSTR SUNION SUNIONSTORE SUNSUBSCRIBE SWAPDB SYNC TIME TOUCH TTL TYPE UNLINK UNSUBSCRIBE UNWATCH WAIT WAITAOF WATCH XACK XACKDEL XADD XAUTOCLAIM XCLAIM XDEL XDELEX XGROUP XINFO XLEN XPENDING XRANGE XREAD XREADGROUP XREVRANGE XSETID XTRIM ZADD ZCARD ZCOUNT ZDIFF ZDIFFSTORE ZINCRBY ZINTER ZINTERCARD ZINTERSTORE ZLEXCOUNT ZMPOP ZMSCORE ZPOPMAX ZPOPMIN ZRANDMEMBER ZRANGE ZRANGEBYLEX ZRANGEBYSCORE ZRANGESTORE ZRANK ZREM ZREMRANGEBYLEX ZREMRANGEBYRANK ZREMRANGEBYSCORE ZREVRANGE ZREVRANGEBYLEX ZREVRANGEBYSCORE ZREVRANK ZSCAN ZSCORE ZUNION ZUNIONSTORE"
+            opts="-x -X -r -i -h -p -s -u -n -a -2 -3 -t -c -d -D -? -v --quoted-input --host --port --socket --url --sentinel --master --sentinel-user --sentinel-pass --db --pass --user --pass-file --password_command --askpass --no-auth-warning --connect-timeout --read-timeout --tls --cacert --cacertdir --cert --key --sni --verify --insecure --cluster --read-from-replicas --all-nodes --sandbox --json --raw --human --encoding --show-pushes --color --profile --help --version --yes ACL APPEND ASKING AUTH BGREWRITEAOF BGSAVE BITCOUNT BITFIELD BITFIELD_RO BITOP BITPOS BLMOVE BLMPOP BLPOP BRPOP BRPOPLPUSH BZMPOP BZPOPMAX BZPOPMIN CLIENT CLUSTER CLUSTERSCAN COMMAND COMMANDLOG CONFIG COPY DBSIZE DEBUG DECR DECRBY DEL DELIFEQ DISCARD DUMP ECHO EVAL EVALSHA EVALSHA_RO EVAL_RO EXEC EXISTS EXPIRE EXPIREAT EXPIRETIME FAILOVER FCALL FCALL_RO FLUSHALL FLUSHDB FUNCTION GEOADD GEODIST GEOHASH GEOPOS GEORADIUS GEORADIUSBYMEMBER GEORADIUSBYMEMBER_RO GEORADIUS_RO GEOSEARCH GEOSEARCHSTORE GET GETBIT GETDEL GETEX GETRANGE GETSET HDEL HELLO HEXISTS HEXPIRE HEXPIREAT HEXPIRETIME HGET HGETALL HGETDEL HGETEX HINCRBY HINCRBYFLOAT HKEYS HLEN HMGET HMSET HPERSIST HPEXPIRE HPEXPIREAT HPEXPIRETIME HPTTL HRANDFIELD HSCAN HSET HSETEX HSETNX HSTRLEN HTTL HVALS INCR INCRBY INCRBYFLOAT INFO KEYS LASTSAVE LATENCY LCS LINDEX LINSERT LLEN LMOVE LMPOP LOLWUT LPOP LPOS LPUSH LPUSHX LRANGE LREM LSET LTRIM MEMORY MGET MIGRATE MODULE MONITOR MOVE MSET MSETEX MSETNX MULTI OBJECT PERSIST PEXPIRE PEXPIREAT PEXPIRETIME PFADD PFCOUNT PFDEBUG PFMERGE PFSELFTEST PING PSETEX PSUBSCRIBE PSYNC PTTL PUBLISH PUBSUB PUNSUBSCRIBE QUIT RANDOMKEY READONLY READWRITE RENAME RENAMENX REPLCONF REPLICAOF RESET RESTORE RESTORE-ASKING ROLE RPOP RPOPLPUSH RPUSH RPUSHX SADD SAVE SCAN SCARD SCRIPT SDIFF SDIFFSTORE SELECT SET SETBIT SETEX SETNX SETRANGE SHUTDOWN SINTER SINTERCARD SINTERSTORE SISMEMBER SLAVEOF SLOWLOG SMEMBERS SMISMEMBER SMOVE SORT SORT_RO SPOP SPUBLISH SRANDMEMBER SREM SSCAN SSUBSCRIBE STRLEN SUBSCRIBE SUBSTR SUNION SUNIONSTORE SUNSUBSCRIBE SWAPDB SYNC TIME TOUCH TTL TYPE UNLINK UNSUBSCRIBE UNWATCH WAIT WAITAOF WATCH XACK XACKDEL XADD XAUTOCLAIM XCLAIM XDEL XDELEX XGROUP XINFO XLEN XPENDING XRANGE XREAD XREADGROUP XREVRANGE XSETID XTRIM ZADD ZCARD ZCOUNT ZDIFF ZDIFFSTORE ZINCRBY ZINTER ZINTERCARD ZINTERSTORE ZLEXCOUNT ZMPOP ZMSCORE ZPOPMAX ZPOPMIN ZRANDMEMBER ZRANGE ZRANGEBYLEX ZRANGEBYSCORE ZRANGESTORE ZRANK ZREM ZREMRANGEBYLEX ZREMRANGEBYRANK ZREMRANGEBYSCORE ZREVRANGE ZREVRANGEBYLEX ZREVRANGEBYSCORE ZREVRANK ZSCAN ZSCORE ZUNION ZUNIONSTORE"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -770,7 +770,7 @@ _rcli() {
             return 0
             ;;
         rcli__subcmd__generate)
-            opts="-h -p -s -u -n -a -2 -3 -t -c -d -D -? --table --host --port --socket --url --sentinel --master --sentinel-user --sentinel-pass --db --pass --user --pass-file --password_command --askpass --no-auth-warning --connect-timeout --read-timeout --tls --cacert --cacertdir --cert --key --sni --verify --insecure --cluster --read-from-replicas --all-nodes --sandbox --json --raw --human --encoding --show-pushes --color --profile --help --version --yes"
+            opts="-h -p -s -u -n -a -2 -3 -t -c -d -D -? -v --table --host --port --socket --url --sentinel --master --sentinel-user --sentinel-pass --db --pass --user --pass-file --password_command --askpass --no-auth-warning --connect-timeout --read-timeout --tls --cacert --cacertdir --cert --key --sni --verify --insecure --cluster --read-from-replicas --all-nodes --sandbox --json --raw --human --encoding --show-pushes --color --profile --help --version --yes"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1161,7 +1161,7 @@ _rcli() {
             return 0
             ;;
         rcli__subcmd__monitor)
-            opts="-h -p -s -u -n -a -2 -3 -t -c -d -D -? --only --client --in-db --node --count --timeout --idle --no-reconnect --max-retries --events --host --port --socket --url --sentinel --master --sentinel-user --sentinel-pass --db --pass --user --pass-file --password_command --askpass --no-auth-warning --connect-timeout --read-timeout --tls --cacert --cacertdir --cert --key --sni --verify --insecure --cluster --read-from-replicas --all-nodes --sandbox --json --raw --human --encoding --show-pushes --color --profile --help --version --yes"
+            opts="-h -p -s -u -n -a -2 -3 -t -c -d -D -? -v --only --client --in-db --node --count --timeout --idle --no-reconnect --max-retries --events --host --port --socket --url --sentinel --master --sentinel-user --sentinel-pass --db --pass --user --pass-file --password_command --askpass --no-auth-warning --connect-timeout --read-timeout --tls --cacert --cacertdir --cert --key --sni --verify --insecure --cluster --read-from-replicas --all-nodes --sandbox --json --raw --human --encoding --show-pushes --color --profile --help --version --yes"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1412,7 +1412,7 @@ _rcli() {
             return 0
             ;;
         rcli__subcmd__pipe)
-            opts="-q -h -p -s -u -n -a -2 -3 -t -c -d -D -? --atomic --on-error --quiet --envelope --skip --check --window --progress --summary --host --port --socket --url --sentinel --master --sentinel-user --sentinel-pass --db --pass --user --pass-file --password_command --askpass --no-auth-warning --connect-timeout --read-timeout --tls --cacert --cacertdir --cert --key --sni --verify --insecure --cluster --read-from-replicas --all-nodes --sandbox --json --raw --human --encoding --show-pushes --color --profile --help --version --yes"
+            opts="-q -h -p -s -u -n -a -2 -3 -t -c -d -D -? -v --atomic --on-error --quiet --envelope --skip --check --window --progress --summary --host --port --socket --url --sentinel --master --sentinel-user --sentinel-pass --db --pass --user --pass-file --password_command --askpass --no-auth-warning --connect-timeout --read-timeout --tls --cacert --cacertdir --cert --key --sni --verify --insecure --cluster --read-from-replicas --all-nodes --sandbox --json --raw --human --encoding --show-pushes --color --profile --help --version --yes"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1647,7 +1647,7 @@ _rcli() {
             return 0
             ;;
         rcli__subcmd__profiles)
-            opts="-h -p -s -u -n -a -2 -3 -t -c -d -D -? --host --port --socket --url --sentinel --master --sentinel-user --sentinel-pass --db --pass --user --pass-file --password_command --askpass --no-auth-warning --connect-timeout --read-timeout --tls --cacert --cacertdir --cert --key --sni --verify --insecure --cluster --read-from-replicas --all-nodes --sandbox --json --raw --human --encoding --show-pushes --color --profile --help --version --yes"
+            opts="-h -p -s -u -n -a -2 -3 -t -c -d -D -? -v --host --port --socket --url --sentinel --master --sentinel-user --sentinel-pass --db --pass --user --pass-file --password_command --askpass --no-auth-warning --connect-timeout --read-timeout --tls --cacert --cacertdir --cert --key --sni --verify --insecure --cluster --read-from-replicas --all-nodes --sandbox --json --raw --human --encoding --show-pushes --color --profile --help --version --yes"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1866,7 +1866,7 @@ _rcli() {
             return 0
             ;;
         rcli__subcmd__psub)
-            opts="-m -h -p -s -u -n -a -2 -3 -t -c -d -D -? --channel --ignore-subscribe-messages --time --data-json --handler --handler-jobs --on-handler-error --count --timeout --idle --no-reconnect --max-retries --events --host --port --socket --url --sentinel --master --sentinel-user --sentinel-pass --db --pass --user --pass-file --password_command --askpass --no-auth-warning --connect-timeout --read-timeout --tls --cacert --cacertdir --cert --key --sni --verify --insecure --cluster --read-from-replicas --all-nodes --sandbox --json --raw --human --encoding --show-pushes --color --profile --help --version --yes"
+            opts="-m -h -p -s -u -n -a -2 -3 -t -c -d -D -? -v --channel --ignore-subscribe-messages --time --data-json --handler --handler-jobs --on-handler-error --count --timeout --idle --no-reconnect --max-retries --events --host --port --socket --url --sentinel --master --sentinel-user --sentinel-pass --db --pass --user --pass-file --password_command --askpass --no-auth-warning --connect-timeout --read-timeout --tls --cacert --cacertdir --cert --key --sni --verify --insecure --cluster --read-from-replicas --all-nodes --sandbox --json --raw --human --encoding --show-pushes --color --profile --help --version --yes"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2117,7 +2117,7 @@ _rcli() {
             return 0
             ;;
         rcli__subcmd__ssub)
-            opts="-m -h -p -s -u -n -a -2 -3 -t -c -d -D -? --node --ignore-subscribe-messages --time --data-json --handler --handler-jobs --on-handler-error --count --timeout --idle --no-reconnect --max-retries --events --host --port --socket --url --sentinel --master --sentinel-user --sentinel-pass --db --pass --user --pass-file --password_command --askpass --no-auth-warning --connect-timeout --read-timeout --tls --cacert --cacertdir --cert --key --sni --verify --insecure --cluster --read-from-replicas --all-nodes --sandbox --json --raw --human --encoding --show-pushes --color --profile --help --version --yes"
+            opts="-m -h -p -s -u -n -a -2 -3 -t -c -d -D -? -v --node --ignore-subscribe-messages --time --data-json --handler --handler-jobs --on-handler-error --count --timeout --idle --no-reconnect --max-retries --events --host --port --socket --url --sentinel --master --sentinel-user --sentinel-pass --db --pass --user --pass-file --password_command --askpass --no-auth-warning --connect-timeout --read-timeout --tls --cacert --cacertdir --cert --key --sni --verify --insecure --cluster --read-from-replicas --all-nodes --sandbox --json --raw --human --encoding --show-pushes --color --profile --help --version --yes"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2368,7 +2368,7 @@ _rcli() {
             return 0
             ;;
         rcli__subcmd__sub)
-            opts="-m -h -p -s -u -n -a -2 -3 -t -c -d -D -? --pattern --ignore-subscribe-messages --time --data-json --handler --handler-jobs --on-handler-error --count --timeout --idle --no-reconnect --max-retries --events --host --port --socket --url --sentinel --master --sentinel-user --sentinel-pass --db --pass --user --pass-file --password_command --askpass --no-auth-warning --connect-timeout --read-timeout --tls --cacert --cacertdir --cert --key --sni --verify --insecure --cluster --read-from-replicas --all-nodes --sandbox --json --raw --human --encoding --show-pushes --color --profile --help --version --yes"
+            opts="-m -h -p -s -u -n -a -2 -3 -t -c -d -D -? -v --pattern --ignore-subscribe-messages --time --data-json --handler --handler-jobs --on-handler-error --count --timeout --idle --no-reconnect --max-retries --events --host --port --socket --url --sentinel --master --sentinel-user --sentinel-pass --db --pass --user --pass-file --password_command --askpass --no-auth-warning --connect-timeout --read-timeout --tls --cacert --cacertdir --cert --key --sni --verify --insecure --cluster --read-from-replicas --all-nodes --sandbox --json --raw --human --encoding --show-pushes --color --profile --help --version --yes"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2619,7 +2619,7 @@ _rcli() {
             return 0
             ;;
         rcli__subcmd__txn)
-            opts="-h -p -s -u -n -a -2 -3 -t -c -d -D -? --watch --retries --watch-delay --host --port --socket --url --sentinel --master --sentinel-user --sentinel-pass --db --pass --user --pass-file --password_command --askpass --no-auth-warning --connect-timeout --read-timeout --tls --cacert --cacertdir --cert --key --sni --verify --insecure --cluster --read-from-replicas --all-nodes --sandbox --json --raw --human --encoding --show-pushes --color --profile --help --version --yes"
+            opts="-h -p -s -u -n -a -2 -3 -t -c -d -D -? -v --watch --retries --watch-delay --host --port --socket --url --sentinel --master --sentinel-user --sentinel-pass --db --pass --user --pass-file --password_command --askpass --no-auth-warning --connect-timeout --read-timeout --tls --cacert --cacertdir --cert --key --sni --verify --insecure --cluster --read-from-replicas --all-nodes --sandbox --json --raw --human --encoding --show-pushes --color --profile --help --version --yes"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

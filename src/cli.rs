@@ -1,6 +1,6 @@
 //! Everything that can be typed: the command line as clap parses it. What it means is decided in `config`.
 
-mod one;
+mod line;
 mod options;
 pub mod settings;
 
@@ -13,7 +13,6 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 pub use self::options::{
     ConnectionOptions, Encoding, GeneralOptions, OutputOptions, ReplOptions, SandboxKind, Verify, When,
 };
-use crate::exit::{Exit, Failure, Outcome};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -32,6 +31,7 @@ Examples:
     disable_help_flag = true,
     disable_version_flag = true,
     propagate_version = true,
+    args_override_self = true,
     override_usage = "rcli [OPTIONS] [CMD [ARG]...]\n       rcli [OPTIONS] <SUBCOMMAND>",
     after_help = "A first word that names no subcommand is a Redis command. With no command at all there is a \
                   REPL on a terminal; elsewhere commands are read from standard input, one a line.\n\
@@ -51,23 +51,9 @@ pub struct Cli {
     pub exec: ExecOptions,
     #[command(subcommand)]
     pub verb: Option<Verb>,
-}
-
-impl Cli {
-    /// Reads the command line. Help and the version are written to stdout, and end the run well.
-    pub fn read() -> Outcome<Self> {
-        if let Some(cli) = one::read() {
-            return Ok(cli);
-        }
-        Self::try_parse().map_err(|error| {
-            if error.use_stderr() {
-                return Failure::usage(format!("{}; see rcli --help", describe(&error)));
-            }
-            // A reader that went away has seen enough.
-            let _ = error.print();
-            Failure::quiet(Exit::Done)
-        })
-    }
+    /// The words of the global options, in their order, wherever they stood.
+    #[arg(skip)]
+    options: Vec<OsString>,
 }
 
 /// clap's complaint in one line, without a value that may hold a password: a URL in the wrong place, or what stands
@@ -85,8 +71,15 @@ fn describe(error: &clap::Error) -> String {
     let told = text.split("\n\nUsage:").next().unwrap_or(&text);
     let told = told.split("\n\nFor more information").next().unwrap_or(told);
     let told = told.strip_prefix("error: ").unwrap_or(told);
-    let words: Vec<&str> = told.split_whitespace().filter(|word| *word != "tip:").collect();
-    words.join(" ")
+    let mut line = String::new();
+    for part in told.lines().map(str::trim).filter(|part| !part.is_empty()) {
+        let tip = part.strip_prefix("tip: ");
+        if !line.is_empty() {
+            line.push_str(if tip.is_some() { "; " } else { " " });
+        }
+        line.push_str(tip.unwrap_or(part));
+    }
+    line
 }
 
 /// The subcommands.
@@ -276,7 +269,7 @@ Examples:
   rcli monitor --raw > monitor.log")]
 pub struct MonitorArgs {
     /// Only these commands, in any case
-    #[arg(long, value_name = "CMD", value_delimiter = ',')]
+    #[arg(long, value_name = "CMD", value_delimiter = ',', action = clap::ArgAction::Set, num_args = 1)]
     pub only: Vec<String>,
     /// Only this client: an address, an address and port, unix, unix:PATH or lua
     #[arg(long, value_name = "ADDR[:PORT]")]

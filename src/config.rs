@@ -3,6 +3,7 @@
 //! Precedence is contract section 1's: option, then environment, then default. A profile stands among the options by
 //! now, without what the environment overrides: see `profile`.
 
+mod parts;
 mod url;
 
 use std::env;
@@ -14,6 +15,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use self::parts::settle;
 pub use self::url::describe_url;
 use self::url::{Place, parse_url};
 use crate::askpass;
@@ -29,6 +31,8 @@ const DEFAULT_HOST: &str = "127.0.0.1";
 const DEFAULT_PORT: u16 = 6379;
 const DEFAULT_SENTINEL_PORT: u16 = 26379;
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// `-t 0`: 31 years, which no clock overflows.
+const NO_LIMIT: Duration = Duration::from_secs(1_000_000_000);
 
 /// Every decision taken.
 #[derive(Debug)]
@@ -113,6 +117,7 @@ impl Config {
     /// Takes every decision. Starts the sandbox if one is asked for, and reads password files and the terminal.
     pub fn decide(connection: &ConnectionOptions, output: &OutputOptions) -> Outcome<Self> {
         let style = decide_style(output)?;
+        let connection = &settle(connection)?;
         let sandbox = match connection.sandbox {
             None => None,
             Some(SandboxKind::Server) => Some(Sandbox::start()?),
@@ -128,6 +133,7 @@ impl Config {
 
 /// Decides which server these options mean, and who we are there. No sandbox is started.
 pub fn decide_elsewhere(connection: &ConnectionOptions, format: Format, show_pushes: bool) -> Outcome<Target> {
+    let connection = &settle(connection)?;
     decide_target(connection, decide_place(connection, None)?, format, show_pushes)
 }
 
@@ -156,8 +162,11 @@ fn decide_target(
         db: connection.db.or(place.db).unwrap_or(0),
         protocol,
         hello: Hello::new(connection.resp3 || place.protocol == Some(Protocol::Resp3)),
-        limits_first_answer: connection.connect_timeout.is_some(),
-        connect_timeout: connection.connect_timeout.unwrap_or(DEFAULT_CONNECT_TIMEOUT),
+        limits_first_answer: connection.connect_timeout.is_some_and(|limit| !limit.is_zero()),
+        connect_timeout: match connection.connect_timeout {
+            Some(Duration::ZERO) => NO_LIMIT,
+            given => given.unwrap_or(DEFAULT_CONNECT_TIMEOUT),
+        },
         read_timeout: connection.read_timeout.filter(|limit| !limit.is_zero()),
         show_pushes,
     })
@@ -183,26 +192,45 @@ fn decide_place(options: &ConnectionOptions, sandbox: Option<&Sandbox>) -> Outco
     if let Some(sandbox) = sandbox {
         return Ok(Place::at(sandbox.address()));
     }
+    let mut place = match &options.url {
+        Some(url) => parse_url(url, "-u")?,
+        None => decide_place_in_environment(options)?,
+    };
     if let Some(path) = &options.socket {
         refuse_url("-s", &path.to_string_lossy())?;
-        return Ok(Place::at(Address::Unix(path.clone())));
+        (place.address, place.is_tls) = (Address::Unix(path.clone()), false);
+    } else if let Some(sentinels) = given_sentinels(options)? {
+        place.address = Address::Sentinel(sentinels);
+    } else if options.host.is_some() || options.port.is_some() {
+        let (host, port) = match place.address {
+            Address::Tcp(host, port) => (host, port),
+            _ => (DEFAULT_HOST.to_owned(), DEFAULT_PORT),
+        };
+        let host = options.host.as_deref().map_or(host, without_brackets);
+        refuse_url("-h", &host)?;
+        place.address = Address::Tcp(host, options.port.unwrap_or(port));
     }
-    if let Some(url) = &options.url {
-        return parse_url(url, "-u");
-    }
-    if let Some(sentinels) = given_sentinels(options)? {
-        return Ok(Place::at(Address::Sentinel(sentinels)));
-    }
-    // A host on the command line is not to be sent what a URL in the environment says of another.
-    if options.host.is_none()
-        && options.port.is_none()
-        && let Some((url, name)) = url_in_environment()
-    {
+    Ok(place)
+}
+
+/// Where the environment says that the server is. What a URL there says of one server is not for another, which the
+/// options name.
+fn decide_place_in_environment(options: &ConnectionOptions) -> Outcome<Place> {
+    let names_another = options.host.is_some()
+        || options.port.is_some()
+        || options.socket.is_some()
+        || !options.sentinel.is_empty()
+        || options.master.is_some();
+    if let (false, Some((url, name))) = (names_another, url_in_environment()) {
         return parse_url(&url, name);
     }
-    let host = without_brackets(options.host.as_deref().unwrap_or(DEFAULT_HOST));
-    refuse_url("-h", &host)?;
-    Ok(Place::at(Address::Tcp(host, options.port.unwrap_or(DEFAULT_PORT))))
+    let text = |name| environment(name).map(|value| value.to_string_lossy().into_owned());
+    let port = match text("VALKEYCLI_PORT").filter(|_| options.port.is_none()) {
+        Some(port) => port.parse().map_err(|_| Failure::usage(format!("VALKEYCLI_PORT={port}: a port is expected")))?,
+        None => DEFAULT_PORT,
+    };
+    let host = text("VALKEYCLI_HOST").map_or(DEFAULT_HOST.to_owned(), |host| without_brackets(&host));
+    Ok(Place::at(Address::Tcp(host, port)))
 }
 
 /// The URL that the environment gives, and the variable it stands in.
@@ -320,21 +348,26 @@ fn decide_tls(options: &ConnectionOptions, place: &Place) -> Outcome<Option<Tls>
 }
 
 fn decide_credentials(options: &ConnectionOptions, place: &Place) -> Outcome<Option<Credentials>> {
+    // A sandbox is nobody's server: it has no password to be asked for.
+    if options.sandbox.is_some() {
+        return Ok(None);
+    }
+    let given = given_password(options)?;
+    let is_of_url = given.is_none() && place.password.is_some();
+    let password = given
+        .or_else(|| place.password.clone())
+        .or_else(|| ["REDISCLI_AUTH", "VALKEYCLI_AUTH"].into_iter().find_map(environment).map(OsString::into_vec));
     let user = options.user.clone().or_else(|| place.user.clone());
-    let password = match given_password(options)? {
-        Some(password) => Some(password),
-        None => place.password.clone().or_else(|| {
-            // A sandbox is nobody's server: it has no password to be asked for.
-            let names = if options.sandbox.is_some() { [].as_slice() } else { &["REDISCLI_AUTH", "VALKEYCLI_AUTH"] };
-            names.iter().find_map(|name| environment(name)).map(OsString::into_vec)
-        }),
-    };
     match (user, password) {
-        (user, Some(password)) => Ok(Some(Credentials { user, password })),
         (Some(_), None) => {
             Err(Failure::usage("a user needs a password: --askpass, --pass-file, -a or REDISCLI_AUTH gives it"))
         }
         (None, None) => Ok(None),
+        (user, Some(password)) => {
+            let of_environment = || environment("VALKEYCLI_USER").filter(|_| !is_of_url);
+            let user = user.or_else(|| of_environment().map(|user| user.to_string_lossy().into_owned()));
+            Ok((user.is_some() || !password.is_empty()).then_some(Credentials { user, password }))
+        }
     }
 }
 
@@ -381,9 +414,13 @@ fn ask_command(command: &str) -> Outcome<Vec<u8>> {
 
 /// The warnings for passwords on the command line, where others can see them: `typed` is nothing but that.
 pub fn warnings_of_typed_passwords(typed: &ConnectionOptions) -> Vec<String> {
-    let is_in_url = typed.url.as_ref().is_some_and(|url| describe_url(url, "-u").is_ok_and(|said| said.has_password));
+    let is_in_url = typed.url.as_ref().is_some_and(|url| describe_url(url, "-u").is_ok_and(|said| said.holds_secret));
     let ways = [
-        ("-a", typed.pass.is_some(), "REDISCLI_AUTH, --pass-file or --askpass"),
+        (
+            "-a",
+            typed.pass.as_ref().is_some_and(|password| !password.is_empty()),
+            "REDISCLI_AUTH, --pass-file or --askpass",
+        ),
         ("-u", is_in_url, "RCLI_URL, REDISCLI_AUTH, --pass-file or --askpass"),
         ("--sentinel-pass", typed.sentinel_pass.is_some(), "RCLI_SENTINEL_AUTH or a profile"),
     ];
@@ -403,8 +440,5 @@ fn read_first_line(path: &Path) -> Outcome<Vec<u8>> {
     while line.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
         line.pop();
     }
-    if line.is_empty() {
-        return Err(Failure::usage(format!("{}: the first line holds no password", path.display())));
-    }
-    Ok(line)
+    Ok(line.strip_prefix(b"\xef\xbb\xbf").map(<[u8]>::to_vec).unwrap_or(line))
 }

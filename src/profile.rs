@@ -5,7 +5,7 @@ mod file;
 
 use std::ffi::OsString;
 
-use crate::cli::settings::{Typed, Value, arguments, is_about_server};
+use crate::cli::settings::{Value, arguments, is_about_server};
 use crate::cli::{Cli, Verb};
 use crate::config::{describe_url, environment, url_in_environment};
 use crate::exit::{Failure, Outcome};
@@ -16,9 +16,10 @@ pub use file::{Profile, Profiles, Setting};
 const PASSWORDS: [&str; 4] = ["pass", "pass-file", "askpass", "password_command"];
 
 /// What the environment overrides, where it is set.
-const ENVIRONMENT: [(&str, &[&str]); 5] = [
+const ENVIRONMENT: [(&str, &[&str]); 6] = [
     ("REDISCLI_AUTH", &PASSWORDS),
     ("VALKEYCLI_AUTH", &PASSWORDS),
+    ("VALKEYCLI_USER", &["user"]),
     ("RCLI_SENTINEL_AUTH", &["sentinel-pass"]),
     ("RCLI_FORMAT", &["json", "raw", "human"]),
     ("NO_COLOR", &["color"]),
@@ -36,21 +37,24 @@ pub fn apply(cli: Cli) -> Outcome<Cli> {
         return Ok(cli);
     };
     let profile = Profiles::load()?.take(&name)?;
-    let typed = Typed::read()?;
+    let typed = cli.typed()?;
+    let has = |name: &str| typed.iter().any(|typed| typed == name);
     let mut settings = profile.settings;
-    yield_to_another_server(&mut settings, &typed, &cli)?;
-    settings.retain(|setting| !typed.overrides(&setting.key) && !is_overridden_by_environment(&setting.key));
+    yield_to_another_server(&mut settings, has, &cli)?;
+    settings.retain(|setting| !is_overridden_by_environment(&setting.key));
     if has_password_in_environment() {
         // The URL stays, its password does not.
         for setting in settings.iter_mut().filter(|setting| setting.key == "url") {
             setting.drop_url_password();
         }
     }
+    // Keys have no order: each of them stands above what the URL says.
+    settings.sort_by_key(|setting| setting.key != "url");
     let mut line: Vec<OsString> = Vec::new();
     for Setting { key, value, .. } in &settings {
         line.extend(arguments(key, value).map_err(Failure::usage)?);
     }
-    typed.over(line)
+    cli.over(line)
 }
 
 fn is_overridden_by_environment(key: &str) -> bool {
@@ -63,29 +67,32 @@ fn has_password_in_environment() -> bool {
 
 /// Takes out what the profile says of its server where the command line or the environment names another: neither
 /// its password nor its certificate is for that one. A host or port that is typed only corrects the profile's own.
-fn yield_to_another_server(settings: &mut Vec<Setting>, typed: &Typed, cli: &Cli) -> Outcome<()> {
+fn yield_to_another_server(settings: &mut Vec<Setting>, typed: impl Fn(&str) -> bool, cli: &Cli) -> Outcome<()> {
     let has = |settings: &[Setting], keys: &[&str]| settings.iter().any(|setting| keys.contains(&setting.key.as_str()));
-    let is_corrected = typed.has("host") || typed.has("port");
+    let is_corrected = typed("host") || typed("port");
+    let names_kind = typed("socket") || typed("sentinel") || typed("sandbox");
     let url = match &cli.connection.url {
         Some(url) => Some((url.clone(), "-u")),
-        None if is_corrected || typed.has("socket") || typed.has("sentinel") || typed.has("sandbox") => None,
+        None if is_corrected || names_kind => None,
         None => url_in_environment(),
     };
+    let in_environment = |variable: &str, option: &str| environment(variable).is_some() && !typed(option);
     let is_other = url.is_some()
-        || typed.has("socket")
-        || typed.has("sentinel")
+        || names_kind
+        || in_environment("VALKEYCLI_HOST", "host")
+        || in_environment("VALKEYCLI_PORT", "port")
         || is_corrected && has(settings, &["url", "socket", "sentinel"]);
     let names_one = has(settings, &["host", "port", "url", "socket", "sentinel"]);
-    if typed.has("sandbox") || is_other && names_one {
+    if typed("sandbox") || is_other && names_one {
         settings.retain(|setting| !is_about_server(&setting.key));
     } else if let Some((url, source)) = url {
         // The profile names no server: it completes what the URL leaves open.
         let said = describe_url(&url, source)?;
         settings.retain(|setting| match setting.key.as_str() {
             "db" => !said.has_db,
-            "user" => !said.has_credentials,
+            "user" => !said.has_user && !said.has_password,
             "resp2" | "resp3" => !said.has_protocol,
-            key => !(said.has_credentials && PASSWORDS.contains(&key)),
+            key => !((said.has_user || said.has_password) && PASSWORDS.contains(&key)),
         });
     }
     Ok(())
@@ -102,15 +109,19 @@ impl Setting {
         match (self.key.as_str(), &self.value) {
             ("pass" | "sentinel-pass", _) => true,
             // What cannot be read may hold one.
-            ("url", Value::Text(url)) => describe_url(url, "url").map_or(true, |said| said.has_password),
+            ("url", Value::Text(url)) => describe_url(url, "url").map_or(true, |said| said.holds_secret),
             _ => false,
         }
     }
 
     /// Whether it gives a password for the server, from wherever.
     pub fn gives_password(&self) -> bool {
-        let is_off = self.value == Value::Flag(false);
-        PASSWORDS.contains(&self.key.as_str()) && !is_off || self.key == "url" && self.holds_password()
+        PASSWORDS.contains(&self.key.as_str()) && self.is_on() || self.key == "url" && self.holds_password()
+    }
+
+    /// Whether it says something: an option that is switched off does not.
+    fn is_on(&self) -> bool {
+        self.value != Value::Flag(false)
     }
 
     fn drop_url_password(&mut self) {

@@ -11,21 +11,22 @@ use super::parse_seconds;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Connection")]
 pub struct ConnectionOptions {
-    /// Server host name or address [default: 127.0.0.1]
+    /// Server host name or address; as the last word: help [default: 127.0.0.1] [env: VALKEYCLI_HOST]
     #[arg(short = 'h', long, global = true, value_name = "HOST", value_hint = ValueHint::Hostname)]
     pub host: Option<String>,
-    /// Server port [default: 6379]
+    /// Server port [default: 6379] [env: VALKEYCLI_PORT]
     #[arg(short, long, global = true, value_name = "PORT")]
     pub port: Option<u16>,
     /// Unix socket of the server
-    #[arg(short, long, global = true, value_name = "PATH", value_hint = ValueHint::FilePath, conflicts_with_all = ["host", "port"])]
+    #[arg(short, long, global = true, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub socket: Option<PathBuf>,
     /// Server URL: redis, rediss, valkey, valkeys, unix, as in redis://user:pass@host:port/db, or
     /// redis+sentinel://host:port,host:port/master/db [env: RCLI_URL, REDIS_URL]
-    #[arg(short, long, global = true, value_name = "URL", value_hint = ValueHint::Url, conflicts_with_all = ["host", "port", "socket"])]
+    #[arg(short, long, global = true, value_name = "URL", value_hint = ValueHint::Url)]
     pub url: Option<String>,
     /// Sentinels to ask where the primary is, at every connect
     #[arg(long, global = true, value_name = "HOST:PORT,...", value_delimiter = ',', value_hint = ValueHint::Hostname,
+        action = ArgAction::Set, num_args = 1,
         conflicts_with_all = ["host", "port", "socket", "url"])]
     pub sentinel: Vec<String>,
     /// Name that the sentinels know the primary by
@@ -41,19 +42,22 @@ pub struct ConnectionOptions {
     #[arg(short = 'n', long = "db", global = true, value_name = "N")]
     pub db: Option<u32>,
     /// Password; seen by other users of this machine [env: REDISCLI_AUTH, VALKEYCLI_AUTH]
-    #[arg(short = 'a', long, global = true, value_name = "PASSWORD")]
+    #[arg(short = 'a', long, global = true, value_name = "PASSWORD",
+        overrides_with_all = ["pass_file", "password_command", "askpass"])]
     pub pass: Option<OsString>,
-    /// ACL user name
+    /// ACL user name [env: VALKEYCLI_USER]
     #[arg(long, global = true, value_name = "NAME")]
     pub user: Option<String>,
     /// Read the password from the first line of a file
-    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "pass")]
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath,
+        overrides_with_all = ["pass", "password_command", "askpass"])]
     pub pass_file: Option<PathBuf>,
     /// Take the password from the first line that a shell command writes: a profile's `password_command`
-    #[arg(long = "password_command", global = true, hide = true, value_name = "COMMAND", conflicts_with_all = ["pass", "pass_file", "askpass"])]
+    #[arg(long = "password_command", global = true, hide = true, value_name = "COMMAND",
+        overrides_with_all = ["pass", "pass_file", "askpass"])]
     pub password_command: Option<String>,
     /// Ask for the password on the terminal
-    #[arg(long, global = true, conflicts_with_all = ["pass", "pass_file"])]
+    #[arg(long, global = true, overrides_with_all = ["pass", "pass_file", "password_command"])]
     pub askpass: bool,
     /// No warning about a password that -a or -u gives
     #[arg(long, global = true)]
@@ -64,7 +68,7 @@ pub struct ConnectionOptions {
     /// Speak RESP3, or RESP2 where the server cannot [default, but for raw output]
     #[arg(short = '3', global = true, overrides_with = "resp2")]
     pub resp3: bool,
-    /// Limit on connecting, and on the first answer where it is given, in seconds [default: 5]
+    /// Limit on connecting, and on the first answer where it is given, in seconds; 0: none [default: 5]
     #[arg(short = 't', long, global = true, value_name = "SECS", value_parser = parse_seconds)]
     pub connect_timeout: Option<std::time::Duration>,
     /// Limit on the silence while an answer is waited for, in seconds [default: none]
@@ -103,20 +107,44 @@ pub struct ConnectionOptions {
     /// With -c: run one command without keys on every primary
     #[arg(long, global = true)]
     pub all_nodes: bool,
-    /// Run against a throw-away local server, or a cluster of three
+    /// Run against a throw-away local server, or a cluster of three, whatever else says where and as whom
     #[arg(
         long,
         global = true,
         value_name = "KIND",
         num_args = 0..=1,
         require_equals = true,
-        default_missing_value = "server",
-        conflicts_with_all = ["host", "port", "socket", "url", "sentinel", "master", "tls"]
+        default_missing_value = "server"
     )]
     pub sandbox: Option<SandboxKind>,
+    /// The names of the options that were typed, in their order: of the words that say the same of a server the last
+    /// one counts.
+    #[arg(skip)]
+    pub order: Vec<String>,
 }
 
 impl ConnectionOptions {
+    /// The same without what is said of one server: where it is, and who we are there.
+    pub fn without_server(&self) -> Self {
+        Self {
+            host: None,
+            port: None,
+            socket: None,
+            url: None,
+            sentinel: Vec::new(),
+            master: None,
+            sentinel_user: None,
+            sentinel_pass: None,
+            pass: None,
+            user: None,
+            pass_file: None,
+            password_command: None,
+            askpass: false,
+            order: Vec::new(),
+            ..self.clone()
+        }
+    }
+
     /// Whether the server is a cluster: told to be one, or the sandbox of that kind.
     pub fn means_cluster(&self) -> bool {
         self.cluster || self.sandbox == Some(SandboxKind::Cluster)
@@ -163,7 +191,7 @@ pub struct GeneralOptions {
     #[arg(short = '?', long, global = true, action = ArgAction::Help)]
     pub help: Option<bool>,
     /// Print the version
-    #[arg(long, global = true, action = ArgAction::Version)]
+    #[arg(short = 'v', long, global = true, action = ArgAction::Version)]
     pub version: Option<bool>,
 }
 

@@ -1,17 +1,22 @@
 //! The global options as a profile sets them: its keys are their long names, its values become arguments. There is no
 //! second list of options, so a new global one is a key as well (contract section 12).
 
-use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
-use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory as _, FromArgMatches as _, ValueHint};
+use clap::{Arg, ArgAction, Command, ValueHint};
 
-use super::{Cli, describe};
-use crate::exit::{Failure, Outcome};
+use super::describe;
+use super::line::{definition, parse, word};
 
-/// Only one of each of these can hold: the last one typed. clap does not tell which options override each other.
-const RIVALS: [&[&str]; 3] = [&["json", "raw", "human"], &["resp2", "resp3"], &["verify", "insecure"]];
+/// Keys that say the same of a server in different ways: each with those that it cannot stand beside.
+const RIVALS: [(&[&str], &[&str]); 6] = [
+    (&["socket"], &["host", "port", "url"]),
+    (&["url"], &["host", "port"]),
+    (&["sentinel", "master"], &["host", "port", "socket", "url"]),
+    (&["pass"], &["pass-file", "password_command", "askpass"]),
+    (&["pass-file"], &["password_command", "askpass"]),
+    (&["password_command"], &["askpass"]),
+];
 
 /// Options about the conversation with a server, whichever that is. All others on connecting are about one server.
 const ABOUT_ANY_SERVER: [&str; 5] = ["connect-timeout", "read-timeout", "resp2", "resp3", "no-auth-warning"];
@@ -31,109 +36,59 @@ pub enum Value {
 
 /// The keys that a profile may have.
 pub fn keys() -> Vec<String> {
-    Cli::command().get_arguments().filter_map(key).collect()
+    definition().get_arguments().filter_map(key).collect()
 }
 
 /// Whether an option says which server is meant, or who we are there.
 pub fn is_about_server(name: &str) -> bool {
     !ABOUT_ANY_SERVER.contains(&name)
-        && find(&Cli::command(), name).is_some_and(|arg| arg.get_help_heading() == Some("Connection"))
+        && find(&definition(), name).is_some_and(|arg| arg.get_help_heading() == Some("Connection"))
 }
 
 /// Whether an option takes the path of a file or directory.
 pub fn is_path(name: &str) -> bool {
-    find(&Cli::command(), name)
+    find(&definition(), name)
         .is_some_and(|arg| matches!(arg.get_value_hint(), ValueHint::FilePath | ValueHint::DirPath))
 }
 
 /// An option set by a profile, as arguments. The error says why it cannot be set so.
 pub fn arguments(name: &str, value: &Value) -> Result<Vec<OsString>, String> {
-    let command = Cli::command();
+    let command = definition();
     let arg = find(&command, name).ok_or("unknown key")?;
-    let option = match (arg.get_long(), arg.get_short()) {
-        (Some(long), _) => format!("--{long}"),
-        (None, Some(short)) => format!("-{short}"),
-        (None, None) => return Err("unknown key".to_owned()),
-    };
     let arguments = match (value, arg.get_action()) {
-        (Value::Flag(true), ArgAction::SetTrue) => vec![option.into()],
+        (Value::Flag(true), ArgAction::SetTrue) => vec![word(arg, None)],
         (Value::Flag(false), ArgAction::SetTrue) => Vec::new(),
         // An option that may do without its value.
         (Value::Flag(is_on), _) if arg.get_num_args().is_some_and(|count| count.min_values() == 0) => {
             if *is_on {
-                vec![option.into()]
+                vec![word(arg, None)]
             } else {
                 Vec::new()
             }
         }
         (_, ArgAction::SetTrue) => return Err(format!("'{name}' is true or false")),
         (Value::Flag(_), _) => return Err(format!("'{name}' is a string or a number")),
-        (Value::Text(text) | Value::Number(text), _) => vec![format!("{option}={text}").into()],
-        (Value::List(items), ArgAction::Append) => items.iter().map(|item| format!("{option}={item}").into()).collect(),
+        (Value::Text(text) | Value::Number(text), _) => vec![word(arg, Some(OsStr::new(text)))],
+        (Value::List(items), _) if arg.get_value_delimiter().is_some() => {
+            vec![word(arg, Some(OsStr::new(&items.join(","))))]
+        }
         (Value::List(_), _) => return Err(format!("'{name}' is one value, not a list")),
     };
-    refuse_together(&arguments)?;
-    Ok(arguments)
-}
-
-/// Says why these arguments cannot stand together.
-pub fn refuse_together(arguments: &[OsString]) -> Result<(), String> {
-    let program = OsString::from("rcli");
-    match Cli::command().try_get_matches_from([&program].into_iter().chain(arguments)) {
-        Ok(_) => Ok(()),
+    match parse(command.clone(), &arguments) {
+        Ok(_) => Ok(arguments),
         Err(error) => Err(describe(&error)),
     }
 }
 
-/// What was typed, to be laid over a profile.
-pub struct Typed {
-    command: Command,
-    names: Vec<String>,
-}
-
-impl Typed {
-    /// Reads the command line again; it has been found good.
-    pub fn read() -> Outcome<Self> {
-        let command = Cli::command();
-        let matches = command.clone().try_get_matches_from(env::args_os()).map_err(|error| refused(&error))?;
-        let names = command.get_arguments().filter(|arg| is_typed(&matches, arg)).filter_map(key).collect();
-        Ok(Self { command, names })
+/// Says why these keys cannot stand in one profile: there no word is later than another.
+pub fn refuse_together(keys: &[&str]) -> Result<(), String> {
+    for (rivals, others) in RIVALS {
+        let found = |names: &[&str]| keys.iter().find(|key| names.contains(key)).map(|key| (*key).to_owned());
+        if let (Some(one), Some(other)) = (found(rivals), found(others)) {
+            return Err(format!("--{one} and --{other} cannot stand together"));
+        }
     }
-
-    /// Whether this option was typed.
-    pub fn has(&self, name: &str) -> bool {
-        self.names.iter().any(|typed| typed == name)
-    }
-
-    /// Whether something was typed that this option cannot stand beside, the same option included.
-    pub fn overrides(&self, name: &str) -> bool {
-        let is_rival = |typed: &str| RIVALS.iter().any(|rivals| rivals.contains(&name) && rivals.contains(&typed));
-        self.names.iter().any(|typed| typed == name || is_rival(typed) || self.is_conflict(typed, name))
-    }
-
-    fn is_conflict(&self, one: &str, other: &str) -> bool {
-        let (Some(one), Some(other)) = (find(&self.command, one), find(&self.command, other)) else { return false };
-        let names = |from: &Arg, to: &Arg| {
-            self.command.get_arg_conflicts_with(from).iter().any(|arg| arg.get_id() == to.get_id())
-        };
-        names(one, other) || names(other, one)
-    }
-
-    /// The command line with these arguments before what was typed.
-    pub fn over(self, arguments: Vec<OsString>) -> Outcome<Cli> {
-        let mut typed = env::args_os();
-        let line: Vec<OsString> = typed.next().into_iter().chain(arguments).chain(typed).collect();
-        let matches = self.command.try_get_matches_from(line).map_err(|error| refused(&error))?;
-        Cli::from_arg_matches(&matches).map_err(|error| refused(&error))
-    }
-}
-
-fn refused(error: &clap::Error) -> Failure {
-    Failure::usage(describe(error))
-}
-
-fn is_typed(matches: &ArgMatches, arg: &Arg) -> bool {
-    matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine)
+    Ok(())
 }
 
 /// The key for an option: its long name, or what it is called here where it has none.

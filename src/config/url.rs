@@ -16,6 +16,10 @@ use crate::server::{Address, Protocol, Sentinels};
 #[derive(Debug)]
 pub(super) struct Place {
     pub(super) address: Address,
+    /// Whether a URL says the host, or all of the address.
+    pub(super) says_host: bool,
+    /// Whether a URL says the port, or all of the address.
+    pub(super) says_port: bool,
     pub(super) is_tls: bool,
     pub(super) is_insecure: bool,
     pub(super) db: Option<u32>,
@@ -27,21 +31,41 @@ pub(super) struct Place {
 impl Place {
     /// A server that nothing else is said of.
     pub(super) fn at(address: Address) -> Self {
-        Self { address, is_tls: false, is_insecure: false, db: None, protocol: None, user: None, password: None }
+        Self {
+            address,
+            says_host: true,
+            says_port: true,
+            is_tls: false,
+            is_insecure: false,
+            db: None,
+            protocol: None,
+            user: None,
+            password: None,
+        }
     }
 }
 
 /// What a URL says beside where the server is, and the URL as it may be shown.
 #[derive(Debug)]
 pub struct Said {
+    /// A host, or an address of another kind.
+    pub has_host: bool,
+    /// A port, or an address of another kind.
+    pub has_port: bool,
+    /// Sentinels.
+    pub is_sentinel: bool,
+    /// That certificates are not checked.
+    pub is_insecure: bool,
     /// A database.
     pub has_db: bool,
     /// A version of RESP.
     pub has_protocol: bool,
-    /// A user or a password.
-    pub has_credentials: bool,
-    /// A password.
+    /// A user.
+    pub has_user: bool,
+    /// A password, which may be empty.
     pub has_password: bool,
+    /// A password that is not.
+    pub holds_secret: bool,
     /// The URL without its password.
     pub without_password: String,
 }
@@ -50,10 +74,15 @@ pub struct Said {
 pub fn describe_url(text: &str, source: &str) -> Outcome<Said> {
     let place = parse_url(text, source)?;
     Ok(Said {
+        has_host: place.says_host,
+        has_port: place.says_port,
+        is_sentinel: matches!(place.address, Address::Sentinel(_)),
+        is_insecure: place.is_insecure,
         has_db: place.db.is_some(),
         has_protocol: place.protocol.is_some(),
-        has_credentials: place.user.is_some() || place.password.is_some(),
+        has_user: place.user.is_some(),
         has_password: place.password.is_some(),
+        holds_secret: place.password.is_some_and(|password| !password.is_empty()),
         without_password: without_password(text),
     })
 }
@@ -115,6 +144,9 @@ fn read_url(text: &str) -> Result<Place, String> {
             ));
         }
     };
+    if place.user.is_some() && place.password.is_none() && ends_in_colon(authority_and_rest(rest).0) {
+        place.password = Some(Vec::new());
+    }
     read_query(&url, &mut place)?;
     match url.fragment() {
         None | Some("") => {}
@@ -134,14 +166,21 @@ fn authority_and_rest(text: &str) -> (&str, &str) {
     text.split_at(text.find(['/', '?', '#']).unwrap_or(text.len()))
 }
 
+/// Whether the user is followed by a password that is empty: `Url` does not tell that from none.
+fn ends_in_colon(authority: &str) -> bool {
+    authority.rsplit_once('@').is_some_and(|(user, _)| user.ends_with(':'))
+}
+
 fn tcp_place(url: &Url) -> Result<Place, String> {
     let host = match url.host() {
         Some(url::Host::Ipv6(address)) => address.to_string(),
         Some(host) => percent_decode_str(&host.to_string()).decode_utf8_lossy().into_owned(),
         None => DEFAULT_HOST.to_owned(),
     };
+    let says_host = url.host().is_some() && !host.is_empty();
     let host = if host.is_empty() { DEFAULT_HOST.to_owned() } else { host };
     let mut place = Place::at(Address::Tcp(host, url.port().unwrap_or(DEFAULT_PORT)));
+    (place.says_host, place.says_port) = (says_host, url.port().is_some());
     let path = url.path().trim_matches('/');
     if !path.is_empty() {
         place.db = Some(parse_db(path)?);

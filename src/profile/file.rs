@@ -131,9 +131,8 @@ impl Source<'_> {
             settings.push(self.read_setting(key.get_ref(), self.line(&key.span()), value.get_ref())?);
         }
         settings.sort_by_key(|setting: &Setting| setting.line);
-        let mut together = Vec::new();
         for Setting { key, value, line } in &settings {
-            together.extend(arguments(key, value).map_err(|reason| self.bad(*line, &reason))?);
+            arguments(key, value).map_err(|reason| self.bad(*line, &reason))?;
             match (key.as_str(), value) {
                 ("url", Value::Text(url)) => describe_url(url, "url").map(|_| ()),
                 ("host" | "socket" | "sentinel", Value::Text(text)) => refuse_url(key, text),
@@ -142,7 +141,8 @@ impl Source<'_> {
             }
             .map_err(|failure| self.bad(*line, &failure.into_message()))?;
         }
-        refuse_together(&together).map_err(|reason| self.bad(line, &format!("profile '{name}': {reason}")))?;
+        let keys: Vec<&str> = settings.iter().filter(|setting| setting.is_on()).map(|it| it.key.as_str()).collect();
+        refuse_together(&keys).map_err(|reason| self.bad(line, &format!("profile '{name}': {reason}")))?;
         Ok(Profile { name: name.to_owned(), settings, line })
     }
 

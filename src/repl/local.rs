@@ -108,19 +108,9 @@ impl Place {
             host,
             port,
             url,
-            socket: None,
             db: None,
-            pass: None,
-            user: None,
-            pass_file: None,
-            askpass: false,
-            password_command: None,
-            sentinel: Vec::new(),
-            master: None,
-            sentinel_user: None,
-            sentinel_pass: None,
             sandbox: None,
-            ..now.clone()
+            ..now.without_server()
         }
     }
 }

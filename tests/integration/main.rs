@@ -61,6 +61,7 @@ mod lost;
 mod monitor;
 mod multi;
 mod names;
+mod overriding;
 mod pipe;
 mod pipe_faults;
 mod profiles;

@@ -81,7 +81,7 @@ fn sentinel_options_that_do_not_fit_are_bad_usage() {
     rcli(["--master", "mymaster", "PING"]).status(2).complains(&["--sentinel"]).run();
     rcli(["--no-auth-warning", "--sentinel-pass", "x", "PING"]).status(2).complains(&["--sentinel-pass", "need"]).run();
     let run = |args: &[&str]| asking(&[1]).args(args.iter().copied()).args(["PING"]);
-    for args in [&["-h", "x"][..], &["-p", "1"], &["-s", "/x"], &["-u", "redis://x"], &["--sandbox"]] {
+    for args in [&["-h", "x"][..], &["-p", "1"], &["-s", "/x"], &["-u", "redis://x"]] {
         run(args).status(2).complains(&[args[0].trim_start_matches('-'), "--sentinel"]).run();
     }
     run(&["--sentinel-user", "x"]).status(2).complains(&["--sentinel-pass"]).run();

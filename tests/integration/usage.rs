@@ -5,7 +5,9 @@ use crate::server::Server;
 
 #[test]
 fn version_is_printed_with_the_programs_name() {
-    rcli(["--version"]).prints(format!("rcli {}\n", env!("CARGO_PKG_VERSION"))).run();
+    for args in [&["--version"][..], &["-v"], &["pipe", "-v"], &["-p", "1", "exec", "--version"]] {
+        rcli(args.iter().copied()).prints(format!("rcli {}\n", env!("CARGO_PKG_VERSION"))).run();
+    }
 }
 
 #[test]
@@ -32,6 +34,54 @@ fn the_help_of_every_subcommand_begins_with_examples() {
 fn h_is_the_host_and_not_help() {
     let server = Server::start();
     server.rcli(["-h", "127.0.0.1", "PING"]).prints("PONG\n").run();
+}
+
+#[test]
+fn h_as_the_last_word_is_help() {
+    let help = |args: &[&str]| rcli(args.iter().copied()).any_stdout().run().out();
+    let whole = help(&["-?"]);
+    for args in [&["-h"][..], &["-p", "7000", "-h"], &["--json", "-h"], &["-?"]] {
+        assert_eq!(help(args), whole, "{args:?}");
+    }
+    for verb in ["exec", "pipe", "sub", "monitor", "txn", "completions"] {
+        let own = help(&[verb, "-?"]);
+        assert_ne!(own, whole);
+        assert_eq!(help(&[verb, "-h"]), own, "{verb}");
+        assert_eq!(help(&["-p", "7000", verb, "-n", "1", "-h"]), own, "{verb}");
+    }
+}
+
+#[test]
+fn h_as_the_last_word_of_a_command_is_its_own() {
+    let server = Server::start();
+    server.ask("SET -h value");
+    server.rcli(["GET", "-h"]).prints("value\n").run();
+    server.rcli(["exec", "GET", "-h"]).prints("value\n").run();
+    assert_bad_usage(&["-a", "-h"], &["--pass"]);
+    assert_bad_usage(&["--nosuch", "-h"], &["--nosuch"]);
+}
+
+#[test]
+fn a_wrong_option_is_told_with_the_right_one_and_where_help_is() {
+    for (args, message) in [
+        (&["--hots"][..], "unexpected argument '--hots' found; a similar argument exists: '--host'; see rcli --help"),
+        (
+            &["--json", "pipe", "--windw", "3"],
+            "unexpected argument '--windw' found; a similar argument exists: '--window'; see rcli pipe --help",
+        ),
+        (
+            &["pipe", "--on-error", "halt"],
+            "invalid value 'halt' for '--on-error <WHAT>' [possible values: continue, stop]; see rcli pipe --help",
+        ),
+        (&["sub"], "the following required arguments were not provided: <CHANNEL>...; see rcli sub --help"),
+        (
+            &["exec", "-p", "x"],
+            "invalid value 'x' for '--port <PORT>': invalid digit found in string; see rcli exec --help",
+        ),
+        (&["-p", "x", "exec"], "invalid value 'x' for '--port <PORT>': invalid digit found in string; see rcli --help"),
+    ] {
+        rcli(args.iter().copied()).status(2).reports(format!("rcli: {message}\n")).run();
+    }
 }
 
 #[test]
