@@ -54,6 +54,9 @@ impl Hello {
     }
 }
 
+/// What a server calls itself is shown in one line: the rest of a longer name says no more.
+const LONGEST_NAME: usize = 40;
+
 /// What the server calls itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerVersion {
@@ -112,9 +115,55 @@ pub(super) fn server_version(greeting: &Value) -> Option<ServerVersion> {
     let Value::Map(fields) = greeting else { return None };
     let field = |name: &str| {
         fields.iter().find_map(|(key, value)| match (text_of(key), text_of(value)) {
-            (Some(key), Some(value)) if key == name => Some(value.to_owned()),
+            (Some(key), Some(value)) if key == name => Some(value.chars().take(LONGEST_NAME).collect()),
             _ => None,
         })
     };
     Some(ServerVersion { name: field("server")?, version: field("version")? })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test ends by panicking")]
+mod tests {
+    use super::*;
+
+    fn parse(resp: &str) -> Value {
+        redis::parse_redis_value(resp.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_server_is_welcome_by_a_map_whatever_is_missing_in_it() {
+        let named = |resp: &str| match Greeting::of(parse(resp)) {
+            Greeting::Welcome(server) => server.map(|server| format!("{} {}", server.name, server.version)),
+            _ => Some(format!("no welcome: {resp:?}")),
+        };
+        assert_eq!(named("%2\r\n+server\r\n+redis\r\n+version\r\n$3\r\n7.0\r\n").unwrap(), "redis 7.0");
+        for resp in ["%0\r\n", "%1\r\n+server\r\n+redis\r\n", "%1\r\n-ERR a\r\n-ERR b\r\n", "%1\r\n:1\r\n*0\r\n"] {
+            assert_eq!(named(resp), None, "{resp:?}");
+        }
+        let long = "x".repeat(1000);
+        let name = named(&format!("%2\r\n+server\r\n+{long}\r\n+version\r\n+{long}\r\n")).unwrap();
+        assert_eq!(name.len(), 2 * LONGEST_NAME + 1);
+    }
+
+    #[test]
+    fn what_is_no_greeting_and_what_is_a_refusal() {
+        for resp in [
+            "+OK\r\n",
+            "$-1\r\n",
+            ":1\r\n",
+            "*2\r\n+server\r\n+redis\r\n",
+            "-ERR unknown command 'HELLO'\r\n",
+            "-ERR unsupported command `hello`\r\n",
+            "-ERR command 'HELLO' is not allowed\r\n",
+            "-NOPROTO unsupported protocol version\r\n",
+            "-NOAUTH Authentication required.\r\n",
+            "-LOADING Redis is loading the dataset in memory\r\n",
+        ] {
+            assert!(matches!(Greeting::of(parse(resp)), Greeting::Nothing), "{resp:?}");
+        }
+        for resp in ["-WRONGPASS no\r\n", "-ERR\r\n", "-ERR max number of clients reached\r\n", "-no\r\n"] {
+            assert!(matches!(Greeting::of(parse(resp)), Greeting::Refusal(_)), "{resp:?}");
+        }
+    }
 }

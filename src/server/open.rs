@@ -5,7 +5,7 @@ use std::time::Instant;
 use redis::{ServerError, Value};
 
 use super::hello::{self, Greeting, ServerVersion, server_version};
-use super::session::{Lost, Session, error_text, text_of};
+use super::session::{Lost, Session, describe_greeting, error_text, text_of};
 use super::target::{Address, Credentials, Protocol, Target};
 use super::transport::{Transport, Unconnected};
 use crate::exit::{Exit, Failure, report};
@@ -213,8 +213,8 @@ impl Session {
     /// A server that answers something else than was asked is out of step: no later answer would be to its question.
     fn check_ok(&self, name: &str, refused: &str, answer: Value) -> Result<(), Unopened> {
         match answer {
-            Value::Okay => Ok(()),
             Value::ServerError(error) => Err(self.refused(refused, &error)),
+            answer if text_of(&answer) == Some("OK") => Ok(()),
             _ => {
                 let place = &self.target.address;
                 let reason = format!("{name} was answered with something else than OK or an error");
@@ -228,7 +228,13 @@ impl Session {
             "WRONGPASS" | "NOAUTH" => "; check the user and the password",
             _ => "",
         };
-        let message = format!("{} {what}: {}{hint}", self.target.address, error_text(error));
+        let place = &self.target.address;
+        let words = error_text(error);
+        let message = match describe_greeting(error) {
+            Some(reason) => format!("cannot connect to {place}: {reason}"),
+            None if words.trim().is_empty() => format!("{place} {what} with an error that says nothing"),
+            None => format!("{place} {what}: {words}{hint}"),
+        };
         Unopened::Refused { code: error.code().to_owned(), message }
     }
 
@@ -245,7 +251,10 @@ impl Session {
             // What a server said before it closed is still to be read: a failed write is told after that.
             let unsendable = self.send().err();
             let expired = match self.receive() {
-                Ok(Some(Value::Push { .. })) => deadline <= Instant::now(),
+                Ok(Some(push @ Value::Push { .. })) => {
+                    self.set_aside(push);
+                    deadline <= Instant::now()
+                }
                 Ok(Some(value)) => return Ok(value),
                 Ok(None) => self.wait(None, Some(deadline)).map_err(lost)?.expired,
                 Err(refused @ Lost::Refused(_)) => return Err(lost(refused)),

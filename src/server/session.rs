@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use redis::{ServerError, Value};
 use rustix::event::{PollFd, PollFlags};
 
+pub(super) use self::ending::describe_greeting;
 use super::decoder::Decoder;
 use super::hello::ServerVersion;
 use super::open::Unopened;
@@ -357,7 +358,7 @@ impl Session {
         Ok(())
     }
 
-    fn set_aside(&mut self, push: Value) {
+    pub(super) fn set_aside(&mut self, push: Value) {
         if self.target.show_pushes {
             self.pushes.push(push);
         }

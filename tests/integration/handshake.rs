@@ -222,3 +222,75 @@ fn a_repl_behind_a_proxy_says_it_once_over_reconnects() {
     assert_eq!((said, hellos(&peer)), (1, 1), "{:#?}", terminal.rows());
     terminal.leave();
 }
+
+#[test]
+fn an_answer_to_hello_that_is_no_greeting_is_as_none() {
+    for answer in
+        ["+OK", "$-1", ":1", "*0", "_", "#t", "*1\r\n-ERR nested", "%1\r\n-ERR key\r\n-ERR value", "=6\r\ntxt:hi"]
+    {
+        let peer = peer().hello(send(format!("{answer}\r\n"))).otherwise(send("+v\r\n")).start();
+        peer.rcli(["--json", "-n", "3", "GET", "k"]).prints("\"v\"\n").run();
+        assert_eq!(peer.ordinary(), ["GET k"], "{answer}");
+    }
+}
+
+#[test]
+fn a_server_that_is_out_of_step_is_not_sent_a_command() {
+    for answer in ["$-1", ":1", "*0", "+QUEUED", "*1\r\n-ERR nested", ">1\r\n+note\r\n:1"] {
+        let answer = send(format!("{answer}\r\n"));
+        let peer = peer().auth(answer.clone()).select(answer).start();
+        let auth = peer.rcli(["--raw", "GET", "k"]).env("REDISCLI_AUTH", "pw");
+        auth.status(3).complains(&["AUTH was answered with something else than OK"]).run();
+        for format in ["--raw", "--json"] {
+            let select = peer.rcli([format, "-n", "3", "GET", "k"]).status(3);
+            select.complains(&["SELECT was answered with something else than OK"]).run();
+        }
+        assert_eq!(peer.ordinary(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_refusal_in_any_form_is_one_line() {
+    for (answer, told) in [
+        ("-", "with an error that says nothing"),
+        ("- ", "with an error that says nothing"),
+        ("-invalid password", "invalid password"),
+        ("!8\r\nERR a\r\nb", "ERR a"),
+        ("-ERR \u{1b}[2J", "ERR \\x1b[2J"),
+        ("-ERR max number of clients reached", "too many clients"),
+    ] {
+        let answer = send(format!("{answer}\r\n"));
+        let peer = peer().hello(answer.clone()).auth(answer.clone()).select(answer).start();
+        for args in [&["--json", "GET", "k"][..], &["--raw", "-n", "3", "GET", "k"]] {
+            peer.rcli(args.iter().copied()).status(3).complains(&[told]).run();
+        }
+        let auth = peer.rcli(["--raw", "GET", "k"]).env("REDISCLI_AUTH", "pw");
+        auth.status(3).complains(&[told]).run();
+        assert_eq!(peer.ordinary(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_push_before_the_greeting_is_shown_where_pushes_are() {
+    let hello = send(">2\r\n+note\r\n+x\r\n%0\r\n");
+    let peer = peer().hello(hello).otherwise(send("+v\r\n")).start();
+    peer.rcli(["--json", "GET", "k"]).prints("\"v\"\n").run();
+    peer.rcli(["--json", "--show-pushes", "GET", "k"]).prints("{\"push\":[\"note\",\"x\"]}\n\"v\"\n").run();
+}
+
+#[test]
+fn a_handshake_in_single_bytes_is_a_handshake() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let run = rcli(["-p", &port, "--json", "GET", "k"]).prints("\"v\"\n").start();
+    let (mut stream, _) = listener.accept().unwrap();
+    stream.set_nodelay(true).unwrap();
+    for answer in ["%1\r\n$6\r\nserver\r\n$5\r\nredis\r\n", "$1\r\nv\r\n"] {
+        read_some(&mut stream);
+        for byte in answer.as_bytes() {
+            stream.write_all(&[*byte]).unwrap();
+            crate::server::pause();
+        }
+    }
+    run.finish();
+}

@@ -64,7 +64,7 @@ impl Session {
     pub(super) fn check_greeting(&mut self, value: Option<&Value>) -> Result<(), Lost> {
         self.is_new = value.is_none();
         let Some(Value::ServerError(error)) = value else { return Ok(()) };
-        let Some(reason) = describe(error) else { return Ok(()) };
+        let Some(reason) = describe_greeting(error) else { return Ok(()) };
         if self.ends_here()? {
             self.refusal = Some(format!("cannot connect to {}: {reason}", self.target.address));
         }
@@ -92,7 +92,7 @@ impl Session {
 }
 
 /// Why a server turns a connection away with these words, and what to do; none where they are no such words.
-fn describe(error: &ServerError) -> Option<String> {
+pub(in crate::server) fn describe_greeting(error: &ServerError) -> Option<String> {
     let text = error.details()?.to_ascii_lowercase();
     match error.code() {
         "ERR" if CROWDED.iter().any(|words| text.contains(words)) => Some(format!(
