@@ -94,7 +94,8 @@ Register-ArgumentCompleter -Native -CommandName 'rcli' -ScriptBlock {
         }
         'rcli;pipe' {
             [CompletionResult]::new('--on-error', '--on-error', [CompletionResultType]::ParameterName, 'After an error reply: go on, or send nothing more and end')
-            [CompletionResult]::new('--skip', '--skip', [CompletionResultType]::ParameterName, 'Skip the first N commands, to resume')
+            [CompletionResult]::new('--skip', '--skip', [CompletionResultType]::ParameterName, 'Skip the first N commands, to resume; those that set the connection''s state are sent again')
+            [CompletionResult]::new('--not-run', '--not-run', [CompletionResultType]::ParameterName, 'With --skip: the EXECs that ran nothing, by their numbers, as the line says that tells how to resume')
             [CompletionResult]::new('--window', '--window', [CompletionResultType]::ParameterName, 'Commands in flight at most [default: chosen for throughput]')
             [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'Show a progress bar on stderr')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Server host name or address; as the last word: help [default: 127.0.0.1] [env: VALKEYCLI_HOST]')

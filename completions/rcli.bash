@@ -1412,7 +1412,7 @@ _rcli() {
             return 0
             ;;
         rcli__subcmd__pipe)
-            opts="-q -h -p -s -u -n -a -2 -3 -t -c -d -D -? -v --atomic --on-error --quiet --envelope --skip --check --window --progress --summary --host --port --socket --url --sentinel --master --sentinel-user --sentinel-pass --db --pass --user --pass-file --password_command --askpass --no-auth-warning --connect-timeout --read-timeout --tls --cacert --cacertdir --cert --key --sni --verify --insecure --cluster --read-from-replicas --all-nodes --sandbox --json --raw --human --encoding --show-pushes --color --profile --help --version --yes"
+            opts="-q -h -p -s -u -n -a -2 -3 -t -c -d -D -? -v --atomic --on-error --quiet --envelope --skip --not-run --check --window --progress --summary --host --port --socket --url --sentinel --master --sentinel-user --sentinel-pass --db --pass --user --pass-file --password_command --askpass --no-auth-warning --connect-timeout --read-timeout --tls --cacert --cacertdir --cert --key --sni --verify --insecure --cluster --read-from-replicas --all-nodes --sandbox --json --raw --human --encoding --show-pushes --color --profile --help --version --yes"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1423,6 +1423,10 @@ _rcli() {
                     return 0
                     ;;
                 --skip)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --not-run)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

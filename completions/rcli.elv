@@ -90,7 +90,8 @@ set edit:completion:arg-completer[rcli] = {|@words|
         }
         &'rcli;pipe'= {
             cand --on-error 'After an error reply: go on, or send nothing more and end'
-            cand --skip 'Skip the first N commands, to resume'
+            cand --skip 'Skip the first N commands, to resume; those that set the connection''s state are sent again'
+            cand --not-run 'With --skip: the EXECs that ran nothing, by their numbers, as the line says that tells how to resume'
             cand --window 'Commands in flight at most [default: chosen for throughput]'
             cand --progress 'Show a progress bar on stderr'
             cand -h 'Server host name or address; as the last word: help [default: 127.0.0.1] [env: VALKEYCLI_HOST]'

@@ -91,7 +91,8 @@ complete -c rcli -n "__fish_rcli_needs_command" -f -a "exec" -d 'Run one command
 complete -c rcli -n "__fish_rcli_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c rcli -n "__fish_rcli_using_subcommand pipe" -l on-error -d 'After an error reply: go on, or send nothing more and end' -r -f -a "continue\t'Go on with the next command'
 stop\t'Send nothing more, read what is in flight, and end'"
-complete -c rcli -n "__fish_rcli_using_subcommand pipe" -l skip -d 'Skip the first N commands, to resume' -r
+complete -c rcli -n "__fish_rcli_using_subcommand pipe" -l skip -d 'Skip the first N commands, to resume; those that set the connection\'s state are sent again' -r
+complete -c rcli -n "__fish_rcli_using_subcommand pipe" -l not-run -d 'With --skip: the EXECs that ran nothing, by their numbers, as the line says that tells how to resume' -r
 complete -c rcli -n "__fish_rcli_using_subcommand pipe" -l window -d 'Commands in flight at most [default: chosen for throughput]' -r
 complete -c rcli -n "__fish_rcli_using_subcommand pipe" -l progress -d 'Show a progress bar on stderr' -r -f -a "auto\t'On a terminal'
 always\t'In any case'

@@ -175,9 +175,12 @@ pub struct PipeArgs {
     /// Write {"index","line","command","reply"} lines of JSON
     #[arg(long, conflicts_with_all = ["quiet", "raw", "human"])]
     pub envelope: bool,
-    /// Skip the first N commands, to resume
+    /// Skip the first N commands, to resume; those that set the connection's state are sent again
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub skip: u64,
+    /// With --skip: the EXECs that ran nothing, by their numbers, as the line says that tells how to resume
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    pub not_run: Vec<u64>,
     /// Parse all the input, run nothing, connect to nothing
     #[arg(long)]
     pub check: bool,

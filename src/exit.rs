@@ -114,6 +114,15 @@ impl Failure {
         Self { pointer, ..self }
     }
 
+    /// The same with more to say behind its message.
+    #[must_use]
+    pub fn noting(mut self, note: &str) -> Self {
+        if let Some(message) = &mut self.message {
+            message.push_str(note);
+        }
+        self
+    }
+
     /// The message alone.
     pub fn into_message(self) -> String {
         self.message.unwrap_or_default()

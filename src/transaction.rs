@@ -30,6 +30,9 @@ pub struct Transaction {
 }
 
 impl Transaction {
+    /// What a MULTI and a WATCH in a block are answered, which is open still after that.
+    pub const REFUSALS: [&str; 2] = ["ERR MULTI calls can not be nested", "ERR WATCH inside MULTI is not allowed"];
+
     /// What a command means now.
     pub fn feed(&mut self, request: &Request) -> Step {
         let effect = effect_of(request);
@@ -55,8 +58,8 @@ impl Transaction {
                 self.block = None;
                 Step::Reset
             }
-            Effect::Multi => Step::Refused("ERR MULTI calls can not be nested"),
-            Effect::Watch => Step::Refused("ERR WATCH inside MULTI is not allowed"),
+            Effect::Multi => Step::Refused(Self::REFUSALS[0]),
+            Effect::Watch => Step::Refused(Self::REFUSALS[1]),
             _ => Step::Queue,
         }
     }

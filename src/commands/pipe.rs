@@ -4,12 +4,16 @@
 //! read what has come, and only when none of that did anything flush the output and sleep.
 
 mod atomic;
+mod blocks;
+mod check;
 mod cluster;
+mod ending;
 mod fleet;
 mod flight;
 mod lane;
 mod order;
 mod progress;
+mod resume;
 mod scribe;
 mod supply;
 mod transit;
@@ -18,14 +22,16 @@ use std::time::{Duration, Instant};
 
 use redis::Value;
 
+use self::blocks::Blocks;
 use self::flight::Flight;
 use self::progress::Progress;
 use self::supply::{Supplied, Supply};
+use super::block::report_aborted;
 use super::refuse::{refuse_in_block, refuse_in_pipeline};
 use super::{open_renderer, report_errors};
 use crate::cli::{ConnectionOptions, OnError, OutputOptions, PipeArgs};
 use crate::config::{Config, decide_style};
-use crate::exit::{Exit, Failure, Outcome, report};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::interrupt;
 use crate::record::{Record, errors_in, is_report};
 use crate::render::{Format, Renderer, Stdout};
@@ -39,17 +45,17 @@ pub fn run(
     connection: &ConnectionOptions,
     output: &OutputOptions,
 ) -> Outcome<Exit> {
-    let mut supply = Supply::open(&args.files, args.skip)?;
+    let mut supply = Supply::open(&args.files)?;
     if args.check {
         decide_style(output)?;
         if args.atomic {
-            return check(&mut supply, refuse_in_block);
+            return check::run(&mut supply, args.skip, refuse_in_block);
         }
         if connection.means_cluster() {
             let mut router = Router::default();
-            return check(&mut supply, |request| cluster::refuse_unplaceable(&mut router, request));
+            return check::run(&mut supply, args.skip, |request| cluster::refuse_unplaceable(&mut router, request));
         }
-        return check(&mut supply, refuse_in_pipeline);
+        return check::run(&mut supply, args.skip, refuse_in_pipeline);
     }
     let mut config = decide()?;
     config.style.one_line_errors = true;
@@ -62,7 +68,8 @@ pub fn run(
     if let Some(how) = config.cluster {
         return cluster::run(&config, how, args, supply);
     }
-    let session = Session::open(&config.target)?;
+    let mut session = Session::open(&config.target)?;
+    let had_errors = resume::restore(&mut supply, args, true, |requests| session.call_all(requests))?;
     let renderer = open_renderer(&config.style)?;
     let progress = Progress::new(args, supply.size());
     let flight = Flight::new(args.window);
@@ -74,33 +81,13 @@ pub fn run(
         renderer,
         progress,
         flight,
+        blocks: Blocks::default(),
         request: Request::default(),
         closing: None,
-        reply_had_errors: false,
+        had_errors,
+        was_aborted: false,
     };
     pipe.run()
-}
-
-/// Parses everything and names every line that cannot be run.
-fn check(supply: &mut Supply, mut refuse: impl FnMut(&Request) -> Option<String>) -> Outcome<Exit> {
-    let mut request = Request::default();
-    let mut bad = 0_u64;
-    loop {
-        match supply.next(&mut request, &mut refuse) {
-            Ok(Supplied::Command) => {}
-            Ok(Supplied::Pending) => supply.wait_and_fill()?,
-            Ok(Supplied::End) if bad == 0 => return Ok(Exit::Done),
-            Ok(Supplied::End) => return Ok(Exit::Usage),
-            Err(input) => {
-                bad += 1;
-                let is_over = !input.recoverable;
-                input.report();
-                if is_over {
-                    return Ok(Exit::Usage);
-                }
-            }
-        }
-    }
 }
 
 /// Why nothing more is sent.
@@ -121,10 +108,14 @@ struct Pipe<'a> {
     renderer: Renderer<Stdout>,
     progress: Progress,
     flight: Flight,
+    blocks: Blocks,
     /// The command being read, reused.
     request: Request,
     closing: Option<Closing>,
-    reply_had_errors: bool,
+    /// Whether a reply was, or held, an error.
+    had_errors: bool,
+    /// Whether an EXEC ran nothing for a watched key.
+    was_aborted: bool,
 }
 
 /// How many replies are read before the window is filled again.
@@ -136,6 +127,9 @@ const FLUSH_DELAY: Duration = Duration::from_micros(500);
 
 impl Pipe<'_> {
     fn run(mut self) -> Outcome<Exit> {
+        for push in self.session.take_pushes() {
+            self.write(&Record::Push(&push))?;
+        }
         loop {
             if let Some(signal) = interrupt::received() {
                 return Err(self.lost(&Lost::Interrupted(signal)));
@@ -152,7 +146,7 @@ impl Pipe<'_> {
                 return self.end();
             }
             if wants_input && self.supply.is_file() {
-                self.supply.fill()?;
+                self.fill();
                 continue;
             }
             let is_busy = received > 0 || !wants_input && self.may_load();
@@ -167,7 +161,9 @@ impl Pipe<'_> {
         while self.may_load() {
             match self.supply.next(&mut self.request, refuse_in_pipeline) {
                 Ok(Supplied::Command) => {
-                    self.flight.push(&self.request, self.supply.file_index());
+                    let file = self.supply.file_index();
+                    self.flight.push(&self.request, file);
+                    self.blocks.push(&self.request, self.supply.number(), file);
                 }
                 Ok(Supplied::Pending) => return true,
                 Ok(Supplied::End) => self.closing = Some(Closing::Input),
@@ -228,6 +224,10 @@ impl Pipe<'_> {
             let place = &self.config.target.address;
             return Err(Failure::failed(format!("{place}: the server sent a reply to nothing that was asked")));
         }
+        if let Some(exec) = self.blocks.answer(self.answered_number(), value) {
+            self.was_aborted = true;
+            self.progress.suspend(|| report_aborted(&self.place(exec), ""));
+        }
         if !errors_in(value).is_empty() {
             self.answered_error(value);
         }
@@ -236,7 +236,7 @@ impl Pipe<'_> {
         }
         if self.args.envelope {
             let (request, _) = self.flight.last_answered();
-            let index = self.args.skip + self.flight.answered();
+            let index = self.answered_number();
             return self.write(&Record::Envelope { index, request: &request, value });
         }
         let is_report = self.config.style.format != Format::Json && is_report(&self.flight.last_answered().0);
@@ -245,13 +245,30 @@ impl Pipe<'_> {
 
     fn answered_error(&mut self, value: &Value) {
         self.flight.count_error();
-        self.reply_had_errors = true;
+        self.had_errors = true;
         let (request, file) = self.flight.last_answered();
         let source = self.supply.name(file);
         self.progress.suspend(|| report_errors(source, &request, value));
         if self.args.on_error == OnError::Stop && self.closing.is_none() {
             self.closing = Some(Closing::Error);
-            self.flight.cut_unsent();
+            self.cut_unsent();
+        }
+    }
+
+    /// The number in the input of the command that was answered last.
+    fn answered_number(&self) -> u64 {
+        self.args.skip + self.flight.answered()
+    }
+
+    fn cut_unsent(&mut self) {
+        self.flight.cut_unsent();
+        self.blocks.forget_after(self.answered_number() + self.flight.len() as u64);
+    }
+
+    /// Reads more input. What cannot be read is no end of it.
+    fn fill(&mut self) {
+        if let Err(failure) = self.supply.fill() {
+            self.closing = Some(Closing::BadLine(failure));
         }
     }
 
@@ -277,7 +294,7 @@ impl Pipe<'_> {
         }
         let ready = ready.map_err(|lost| self.lost(&lost))?;
         if ready.input {
-            self.supply.fill()?;
+            self.fill();
         } else if !ready.session && !is_busy && ready.expired {
             let silent = self.session.silent();
             return Err(self.lost(&silent));
@@ -287,74 +304,5 @@ impl Pipe<'_> {
 
     fn flush(&mut self) -> Outcome<()> {
         self.renderer.flush().map_err(|error| Failure::output(&error))
-    }
-
-    /// All that was sent is answered.
-    fn end(mut self) -> Outcome<Exit> {
-        self.flush()?;
-        self.progress.end_bar();
-        let exit = match self.closing.take() {
-            Some(Closing::BadLine(failure)) => failure.report(),
-            Some(Closing::Error) => {
-                report(&format!("stopped after an error: {}", self.resume(0)));
-                Exit::ErrorReply
-            }
-            Some(Closing::Input) | None if self.reply_had_errors => Exit::ErrorReply,
-            Some(Closing::Input) | None => Exit::Done,
-        };
-        self.progress.summarize(self.flight.counts());
-        Ok(exit)
-    }
-
-    /// The conversation is over before its time: writes what was received, and says how far it came.
-    fn lost(&mut self, lost: &Lost) -> Failure {
-        if let Err(failure) = self.flush() {
-            return failure;
-        }
-        self.progress.end_bar();
-        self.flight.cut_unsent();
-        let exit = self.describe(lost).report();
-        self.progress.summarize(self.flight.counts());
-        Failure::quiet(exit)
-    }
-
-    fn describe(&self, lost: &Lost) -> Failure {
-        match lost {
-            Lost::Interrupted(signal) => {
-                report(&format!("interrupted: {}", self.resume(0)));
-                Failure::quiet(Exit::Signal(*signal))
-            }
-            Lost::Undecodable(_) => {
-                let Some((request, file)) = self.flight.next_answered() else {
-                    return Failure::failed(format!("{}: {}", self.config.target.address, lost.reason()));
-                };
-                let place = format!("{}:{}", self.supply.name(file), request.line);
-                let resume = self.resume(1);
-                Failure::failed(format!(
-                    "{place}: {}: {}: {resume}, which skips this command too",
-                    request.shown(100),
-                    lost.reason()
-                ))
-            }
-            // Turned away before it began: it is to be begun again as it was.
-            Lost::Refused(message) => Failure::failed(format!("{message}; nothing was run")),
-            Lost::Silent(_) | Lost::Unreached(_) => {
-                Failure::failed(format!("connection lost: {}: {}", lost.reason(), self.resume(0)))
-            }
-            Lost::Closed | Lost::Broken(_) => Failure::failed(format!("connection lost: {}", self.resume(0))),
-        }
-    }
-
-    /// The counts of a run that ended early, and how to go on; `beyond` more commands are skipped.
-    fn resume(&self, beyond: u64) -> String {
-        let answered = self.flight.answered();
-        let sent = self.flight.len();
-        let place = |of: flight::Origin| format!("{}:{}", self.supply.name(of.file), of.line);
-        let range = self
-            .flight
-            .range()
-            .map_or_else(String::new, |(first, last)| format!(" ({} to {})", place(first), place(last)));
-        let skip = self.args.skip + answered + beyond;
-        format!("{answered} commands answered, {sent} sent and unanswered{range}; resume with --skip {skip}")
     }
 }

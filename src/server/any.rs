@@ -96,6 +96,17 @@ impl Server {
         }
     }
 
+    /// Sends commands that set the state of the connection, and waits for their replies; to every primary of a cluster,
+    /// where an error of one is the reply.
+    pub fn set_state(&mut self, requests: &[Request]) -> Result<Vec<Value>, Lost> {
+        match self {
+            Self::One(session) => session.call_all(requests),
+            Self::Cluster(cluster) => {
+                requests.iter().map(|request| cluster.call_all(request).map(error_among)).collect()
+            }
+        }
+    }
+
     /// Sends a command; its reply, if that is there already, else [`Self::try_answer`] has it later. A cluster is
     /// waited for: the command may have to be sent around.
     pub fn begin(&mut self, request: &Request) -> Result<Option<Value>, Lost> {
@@ -181,4 +192,11 @@ impl Server {
             Self::Cluster(cluster) => cluster.take_pushes(),
         }
     }
+}
+
+/// The first error in the replies of several nodes; OK if there is none.
+fn error_among(replies: Value) -> Value {
+    let Value::Map(replies) = replies else { return replies };
+    let error = replies.into_iter().map(|(_, reply)| reply).find(|reply| matches!(reply, Value::ServerError(_)));
+    error.unwrap_or(Value::Okay)
 }

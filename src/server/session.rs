@@ -312,6 +312,14 @@ impl Session {
         self.answer()
     }
 
+    /// Sends several commands in one write and waits for their replies.
+    pub fn call_all(&mut self, requests: &[Request]) -> Result<Vec<Value>, Lost> {
+        for request in requests {
+            self.begin(request);
+        }
+        requests.iter().map(|_| self.answer()).collect()
+    }
+
     /// Packs a command that was typed; the next thing that is waited for sends it.
     pub fn begin(&mut self, request: &Request) {
         // As somebody else we may have other rights.

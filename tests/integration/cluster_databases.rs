@@ -59,6 +59,23 @@ fn a_select_reaches_the_nodes_that_are_known_already_and_those_that_are_not() {
 }
 
 #[test]
+fn a_select_in_a_pipeline_goes_to_every_node_between_the_commands() {
+    let nodes = two_nodes();
+    let lines = "GET foo\nGET bar\nSELECT 3\nGET foo\nGET bar\n";
+    nodes[0].rcli(["-c", "pipe"]).stdin(lines).prints("v\nv\nOK\nv\nv\n").run();
+    for (node, key) in nodes.iter().zip(["bar", "foo"]) {
+        assert_eq!(sent(node), [format!("GET {key}"), "SELECT 3".to_owned(), format!("GET {key}")]);
+    }
+    let Some(cluster) = with_databases() else { return };
+    let lines = "SET foo zero\nSELECT 3\nSET foo three\nSELECT 99\nSET bar three\n";
+    cluster.rcli(["pipe"]).stdin(lines).status(1).any_stdout().complains(&["stdin:4: SELECT 99: ERR"]).run();
+    cluster.rcli(["-n", "3"]).stdin("GET foo\nGET bar\n").prints("three\nthree\n").run();
+    cluster.rcli(["pipe", "--skip", "2"]).stdin("SELECT 5\nSET foo x\nSET foo five\n").prints("OK\n").run();
+    cluster.rcli(["-n", "5", "GET", "foo"]).prints("five\n").run();
+    cluster.rcli(["GET", "foo"]).prints("zero\n").run();
+}
+
+#[test]
 fn a_select_inside_a_block_holds_after_it() {
     let nodes = two_nodes();
     let lines = "GET bar\nMULTI\nSELECT 4\nGET foo\nEXEC\nGET bar\n";

@@ -86,15 +86,50 @@ fn a_slow_producer_is_answered_line_by_line() {
 }
 
 #[test]
-fn lines_without_keys_and_with_keys_in_several_slots_are_bad_lines() {
+fn lines_without_keys_are_bad_lines() {
     let cluster = Cluster::start();
-    for (line, told) in [("PING", "no key"), ("MSET foo 1 bar 2", "CROSSSLOT"), ("EVAL 'return 1' 0", "no key")] {
+    for (line, told) in [
+        ("PING", "no key"),
+        ("EVAL 'return 1' 0", "no key"),
+        ("MULTI", "MULTI cannot stand in a pipeline over a cluster"),
+        ("EXEC", "`rcli -c txn` runs a block"),
+        ("WATCH foo", "`rcli -c txn` runs a block"),
+        ("READONLY", "not possible in a cluster"),
+    ] {
         let input = format!("SET foo 1\n{line}\nSET foo 2\n");
-        cluster.rcli(["pipe"]).stdin(input).prints("OK\n").status(2).complains(&["stdin:2", told]).run();
+        let told = ["stdin:2", told, "; 1 commands before it were answered; mend it and resume with --skip 1"];
+        cluster.rcli(["pipe"]).stdin(input).prints("OK\n").status(2).complains(&told).run();
     }
     assert_eq!(cluster.ask_owner("foo", "GET foo"), "1");
     // What the server refuses anyway gets the server's own answer.
     cluster.rcli(["pipe"]).stdin("GET\n").any_stdout().status(1).complains(&["wrong number of arguments"]).run();
+}
+
+#[test]
+fn keys_in_several_slots_are_an_error_in_its_place() {
+    let cluster = Cluster::start();
+    let input = "SET foo 1\nMSET foo 2 bar 2\nGET foo\nSET bar 3\n";
+    let told = "stdin:2: MSET foo 2 bar 2: CROSSSLOT the keys are in several slots";
+    let run = cluster.rcli(["pipe", "--envelope"]).stdin(input).status(1).any_stdout().complains(&[told]).run();
+    let out = run.out();
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!(lines.len(), 4, "{out}");
+    assert!(
+        lines[1]
+            .starts_with(r#"{"index":2,"line":2,"command":["MSET","foo","2","bar","2"],"error":{"code":"CROSSSLOT""#)
+    );
+    assert!(lines[2].ends_with(r#""reply":"1"}"#) && lines[3].ends_with(r#""reply":"OK"}"#), "{out}");
+    let run = cluster.rcli(["pipe", "-q", "--summary"]).stdin(input).status(1);
+    run.reports_among(&[told, "4 commands, 4 replies, 1 errors"]).run();
+    cluster.rcli(["DEL", "bar"]).prints("1\n").run();
+    cluster
+        .rcli(["pipe", "--on-error", "stop", "--window", "1"])
+        .stdin(input)
+        .status(1)
+        .prints_among(&["OK\nCROSSSLOT "])
+        .reports_among(&[told, "2 commands answered, 0 sent and unanswered; resume with --skip 2\n"])
+        .run();
+    assert_eq!(cluster.ask_owner("bar", "EXISTS bar"), "0");
 }
 
 #[test]

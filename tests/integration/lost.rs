@@ -11,6 +11,7 @@ fn numbers(err: &str) -> Vec<usize> {
         .lines()
         .find(|line| line.starts_with("rcli: connection lost: "))
         .unwrap_or_else(|| panic!("no such line:\n{err}"));
+    let line = line.split("; the unanswered").next().unwrap();
     line.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok()).collect()
 }
 
@@ -23,7 +24,7 @@ fn the_line_tells_what_was_answered_what_was_not_and_how_to_resume() {
         .prints("a\nb\nc\n")
         .reports(
             "rcli: connection lost: 3 commands answered, 2 sent and unanswered (cmds.txt:6 to cmds.txt:7); \
-             resume with --skip 3\n",
+             resume with --skip 3; the unanswered may have run (--window 1 makes that one command at most)\n",
         )
         .run();
     assert_eq!(peer.ordinary(), ["A", "B", "C", "D", "E"]);
@@ -133,24 +134,12 @@ fn resuming_where_it_says_runs_every_command_at_most_once() {
 
 #[test]
 fn an_answer_that_cannot_be_decoded_ends_the_run_and_is_skipped_on_resume() {
-    let peer = peer().patient().answers([send("+a\r\n"), send(b"-ERR \xff\xfe\r\n"), send("+c\r\n")]).start();
+    let peer = peer().patient().answers([send("+a\r\n"), send(":x\r\n"), send("+c\r\n")]).start();
     let run =
         peer.rcli(["pipe"]).stdin("A\nB\nC\n").status(3).prints("a\n").reports_among(&["rcli: ", "--skip 2"]).run();
     let err = run.err();
     assert!(err.contains("1 commands answered"), "{err}");
     assert!(err.contains("stdin:2"), "the command whose answer it was: {err}");
-}
-
-#[test]
-fn a_real_servers_error_text_that_is_not_utf8_ends_the_run_the_same_way() {
-    let server = Server::start();
-    server
-        .rcli(["pipe"])
-        .stdin(b"INCR n\n\"\\xff\"\nINCR n\n")
-        .status(3)
-        .prints("1\n")
-        .reports_among(&["rcli: ", "1 commands answered", "--skip 2"])
-        .run();
 }
 
 #[test]

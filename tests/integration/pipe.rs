@@ -217,16 +217,92 @@ fn check_parses_everything_and_connects_to_nothing() {
 #[test]
 fn check_names_what_has_no_place_in_a_cluster_or_in_a_block() {
     rcli(["-c", "pipe", "--check"])
-        .stdin("SET a 1\nPING\nMSET foo 1 bar 2\nSELECT 1\nMSET {t}a 1 {t}b 2\nNOSUCH x\n")
+        .stdin("SET a 1\nPING\nMSET foo 1 bar 2\nREADONLY\nMSET {t}a 1 {t}b 2\nNOSUCH x\nWATCH a\nMULTI\n")
         .status(2)
-        .reports_among(&["rcli: stdin:2: PING has no key", "rcli: stdin:3: CROSSSLOT", "rcli: stdin:4: SELECT is not"])
+        .reports_among(&[
+            "rcli: stdin:2: PING has no key",
+            "rcli: stdin:3: CROSSSLOT",
+            "rcli: stdin:4: READONLY is not",
+            "rcli: stdin:7: WATCH a cannot stand in a pipeline over a cluster",
+            "rcli: stdin:8: MULTI cannot stand in",
+        ])
         .run();
+    rcli(["-c", "pipe", "--check"]).stdin("SELECT 1\nAUTH me pw\nCLIENT SETNAME me\nSET a 1\n").run();
     rcli(["pipe", "--check", "--atomic"])
         .stdin("SET a 1\nWATCH a\n")
         .status(2)
         .reports_among(&["rcli: stdin:2: WATCH cannot stand in the block"])
         .run();
     rcli(["pipe", "--check"]).stdin("PING\nMSET foo 1 bar 2\nWATCH a\n").run();
+    rcli(["pipe", "--check"])
+        .stdin("MULTI\nSET a 1\nEXEC\nMULTI\nSET a 1\n")
+        .status(2)
+        .reports("rcli: stdin:4: MULTI: the input ends without its EXEC, and the block does not run\n")
+        .run();
+}
+
+#[test]
+fn a_block_that_is_not_closed_is_status_2_and_one_that_is_aborted_4() {
+    let server = Server::start();
+    let unclosed = "stdin:2: MULTI: the input ends without its EXEC, and the block does not run";
+    server
+        .rcli(["pipe"])
+        .stdin("SET a 1\nMULTI\nSET a 2\n")
+        .status(2)
+        .prints("OK\nOK\nQUEUED\n")
+        .complains(&[unclosed])
+        .run();
+    server.rcli(["pipe", "-q"]).stdin("INCR s x\nMULTI\nSET a 2\n").status(2).reports_among(&[unclosed]).run();
+    assert_eq!(server.ask("GET a"), "1");
+    // EXECABORT closes it, and a MULTI that is refused opens none.
+    server.rcli(["pipe", "-q"]).stdin("MULTI\nNOSUCH\nEXEC\n").status(1).reports_among(&["EXECABORT"]).run();
+    server.rcli(["pipe", "-q"]).stdin("MULTI x\nSET a 3\n").status(1).complains(&["stdin:1: MULTI x: ERR"]).run();
+    server
+        .rcli(["pipe", "--json"])
+        .stdin("WATCH w\nSET w 1\nMULTI\nSET a 4\nEXEC\nGET a\n")
+        .status(4)
+        .prints("\"OK\"\n\"OK\"\n\"OK\"\n\"QUEUED\"\nnull\n\"3\"\n")
+        .complains(&["stdin:5: EXEC: aborted, a watched key has changed; nothing was run"])
+        .run();
+    let aborted = "WATCH w\nSET w 1\nMULTI\nSET a 4\nEXEC\n";
+    server.rcli(["pipe", "-q"]).stdin(format!("{aborted}NOSUCH\n")).status(1).any_stderr().run();
+    server.rcli(["pipe", "-q"]).stdin(format!("{aborted}MULTI\n")).status(2).any_stderr().run();
+    server.rcli(["pipe", "-q"]).stdin(format!("{aborted}GET 'a\n")).status(2).any_stderr().run();
+}
+
+#[test]
+fn a_bad_line_tells_how_many_commands_before_it_were_answered() {
+    let server = Server::start();
+    server
+        .rcli(["pipe", "-q"])
+        .stdin("SET a 1\n\nSET b 2\nGET 'a\nSET c 3\n")
+        .status(2)
+        .reports(
+            "rcli: stdin:4: a quote is not closed; 2 commands before it were answered; mend it and resume with --skip 2\n  \
+             GET 'a\n      ^\n",
+        )
+        .run();
+    server
+        .rcli(["pipe", "-q", "--skip", "1"])
+        .stdin("SET a 1\nMONITOR\n")
+        .status(2)
+        .complains(&["stdin:2: MONITOR ", "; 0 commands before it were answered; mend it and resume with --skip 1"])
+        .run();
+    server
+        .rcli(["pipe", "-q"])
+        .stdin("SUBSCRIBE c\n")
+        .status(2)
+        .complains(&["; 0 commands before it were answered\n"])
+        .run();
+    server
+        .rcli(["pipe", "-q"])
+        .stdin("SELECT 3\nMULTI\nSET d 4\nQUIT\n")
+        .status(2)
+        .complains(&[
+            "3 commands before it were answered; mend it and resume with --skip 1, before the MULTI of stdin:2",
+        ])
+        .run();
+    server.rcli(["pipe", "--atomic"]).stdin("SET e 5\nQUIT\n").status(2).complains(&["; nothing was run\n"]).run();
 }
 
 #[test]

@@ -82,6 +82,8 @@ pub struct Finished {
     pub stdout: Vec<u8>,
     /// All of standard error.
     pub stderr: Vec<u8>,
+    /// The exit status.
+    pub code: i32,
     /// The home directory of the run.
     pub home: TempDir,
 }
@@ -235,7 +237,7 @@ impl Running {
         let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
         self.compare(code);
         let home = self.home.take().expect("the home directory");
-        Finished { stdout: self.stdout.bytes(), stderr: self.stderr.bytes(), home }
+        Finished { stdout: self.stdout.bytes(), stderr: self.stderr.bytes(), code, home }
     }
 
     /// Compares status and streams with the expectation, and forbids panics everywhere.

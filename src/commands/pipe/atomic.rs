@@ -6,6 +6,7 @@ use redis::Value;
 use super::super::block::{Ran, check_block, report_aborted, run_block};
 use super::super::open_renderer;
 use super::super::refuse::refuse_in_block;
+use super::resume;
 use super::supply::{Supplied, Supply};
 use crate::cli::PipeArgs;
 use crate::config::Config;
@@ -20,15 +21,25 @@ type Block = Vec<(Request, usize)>;
 
 /// Reads everything, runs it as one block, and writes the replies one a line.
 pub fn run(config: &Config, args: &PipeArgs, supply: &mut Supply) -> Outcome<Exit> {
+    let mut server = None;
+    let mut had_errors = false;
+    if args.skip > 0 {
+        let server = server.insert(Server::open(&config.target, config.cluster)?);
+        had_errors = resume::restore(supply, args, config.cluster.is_none(), |requests| server.set_state(requests))?;
+    }
     let block = read_block(supply)?;
-    let mut server = Server::open(&config.target, config.cluster)?;
+    let mut server = match server {
+        Some(server) => server,
+        None => Server::open(&config.target, config.cluster)?,
+    };
     let mut renderer = open_renderer(&config.style)?;
     if block.is_empty() {
-        return Ok(Exit::Done);
+        return Ok(if had_errors { Exit::ErrorReply } else { Exit::Done });
     }
     let place = block.last().map_or_else(String::new, |(last, file)| format!("{}:{}", supply.name(*file), last.line));
     let commands: Vec<_> = block.iter().map(|(request, file)| (supply.name(*file), request)).collect();
     check_block(&mut server, &commands)?;
+    let errors = if had_errors { Exit::ErrorReply } else { Exit::Done };
     let (exit, written) = match run_block(&mut server, &commands, &place)? {
         Ran::Executed(replies, had_errors) => {
             let written = write_replies(&mut renderer, args, &block, &replies);
@@ -42,17 +53,18 @@ pub fn run(config: &Config, args: &PipeArgs, supply: &mut Supply) -> Outcome<Exi
         }
     };
     written.and_then(|()| renderer.flush()).map_err(|error| Failure::output(&error))?;
-    Ok(exit)
+    Ok(exit.or(errors))
 }
 
 fn read_block(supply: &mut Supply) -> Outcome<Block> {
     let mut block = Vec::new();
     let mut request = Request::default();
     loop {
-        match supply.next(&mut request, refuse_in_block)? {
-            Supplied::Command => block.push((request.clone(), supply.file_index())),
-            Supplied::Pending => supply.wait_and_fill()?,
-            Supplied::End => return Ok(block),
+        match supply.next(&mut request, refuse_in_block) {
+            Ok(Supplied::Command) => block.push((request.clone(), supply.file_index())),
+            Ok(Supplied::Pending) => supply.wait_and_fill()?,
+            Ok(Supplied::End) => return Ok(block),
+            Err(bad) => return Err(Failure::from(bad).noting("; nothing was run")),
         }
     }
 }

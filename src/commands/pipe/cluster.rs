@@ -3,10 +3,12 @@
 
 use std::time::{Duration, Instant};
 
+use super::ending::{describe_before, describe_doubt};
 use super::fleet::{Fleet, Loss, Placed};
 use super::flight::Origin;
 use super::order::Reply;
 use super::progress::{Counts, Progress};
+use super::resume;
 use super::scribe::Scribe;
 use super::supply::{Supplied, Supply};
 use super::{Closing, FLUSH_DELAY};
@@ -14,6 +16,7 @@ use crate::cli::{OnError, PipeArgs};
 use crate::commands::refuse::{describe_keyless, refuse_in_pipeline};
 use crate::commands::{open_renderer, report_errors};
 use crate::config::Config;
+use crate::connection_state::{Effect, Setting, effect_of};
 use crate::exit::{Exit, Failure, Outcome, report};
 use crate::interrupt;
 use crate::record::Record;
@@ -22,8 +25,9 @@ use crate::request::Request;
 use crate::server::{ClusterUse, Lost, Route, Router, Unroutable, refuse_in_cluster};
 
 /// Runs the pipeline.
-pub fn run(config: &Config, how: ClusterUse, args: &PipeArgs, supply: Supply) -> Outcome<Exit> {
-    let fleet = Fleet::open(&config.target, how, args.window, Scribe::new(&config.style, args))?;
+pub fn run(config: &Config, how: ClusterUse, args: &PipeArgs, mut supply: Supply) -> Outcome<Exit> {
+    let mut fleet = Fleet::open(&config.target, how, args.window, Scribe::new(&config.style, args))?;
+    let had_errors = resume::restore(&mut supply, args, false, |requests| fleet.restore_state(requests))?;
     let renderer = open_renderer(&config.style)?;
     let progress = Progress::new(args, supply.size());
     let pipe = ClusterPipe {
@@ -35,7 +39,9 @@ pub fn run(config: &Config, how: ClusterUse, args: &PipeArgs, supply: Supply) ->
         progress,
         request: Request::default(),
         is_pending: false,
+        sets_state: false,
         closing: None,
+        had_errors,
         errors: 0,
     };
     pipe.run()
@@ -52,7 +58,11 @@ struct ClusterPipe<'a> {
     request: Request,
     /// Whether it waits for room at its node.
     is_pending: bool,
+    /// Whether it waits until all before it is answered, for it sets the state of every connection.
+    sets_state: bool,
     closing: Option<Closing>,
+    /// Whether a command that was skipped was refused when it was sent again.
+    had_errors: bool,
     /// How many replies were, or held, errors.
     errors: u64,
 }
@@ -74,8 +84,12 @@ impl ClusterPipe<'_> {
             if self.closing.is_some() && self.fleet.order.is_empty() {
                 return self.end();
             }
+            if self.sets_state && self.fleet.order.is_empty() {
+                self.set_state()?;
+                continue;
+            }
             if wants_input && self.supply.is_file() {
-                self.supply.fill()?;
+                self.fill();
                 continue;
             }
             let is_busy = received > 0 || !wants_input && self.may_load();
@@ -101,7 +115,27 @@ impl ClusterPipe<'_> {
     }
 
     fn may_load(&mut self) -> bool {
-        self.closing.is_none() && self.fleet.has_room()
+        self.closing.is_none() && !self.sets_state && self.fleet.has_room()
+    }
+
+    /// Gives every node the command that sets the state.
+    fn set_state(&mut self) -> Outcome<()> {
+        self.flush()?;
+        self.sets_state = false;
+        let origin = self.origin();
+        self.fleet.set_state(&self.request, origin).map_err(|loss| self.lost(&loss))
+    }
+
+    /// Where the command being read stands.
+    fn origin(&self) -> Origin {
+        Origin { file: self.supply.file_index(), line: self.request.line }
+    }
+
+    /// Reads more input. What cannot be read is no end of it.
+    fn fill(&mut self) {
+        if let Err(failure) = self.supply.fill() {
+            self.closing = Some(Closing::BadLine(failure));
+        }
     }
 
     /// Parses commands and gives them to their nodes, as many as these take. Whether more input has to be read first.
@@ -109,6 +143,10 @@ impl ClusterPipe<'_> {
         while self.may_load() {
             if !self.is_pending {
                 match self.supply.next(&mut self.request, refuse) {
+                    Ok(Supplied::Command) if matches!(effect_of(&self.request), Effect::Sets(_)) => {
+                        self.sets_state = true;
+                        return Ok(false);
+                    }
                     Ok(Supplied::Command) => {}
                     Ok(Supplied::Pending) => return Ok(true),
                     Ok(Supplied::End) => {
@@ -121,11 +159,12 @@ impl ClusterPipe<'_> {
                     }
                 }
             }
-            let origin = Origin { file: self.supply.file_index(), line: self.request.line };
+            let origin = self.origin();
             self.is_pending = false;
             match self.fleet.place(&self.request, origin)? {
                 Placed::Taken => {}
                 Placed::NoRoom => self.is_pending = true,
+                Placed::Refused(error) => self.fleet.answer_here(&self.request, origin, error),
                 Placed::Bad(reason) => {
                     let place = self.place(origin);
                     self.closing = Some(Closing::BadLine(Failure::usage(format!("{place}: {reason}"))));
@@ -183,7 +222,7 @@ impl ClusterPipe<'_> {
         }
         let ready = ready.map_err(|lost| self.lost(&lost.into()))?;
         if ready.input {
-            self.supply.fill()?;
+            self.fill();
         }
         Ok(())
     }
@@ -200,21 +239,22 @@ impl ClusterPipe<'_> {
     fn end(mut self) -> Outcome<Exit> {
         self.flush()?;
         self.progress.end_bar();
+        let answered = self.fleet.order.answered();
+        let skip = self.args.skip + answered;
+        let resume = format!("resume with --skip {skip}");
         let exit = match self.closing.take() {
-            Some(Closing::BadLine(failure)) => failure.report(),
+            Some(Closing::BadLine(failure)) => failure.noting(&describe_before(answered, skip, &resume)).report(),
             Some(Closing::Error) => {
-                let answered = self.fleet.order.answered();
-                let skip = self.args.skip + answered;
                 report(&format!(
-                    "stopped after an error: {answered} commands answered, 0 sent and unanswered; resume with --skip {skip}"
+                    "stopped after an error: {answered} commands answered, 0 sent and unanswered; {resume}"
                 ));
                 Exit::ErrorReply
             }
-            Some(Closing::Input) | None if self.errors > 0 => Exit::ErrorReply,
             Some(Closing::Input) | None => Exit::Done,
         };
         self.progress.summarize(self.counts(0));
-        Ok(exit)
+        let had_errors = self.had_errors || self.errors > 0;
+        Ok(exit.or(if had_errors { Exit::ErrorReply } else { Exit::Done }))
     }
 
     /// The conversation is over before its time: hears the other nodes out, writes what has its turn, and says what
@@ -246,6 +286,7 @@ impl ClusterPipe<'_> {
             let and = if skips_front { " and" } else { ", which" };
             told = format!("{told}{and} runs those {} again", later.0);
         }
+        told.push_str(describe_doubt(unanswered.len() - usize::from(skips_front)));
         let exit = self.describe(loss, &told).report();
         self.progress.summarize(self.counts(unanswered.len()));
         Failure::quiet(exit)
@@ -303,6 +344,9 @@ impl ClusterPipe<'_> {
 
 /// Why a command has no place in a pipeline over a cluster, as far as can be told without one; none if it has.
 pub fn refuse_unplaceable(router: &mut Router, request: &Request) -> Option<String> {
+    if matches!(effect_of(request), Effect::Sets(_)) {
+        return refuse(request);
+    }
     refuse(request).or_else(|| match router.route(request) {
         Ok(Route::Keyless) => Some(describe_keyless(request)),
         Err(Unroutable::CrossSlot(error)) => Some(error),
@@ -312,8 +356,13 @@ pub fn refuse_unplaceable(router: &mut Router, request: &Request) -> Option<Stri
 
 /// What can run neither in a pipeline nor in a cluster.
 fn refuse(request: &Request) -> Option<String> {
-    if request.is(0, "SELECT") {
-        return Some("SELECT is not possible in a pipeline over a cluster: choose the database with -n".to_owned());
-    }
-    refuse_in_pipeline(request).or_else(|| refuse_in_cluster(request))
+    let reason = match effect_of(request) {
+        Effect::Multi | Effect::Exec | Effect::Discard | Effect::Watch | Effect::Unwatch => Some(format!(
+            "{} cannot stand in a pipeline over a cluster, whose nodes work at once: `rcli -c txn` runs a block",
+            request.shown(40)
+        )),
+        Effect::Sets(Setting::Replica) | Effect::None | Effect::Hello | Effect::Reset => refuse_in_pipeline(request),
+        Effect::Sets(_) => return None,
+    };
+    reason.or_else(|| refuse_in_cluster(request))
 }

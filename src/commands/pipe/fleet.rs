@@ -4,6 +4,7 @@
 
 mod ending;
 mod redirects;
+mod state;
 
 use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
@@ -17,12 +18,11 @@ use super::order::{NONE, Order, Reply};
 use super::scribe::Scribe;
 use super::transit::Transit;
 use crate::commands::refuse::describe_keyless;
+use crate::connection_state::Settings;
 use crate::exit::Outcome;
 use crate::record::errors_in;
 use crate::request::Request;
-use crate::server::{
-    Address, Cluster, ClusterUse, Lost, Ready, Redirect, Route, SLOTS, Target, error_text, wait_for_any,
-};
+use crate::server::{Address, Cluster, ClusterUse, Lost, Ready, Redirect, Route, SLOTS, Target, wait_for_any};
 
 /// How many replies are read from a node before the next one is looked at.
 const REPLIES_A_ROUND: usize = 256;
@@ -33,6 +33,8 @@ pub enum Placed {
     Taken,
     /// Its node has enough to do: later.
     NoRoom,
+    /// Its keys are in several slots: with that answer it has its place.
+    Refused(Value),
     /// It cannot run in a pipeline over a cluster.
     Bad(String),
 }
@@ -84,6 +86,10 @@ pub struct Fleet {
     /// The lane that had no room for the command that is next.
     blocked: Option<usize>,
     scribe: Scribe,
+    /// What the commands so far have set on every connection.
+    settings: Settings,
+    /// The number of the command that is setting it just now.
+    setting: Option<u64>,
     /// Whether nothing more is sent: what does not run now never will.
     is_ending: bool,
     /// A reply was, or held, an error, since this was last asked.
@@ -104,6 +110,8 @@ impl Fleet {
             window,
             blocked: None,
             scribe,
+            settings: Settings::default(),
+            setting: None,
             is_ending: false,
             saw_error: false,
             pushes: Vec::new(),
@@ -125,7 +133,7 @@ impl Fleet {
     pub fn place(&mut self, request: &Request, origin: Origin) -> Result<Placed, Lost> {
         let route = match self.cluster.route(request)? {
             Ok(route) => route,
-            Err(Value::ServerError(error)) => return Ok(Placed::Bad(error_text(&error))),
+            Err(error @ Value::ServerError(_)) => return Ok(Placed::Refused(error)),
             Err(_) => return Ok(Placed::Bad("its keys are not known".to_owned())),
         };
         match route {
@@ -230,7 +238,7 @@ impl Fleet {
             // Connecting may take its time: the other nodes have something to do meanwhile.
             self.send();
         }
-        match self.lanes[at].connect(|| self.cluster.lend_session(address)) {
+        match self.lanes[at].connect(&self.settings, || self.cluster.lend_session(address)) {
             Ok(()) => Ok(Some(at)),
             Err(Lost::Unreached(_)) => Ok(None),
             Err(lost) => Err(lost),
@@ -305,22 +313,38 @@ impl Fleet {
 
     fn answered(&mut self, at: usize, number: u64, slot: u16, value: Value) {
         let is_error = !errors_in(&value).is_empty();
-        self.saw_error |= is_error;
         let request = (is_error || self.scribe.names_commands).then(|| {
             let line = self.order.get_mut(number).map_or(0, |entry| entry.origin.line);
             let mut request = self.lanes[at].last_answered();
             request.line = line;
             request
         });
-        let text = self.scribe.write(number, &value, request.as_ref());
-        let error = request.filter(|_| is_error).map(|request| Box::new((request, value)));
-        self.order.answer(number, Reply { text, error });
+        self.reply(number, value, is_error, request);
         if slot != NONE
             && self.slots[usize::from(slot)].is_held
             && self.transits.get_mut(&slot).is_some_and(|transit| transit.note_answered(number))
         {
             self.let_follow(slot);
         }
+    }
+
+    /// Keeps the reply to a command until its turn; the command is there where it is named.
+    fn reply(&mut self, number: u64, value: Value, is_error: bool, request: Option<Request>) {
+        self.saw_error |= is_error;
+        let text = self.scribe.write(number, &value, request.as_ref());
+        let error = request.filter(|_| is_error).map(|request| Box::new((request, value)));
+        self.order.answer(number, Reply { text, error });
+    }
+
+    /// Gives a command that no node is asked for its place and its answer.
+    pub fn answer_here(&mut self, request: &Request, origin: Origin, value: Value) {
+        let number = self.order.push(origin, NONE, request.packed_size());
+        self.reply_here(number, request, value);
+    }
+
+    fn reply_here(&mut self, number: u64, request: &Request, value: Value) {
+        let is_error = !errors_in(&value).is_empty();
+        self.reply(number, value, is_error, Some(request.clone()));
     }
 
     /// A connection has ended. What was not sent goes elsewhere; what was sent is lost.

@@ -7,8 +7,9 @@ use redis::Value;
 
 use super::UNSENT_BYTES;
 use super::flight::Flight;
+use crate::connection_state::Settings;
 use crate::request::Request;
-use crate::server::{Address, Lost, Session};
+use crate::server::{Address, Lost, Session, error_text};
 
 /// Stands for the number of an ASKING, whose reply nobody waits for.
 pub const ASKING: u64 = u64::MAX;
@@ -56,8 +57,8 @@ impl Lane {
         self.session.is_some()
     }
 
-    /// Takes a session that was just opened, or remembers that there is none.
-    pub fn connect(&mut self, open: impl FnOnce() -> Result<Session, Lost>) -> Result<(), Lost> {
+    /// Takes a session that was just opened, and gives it the state of the others; or remembers that there is none.
+    pub fn connect(&mut self, settings: &Settings, open: impl FnOnce() -> Result<Session, Lost>) -> Result<(), Lost> {
         if self.session.is_some() {
             return Ok(());
         }
@@ -76,6 +77,12 @@ impl Lane {
         })?;
         if self.is_reader {
             session.call(&Request::new(["READONLY"]))?;
+        }
+        for request in settings.iter() {
+            if let Value::ServerError(error) = session.call(request)? {
+                let (place, command) = (&self.address, request.shown(100));
+                return Err(Lost::Refused(format!("{place}: {command}: {}", error_text(&error))));
+            }
         }
         self.session = Some(session);
         Ok(())

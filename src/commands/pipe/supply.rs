@@ -1,4 +1,4 @@
-//! The input of a pipeline: one file after the other, the first commands skipped, what cannot run here refused.
+//! The input of a pipeline: one file after the other, its commands counted, what cannot run here refused.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -28,12 +28,13 @@ pub struct Supply {
     names: Vec<String>,
     size: Option<u64>,
     consumed_before: u64,
-    skip: u64,
+    /// How many commands were read.
+    number: u64,
 }
 
 impl Supply {
     /// Opens the first file and makes sure that the others can be opened and read; no file is stdin.
-    pub fn open(files: &[PathBuf], skip: u64) -> Outcome<Self> {
+    pub fn open(files: &[PathBuf]) -> Outcome<Self> {
         let mut size = Some(0);
         for path in files.iter().filter(|path| path.as_os_str() != "-") {
             let metadata = fs::metadata(path)
@@ -54,7 +55,7 @@ impl Supply {
         } else if files.iter().any(|path| path.as_os_str() == "-") {
             size = None;
         }
-        Ok(Self { names: vec![current.name().to_owned()], waiting, current, size, consumed_before: 0, skip })
+        Ok(Self { names: vec![current.name().to_owned()], waiting, current, size, consumed_before: 0, number: 0 })
     }
 
     /// The next command that is wholly in memory and can run; `refuse` says why one cannot.
@@ -65,8 +66,8 @@ impl Supply {
     ) -> Result<Supplied, BadInput> {
         loop {
             match self.current.next(request)? {
-                Next::Command if self.skip > 0 => self.skip -= 1,
                 Next::Command => {
+                    self.number += 1;
                     if let Some(reason) = refuse(request) {
                         let message = format!("{}:{}: {reason}", self.current.name(), request.line);
                         return Err(BadInput::new(message, true));
@@ -104,6 +105,11 @@ impl Supply {
     /// Whether the current input is a regular file, which is never waited for.
     pub fn is_file(&self) -> bool {
         self.current.size().is_some()
+    }
+
+    /// The number of the command that was read last, counted from 1.
+    pub fn number(&self) -> u64 {
+        self.number
     }
 
     /// The number of the current file.

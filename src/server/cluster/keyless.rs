@@ -61,7 +61,7 @@ impl Cluster {
         for node in &nodes {
             self.last = node.clone();
             let session = self.session(node, false)?;
-            request.pack(session.outgoing());
+            session.begin(request);
             session.send()?;
         }
         let mut replies = Vec::with_capacity(nodes.len());

@@ -56,7 +56,7 @@ impl Fleet {
 
     /// The numbers of the commands that were sent and not answered.
     pub fn unanswered(&self) -> Vec<u64> {
-        let mut numbers: Vec<u64> = self.lanes.iter().flat_map(Lane::numbers).collect();
+        let mut numbers: Vec<u64> = self.lanes.iter().flat_map(Lane::numbers).chain(self.setting).collect();
         numbers.sort_unstable();
         numbers
     }

@@ -1,0 +1,46 @@
+//! `pipe --check`: all the input is parsed, nothing is run, and nothing is connected to (contract section 6).
+
+use super::supply::{Supplied, Supply};
+use crate::exit::{Exit, Outcome, report};
+use crate::request::Request;
+use crate::transaction::{Step, Transaction};
+
+/// Names every line that cannot be run, a block that is not closed, and a `skip` that ends inside of one.
+pub fn run(supply: &mut Supply, skip: u64, mut refuse: impl FnMut(&Request) -> Option<String>) -> Outcome<Exit> {
+    let mut request = Request::default();
+    let mut transaction = Transaction::default();
+    let mut opened = String::new();
+    let mut is_good = true;
+    loop {
+        let is_skipped = supply.number() < skip;
+        match supply.next(&mut request, |request| if is_skipped { None } else { refuse(request) }) {
+            Ok(Supplied::Command) => {
+                if transaction.feed(&request) == Step::Opened {
+                    opened = format!("{}:{}", supply.name(supply.file_index()), request.line);
+                }
+                if supply.number() == skip && transaction.queued().is_some() {
+                    report(&format!("--skip {skip} lies inside the block that MULTI opens at {opened}"));
+                    is_good = false;
+                }
+            }
+            Ok(Supplied::Pending) => supply.wait_and_fill()?,
+            Ok(Supplied::End) => break,
+            Err(input) => {
+                is_good = false;
+                let is_over = !input.recoverable;
+                input.report();
+                if is_over {
+                    return Ok(Exit::Usage);
+                }
+            }
+        }
+    }
+    if transaction.queued().is_some() {
+        report(&format!("{opened}: MULTI: {UNCLOSED}"));
+        is_good = false;
+    }
+    Ok(if is_good { Exit::Done } else { Exit::Usage })
+}
+
+/// What there is to say of a block without its EXEC.
+pub const UNCLOSED: &str = "the input ends without its EXEC, and the block does not run";

@@ -1,0 +1,258 @@
+//! The beginning of a run with `--skip`: what is run has to run in the state that the connection had. So the skipped
+//! commands that set it are sent again, in order, before the first command that is run, and their replies are not
+//! written (contract section 6).
+
+use redis::Value;
+
+use super::super::refuse::refuse_in_pipeline;
+use super::super::report_errors;
+use super::flight::Origin;
+use super::supply::{Supplied, Supply};
+use crate::cli::PipeArgs;
+use crate::connection_state::{Effect, Setting, effect_of};
+use crate::exit::{Exit, Failure, Outcome, report};
+use crate::request::Request;
+use crate::server::{Lost, error_text};
+use crate::transaction::{Step, Transaction};
+
+/// So many commands are sent at once.
+const BATCH: usize = 256;
+/// The longest part of a command in a message, in characters.
+const SHOWN: usize = 100;
+
+/// Passes over the skipped commands, and has those that set the state run again by `ask`, which answers each. Whether
+/// an error was among the answers, which is reported. Without `knows_blocks` a MULTI opens nothing.
+pub fn restore<F>(supply: &mut Supply, args: &PipeArgs, knows_blocks: bool, ask: F) -> Outcome<bool>
+where
+    F: FnMut(&[Request]) -> Result<Vec<Value>, Lost>,
+{
+    if args.skip == 0 {
+        return Ok(false);
+    }
+    let mut restore = Restore {
+        supply,
+        args,
+        knows_blocks,
+        ask,
+        transaction: Transaction::default(),
+        opened: (0, Origin { file: 0, line: 0 }),
+        block: Vec::new(),
+        due: Vec::new(),
+        held: Vec::new(),
+        had_errors: false,
+    };
+    restore.run().map_err(|failure| {
+        // Nothing of the input was run: the same command resumes.
+        let told = format!("0 commands answered, 0 sent and unanswered; resume with --skip {}", args.skip);
+        match failure.exit() {
+            Exit::Signal(_) => report(&format!("interrupted: {told}")),
+            Exit::Failed => return failure.noting(&format!(": {told}")),
+            _ => {}
+        }
+        failure
+    })?;
+    Ok(restore.had_errors)
+}
+
+/// A command, and the number of its file.
+type Skipped = (Request, usize);
+
+struct Restore<'a, F> {
+    supply: &'a mut Supply,
+    args: &'a PipeArgs,
+    knows_blocks: bool,
+    ask: F,
+    transaction: Transaction,
+    /// The number of the last MULTI that opened a block, and where it stands.
+    opened: (u64, Origin),
+    /// The commands of the open block.
+    block: Vec<Skipped>,
+    /// To be sent again.
+    due: Vec<Skipped>,
+    /// The same from the first WATCH on: whether that is to be sent is known when the next block ends.
+    held: Vec<Skipped>,
+    had_errors: bool,
+}
+
+impl<F> Restore<'_, F>
+where
+    F: FnMut(&[Request]) -> Result<Vec<Value>, Lost>,
+{
+    fn run(&mut self) -> Outcome<()> {
+        let mut request = Request::default();
+        while self.supply.number() < self.args.skip {
+            match self.supply.next(&mut request, |_| None)? {
+                Supplied::Command => self.pass(&request)?,
+                Supplied::Pending => self.supply.wait_and_fill()?,
+                Supplied::End => break,
+            }
+        }
+        if self.transaction.queued().is_some() {
+            self.leave_block()?;
+        }
+        self.send_due()?;
+        self.due = std::mem::take(&mut self.held);
+        self.send_due()
+    }
+
+    /// Passes over a command.
+    fn pass(&mut self, request: &Request) -> Outcome<()> {
+        // A bad line has never been run.
+        if refuse_in_pipeline(request).is_some() {
+            return Ok(());
+        }
+        let file = self.supply.file_index();
+        match if self.knows_blocks { self.transaction.feed(request) } else { Step::Run } {
+            Step::Run => match effect_of(request) {
+                Effect::Sets(_) => self.keep((request.clone(), file))?,
+                Effect::Watch if self.knows_blocks => self.held.push((request.clone(), file)),
+                Effect::Unwatch => self.end_watch(),
+                _ => {}
+            },
+            Step::Opened => self.opened = (self.supply.number(), Origin { file, line: request.line }),
+            // With arguments it is no EXEC, and servers drop the block for it.
+            Step::Queue if effect_of(request) == Effect::Exec => {
+                self.transaction = Transaction::default();
+                self.drop_block();
+            }
+            Step::Queue | Step::Refused(_) => self.block.push((request.clone(), file)),
+            Step::Discarded | Step::Reset => self.drop_block(),
+            Step::Execute(_) => {
+                self.end_watch();
+                let block = std::mem::take(&mut self.block);
+                if block.iter().any(sets_state)
+                    && !self.args.not_run.contains(&self.supply.number())
+                    && self.would_run(&block)?
+                {
+                    self.keep_all(block)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, skipped: Skipped) -> Outcome<()> {
+        if self.held.is_empty() {
+            self.due.push(skipped);
+            if self.due.len() >= BATCH {
+                self.send_due()?;
+            }
+        } else {
+            self.held.push(skipped);
+        }
+        Ok(())
+    }
+
+    /// Keeps what sets the state in a block that was run.
+    fn keep_all(&mut self, block: Vec<Skipped>) -> Outcome<()> {
+        block.into_iter().filter(sets_state).try_for_each(|skipped| self.keep(skipped))
+    }
+
+    fn drop_block(&mut self) {
+        self.block.clear();
+        self.end_watch();
+    }
+
+    fn end_watch(&mut self) {
+        self.due.extend(self.held.drain(..).filter(|(request, _)| effect_of(request) != Effect::Watch));
+    }
+
+    /// Whether the server takes the commands of a block, so that its EXEC ran them: they are queued and discarded.
+    fn would_run(&mut self, block: &[Skipped]) -> Outcome<bool> {
+        self.send_due()?;
+        if !self.may_open_block()? {
+            return Ok(true);
+        }
+        let mut requests: Vec<Request> = block.iter().map(|(request, _)| request.clone()).collect();
+        requests.push(Request::new(["DISCARD"]));
+        let answers = self.ask(&requests)?;
+        if let Some(Value::ServerError(error)) = answers.last() {
+            let place = self.place(self.opened.1);
+            return Err(Failure::failed(format!(
+                "{place}: whether this block was run cannot be found out: DISCARD: {}",
+                error_text(error)
+            )));
+        }
+        Ok(!answers.iter().any(spoils_block))
+    }
+
+    /// Opens a block on the server, if that lets us. Where it does not, the commands of a block were run one by one.
+    fn may_open_block(&mut self) -> Outcome<bool> {
+        let answers = self.ask(&[Request::new(["MULTI"])])?;
+        Ok(!matches!(answers.as_slice(), [Value::ServerError(_)]))
+    }
+
+    /// The last command that is skipped stands in a block.
+    fn leave_block(&mut self) -> Outcome<()> {
+        self.send_due()?;
+        if self.may_open_block()? {
+            let (number, origin) = self.opened;
+            return Err(Failure::usage(format!(
+                "--skip {} lies inside the block that MULTI opens at {}: --skip {} is before it",
+                self.args.skip,
+                self.place(origin),
+                number - 1
+            )));
+        }
+        let block = std::mem::take(&mut self.block);
+        self.keep_all(block)
+    }
+
+    /// Sends what is due, and tells what was refused.
+    fn send_due(&mut self) -> Outcome<()> {
+        let due = std::mem::take(&mut self.due);
+        if due.is_empty() {
+            return Ok(());
+        }
+        let (requests, files): (Vec<Request>, Vec<usize>) = due.into_iter().unzip();
+        let answers = self.ask(&requests)?;
+        for ((request, file), value) in requests.iter().zip(files).zip(answers) {
+            self.answered(request, file, &value)?;
+        }
+        Ok(())
+    }
+
+    fn answered(&mut self, request: &Request, file: usize, value: &Value) -> Outcome<()> {
+        let place = self.place(Origin { file, line: request.line });
+        let command = request.shown(SHOWN);
+        match (effect_of(request), value) {
+            (Effect::Sets(Setting::User) | Effect::Watch, Value::ServerError(error)) => {
+                let error = error_text(error);
+                Err(Failure::failed(format!("{place}: {command}: refused when it was sent again to resume: {error}")))
+            }
+            (_, Value::ServerError(_)) => {
+                self.had_errors |= report_errors(self.supply.name(file), request, value);
+                Ok(())
+            }
+            (Effect::Watch, _) => {
+                report(&format!("{place}: {command}: sent again to resume, it guards only from now on"));
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn ask(&mut self, requests: &[Request]) -> Outcome<Vec<Value>> {
+        (self.ask)(requests).map_err(|lost| match lost {
+            Lost::Interrupted(signal) => Failure::quiet(Exit::Signal(signal)),
+            Lost::Refused(message) => Failure::failed(message),
+            lost => Failure::failed(format!("connection lost: {}", lost.reason())),
+        })
+    }
+
+    fn place(&self, origin: Origin) -> String {
+        format!("{}:{}", self.supply.name(origin.file), origin.line)
+    }
+}
+
+fn sets_state((request, _): &Skipped) -> bool {
+    matches!(effect_of(request), Effect::Sets(_))
+}
+
+/// Whether this answer to a queued command means that EXEC runs nothing, at any time: a name, a number of arguments or
+/// a right. What else a server refuses, it refuses for how it is just now. A MULTI or WATCH in the block is refused by
+/// some servers in these words without harm to the block.
+fn spoils_block(answer: &Value) -> bool {
+    let Value::ServerError(error) = answer else { return false };
+    matches!(error.code(), "ERR" | "NOPERM") && !Transaction::REFUSALS.contains(&error_text(error).as_str())
+}
