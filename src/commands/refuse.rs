@@ -2,8 +2,10 @@
 
 use crate::request::Request;
 
-/// Commands that need a word: their names, and why.
-const UNCOUNTED: [(&str, &str); 10] = [
+/// A command that needs a word: its name, and why.
+type Refused = (&'static str, &'static str);
+
+const UNCOUNTED: [Refused; 10] = [
     ("SUBSCRIBE", "turns the connection into a stream: use `rcli sub`"),
     ("PSUBSCRIBE", "turns the connection into a stream: use `rcli psub`"),
     ("SSUBSCRIBE", "turns the connection into a stream: use `rcli ssub`"),
@@ -26,7 +28,13 @@ pub fn refuse_uncounted(request: &Request) -> Option<String> {
     if request.is(0, "CLIENT") && request.is(1, "REPLY") {
         return Some("CLIENT REPLY changes how replies are counted: `rcli pipe --quiet` writes none".to_owned());
     }
-    let (name, reason) = UNCOUNTED.iter().find(|(name, _)| request.is(0, name))?;
+    refuse_among(&UNCOUNTED, request)
+}
+
+/// Why a command is refused, if it is one of these. Asked for every command of a pipeline.
+fn refuse_among(refused: &[Refused], request: &Request) -> Option<String> {
+    let given = request.arg(0);
+    let (name, reason) = refused.iter().find(|(name, _)| given.eq_ignore_ascii_case(name.as_bytes()))?;
     Some(format!("{name} {reason}"))
 }
 
@@ -44,7 +52,7 @@ pub fn describe_keyless(request: &Request) -> String {
 }
 
 /// Commands that would end the count of a pipeline's replies, or change their form, and why.
-const NOT_IN_PIPELINE: [(&str, &str); 3] = [
+const NOT_IN_PIPELINE: [Refused; 3] = [
     ("HELLO", "changes how replies are written: choose the version of RESP with -2 or -3"),
     ("RESET", "would take away the version of RESP, the user and the database: what is set here, a line sets anew"),
     ("QUIT", "would end the connection before its time: a pipeline ends with its input"),
@@ -52,10 +60,7 @@ const NOT_IN_PIPELINE: [(&str, &str); 3] = [
 
 /// Why a command cannot run in a pipeline, whose replies are all in one version of RESP; none if it can.
 pub fn refuse_in_pipeline(request: &Request) -> Option<String> {
-    match NOT_IN_PIPELINE.iter().find(|(name, _)| request.is(0, name)) {
-        Some((name, reason)) => Some(format!("{name} {reason}")),
-        None => refuse_uncounted(request),
-    }
+    refuse_among(&NOT_IN_PIPELINE, request).or_else(|| refuse_uncounted(request))
 }
 
 /// Why a program of `txn` cannot have a command run before its MULTI; none if it can. What it watches must stay
