@@ -5,7 +5,8 @@ use std::time::Instant;
 use redis::{ServerError, Value};
 
 use super::hello::{self, Greeting, ServerVersion, server_version};
-use super::session::{Lost, Session, describe_greeting, error_text, text_of};
+use super::session::ending::describe_greeting;
+use super::session::{Lost, Session, error_text, text_of};
 use super::target::{Address, Credentials, Protocol, Target};
 use super::transport::{Transport, Unconnected};
 use crate::exit::{Exit, Failure, report};

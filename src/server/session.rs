@@ -3,7 +3,7 @@
 //! The socket never blocks: [`Session::receive`] says when nothing waits, [`Session::wait`] is the one place that
 //! sleeps, and a signal, a deadline or another descriptor wakes it. So output is flushed exactly when nothing waits.
 
-mod ending;
+pub(super) mod ending;
 
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 use redis::{ServerError, Value};
 use rustix::event::{PollFd, PollFlags};
 
-pub(super) use self::ending::describe_greeting;
 use super::decoder::Decoder;
 use super::hello::ServerVersion;
 use super::open::Unopened;

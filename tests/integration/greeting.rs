@@ -1,6 +1,7 @@
 //! What a server says as it turns a connection away is no answer: status 3 in every mode and format, told as what it is
 //! with what to do, and no command ran (contract section 1).
 
+use crate::certificates::Certificates;
 use crate::cluster_nodes::Cluster;
 use crate::peer::{close, peer, send};
 use crate::pty;
@@ -89,6 +90,19 @@ fn every_greeting_is_known_whether_it_comes_before_or_after_the_command() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn too_many_clients_before_tls_are_guessed() {
+    let certificates = Certificates::make();
+    let server = Server::with_tls(&certificates, false);
+    let mut only = server.client();
+    only.call(&[b"CONFIG", b"SET", b"maxclients", b"1"]).unwrap();
+    let ca = certificates.ca.display().to_string();
+    for format in ["--raw", "--json"] {
+        let run = server.rcli(["-h", "localhost", "--tls", "--cacert", &ca, format, "GET", "k"]).status(3);
+        run.complains(&["before the TLS handshake", "too many clients"]).run();
     }
 }
 

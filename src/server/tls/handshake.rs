@@ -10,6 +10,7 @@ use rustls::{ClientConnection, Error};
 use super::super::probe::{SPEAKS_PLAINLY, speaks_plainly};
 use super::super::transport::{Unconnected, wait_for};
 use super::words::tls_error;
+use crate::exit::describe_io;
 
 /// How long a server may be silent before it is asked whether it speaks TLS at all: one that does not may wait for the
 /// end of a line.
@@ -45,7 +46,11 @@ pub(in crate::server) fn shake_hands(
                 let is_garbage = matches!(tls_error(&error), Some(Error::InvalidMessage(_)));
                 let is_end = tls_error(&error).is_none();
                 let is_plain = doubt_at.is_some() && (is_garbage || is_end && is_plain(left()));
-                return Err(if is_plain { no_tls() } else { error.into() });
+                return Err(match doubt_at {
+                    Some(_) if is_plain => no_tls(),
+                    Some(_) if is_end => no_word(&error),
+                    _ => error.into(),
+                });
             }
         }
     }
@@ -72,6 +77,12 @@ fn speak(connection: &mut ClientConnection, mut socket: &TcpStream) -> io::Resul
         connection.write_tls(&mut socket)?;
     }
     Ok(())
+}
+
+/// A server that turns a connection away before TLS has no way to say why.
+fn no_word(error: &io::Error) -> Unconnected {
+    let reason = describe_io(error);
+    Unconnected::Unreached(format!("{reason} before the TLS handshake, as happens where there are too many clients"))
 }
 
 fn no_tls() -> Unconnected {
