@@ -18,6 +18,8 @@ impl Abyss {
     fn open(port: u16) -> Self {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         let address = SocketAddr::from(([127, 0, 0, 2], port));
+        // The port is kept for the server at the other address.
+        socket.set_reuse_address(true).unwrap();
         socket.bind(&SockAddr::from(address)).unwrap();
         socket.listen(0).unwrap();
         let mut held = Vec::new();

@@ -1,6 +1,10 @@
 //! A terminal for the REPL: the program runs on a real pty, and the test sees the screen that a person would see.
 //!
 //! Nothing is waited for by time: a test waits until the screen shows something, with a deadline.
+//!
+//! The line editor has the terminal only while its prompt is there. Between two prompts the terminal itself takes the
+//! keys: it drops Ctrl-R and Ctrl-U, and Ctrl-C becomes a signal. So a key is held back here until the prompt that it
+//! is meant for is there, and the screen is not looked at before a line that was entered has left the editor.
 
 use crate::server::{DEADLINE, Server, pause};
 use pty_process::Size;
@@ -27,11 +31,44 @@ pub fn open(server: &Server, args: &[&str]) -> (Terminal, String) {
     (terminal, prompt)
 }
 
+/// What the editor writes when it takes the terminal, and when it gives it back.
+const TAKEN: &[u8] = b"\x1b[?2004h";
+const GIVEN_BACK: &[u8] = b"\x1b[?2004l";
+
 /// What came out so far.
 struct Seen {
     screen: vt100::Parser,
     bytes: Vec<u8>,
     is_over: bool,
+    /// How often the editor took the terminal, and gave it back.
+    taken: usize,
+    given_back: usize,
+    /// How often it must have given it back before the screen counts.
+    entered: usize,
+}
+
+impl Seen {
+    /// Adds what was read; nothing is the end.
+    fn add(&mut self, chunk: &[u8]) {
+        let from = self.bytes.len().saturating_sub(TAKEN.len() - 1);
+        self.screen.process(chunk);
+        self.bytes.extend_from_slice(chunk);
+        self.is_over = chunk.is_empty();
+        for eight in self.bytes[from..].windows(TAKEN.len()) {
+            self.taken += usize::from(eight == TAKEN);
+            self.given_back += usize::from(eight == GIVEN_BACK);
+        }
+    }
+
+    /// Whether the editor is done with all that was entered.
+    fn is_settled(&self) -> bool {
+        self.given_back >= self.entered || self.is_over
+    }
+
+    /// Whether the editor waits for keys, all that was entered before being done with.
+    fn has_prompt(&self) -> bool {
+        self.is_settled() && self.taken > self.given_back
+    }
 }
 
 /// The program on its terminal; killed if the test ends first.
@@ -60,17 +97,15 @@ impl Terminal {
             .expect("the program under test starts");
         let pty = Arc::new(pty);
         let screen = vt100::Parser::new(size(ROWS), size(columns), 0);
-        let seen = Arc::new((Mutex::new(Seen { screen, bytes: Vec::new(), is_over: false }), Condvar::new()));
+        let seen = Seen { screen, bytes: Vec::new(), is_over: false, taken: 0, given_back: 0, entered: 0 };
+        let seen = Arc::new((Mutex::new(seen), Condvar::new()));
         let (reader, shared) = (Arc::clone(&pty), Arc::clone(&seen));
         std::thread::spawn(move || {
             let mut chunk = vec![0; 1 << 16];
             loop {
                 // The end of the program shows as an error.
                 let count = (&*reader).read(&mut chunk).unwrap_or(0);
-                let mut seen = shared.0.lock().unwrap();
-                seen.screen.process(&chunk[..count]);
-                seen.bytes.extend_from_slice(&chunk[..count]);
-                seen.is_over = count == 0;
+                shared.0.lock().unwrap().add(&chunk[..count]);
                 shared.1.notify_all();
                 if count == 0 {
                     return;
@@ -80,25 +115,56 @@ impl Terminal {
         Self { child, pty, seen, home }
     }
 
-    /// Types this, keys as their bytes.
+    /// Types this at the prompt, keys as their bytes. Ctrl-C alone is for whatever runs, prompt or not.
     pub fn keys(&self, text: &str) {
+        const CTRL_C: char = '\x03';
+        if !text.chars().all(|key| key == CTRL_C) {
+            self.wait_for_prompt();
+        }
+        let mut seen = self.seen.0.lock().unwrap();
+        if seen.has_prompt() {
+            seen.entered = seen.given_back + text.matches(['\r', CTRL_C]).count();
+        }
+        drop(seen);
+        self.press(text);
+    }
+
+    /// Waits until the editor takes keys. Without an editor, or before its first prompt, nobody takes them away.
+    fn wait_for_prompt(&self) {
+        let came = self.comes(DEADLINE, |seen| seen.entered == 0 || seen.has_prompt());
+        assert!(came, "no prompt takes the keys; the screen shows\n{}", self.shown());
+    }
+
+    /// Types this now, for whatever has the terminal.
+    pub fn press(&self, text: &str) {
         (&*self.pty).write_all(text.as_bytes()).expect("the terminal takes keys");
     }
 
     /// Types a line and Enter.
     pub fn line(&self, text: &str) {
-        self.keys(text);
-        self.keys("\r");
+        self.keys(&format!("{text}\r"));
     }
 
-    /// Pastes, as a terminal with bracketed paste does.
+    /// Types the first line of a command that goes on in the next: Enter does not end it.
+    pub fn begin(&self, text: &str) {
+        self.keys(text);
+        self.press("\r");
+    }
+
+    /// Pastes, as a terminal with bracketed paste does: nothing of it ends the line.
     pub fn paste(&self, text: &str) {
-        self.keys(&format!("\x1b[200~{text}\x1b[201~"));
+        self.wait_for_prompt();
+        self.press(&format!("\x1b[200~{text}\x1b[201~"));
     }
 
     /// What the screen shows: rows without blanks at their end, empty ones left out.
     pub fn rows(&self) -> Vec<String> {
         rows(&self.seen.0.lock().unwrap())
+    }
+
+    /// The screen for a failure message.
+    fn shown(&self) -> String {
+        self.rows().join("\n")
     }
 
     /// All bytes that came out so far.
@@ -108,8 +174,8 @@ impl Terminal {
 
     /// Waits until the rows satisfy the check; fails with the screen at the deadline.
     pub fn wait(&self, what: &str, check: impl Fn(&[String]) -> bool) {
-        let came = self.comes(DEADLINE, |seen| check(&rows(seen)));
-        assert!(came, "waited in vain for {what}; the screen shows\n{}", self.rows().join("\n"));
+        let came = self.comes(DEADLINE, |seen| seen.is_settled() && check(&rows(seen)));
+        assert!(came, "waited in vain for {what}; the screen shows\n{}", self.shown());
     }
 
     /// Presses a key again and again until the rows satisfy the check: what it asks for may not be known yet.
@@ -121,7 +187,7 @@ impl Terminal {
             if self.comes(AGAIN, |seen| check(&rows(seen))) {
                 return;
             }
-            assert!(begin.elapsed() < DEADLINE, "pressed in vain; the screen shows\n{}", self.rows().join("\n"));
+            assert!(begin.elapsed() < DEADLINE, "pressed in vain; the screen shows\n{}", self.shown());
         }
     }
 
@@ -181,17 +247,16 @@ impl Terminal {
                 let _ = self.comes(DEADLINE, |seen| seen.is_over);
                 return status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
             }
-            assert!(begin.elapsed() < DEADLINE, "it did not end; the screen shows\n{}", self.rows().join("\n"));
+            assert!(begin.elapsed() < DEADLINE, "it did not end; the screen shows\n{}", self.shown());
             pause();
         }
     }
 
     /// Leaves with Ctrl-D and gives the home directory; the status must be 0, and nothing may have panicked.
     pub fn leave(mut self) -> TempDir {
-        // A Ctrl-D that comes while the terminal is not the editor's is lost.
         self.wait("a prompt", |rows| rows.last().is_some_and(|row| row.ends_with('>')));
         self.keys("\x04");
-        assert_eq!(self.status(), 0, "the screen shows\n{}", self.rows().join("\n"));
+        assert_eq!(self.status(), 0, "the screen shows\n{}", self.shown());
         assert!(!String::from_utf8_lossy(&self.bytes()).contains("panicked"));
         std::mem::replace(&mut self.home, TempDir::new().expect("a temporary directory"))
     }

@@ -109,7 +109,7 @@ fn ctrl_c_pressed_many_times_ends_nothing() {
 fn an_open_quote_goes_on_in_the_next_line() {
     let server = Server::start();
     let (terminal, prompt) = open(&server, &[]);
-    terminal.line("SET k \"one");
+    terminal.begin("SET k \"one");
     terminal.line("two\"");
     terminal.ends_with(&["OK", &prompt]);
     assert_eq!(server.ask("GET k"), "one\ntwo");

@@ -259,7 +259,7 @@ fn the_history_is_kept_searched_and_for_its_owner_only() {
     assert_eq!(fresh.permissions().mode() & 0o777, 0o600);
     terminal.line("SET k one");
     terminal.ends_with(&["OK", &prompt]);
-    terminal.line("ECHO \"two");
+    terminal.begin("ECHO \"two");
     terminal.line("lines\"");
     terminal.ends_with(&["\"two\\nlines\"", &prompt]);
     let home = terminal.leave();

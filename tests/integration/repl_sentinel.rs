@@ -44,6 +44,9 @@ fn a_block_and_a_view_survive_and_each_place_is_named_right() {
     terminal.shows(&format!("{old}: connection lost"));
     // The view is at the new primary before the prompt notices anything.
     terminal.shows(&format!("{new}: reconnected after"));
+    terminal.wait("a second confirmation", |rows| {
+        rows.iter().filter(|row| row.contains("\"type\":\"subscribe\"")).count() == 2
+    });
     terminal.line("INCR n");
     terminal.shows(&format!("rcli: {old}: connection lost: the server closed the connection"));
     terminal.ends_with(&["not connected(TX 2)>"]);

@@ -1,10 +1,10 @@
 //! A few lines of RESP2, so that a test can talk to a server without rcli.
 
+use crate::server::DEADLINE;
 use std::fmt;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::Duration;
 
 /// A reply as the server sent it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl Client {
     /// Connects; an error is the caller's to judge, the server may not be up yet.
     pub fn connect(socket: &Path) -> std::io::Result<Self> {
         let stream = UnixStream::connect(socket)?;
-        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+        stream.set_read_timeout(Some(DEADLINE))?;
         Ok(Self { reader: BufReader::new(stream) })
     }
 
