@@ -60,6 +60,12 @@ impl Drop for Bound {
     }
 }
 
+/// Starts the shell, if it is not there: a process that is started next is bound a moment later, and not when a shell
+/// has been started too.
+pub fn stand_by() {
+    LIST.get_or_init(start);
+}
+
 fn tell(sign: char, id: &str) {
     if let Some(mut list) = LIST.get_or_init(start).as_ref() {
         // One write: lines of several threads do not mix. Without the shell there is nobody to be told.

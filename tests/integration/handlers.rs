@@ -254,7 +254,7 @@ fn a_hang_up_ends_handlers() {
 #[test]
 fn handlers_end_with_a_run_that_is_killed() {
     let server = Server::start();
-    let run = handled(&server, "echo $$ > pid; sleep 600 & sleep 600; true").status(137).start();
+    let run = handled(&server, "read -r line; echo $$ > pid; sleep 600 & sleep 600; true").status(137).start();
     wait_for_subscriber(&server);
     publish(&server, "c", b"1");
     let group = wait_for_group(run.home());

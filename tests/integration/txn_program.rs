@@ -289,8 +289,8 @@ fn a_program_that_hangs_can_be_interrupted_and_nothing_is_left_of_it() {
 #[test]
 fn a_program_ends_with_a_run_that_is_killed() {
     let server = Server::start();
-    // A program that reads and writes nothing notices nothing.
-    let script = "echo $$ > pid; sleep 600 & sleep 600; true";
+    // A program that reads and writes nothing notices nothing. Its first command is answered when rcli knows it.
+    let script = "echo PING; read -r pong; echo $$ > pid; sleep 600 & sleep 600; true";
     let run = program(&server, &[], script).status(137).start();
     let pid = run.home().join("pid");
     let read = || std::fs::read_to_string(&pid).unwrap_or_default();

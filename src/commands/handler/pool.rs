@@ -15,7 +15,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Pid, WaitId, WaitIdOptions, kill_process_group, waitid};
 
-use super::super::guard::Bound;
+use super::super::guard::{self, Bound};
 use super::{Handler, Job};
 use crate::exit::{Failure, Outcome, describe_io, report};
 use crate::interrupt::{self, Signal};
@@ -246,6 +246,7 @@ impl Shared {
         command.arg("-c").arg(&self.handlers[job.handler].command).stdin(Stdio::piped()).process_group(0);
         set_names(&mut command, job);
         let _busy = interrupt::busy();
+        guard::stand_by();
         let mut child = {
             let mut state = self.lock();
             if state.closed || interrupt::is_ending() {

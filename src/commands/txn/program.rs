@@ -15,7 +15,7 @@ use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, getpgrp, kill_process, kill_process_group, waitid};
 use rustix::termios::tcgetpgrp;
 
-use super::super::guard::Bound;
+use super::super::guard::{self, Bound};
 use crate::exit::{Failure, Outcome, describe_io};
 use crate::input::Source;
 use crate::interrupt;
@@ -68,6 +68,7 @@ impl Program {
         if leads_group {
             command.process_group(0);
         }
+        guard::stand_by();
         let mut child = command.spawn().map_err(failed)?;
         let pid = Pid::from_child(&child);
         let bound = if leads_group { Bound::group(pid) } else { Bound::process(pid) };
