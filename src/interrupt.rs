@@ -11,7 +11,7 @@ use nix::sys::signal::{SigSet, Signal as Caught};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use crate::exit::{Exit, Failure, Outcome};
+use crate::exit::{Exit, Failure, Outcome, describe_io};
 
 /// A signal that ends a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -264,7 +264,7 @@ fn poll_with_wake(fd: Option<BorrowedFd<'_>>, deadline: Option<Instant>) -> io::
 }
 
 fn wait(fd: Option<BorrowedFd<'_>>, deadline: Option<Instant>) -> Outcome<()> {
-    poll_with_wake(fd, deadline).map_err(|error| Failure::failed(format!("cannot wait: {error}")))?;
+    poll_with_wake(fd, deadline).map_err(|error| Failure::failed(format!("cannot wait: {}", describe_io(&error))))?;
     received().map_or(Ok(()), |signal| Err(Failure::quiet(Exit::Signal(signal))))
 }
 

@@ -38,9 +38,10 @@ fn run() -> Outcome<Exit> {
     config::decide_stderr_color(&cli.output);
     if !cli.connection.no_auth_warning {
         for warning in &warnings {
-            exit::report(warning);
+            exit::notice(warning);
         }
     }
-    interrupt::install().map_err(|error| Failure::failed(format!("cannot handle signals: {error}")))?;
+    interrupt::install()
+        .map_err(|error| Failure::failed(format!("cannot handle signals: {}", exit::describe_io(&error))))?;
     commands::run(cli)
 }

@@ -87,12 +87,13 @@ pub fn check_block(server: &mut Server, commands: &[(&str, &Request)]) -> Outcom
 /// Runs the commands, each with the name of its input, as one block. `place` is where EXEC stands.
 pub fn run_block(server: &mut Server, commands: &[(&str, &Request)], place: &str) -> Outcome<Ran> {
     let block: Vec<&Request> = commands.iter().map(|(_, request)| *request).collect();
+    let is_cluster = server.is_cluster();
     let transacted = server.transact(&block).map_err(|lost| describe_lost_block(lost, place))?;
     match transacted {
         Transacted::Executed(replies) => {
             let mut had_errors = false;
             for ((source, request), value) in commands.iter().zip(&replies) {
-                had_errors |= report_errors(source, request, value);
+                had_errors |= report_errors(source, request, value, is_cluster);
             }
             Ok(Ran::Executed(replies, had_errors))
         }
@@ -100,7 +101,7 @@ pub fn run_block(server: &mut Server, commands: &[(&str, &Request)], place: &str
         Transacted::Refused(errors, error) => {
             for (index, error) in errors {
                 let (source, request) = commands[index];
-                report_errors(source, request, &Value::ServerError(error));
+                report_errors(source, request, &Value::ServerError(error), is_cluster);
             }
             refuse_block(&error, place, NOTHING_RAN);
             Ok(Ran::Refused(Value::ServerError(error)))

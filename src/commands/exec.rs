@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::time::Instant;
 
 use super::refuse::refuse_uncounted;
-use super::{open_renderer, write_pushes};
+use super::{advice, open_renderer, write_pushes};
 use redis::Value;
 
 use crate::cli::ExecOptions;
@@ -73,14 +73,20 @@ pub fn run(decide: impl FnOnce() -> Outcome<Config>, options: &ExecOptions, word
         if !errors.is_empty() {
             exit = Exit::ErrorReply;
         }
-        match (&value, config.style.format) {
-            // `$(rcli GET k)` never captures an error.
-            (Value::ServerError(error), Format::Raw) => report(&error_text(error)),
-            _ => renderer
+        // `$(rcli GET k)` never captures an error.
+        let is_written = config.style.format != Format::Raw || !matches!(value, Value::ServerError(_));
+        if is_written {
+            renderer
                 .write(&Record::Reply { value: &value, is_report: is_report(&request) })
-                .map_err(|error| Failure::output(&error))?,
+                .map_err(|error| Failure::output(&error))?;
         }
         renderer.flush().map_err(|error| Failure::output(&error))?;
+        for error in errors {
+            let advice = advice(error, server.is_cluster());
+            if !is_written || !advice.is_empty() {
+                report(&format!("{}{advice}", error_text(error)));
+            }
+        }
         left = if left > 0 { left - 1 } else { left };
         if let (true, Some(interval)) = (left != 0, options.interval) {
             interrupt::sleep_until(Instant::now() + interval)?;

@@ -28,6 +28,7 @@ pub fn run(config: &Config) -> Outcome<Exit> {
         renderer,
         source: source.name().to_owned(),
         shell: Shell::new(link),
+        is_cluster: config.cluster.is_some(),
         had_errors: false,
         was_aborted: false,
     };
@@ -65,6 +66,7 @@ struct Lines {
     renderer: Renderer<Stdout>,
     source: String,
     shell: Shell,
+    is_cluster: bool,
     had_errors: bool,
     was_aborted: bool,
 }
@@ -105,7 +107,7 @@ impl Lines {
             Answer::Executed { block, replies } => {
                 if let Value::Array(items) = replies {
                     for (request, value) in block.iter().zip(items) {
-                        self.had_errors |= report_errors(&self.source, request, value);
+                        self.had_errors |= report_errors(&self.source, request, value, self.is_cluster);
                     }
                 }
                 self.write(request, replies)
@@ -117,7 +119,7 @@ impl Lines {
             }
             Answer::Rejected(errors, error) => {
                 for (request, error) in errors {
-                    report_errors(&self.source, request, &Value::ServerError(error.clone()));
+                    report_errors(&self.source, request, &Value::ServerError(error.clone()), self.is_cluster);
                 }
                 self.refuse(request, error, NOTHING_RAN)
             }
@@ -133,7 +135,7 @@ impl Lines {
     }
 
     fn reply(&mut self, request: &Request, value: &Value) -> Outcome<()> {
-        self.had_errors |= report_errors(&self.source, request, value);
+        self.had_errors |= report_errors(&self.source, request, value, self.is_cluster);
         self.write(request, value)
     }
 

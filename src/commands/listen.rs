@@ -19,7 +19,7 @@ use crate::cli::{
     SubArgs,
 };
 use crate::config::{self, Config};
-use crate::exit::{Exit, Failure, Outcome, report};
+use crate::exit::{Exit, Failure, Outcome, Told};
 use crate::render::{self, Format, Renderer, Style};
 use crate::server::{Source, Streams, Subscription, Topic};
 
@@ -51,7 +51,7 @@ pub fn monitor(connection: &ConnectionOptions, output: &OutputOptions, args: &Mo
     view.pushes = config.target.show_pushes;
     view.filter = Filter::new(&args.only, args.client.as_deref(), args.in_db);
     view.output = Some(rustix::stdio::stdout());
-    follow(stream, view, &Ending::Signals, &mut report)
+    follow(stream, view, &Ending::Signals, &mut |told: Told| told.report())
 }
 
 fn listen(
@@ -87,7 +87,7 @@ fn listen(
     } else {
         view.output = Some(rustix::stdio::stdout());
     }
-    follow(stream, view, &Ending::Signals, &mut report)
+    follow(stream, view, &Ending::Signals, &mut |told: Told| told.report())
 }
 
 /// The names in their order, each once: a server counts a second subscription to the same name as none.

@@ -14,6 +14,8 @@ mod txn;
 
 use std::io::{self, IsTerminal as _};
 
+use redis::ServerError;
+
 use crate::cli::{Cli, Verb};
 use crate::config::Config;
 use crate::exit::{Exit, Failure, Outcome, report};
@@ -70,12 +72,21 @@ fn write_pushes(server: &mut Server, renderer: &mut Renderer<Stdout>) -> Outcome
     Ok(())
 }
 
+/// What to do about an error reply, to stand behind its words.
+pub fn advice(error: &ServerError, is_cluster: bool) -> &'static str {
+    match error.code() {
+        "MOVED" | "ASK" if !is_cluster => "; this server is a node of a cluster: use -c",
+        _ => "",
+    }
+}
+
 /// Says on stderr which command the server answered with errors (contract section 2); whether there were any.
-fn report_errors(source: &str, request: &Request, value: &redis::Value) -> bool {
+fn report_errors(source: &str, request: &Request, value: &redis::Value, is_cluster: bool) -> bool {
     const SHOWN: usize = 100;
     let errors = errors_in(value);
     for error in &errors {
-        report(&format!("{source}:{}: {}: {}", request.line, request.shown(SHOWN), error_text(error)));
+        let advice = advice(error, is_cluster);
+        report(&format!("{source}:{}: {}: {}{advice}", request.line, request.shown(SHOWN), error_text(error)));
     }
     !errors.is_empty()
 }

@@ -248,7 +248,7 @@ impl Pipe<'_> {
         self.had_errors = true;
         let (request, file) = self.flight.last_answered();
         let source = self.supply.name(file);
-        self.progress.suspend(|| report_errors(source, &request, value));
+        self.progress.suspend(|| report_errors(source, &request, value, false));
         if self.args.on_error == OnError::Stop && self.closing.is_none() {
             self.closing = Some(Closing::Error);
             self.cut_unsent();

@@ -9,7 +9,7 @@ use serde::ser::{SerializeMap as _, Serializer};
 use crate::cli::OutputOptions;
 use crate::cli::settings::Value;
 use crate::config::{decide_style, describe_url};
-use crate::exit::{Exit, Failure, Outcome, report};
+use crate::exit::{Exit, Failure, Outcome, notice};
 use crate::profile::{Profile, Profiles, Setting, is_secret};
 use crate::render::{self, Format};
 use crate::text::{Escape, printable};
@@ -19,7 +19,7 @@ pub fn run(output: &OutputOptions) -> Outcome<Exit> {
     let style = decide_style(output)?;
     let profiles = Profiles::load()?;
     let Some(all) = profiles.all() else {
-        report(&format!("no profiles: there is no {}", profiles.path().display()));
+        notice(&format!("no profiles: there is no {}", profiles.path().display()));
         return Ok(Exit::Done);
     };
     let width = all.iter().map(|profile| profile.name.chars().count()).max().unwrap_or(0);

@@ -18,7 +18,7 @@ use self::attempt::Attempt;
 use self::backoff::Backoff;
 use super::block::{Ran, check_block, report_aborted, run_block};
 use super::refuse::refuse_in_block;
-use super::{open_renderer, write_pushes};
+use super::{advice, open_renderer, write_pushes};
 use crate::cli::TxnArgs;
 use crate::config::Config;
 use crate::exit::{Exit, Failure, Outcome, report};
@@ -152,7 +152,8 @@ impl<'a> Txn<'a> {
         match self.server.watch(&keys).map_err(|lost| lost.into_failure(&self.server.place()))? {
             Ok(()) => Ok(None),
             Err(error) => {
-                report(&format!("nothing was run: {}", error_text(&error)));
+                let advice = advice(&error, self.server.is_cluster());
+                report(&format!("nothing was run: {}{advice}", error_text(&error)));
                 Ok(Some(Value::ServerError(error)))
             }
         }

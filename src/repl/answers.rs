@@ -7,8 +7,9 @@ use redis::Value;
 use super::shell::{Answer, Trouble};
 use super::style::Ink;
 use super::{Flow, Repl, SHOWN};
+use crate::commands::advice;
 use crate::commands::block::RAN_APART;
-use crate::exit::{Exit, Failure, Outcome, report};
+use crate::exit::{Exit, Failure, Outcome, notice, report};
 use crate::interrupt::{self, Signal};
 use crate::record::Record;
 use crate::request::Request;
@@ -48,9 +49,12 @@ impl Repl<'_> {
 
     fn answer(&mut self, request: &Request, answer: &Answer) -> Outcome<()> {
         match answer {
-            Answer::Reply(value) => self.reply(request, value),
+            Answer::Reply(value) => {
+                self.reply(request, value)?;
+                self.advise(value)
+            }
             Answer::Stopped => {
-                report(&format!("{} has stopped", self.shell.link().place()));
+                notice(&format!("{} has stopped", self.shell.link().place()));
                 Ok(())
             }
             Answer::Executed { block, replies } => match replies {
@@ -67,7 +71,8 @@ impl Repl<'_> {
             }
             Answer::Rejected(errors, error) => {
                 for (request, error) in errors {
-                    report(&format!("{}: {}", request.shown(SHOWN), error_text(error)));
+                    let advice = advice(error, self.shell.link().is_cluster());
+                    report(&format!("{}: {}{advice}", request.shown(SHOWN), error_text(error)));
                 }
                 self.reply(request, &Value::ServerError(error.clone()))
             }
@@ -93,6 +98,17 @@ impl Repl<'_> {
         }
     }
 
+    /// Says what to do about an error reply, where there is something to do.
+    fn advise(&mut self, value: &Value) -> Outcome<()> {
+        let Value::ServerError(error) = value else { return Ok(()) };
+        let advice = advice(error, self.shell.link().is_cluster());
+        if !advice.is_empty() {
+            self.flush()?;
+            notice(advice.trim_start_matches("; "));
+        }
+        Ok(())
+    }
+
     /// Says why there is no answer. Only a signal that ends the run, or a closed terminal, ends the conversation.
     fn trouble(&mut self, request: &Request, trouble: Trouble) -> Outcome<Flow> {
         let place = self.shell.link().place();
@@ -104,7 +120,9 @@ impl Repl<'_> {
             }
             Trouble::NotConnected(unopened) => match unopened {
                 Unopened::Interrupted(signal) => return self.cancelled(signal, &format!("{command}, not sent")),
-                Unopened::Unreachable(message) | Unopened::Refused { message, .. } => {
+                Unopened::Unreachable(message)
+                | Unopened::NobodyListens(message)
+                | Unopened::Refused { message, .. } => {
                     report(&format!("{message}; {command} was not sent"));
                 }
             },
@@ -112,7 +130,9 @@ impl Repl<'_> {
                 Unopened::Interrupted(signal) => {
                     return self.cancelled(signal, &format!("the introduction after {command}"));
                 }
-                Unopened::Unreachable(message) | Unopened::Refused { message, .. } => report(&message),
+                Unopened::Unreachable(message)
+                | Unopened::NobodyListens(message)
+                | Unopened::Refused { message, .. } => report(&message),
             },
             Trouble::Lost(Lost::Interrupted(signal)) => return self.cancelled(signal, &command),
             Trouble::Lost(lost) => {
@@ -147,13 +167,17 @@ impl Repl<'_> {
         // The terminal has echoed ^C.
         self.write("\n")?;
         self.flush()?;
-        report(&format!("cancelled: {command}"));
+        notice(&format!("cancelled: {command}"));
         if self.shell.link().was_open() {
             match self.shell.link().ready() {
                 Ok(_) => {}
                 Err(Unopened::Interrupted(Signal::Interrupt)) => interrupt::forget_ctrl_c(),
                 Err(unopened @ Unopened::Interrupted(_)) => return Err(unopened.into_failure()),
-                Err(Unopened::Unreachable(message) | Unopened::Refused { message, .. }) => report(&message),
+                Err(
+                    Unopened::Unreachable(message)
+                    | Unopened::NobodyListens(message)
+                    | Unopened::Refused { message, .. },
+                ) => report(&message),
             }
         }
         self.report_notices();

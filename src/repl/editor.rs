@@ -56,10 +56,18 @@ impl ConditionalEventHandler for Cancel {
     }
 }
 
+/// What is wrong with the terminal, in words.
+fn describe(error: &ReadlineError) -> String {
+    match error {
+        ReadlineError::Io(error) => describe_io(error),
+        error => error.to_string(),
+    }
+}
+
 impl Editor {
     /// Takes the terminal, and reads the history.
     pub fn open(helper: LineHelper) -> Outcome<Self> {
-        let failed = |error: ReadlineError| Failure::failed(format!("cannot use the terminal: {error}"));
+        let failed = |error: ReadlineError| Failure::failed(format!("cannot use the terminal: {}", describe(&error)));
         let config = Config::builder()
             .max_history_size(history::KEPT)
             .map_err(failed)?
@@ -129,7 +137,7 @@ impl Editor {
         if let Some(above) = &self.above {
             return Ok(above.clone());
         }
-        let failed = |error| Failure::failed(format!("cannot write above the prompt: {error}"));
+        let failed = |error| Failure::failed(format!("cannot write above the prompt: {}", describe(&error)));
         let is_rich = self.plain.is_none();
         let mut printer = is_rich.then(|| self.rich.create_external_printer()).transpose().map_err(failed)?;
         let (above, texts) = mpsc::sync_channel::<String>(1);
@@ -166,7 +174,7 @@ impl Editor {
             // The terminal is gone.
             Err(ReadlineError::Io(error)) if error.raw_os_error() == Some(EIO) => Ok(Typed::End),
             Err(ReadlineError::Errno(error)) if error as i32 == EIO => Ok(Typed::End),
-            Err(error) => Err(Failure::failed(format!("cannot read the terminal: {error}"))),
+            Err(error) => Err(Failure::failed(format!("cannot read the terminal: {}", describe(&error)))),
         }
     }
 

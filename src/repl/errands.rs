@@ -19,8 +19,8 @@ impl Repl<'_> {
     pub(super) fn arrive(&mut self) -> Outcome<()> {
         match self.shell.link().ready() {
             Ok(_) => {}
-            Err(Unopened::Unreachable(message)) => {
-                report(&message);
+            Err(absent @ (Unopened::Unreachable(_) | Unopened::NobodyListens(_))) => {
+                report(&absent.into_failure().into_message());
                 return Ok(());
             }
             Err(Unopened::Interrupted(Signal::Interrupt)) => {

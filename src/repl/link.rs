@@ -9,7 +9,7 @@ use std::time::Duration;
 use redis::Value;
 
 use crate::connection_state::{ConnectionState, Effect, Setting, Watch, effect_of};
-use crate::exit::Outcome;
+use crate::exit::{Outcome, Told};
 use crate::interrupt;
 use crate::request::Request;
 use crate::server::{ClusterUse, Lost, NO_CLUSTER, Server, Target, Unopened, error_text, refuse_in_cluster};
@@ -27,7 +27,7 @@ pub struct Link {
     /// Whether a command opens a lost connection again.
     reopens: bool,
     was_open: bool,
-    notices: Vec<String>,
+    notices: Vec<Told>,
 }
 
 /// The longest part of a command in a notice, in characters.
@@ -128,13 +128,13 @@ impl Link {
     }
 
     /// What there is to tell since the last time: reconnects, and what was lost with a connection.
-    pub fn take_notices(&mut self) -> Vec<String> {
+    pub fn take_notices(&mut self) -> Vec<Told> {
         if let Some(Server::Cluster(cluster)) = &self.server
             && cluster.is_connected()
             && cluster.target().address != self.target().address
         {
             let home = cluster.target().address.clone();
-            self.notices.push(format!("{} is gone; going on at {home}", self.target().address));
+            self.notices.push(Told::Notice(format!("{} is gone; going on at {home}", self.target().address)));
             self.state.move_to(home);
         }
         mem::take(&mut self.notices)
@@ -150,7 +150,8 @@ impl Link {
                 (Server::Cluster(_), Watch::Held) => "; the WATCH was lost with it",
                 _ => "",
             };
-            self.notices.push(format!("{}: connection lost: {}{watch}", self.place(), lost.reason()));
+            let text = format!("{}: connection lost: {}{watch}", self.place(), lost.reason());
+            self.notices.push(Told::Failure(text));
             self.lose();
         }
     }
@@ -168,7 +169,7 @@ impl Link {
             };
             self.server = Some(server);
             if mem::replace(&mut self.was_open, true) {
-                self.notices.push(self.describe_reopened());
+                self.notices.push(Told::Notice(self.describe_reopened()));
                 self.restore_settings()?;
             }
         }
@@ -183,7 +184,8 @@ impl Link {
         let Some(server) = &mut self.server else { return Ok(()) };
         let lost = self.state.settings().iter().find_map(|request| match server.call(request) {
             Ok(Value::ServerError(error)) => {
-                self.notices.push(format!("{} was refused there: {}", request.shown(SHOWN), error_text(&error)));
+                let text = format!("{} was refused there: {}", request.shown(SHOWN), error_text(&error));
+                self.notices.push(Told::Failure(text));
                 None
             }
             Ok(_) => None,

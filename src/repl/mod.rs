@@ -31,7 +31,7 @@ use self::style::Paint;
 use self::views::{Jobs, Wanted};
 use crate::cli::ConnectionOptions;
 use crate::config::Config;
-use crate::exit::{Exit, Failure, Outcome, report, report_pointing};
+use crate::exit::{Exit, Failure, Outcome, notice, report, report_pointing};
 use crate::input::{describe_bad, parse};
 use crate::interrupt;
 use crate::record::{Record, is_report};
@@ -107,7 +107,7 @@ impl Repl<'_> {
             }
         }
         if let Some(count @ 1..) = self.shell.queued() {
-            report(&format!("the open block of {count} commands was not run"));
+            notice(&format!("the open block of {count} commands was not run"));
         }
         Ok(Exit::Done)
     }
@@ -138,7 +138,7 @@ impl Repl<'_> {
                 Flow::Stop => {
                     let left = commands.len() - index - 1;
                     if left > 0 {
-                        report(&format!("the {left} pasted lines after it were not run"));
+                        notice(&format!("the {left} pasted lines after it were not run"));
                     }
                     return Ok(Flow::Stop);
                 }
@@ -167,7 +167,7 @@ impl Repl<'_> {
             let place = self.prompt().raw;
             let question = format!("{}{}: run it? (y/N) ", place, request.shown(SHOWN));
             if !self.editor.ask(&question)? {
-                report("not run");
+                notice("not run");
                 return Ok(Flow::On);
             }
         }
@@ -194,7 +194,7 @@ impl Repl<'_> {
 
     fn report_notices(&mut self) {
         for notice in self.shell.link().take_notices() {
-            report(&notice);
+            notice.report();
         }
     }
 

@@ -13,12 +13,11 @@ use std::time::Duration;
 
 use super::style::Paint;
 use crate::commands::listen::{Ending, Limits, View, collect, follow};
-use crate::exit::{Exit, Failure, Outcome, report};
+use crate::exit::{Exit, Failure, Outcome, Told, describe_io};
 use crate::interrupt::Signal;
 use crate::render::{Format, Renderer, Style};
 use crate::request::Request;
 use crate::server::{Source, Streams, Target, Topic};
-use crate::text;
 
 /// A view that somebody asked for.
 #[derive(Debug)]
@@ -86,7 +85,7 @@ impl Wanted {
             stream,
             View::new(Renderer::new(lines, look.style.clone()), Limits::none()),
             &Ending::Signals,
-            &mut report,
+            &mut |told: Told| told.report(),
         )
     }
 }
@@ -152,7 +151,8 @@ impl Jobs {
     /// Starts a view in a thread of its own; what is sent to `above` is written above the line being typed. Gives its
     /// number.
     pub fn start(&mut self, wanted: Wanted, spot: &Spot, look: &Look, above: SyncSender<String>) -> Outcome<usize> {
-        let (stopped, stop) = io::pipe().map_err(|error| Failure::failed(format!("cannot start a view: {error}")))?;
+        let (stopped, stop) =
+            io::pipe().map_err(|error| Failure::failed(format!("cannot start a view: {}", describe_io(&error))))?;
         self.last += 1;
         let number = self.last;
         let is_over = Arc::new(AtomicBool::new(false));
@@ -225,15 +225,15 @@ fn run(
     loop {
         let ended = spot.open(source).and_then(|stream| {
             let renderer = Renderer::new(Lines::new(look, print), look.style.clone());
-            follow(stream, View::new(renderer, Limits::none()), ending, &mut |line: &str| {
-                let _ = print(format!("rcli: {name}: {}\n", text::line(line)));
+            follow(stream, View::new(renderer, Limits::none()), ending, &mut |told: Told| {
+                let _ = print(told.of(name).line());
             })
         });
         match ended {
             // Ctrl-C is for what runs in the foreground.
             Err(failure) if failure.exit() == Exit::Signal(Signal::Interrupt) => thread::sleep(RETRY),
             Err(failure) => {
-                let _ = print(format!("rcli: {name}: {}\n", text::line(&failure.into_message())));
+                let _ = print(Told::Failure(failure.into_message()).of(name).line());
                 return;
             }
             Ok(_) => return,

@@ -64,6 +64,11 @@ impl Server {
         }
     }
 
+    /// Whether there are many nodes behind it.
+    pub fn is_cluster(&self) -> bool {
+        matches!(self, Self::Cluster(_))
+    }
+
     /// Where the last command went, for messages.
     pub fn place(&self) -> String {
         match self {

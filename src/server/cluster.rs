@@ -362,7 +362,7 @@ pub fn refuse_in_cluster(request: &Request) -> Option<String> {
 fn unopened(why: Unopened) -> Lost {
     match why {
         Unopened::Interrupted(signal) => Lost::Interrupted(signal),
-        Unopened::Unreachable(message) => Lost::Unreached(message),
+        Unopened::Unreachable(message) | Unopened::NobodyListens(message) => Lost::Unreached(message),
         Unopened::Refused { code, message } if code == "LOADING" => Lost::Unreached(message),
         Unopened::Refused { message, .. } => Lost::Refused(message),
     }

@@ -9,18 +9,23 @@ use super::session::ending::describe_greeting;
 use super::session::{Lost, Session, error_text, text_of};
 use super::target::{Address, Credentials, Protocol, Target};
 use super::transport::{Transport, Unconnected};
-use crate::exit::{Exit, Failure, report};
+use crate::exit::{Exit, Failure, notice};
 use crate::interrupt::Signal;
 use crate::request::Request;
 
 /// Stands for the code of a refusal by TLS, on either side.
 pub(super) const DISTRUSTED: &str = "TLS";
 
+/// What to do where nobody listens.
+const OTHER_SERVERS: &str = "-h and -p name another server (-s a socket), --sandbox starts one";
+
 /// Why a session could not be opened.
 #[derive(Debug)]
 pub enum Unopened {
     /// Nobody answered there, or not as a server does.
     Unreachable(String),
+    /// Nothing listens there.
+    NobodyListens(String),
     /// The server does not want us, or not this database; or we do not trust it.
     Refused {
         /// The first word of the server's error; [`DISTRUSTED`] where TLS ended it.
@@ -33,9 +38,10 @@ pub enum Unopened {
 }
 
 impl Unopened {
-    /// The end of a run that cannot go on.
+    /// The end of a run that cannot go on. Where nobody listens it says what to do: the address may be a default.
     pub fn into_failure(self) -> Failure {
         match self {
+            Self::NobodyListens(message) => Failure::failed(format!("{message}; {OTHER_SERVERS}")),
             Self::Unreachable(message) | Self::Refused { message, .. } => Failure::failed(message),
             Self::Interrupted(signal) => Failure::quiet(Exit::Signal(signal)),
         }
@@ -48,6 +54,7 @@ impl Unconnected {
         let message = |reason| format!("cannot connect to {place}: {reason}");
         match self {
             Self::Unreached(reason) => Unopened::Unreachable(message(reason)),
+            Self::NobodyListens(reason) => Unopened::NobodyListens(message(reason)),
             Self::Distrusted(reason) => Unopened::Refused { code: DISTRUSTED.to_owned(), message: message(reason) },
             Self::Interrupted(signal) => Unopened::Interrupted(signal),
         }
@@ -116,7 +123,7 @@ impl Session {
             Ok(session)
         });
         let session = match opened {
-            Err(Unopened::Unreachable(_)) => return Err(Unopened::Unreachable(why)),
+            Err(Unopened::Unreachable(_) | Unopened::NobodyListens(_)) => return Err(Unopened::Unreachable(why)),
             opened => opened?,
         };
         let place = &target.address;
@@ -126,7 +133,7 @@ impl Session {
         }
         // Here, since whoever opens sessions opens many, and it is to be said once.
         if target.hello.note_hung_up() {
-            report(&format!("{place} closes the connection at HELLO: going on in RESP2, which -2 asks for at once"));
+            notice(&format!("{place} closes the connection at HELLO: going on in RESP2, which -2 asks for at once"));
         }
         Ok(session)
     }

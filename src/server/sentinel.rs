@@ -173,7 +173,9 @@ impl Unopened {
     /// The reason in words; a signal ends the search.
     fn or_signal(self) -> Result<String, Self> {
         match self {
-            Self::Unreachable(reason) | Self::Refused { message: reason, .. } => Ok(reason),
+            Self::Unreachable(reason) | Self::NobodyListens(reason) | Self::Refused { message: reason, .. } => {
+                Ok(reason)
+            }
             Self::Interrupted(_) => Err(self),
         }
     }

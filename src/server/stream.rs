@@ -196,7 +196,8 @@ impl Stream {
             return self.pass_over(index, refusal);
         }
         if !self.was_ready || is_final(error) {
-            return Err(Failure::failed(format!("{}: {refusal}", self.place())));
+            let advice = if error.code() == "MOVED" { ": use -c" } else { "" };
+            return Err(Failure::failed(format!("{}: {refusal}{advice}", self.place())));
         }
         self.lose(Loss::now(refusal))
     }
@@ -353,7 +354,9 @@ impl Stream {
             Err(Unopened::Refused { code, message }) if is_final_code(&code) => {
                 return Err(Failure::failed(format!("{}; not tried again: {message}", self.lost_words())));
             }
-            Err(Unopened::Refused { message, .. } | Unopened::Unreachable(message)) => self.reason = message,
+            Err(
+                Unopened::Refused { message, .. } | Unopened::Unreachable(message) | Unopened::NobodyListens(message),
+            ) => self.reason = message,
             Err(interrupted) => return Err(interrupted.into_failure()),
         }
         self.link = Link::Down(Instant::now() + pause(self.tries));

@@ -33,6 +33,8 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(25);
 pub enum Unconnected {
     /// Nobody answered there, or nobody who speaks TLS.
     Unreached(String),
+    /// The machine is there, and nothing listens at the port or socket.
+    NobodyListens(String),
     /// Whoever answered is not who is trusted, or does not trust us. It will be the same however often one asks.
     Distrusted(String),
     /// A signal came meanwhile.
@@ -49,6 +51,8 @@ impl From<io::Error> for Unconnected {
     fn from(error: io::Error) -> Self {
         if tls::is_refusal(&error) {
             Self::Distrusted(tls::describe(&error))
+        } else if matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) {
+            Self::NobodyListens(describe_io(&error))
         } else {
             Self::Unreached(describe_io(&error))
         }
@@ -141,7 +145,7 @@ pub(super) fn connect_tcp(host: &str, port: u16, deadline: Instant) -> Result<Tc
     let mut last = Unconnected::Unreached("the host name has no address".to_owned());
     for address in resolve(host, port, deadline)? {
         match connect_to(address, deadline) {
-            Err(unreached @ Unconnected::Unreached(_)) => last = unreached,
+            Err(unreached @ (Unconnected::Unreached(_) | Unconnected::NobodyListens(_))) => last = unreached,
             result => return result,
         }
     }

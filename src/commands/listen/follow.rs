@@ -8,7 +8,7 @@ use rustix::event::{PollFd, PollFlags};
 
 use super::view::{End, Ending, View, Watched, watched};
 use crate::commands::handler::Handlers;
-use crate::exit::{Exit, Failure, Outcome, describe_io};
+use crate::exit::{Exit, Failure, Outcome, Told, describe_io};
 use crate::interrupt::{self, Signal};
 use crate::message::Message;
 use crate::monitor_line::MonitorLine;
@@ -31,21 +31,21 @@ pub fn follow<W: Write>(
     stream: Streams,
     view: View<W>,
     ending: &Ending,
-    announce: &mut impl FnMut(&str),
+    announce: &mut impl FnMut(Told),
 ) -> Outcome<Exit> {
     let mut follower = Follower { stream, view, ending, announce };
     let end = follower.run();
     follower.finish(end)
 }
 
-struct Follower<'a, W: Write, A: FnMut(&str)> {
+struct Follower<'a, W: Write, A: FnMut(Told)> {
     stream: Streams,
     view: View<W>,
     ending: &'a Ending,
     announce: &'a mut A,
 }
 
-impl<W: Write, A: FnMut(&str)> Follower<'_, W, A> {
+impl<W: Write, A: FnMut(Told)> Follower<'_, W, A> {
     fn run(&mut self) -> Outcome<End> {
         let mut busy = 0;
         loop {
@@ -82,7 +82,7 @@ impl<W: Write, A: FnMut(&str)> Follower<'_, W, A> {
             Heard::Push(_) => {}
             Heard::Event(event) => {
                 if let Some(told) = self.describe(&event) {
-                    (self.announce)(&told);
+                    (self.announce)(told);
                 }
                 self.event(&event)?;
             }
@@ -91,11 +91,11 @@ impl<W: Write, A: FnMut(&str)> Follower<'_, W, A> {
     }
 
     /// An event in words; none where the end of the run says all of it.
-    fn describe(&self, event: &Event) -> Option<String> {
+    fn describe(&self, event: &Event) -> Option<Told> {
         let place = self.stream.place();
         let name = |channel: &[u8]| String::from_utf8_lossy(channel).into_owned();
         let lost_after = |gap: Duration| format!("after {:.2} s; what came meanwhile is lost", gap.as_secs_f64());
-        Some(match event {
+        let text = match event {
             Event::Disconnected { retrying: false, .. } => return None,
             Event::Disconnected { channel: Some(channel), reason, .. } => {
                 format!("{}: not heard at {place}: {reason}; subscribing again", name(channel))
@@ -111,6 +111,10 @@ impl<W: Write, A: FnMut(&str)> Follower<'_, W, A> {
             Event::PassedOver { channel, reason } => format!("{place}: {} is passed over: {reason}", name(channel)),
             Event::Joined => format!("{place}: joined; heard from now on"),
             Event::Left => format!("{place}: left; not heard any more"),
+        };
+        Some(match event {
+            Event::Disconnected { .. } | Event::PassedOver { .. } => Told::Failure(text),
+            _ => Told::Notice(text),
         })
     }
 
@@ -200,9 +204,9 @@ impl<W: Write, A: FnMut(&str)> Follower<'_, W, A> {
         let deadline = self.view.limits.timeout_ends();
         let mut end = self.sleep_while(Some(Instant::now() + SHORT_PAUSE), Handlers::is_behind)?;
         if end == Some(End::Expired) {
-            (self.announce)(
-                "the handlers are behind: reading pauses until they catch up; a server drops a reader that is too slow",
-            );
+            let paused =
+                "the handlers are behind: reading pauses until they catch up; a server drops a reader that is too slow";
+            (self.announce)(Told::Notice(paused.to_owned()));
             end = self.sleep_while(deadline, Handlers::is_behind)?;
         }
         self.view.limits.stay();
@@ -305,7 +309,8 @@ impl<W: Write, A: FnMut(&str)> Follower<'_, W, A> {
             }
             let left = handlers.abandon(*signal);
             if left > 0 {
-                (self.announce)(&format!("ended with {left} messages that were received and not handled"));
+                let lost = format!("ended with {left} messages that were received and not handled");
+                (self.announce)(Told::Failure(lost));
             }
         }
         end
@@ -313,14 +318,15 @@ impl<W: Write, A: FnMut(&str)> Follower<'_, W, A> {
 }
 
 /// Waits for the handlers that run, until a second signal.
-fn await_running(handlers: &Handlers, announce: &mut impl FnMut(&str)) -> Outcome<()> {
+fn await_running(handlers: &Handlers, announce: &mut impl FnMut(Told)) -> Outcome<()> {
     let mut told_at = Some(Instant::now() + SHORT_PAUSE);
     while !handlers.is_idle() && !interrupt::insisted() {
         let mut fds = [PollFd::from_borrowed_fd(handlers.fd(), PollFlags::IN)];
         interrupt::sleep(&mut fds, Some(Instant::now() + GLANCE)).map_err(|error| cannot_wait(&error))?;
         handlers.note();
         if told_at.take_if(|at| *at <= Instant::now()).is_some() {
-            announce(&format!("waiting for {} handlers to finish; a second signal ends them", handlers.running()));
+            let running = handlers.running();
+            announce(Told::Notice(format!("waiting for {running} handlers to finish; a second signal ends them")));
         }
     }
     Ok(())

@@ -198,7 +198,7 @@ impl ClusterPipe<'_> {
             let (request, value) = &**error;
             self.errors += 1;
             let source = self.supply.name(origin.file);
-            self.progress.suspend(|| report_errors(source, request, value));
+            self.progress.suspend(|| report_errors(source, request, value, true));
         }
         let text = reply.text.bytes();
         self.progress

@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 
 use super::super::stderr_is_terminal;
 use crate::cli::{PipeArgs, When};
-use crate::exit::report;
+use crate::exit::notice;
 use crate::render::{Renderer, Stdout};
 
 /// Redraws a second.
@@ -108,7 +108,7 @@ impl Progress {
         if self.wants_summary {
             let answered = counts.answered;
             let elapsed = self.started.elapsed();
-            report(&format!(
+            notice(&format!(
                 "{} commands, {answered} replies, {} errors, {:.3} seconds, {} commands/s",
                 answered + counts.unanswered as u64,
                 counts.errors,

@@ -221,7 +221,8 @@ where
                 Err(Failure::failed(format!("{place}: {command}: refused when it was sent again to resume: {error}")))
             }
             (_, Value::ServerError(_)) => {
-                self.had_errors |= report_errors(self.supply.name(file), request, value);
+                // Not about keys: no node sends it elsewhere.
+                self.had_errors |= report_errors(self.supply.name(file), request, value, true);
                 Ok(())
             }
             (Effect::Watch, _) => {

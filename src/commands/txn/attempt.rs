@@ -157,7 +157,7 @@ impl<'a> Attempt<'a> {
         let Some(request) = self.unanswered.take() else {
             return Err(Failure::failed(format!("{}: an answer to nothing that was asked", self.place)));
         };
-        self.had_errors |= report_errors(self.program.output.name(), &request, value);
+        self.had_errors |= report_errors(self.program.output.name(), &request, value, self.server.is_cluster());
         Renderer::new(self.program.replies(), self.style.clone())
             .write(&Record::Reply { value, is_report: is_report(&request) })
             .map_err(|error| Failure::output(&error))

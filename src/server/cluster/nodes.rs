@@ -139,7 +139,7 @@ impl Cluster {
 /// Whether the node may be reached by another name.
 fn is_elsewhere(why: &Unopened) -> bool {
     match why {
-        Unopened::Unreachable(_) => true,
+        Unopened::Unreachable(_) | Unopened::NobodyListens(_) => true,
         Unopened::Refused { code, .. } => code == DISTRUSTED,
         Unopened::Interrupted(_) => false,
     }

@@ -12,7 +12,7 @@ use super::super::session::{Lost, Session};
 use super::super::slots::Announced;
 use super::super::target::Address;
 use super::want::{Want, What};
-use crate::exit::{Failure, Outcome};
+use crate::exit::{Failure, Outcome, describe_io};
 
 /// Nodes that are wanted for themselves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -103,8 +103,9 @@ impl Scout {
 
     /// Sends it.
     pub fn send(&mut self, errand: Errand) -> Outcome<()> {
-        let (back, written) =
-            io::pipe().map_err(|error| Failure::failed(format!("cannot look for the cluster's nodes: {error}")))?;
+        let (back, written) = io::pipe().map_err(|error| {
+            Failure::failed(format!("cannot look for the cluster's nodes: {}", describe_io(&error)))
+        })?;
         let (sender, receiver) = channel();
         let State::Home(mut cluster) = mem::replace(&mut self.state, State::Lost) else { return Ok(()) };
         thread::spawn(move || {
