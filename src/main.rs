@@ -10,6 +10,7 @@ mod connection_state;
 mod exit;
 mod input;
 mod interrupt;
+mod memory;
 mod message;
 mod monitor_line;
 mod profile;

@@ -2,11 +2,17 @@
 //!
 //! The redis crate's parser keeps neither the text of a double, nor a verbatim string or an error text that is not
 //! UTF-8, and spends more time on a `+OK` than all the rest of a pipeline does. More than 100 levels of nesting are
-//! refused here as there. Nothing is reserved for what has not arrived.
+//! refused here as there. What is declared is to have room in memory at once, but nothing is kept for what has not
+//! arrived.
 
-use redis::{PushKind, Value, VerbatimFormat};
+mod fault;
+mod scalar;
 
-use crate::request::error_words;
+use redis::{PushKind, Value};
+
+use self::fault::{Declared, Fault};
+use self::scalar::{copied, scalar, string, unknown_mark};
+use crate::memory::has_room;
 
 /// The format of a verbatim string that stands for a double with the server's own text; formats that servers send
 /// have three letters.
@@ -19,7 +25,7 @@ const MAX_LINE: usize = 64 * 1024 * 1024;
 const FIRST_PIECE: usize = 64 * 1024;
 
 /// What an aggregate becomes once its elements are there.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Array,
     Set,
@@ -33,6 +39,8 @@ enum Kind {
 #[derive(Debug)]
 struct Aggregate {
     kind: Kind,
+    /// How many elements, or pairs, were declared.
+    length: usize,
     left: u64,
     items: Vec<Value>,
 }
@@ -74,7 +82,27 @@ enum Element {
 
 impl Decoder {
     /// Decodes up to the end of one top-level value. Bytes that were not used are to be given again, with more.
+    /// After an error, which says why, nothing more can be decoded.
     pub fn decode(&mut self, bytes: &[u8]) -> Result<Decoded, String> {
+        self.advance(bytes).map_err(|fault| match fault {
+            Fault::Rubbish(why) => why,
+            Fault::NoRoom(part) => self.describe_no_room(part),
+        })
+    }
+
+    /// Says what memory has no room for: the whole reply, and the part where that showed. What came of it is let go
+    /// first, so that there is room for the words.
+    fn describe_no_room(&mut self, part: Declared) -> String {
+        let whole = self.open.first().map(|outermost| Declared::Aggregate(outermost.kind, outermost.length));
+        self.open.clear();
+        self.body = None;
+        match whole.filter(|whole| *whole != part) {
+            Some(whole) => format!("memory has no room for {part} in {whole}"),
+            None => format!("memory has no room for {part}"),
+        }
+    }
+
+    fn advance(&mut self, bytes: &[u8]) -> Result<Decoded, Fault> {
         // Most replies of a bulk load.
         if self.open.is_empty() && self.body.is_none() && bytes.starts_with(b"+OK\r\n") {
             self.searched = 0;
@@ -98,9 +126,13 @@ impl Decoder {
     }
 
     /// Puts a value where it belongs: into the innermost open aggregate, which may complete it, and so on.
-    fn close(&mut self, mut value: Value) -> Result<Option<Value>, String> {
+    fn close(&mut self, mut value: Value) -> Result<Option<Value>, Fault> {
         loop {
             let Some(aggregate) = self.open.last_mut() else { return Ok(Some(value)) };
+            if aggregate.items.len() == aggregate.items.capacity() {
+                let declared = Declared::Aggregate(aggregate.kind, aggregate.length);
+                aggregate.items.try_reserve(1).map_err(declared.no_room())?;
+            }
             aggregate.items.push(value);
             aggregate.left -= 1;
             if aggregate.left > 0 {
@@ -111,27 +143,27 @@ impl Decoder {
         }
     }
 
-    fn element(&mut self, bytes: &[u8], at: &mut usize) -> Result<Element, String> {
+    fn element(&mut self, bytes: &[u8], at: &mut usize) -> Result<Element, Fault> {
         let waiting = &bytes[*at..];
         let Some(end) = memchr::memchr(b'\n', &waiting[self.searched.min(waiting.len())..]) else {
             self.searched = waiting.len();
             if waiting.len() > MAX_LINE {
-                return Err("a line does not end".to_owned());
+                return Err("a line does not end".to_owned().into());
             }
             return if waiting.first().is_none_or(|mark| MARKS.contains(mark)) {
                 Ok(Element::Incomplete)
             } else {
-                Err(unknown_mark(waiting[0]))
+                Err(unknown_mark(waiting[0]).into())
             };
         };
         let end = self.searched + end;
         self.searched = 0;
         let Some(line) = waiting.get(1..end.saturating_sub(1)).filter(|_| waiting[end - 1] == b'\r') else {
             let shown = waiting[..end.min(40)].escape_ascii();
-            return Err(format!("'{shown}' is no line of RESP"));
+            return Err(format!("'{shown}' is no line of RESP").into());
         };
         if self.open.len() >= MAX_DEPTH {
-            return Err(format!("more than {MAX_DEPTH} levels of nesting"));
+            return Err(format!("more than {MAX_DEPTH} levels of nesting").into());
         }
         *at += end + 1;
         let mark = waiting[0];
@@ -148,7 +180,7 @@ impl Decoder {
         }
     }
 
-    fn begin_aggregate(&mut self, mark: u8, length: usize, available: usize) -> Result<Element, String> {
+    fn begin_aggregate(&mut self, mark: u8, length: usize, available: usize) -> Result<Element, Fault> {
         let count = length as u64;
         let (kind, left) = match mark {
             b'*' => (Kind::Array, Some(count)),
@@ -161,13 +193,20 @@ impl Decoder {
         if left == 0 {
             return build(kind, Vec::new()).map(Element::Complete);
         }
+        let declared = Declared::Aggregate(kind, length);
+        let count = usize::try_from(left).unwrap_or(usize::MAX);
         // An element has three bytes at least.
-        let likely = usize::try_from(left).unwrap_or(usize::MAX).min(available / 3 + 1);
-        self.open.push(Aggregate { kind, left, items: Vec::with_capacity(likely) });
+        let likely = count.min(available / 3 + 1);
+        if likely < count && !has_room(count.saturating_mul(size_of::<Value>())) {
+            return Err(Fault::NoRoom(declared));
+        }
+        let mut items = Vec::new();
+        items.try_reserve_exact(likely).map_err(declared.no_room())?;
+        self.open.push(Aggregate { kind, length, left, items });
         Ok(Element::Opened)
     }
 
-    fn begin_body(&mut self, mark: u8, length: usize, bytes: &[u8], at: &mut usize) -> Result<Element, String> {
+    fn begin_body(&mut self, mark: u8, length: usize, bytes: &[u8], at: &mut usize) -> Result<Element, Fault> {
         let text = match mark {
             b'$' => Text::Bulk,
             b'=' => Text::Verbatim,
@@ -176,22 +215,29 @@ impl Decoder {
         let waiting = &bytes[*at..];
         if let Some(ending) = length.checked_add(2).and_then(|end| waiting.get(length..end)) {
             check_ending(ending)?;
-            let value = string(text, waiting[..length].to_vec())?;
+            let value = string(text, copied(&waiting[..length])?)?;
             *at += length + 2;
             return Ok(Element::Complete(value));
         }
-        self.body = Some(Body { text, bytes: Vec::with_capacity(length.min(FIRST_PIECE)), length });
+        let declared = Declared::Bytes(length);
+        if length > FIRST_PIECE && !has_room(length) {
+            return Err(Fault::NoRoom(declared));
+        }
+        let mut piece = Vec::new();
+        piece.try_reserve_exact(length.min(FIRST_PIECE)).map_err(declared.no_room())?;
+        self.body = Some(Body { text, bytes: piece, length });
         self.continue_body(bytes, at)
     }
 
-    fn continue_body(&mut self, bytes: &[u8], at: &mut usize) -> Result<Element, String> {
+    fn continue_body(&mut self, bytes: &[u8], at: &mut usize) -> Result<Element, Fault> {
         let Some(body) = &mut self.body else { return Ok(Element::Incomplete) };
         let waiting = &bytes[*at..];
         let piece = waiting.len().min(body.length - body.bytes.len());
         if body.bytes.capacity() - body.bytes.len() < piece {
             // Twice as much as has come, but never more than was declared.
             let capacity = (body.bytes.capacity() * 2).max(body.bytes.len() + piece).min(body.length);
-            body.bytes.reserve_exact(capacity - body.bytes.len());
+            let declared = Declared::Bytes(body.length);
+            body.bytes.try_reserve_exact(capacity - body.bytes.len()).map_err(declared.no_room())?;
         }
         body.bytes.extend_from_slice(&waiting[..piece]);
         *at += piece;
@@ -208,10 +254,6 @@ impl Decoder {
 }
 
 const MARKS: &[u8] = b"+-:$*_#,(!=%~|>";
-
-fn unknown_mark(mark: u8) -> String {
-    format!("'{}' begins no reply", mark.escape_ascii())
-}
 
 fn check_ending(ending: &[u8]) -> Result<(), String> {
     if ending == b"\r\n" { Ok(()) } else { Err("a string is longer than was declared".to_owned()) }
@@ -239,78 +281,31 @@ fn no_length(line: &[u8]) -> String {
     format!("'{}' is no length", line[..line.len().min(40)].escape_ascii())
 }
 
-fn scalar(mark: u8, line: &[u8]) -> Result<Value, String> {
-    let bad = |what: &str| format!("'{}' is no {what}", line[..line.len().min(40)].escape_ascii());
-    let text = std::str::from_utf8(line);
-    match mark {
-        b'+' if line == b"OK" => Ok(Value::Okay),
-        b'+' => Ok(text.map_or_else(|_| Value::BulkString(line.to_vec()), |text| Value::SimpleString(text.to_owned()))),
-        b':' => text.ok().and_then(|text| text.parse().ok()).map(Value::Int).ok_or_else(|| bad("integer")),
-        b'_' if line.is_empty() => Ok(Value::Nil),
-        b'#' if line == b"t" => Ok(Value::Boolean(true)),
-        b'#' if line == b"f" => Ok(Value::Boolean(false)),
-        b'#' => Err(bad("boolean")),
-        b',' => text.ok().and_then(double).ok_or_else(|| bad("double")),
-        b'(' => Ok(Value::BigNumber(line.to_vec())),
-        b'-' => error(line),
-        other => Err(unknown_mark(other)),
-    }
-}
-
-/// A double as the text it is: a number would not give the server's own digits back.
-fn double(text: &str) -> Option<Value> {
-    let _: f64 = text.parse().ok()?;
-    Some(Value::VerbatimString { format: VerbatimFormat::Unknown(EXACT_DOUBLE.to_owned()), text: text.to_owned() })
-}
-
-fn error(text: &[u8]) -> Result<Value, String> {
-    let text = error_words(text);
-    let text = text.as_bytes();
-    // The crate makes its errors only from RESP; this form holds line ends too.
-    let resp = [b"!", text.len().to_string().as_bytes(), b"\r\n", text, b"\r\n"].concat();
-    redis::parse_redis_value(&resp).map_err(|error| error.to_string())
-}
-
-fn string(text: Text, bytes: Vec<u8>) -> Result<Value, String> {
-    match text {
-        Text::Bulk => Ok(Value::BulkString(bytes)),
-        Text::Error => error(&bytes),
-        Text::Verbatim => match std::str::from_utf8(&bytes).ok().and_then(|text| text.split_once(':')) {
-            Some(("txt", text)) => Ok(Value::VerbatimString { format: VerbatimFormat::Text, text: text.to_owned() }),
-            Some(("mkd", text)) => {
-                Ok(Value::VerbatimString { format: VerbatimFormat::Markdown, text: text.to_owned() })
-            }
-            Some((format, text)) if format.len() == 3 => {
-                Ok(Value::VerbatimString { format: VerbatimFormat::Unknown(format.to_owned()), text: text.to_owned() })
-            }
-            // Not UTF-8: the bytes are kept, the format is not.
-            _ if bytes.get(3) == Some(&b':') => Ok(Value::BulkString(bytes[4..].to_vec())),
-            _ => Err("a verbatim string has no format".to_owned()),
-        },
-    }
-}
-
-fn build(kind: Kind, mut items: Vec<Value>) -> Result<Value, String> {
+fn build(kind: Kind, mut items: Vec<Value>) -> Result<Value, Fault> {
     match kind {
         Kind::Array => Ok(Value::Array(items)),
         Kind::Set => Ok(Value::Set(items)),
         Kind::Map => {
+            let count = items.len() / 2;
+            let mut pairs = Vec::new();
+            pairs.try_reserve_exact(count).map_err(Declared::Aggregate(kind, count).no_room())?;
             let mut items = items.into_iter();
-            let mut pairs = Vec::with_capacity(items.len() / 2);
             while let (Some(key), Some(value)) = (items.next(), items.next()) {
                 pairs.push((key, value));
             }
             Ok(Value::Map(pairs))
         }
-        Kind::Attribute => items.pop().ok_or_else(|| "an attribute without a value".to_owned()),
+        Kind::Attribute => items.pop().ok_or_else(|| "an attribute without a value".to_owned().into()),
         Kind::Push => {
-            let mut items = items.into_iter();
-            let kind = match items.next() {
-                Some(Value::BulkString(name)) => String::from_utf8_lossy(&name).into_owned(),
-                Some(Value::SimpleString(name)) => name,
-                _ => return Err("a push without a kind".to_owned()),
+            if items.is_empty() {
+                return Err("a push without a kind".to_owned().into());
+            }
+            let kind = match items.remove(0) {
+                Value::BulkString(name) => String::from_utf8_lossy(&name).into_owned(),
+                Value::SimpleString(name) => name,
+                _ => return Err("a push without a kind".to_owned().into()),
             };
-            Ok(Value::Push { kind: push_kind(kind), data: items.collect() })
+            Ok(Value::Push { kind: push_kind(kind), data: items })
         }
     }
 }

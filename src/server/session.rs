@@ -4,14 +4,16 @@
 //! sleeps, and a signal, a deadline or another descriptor wakes it. So output is flushed exactly when nothing waits.
 
 pub(super) mod ending;
+mod incoming;
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use redis::{ServerError, Value};
 use rustix::event::{PollFd, PollFlags};
 
+use self::incoming::Incoming;
 use super::decoder::Decoder;
 use super::hello::ServerVersion;
 use super::open::Unopened;
@@ -74,45 +76,6 @@ impl Lost {
     }
 }
 
-/// Bytes that came from the server and were not decoded yet.
-struct Incoming {
-    buffer: Vec<u8>,
-    start: usize,
-    end: usize,
-    /// All that was ever received, in bytes.
-    total: u64,
-    /// Whether the last read took all there was: until the next sleep another would only say so.
-    is_drained: bool,
-}
-
-/// One reply to one command fits; the buffer of a busy connection grows.
-const RECEIVE_BUFFER: usize = 16 * 1024;
-const LARGEST_RECEIVE_BUFFER: usize = 64 * 1024;
-
-impl Incoming {
-    /// Makes room for more than the rest of an unended line, and reads once.
-    fn fill(&mut self, transport: &mut Transport) -> io::Result<usize> {
-        self.buffer.copy_within(self.start..self.end, 0);
-        self.end -= self.start;
-        self.start = 0;
-        if self.end == self.buffer.len() {
-            self.buffer.resize(self.end * 2, 0);
-        }
-        if self.is_drained {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        let space = self.buffer.len() - self.end;
-        let count = transport.read(&mut self.buffer[self.end..])?;
-        self.is_drained = 0 < count && count < space && transport.tells_when_drained();
-        self.end += count;
-        self.total += count as u64;
-        if self.end == self.buffer.len() && self.end < LARGEST_RECEIVE_BUFFER {
-            self.buffer.resize(LARGEST_RECEIVE_BUFFER, 0);
-        }
-        Ok(count)
-    }
-}
-
 /// An open connection to a server that knows us.
 pub struct Session {
     pub(super) target: Target,
@@ -152,7 +115,7 @@ impl Session {
             target: target.clone(),
             transport,
             decoder: Decoder::default(),
-            incoming: Incoming { buffer: vec![0; RECEIVE_BUFFER], start: 0, end: 0, total: 0, is_drained },
+            incoming: Incoming::new(is_drained),
             outgoing: Vec::new(),
             sent: 0,
             is_blocked: false,
@@ -252,6 +215,10 @@ impl Session {
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::OutOfMemory => {
+                    let why = incoming.give_up();
+                    return Err(self.ended(Lost::Undecodable(why)));
+                }
                 Err(error) => return Err(self.ended(Lost::Broken(error))),
             }
         }

@@ -59,6 +59,7 @@ mod json;
 mod lines;
 mod listen;
 mod lost;
+mod memory;
 mod messages;
 mod monitor;
 mod multi;

@@ -1,6 +1,8 @@
 //! The decoder against the crate's parser, cut at every byte, and against rubbish.
 #![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 
+use redis::VerbatimFormat;
+
 use super::*;
 
 /// Decodes all of `bytes`, given in pieces of `size`.
@@ -173,11 +175,32 @@ fn a_hundred_levels_are_decoded_and_one_more_is_refused() {
 
 #[test]
 fn nothing_is_reserved_for_what_has_not_arrived() {
-    for header in ["$500000000000\r\nabc", "*900000000000000\r\n:1\r\n", "%4611686018427387903\r\n:1\r\n"] {
+    for header in ["$100000000\r\nabc", "*1000000\r\n:1\r\n", "%500000\r\n:1\r\n"] {
         let mut decoder = Decoder::default();
         assert_eq!(decoder.decode(header.as_bytes()), Ok((header.len(), None)));
         let reserved: usize = decoder.open.iter().map(|aggregate| aggregate.items.capacity()).sum();
         let body = decoder.body.map_or(0, |body| body.bytes.capacity());
         assert!(reserved + body < 100_000, "{header:?} reserves {reserved} values and {body} bytes");
+    }
+}
+
+#[test]
+fn what_memory_cannot_hold_is_refused_when_it_is_declared() {
+    for (header, what) in [
+        ("$9000000000000000000\r\nabc", "a string of 9000000000000000000 bytes"),
+        ("=9000000000000000000\r\ntxt:", "a string of 9000000000000000000 bytes"),
+        ("!9000000000000000000\r\n", "a string of 9000000000000000000 bytes"),
+        ("*900000000000000000\r\n:1\r\n", "an array of 900000000000000000 elements"),
+        ("~900000000000000000\r\n", "a set of 900000000000000000 elements"),
+        (">900000000000000000\r\n", "a push of 900000000000000000 elements"),
+        ("%4611686018427387903\r\n:1\r\n", "a map of 4611686018427387903 pairs"),
+        ("|4611686018427387903\r\n", "an attribute of 4611686018427387903 pairs"),
+        ("*2\r\n:1\r\n$9000000000000000000\r\n", "a string of 9000000000000000000 bytes in an array of 2 elements"),
+        ("%1\r\n+k\r\n*900000000000000000\r\n", "an array of 900000000000000000 elements in a map of 1 pairs"),
+    ] {
+        let mut decoder = Decoder::default();
+        let refused = decoder.decode(header.as_bytes());
+        assert_eq!(refused, Err(format!("memory has no room for {what}")), "{header:?}");
+        assert!(decoder.open.is_empty() && decoder.body.is_none(), "what came of it is let go");
     }
 }

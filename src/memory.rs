@@ -1,0 +1,30 @@
+//! Room in memory, asked for before it is taken: an allocation that fails ends the process without a word.
+
+use std::collections::TryReserveError;
+use std::hint::black_box;
+
+/// Whether there is room for this many bytes now, where what takes them cannot be told that there is none.
+pub fn has_room(bytes: usize) -> bool {
+    let mut room = Vec::<u8>::new();
+    // What nobody looks at would not be asked for in an optimized build.
+    black_box(&mut room).try_reserve_exact(bytes).is_ok()
+}
+
+/// A copy of the bytes.
+pub fn copy(bytes: &[u8]) -> Result<Vec<u8>, TryReserveError> {
+    let mut copied = Vec::new();
+    copied.try_reserve_exact(bytes.len())?;
+    copied.extend_from_slice(bytes);
+    Ok(copied)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_had_is_told() {
+        assert!(has_room(1) && has_room(1 << 20));
+        assert!(!has_room(usize::MAX / 4) && !has_room(usize::MAX));
+    }
+}
