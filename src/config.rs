@@ -45,6 +45,8 @@ pub struct Config {
     pub protocol_is_given: bool,
     /// How replies look.
     pub style: Style,
+    /// Whether pushes are written (`--show-pushes`).
+    pub show_pushes: bool,
     /// The throw-away server of `--sandbox`, kept alive as long as this.
     _sandbox: Option<Sandbox>,
 }
@@ -125,24 +127,19 @@ impl Config {
         };
         let place = decide_place(connection, sandbox.as_ref())?;
         let protocol_is_given = connection.resp2 || connection.resp3 || place.protocol.is_some();
-        let target = decide_target(connection, place, style.format, output.show_pushes)?;
+        let target = decide_target(connection, place, style.format)?;
         let cluster = decide_cluster(connection, &target)?;
-        Ok(Self { target, cluster, protocol_is_given, style, _sandbox: sandbox })
+        Ok(Self { target, cluster, protocol_is_given, style, show_pushes: output.show_pushes, _sandbox: sandbox })
     }
 }
 
 /// Decides which server these options mean, and who we are there. No sandbox is started.
-pub fn decide_elsewhere(connection: &ConnectionOptions, format: Format, show_pushes: bool) -> Outcome<Target> {
+pub fn decide_elsewhere(connection: &ConnectionOptions, format: Format) -> Outcome<Target> {
     let connection = &settle(connection)?;
-    decide_target(connection, decide_place(connection, None)?, format, show_pushes)
+    decide_target(connection, decide_place(connection, None)?, format)
 }
 
-fn decide_target(
-    connection: &ConnectionOptions,
-    mut place: Place,
-    format: Format,
-    show_pushes: bool,
-) -> Outcome<Target> {
+fn decide_target(connection: &ConnectionOptions, mut place: Place, format: Format) -> Outcome<Target> {
     if let Address::Sentinel(sentinels) = &mut place.address {
         sentinels.credentials = decide_sentinel_credentials(connection)?;
     } else if connection.sentinel_user.is_some() || connection.sentinel_pass.is_some() {
@@ -168,7 +165,7 @@ fn decide_target(
             given => given.unwrap_or(DEFAULT_CONNECT_TIMEOUT),
         },
         read_timeout: connection.read_timeout.filter(|limit| !limit.is_zero()),
-        show_pushes,
+        pushes: None,
     })
 }
 

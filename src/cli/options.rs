@@ -173,7 +173,7 @@ pub struct OutputOptions {
     /// JSON: how bulk strings are written [default: utf8]
     #[arg(long, global = true, value_name = "ENCODING")]
     pub encoding: Option<Encoding>,
-    /// Write out-of-band pushes as {"push":[...]} lines
+    /// Write out-of-band pushes as {"push":[...]} lines, when they come
     #[arg(long, global = true)]
     pub show_pushes: bool,
     /// When to use colours [default: auto]

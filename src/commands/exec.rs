@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::time::Instant;
 
 use super::refuse::refuse_uncounted;
-use super::{advice, open_renderer, write_pushes};
+use super::{advice, open_renderer};
 use redis::Value;
 
 use crate::cli::ExecOptions;
@@ -68,7 +68,6 @@ pub fn run(decide: impl FnOnce() -> Outcome<Config>, options: &ExecOptions, word
                 return Err(lost.into_failure(&server.place()));
             }
         };
-        write_pushes(&mut server, &mut renderer)?;
         let errors = errors_in(&value);
         if !errors.is_empty() {
             exit = Exit::ErrorReply;
@@ -89,10 +88,19 @@ pub fn run(decide: impl FnOnce() -> Outcome<Config>, options: &ExecOptions, word
         }
         left = if left > 0 { left - 1 } else { left };
         if let (true, Some(interval)) = (left != 0, options.interval) {
-            interrupt::sleep_until(Instant::now() + interval)?;
+            pause(&mut server, Instant::now() + interval)?;
         }
     }
     Ok(exit)
+}
+
+/// Sleeps until then, and hears what the server says meanwhile. That it has gone is told by the next try.
+fn pause(server: &mut Server, until: Instant) -> Outcome<()> {
+    match server.attend(None, Some(until)) {
+        Ok(()) => Ok(()),
+        Err(lost @ Lost::Interrupted(_)) => Err(lost.into_failure(&server.place())),
+        Err(_) => interrupt::sleep_until(until),
+    }
 }
 
 /// Runs the command once, where it belongs.

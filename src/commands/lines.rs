@@ -5,7 +5,7 @@ use std::os::fd::AsFd as _;
 use redis::{ServerError, Value};
 
 use super::block::{NOTHING_RAN, RAN_APART, describe_lost_block, refuse_block, report_aborted};
-use super::{open_renderer, report_errors, write_pushes};
+use super::{open_renderer, report_errors};
 use crate::config::Config;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::{Next, Source};
@@ -49,14 +49,10 @@ pub fn run(config: &Config) -> Outcome<Exit> {
 /// Waits until there is something to read, and takes in what the server says meanwhile. A connection that ends is
 /// noticed by the next command, which can name its line.
 fn wait_for_input(source: &Source, server: Option<&mut Server>) -> Result<(), Lost> {
-    if let Some(server) = server {
-        while !server.wait_for_input(source)? {
-            match server.look_after() {
-                Ok(()) => {}
-                Err(refused @ Lost::Refused(_)) => return Err(refused),
-                Err(_) => break,
-            }
-        }
+    match server.map(|server| server.attend(Some(source.as_fd()), None)) {
+        Some(Ok(())) => return Ok(()),
+        Some(Err(lost @ (Lost::Interrupted(_) | Lost::Refused(_)))) => return Err(lost),
+        Some(Err(_)) | None => {}
     }
     interrupt::wait_for(source.as_fd()).map_err(Lost::Broken)?;
     interrupt::received().map_or(Ok(()), |signal| Err(Lost::Interrupted(signal)))
@@ -80,9 +76,6 @@ impl Lines {
         match self.shell.eval(request) {
             Ok(answer) => self.answer(request, &answer)?,
             Err(trouble) => return Err(self.describe(trouble, request)),
-        }
-        if let Some(server) = self.shell.link().server() {
-            write_pushes(server, &mut self.renderer)?;
         }
         self.renderer.flush().map_err(|error| Failure::output(&error))
     }

@@ -48,7 +48,7 @@ pub fn monitor(connection: &ConnectionOptions, output: &OutputOptions, args: &Mo
     let stream = open(&config, Source::Monitor, retries(&args.reconnect), args.node.as_deref())?;
     let mut view = View::new(open_stdout(&config.style)?, limits);
     view.events = args.reconnect.events;
-    view.pushes = config.target.show_pushes;
+    view.pushes = config.show_pushes;
     view.filter = Filter::new(&args.only, args.client.as_deref(), args.in_db);
     view.output = Some(rustix::stdio::stdout());
     follow(stream, view, &Ending::Signals, &mut |told: Told| told.report())
@@ -80,7 +80,7 @@ fn listen(
     view.confirmations = !options.ignore_subscribe_messages;
     view.time = options.time;
     view.events = options.reconnect.events;
-    view.pushes = config.target.show_pushes;
+    view.pushes = config.show_pushes;
     if has_handlers {
         let stop = options.on_handler_error == OnHandlerError::Stop;
         view.handlers = Some(Handlers::start(handlers, options.handler_jobs.into(), stop, &style)?);

@@ -13,6 +13,7 @@ pub mod refuse;
 mod txn;
 
 use std::io::{self, IsTerminal as _};
+use std::sync::{Mutex, PoisonError};
 
 use redis::ServerError;
 
@@ -23,12 +24,12 @@ use crate::record::{Record, errors_in};
 use crate::render::{self, Renderer, Stdout, Style};
 use crate::repl;
 use crate::request::Request;
-use crate::server::{Server, error_text};
+use crate::server::{PushListener, error_text};
 
 /// Runs what was typed.
 pub fn run(cli: Cli) -> Outcome<Exit> {
     let Cli { connection, output, exec: options, repl: repl_options, verb, .. } = cli;
-    let decide = || Config::decide(&connection, &output);
+    let decide = || Config::decide(&connection, &output).and_then(write_pushes);
     if !options.is_empty() && !matches!(verb, Some(Verb::Exec(_) | Verb::Command(_))) {
         return Err(Failure::usage(
             "-x, -X, -r, -i and --quoted-input go with one command: rcli [OPTIONS] CMD [ARG]...",
@@ -52,7 +53,7 @@ pub fn run(cli: Cli) -> Outcome<Exit> {
         Some(Verb::Generate { dir, table }) => generate::table(&dir, &table, &connection, &output),
         // With stdout elsewhere the prompt and the colours would be in somebody's data.
         None if io::stdin().is_terminal() && io::stdout().is_terminal() => {
-            repl::run(&decide()?, &connection, repl_options.yes)
+            repl::run(Config::decide(&connection, &output)?, &connection, repl_options.yes)
         }
         None => lines::run(&decide()?),
     }
@@ -64,12 +65,16 @@ fn open_renderer(style: &Style) -> Outcome<Renderer<Stdout>> {
     Ok(Renderer::new(stdout, style.clone()))
 }
 
-/// Writes the pushes that came meanwhile, where they are asked for.
-fn write_pushes(server: &mut Server, renderer: &mut Renderer<Stdout>) -> Outcome<()> {
-    for push in server.take_pushes() {
-        renderer.write(&Record::Push(&push)).map_err(|error| Failure::output(&error))?;
+/// Has pushes written when they come, where they are asked for. Where that is not possible, the next reply says so.
+fn write_pushes(mut config: Config) -> Outcome<Config> {
+    if config.show_pushes {
+        let renderer = Mutex::new(open_renderer(&config.style)?);
+        config.target.pushes = Some(PushListener::new(move |push| {
+            let mut renderer = renderer.lock().unwrap_or_else(PoisonError::into_inner);
+            let _ = renderer.write(&Record::Push(push)).and_then(|()| renderer.flush());
+        }));
     }
-    Ok(())
+    Ok(config)
 }
 
 /// What to do about an error reply, to stand behind its words.

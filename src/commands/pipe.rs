@@ -127,9 +127,6 @@ const FLUSH_DELAY: Duration = Duration::from_micros(500);
 
 impl Pipe<'_> {
     fn run(mut self) -> Outcome<Exit> {
-        for push in self.session.take_pushes() {
-            self.write(&Record::Push(&push))?;
-        }
         loop {
             if let Some(signal) = interrupt::received() {
                 return Err(self.lost(&Lost::Interrupted(signal)));
@@ -194,7 +191,7 @@ impl Pipe<'_> {
         while count < REPLIES_A_ROUND {
             match self.session.receive() {
                 Ok(Some(push @ Value::Push { .. })) => {
-                    if self.config.target.show_pushes {
+                    if self.config.show_pushes {
                         self.renderer.write(&Record::Push(&push)).map_err(|error| Failure::output(&error))?;
                     }
                     count += 1;

@@ -18,7 +18,7 @@ use self::attempt::Attempt;
 use self::backoff::Backoff;
 use super::block::{Ran, check_block, report_aborted, run_block};
 use super::refuse::refuse_in_block;
-use super::{advice, open_renderer, write_pushes};
+use super::{advice, open_renderer};
 use crate::cli::TxnArgs;
 use crate::config::Config;
 use crate::exit::{Exit, Failure, Outcome, report};
@@ -183,19 +183,11 @@ impl<'a> Txn<'a> {
         let server = &mut self.server;
         let place = server.place();
         let lost = |lost: Lost| lost.into_failure(&place);
-        read_block(source, |source| {
-            while !server.wait_for_input(source).map_err(lost)? {
-                if server.try_answer().map_err(lost)?.is_some() {
-                    return Err(Failure::failed(format!("{place}: an answer to nothing that was asked")));
-                }
-            }
-            Ok(())
-        })
+        read_block(source, |source| server.attend(Some(source.as_fd()), None).map_err(lost))
     }
 
     /// Writes EXEC's reply, or what stands in its place.
     fn end(mut self, value: &Value, exit: Exit) -> Outcome<Exit> {
-        write_pushes(&mut self.server, &mut self.renderer)?;
         self.renderer
             .write(&Record::Reply { value, is_report: false })
             .and_then(|()| self.renderer.flush())

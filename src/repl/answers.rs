@@ -13,7 +13,7 @@ use crate::exit::{Exit, Failure, Outcome, notice, report};
 use crate::interrupt::{self, Signal};
 use crate::record::Record;
 use crate::request::Request;
-use crate::server::{Lost, LostBlock, Server, Unopened, error_text};
+use crate::server::{Lost, LostBlock, Unopened, error_text};
 
 /// A command that takes this long says how long it took (contract section 10).
 const SLOW: Duration = Duration::from_millis(500);
@@ -24,7 +24,6 @@ impl Repl<'_> {
         let answered = self.shell.eval(request);
         let elapsed = started.elapsed();
         self.report_notices();
-        self.write_pushes()?;
         let flow = match answered {
             Ok(answer) => {
                 self.answer(request, &answer)?;
@@ -37,14 +36,6 @@ impl Repl<'_> {
             self.write(&format!("{seconds}\n"))?;
         }
         Ok(flow)
-    }
-
-    fn write_pushes(&mut self) -> Outcome<()> {
-        let pushes = self.shell.link().server().map(Server::take_pushes).unwrap_or_default();
-        for push in pushes {
-            self.record(&Record::Push(&push))?;
-        }
-        Ok(())
     }
 
     fn answer(&mut self, request: &Request, answer: &Answer) -> Outcome<()> {

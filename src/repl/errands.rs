@@ -11,7 +11,7 @@ use crate::config;
 use crate::exit::{Exit, Failure, Outcome, report};
 use crate::interrupt::{self, Signal};
 use crate::render::{self, Format, Style};
-use crate::server::{Server, Unopened};
+use crate::server::{Server, Target, Unopened};
 use crate::text::{self, Escape, printable};
 
 impl Repl<'_> {
@@ -128,8 +128,9 @@ impl Repl<'_> {
         }
         let is_tls = self.shell.link().target().tls.is_some();
         let options = place.options(self.connection, is_tls);
-        match config::decide_elsewhere(&options, self.config.style.format, self.config.target.show_pushes) {
+        match config::decide_elsewhere(&options, self.config.style.format) {
             Ok(target) => {
+                let target = Target { pushes: self.config.target.pushes.clone(), ..target };
                 self.shell = Shell::new(Link::elsewhere(target, self.config.cluster));
                 self.arrive().map_or_else(stay, |()| Ok(Flow::On))
             }

@@ -13,6 +13,7 @@ pub mod link;
 pub mod local;
 mod lookup;
 mod prompt;
+mod pushes;
 pub mod shell;
 mod style;
 mod views;
@@ -26,6 +27,7 @@ use self::link::Link;
 use self::local::Local;
 use self::lookup::Lookup;
 use self::prompt::Prompt;
+use self::pushes::Pushes;
 use self::shell::Shell;
 use self::style::Paint;
 use self::views::{Jobs, Wanted};
@@ -54,20 +56,27 @@ enum Flow {
 }
 
 /// Talks with whoever sits at the terminal until they leave.
-pub fn run(config: &Config, connection: &ConnectionOptions, is_sure: bool) -> Outcome<Exit> {
+pub fn run(mut config: Config, connection: &ConnectionOptions, is_sure: bool) -> Outcome<Exit> {
     let paint = Paint(config.style.color);
     let stdout = render::stdout().map_err(|error| Failure::output(&error))?;
     let lookup = Lookup::start(config.target.clone(), config.cluster.is_some());
     let helper = LineHelper { lookup, paint, prompt_width: 0, is_asking: false };
+    let mut editor = Editor::open(helper)?;
+    let mut pushes = None;
+    if config.show_pushes {
+        let (shown, listener) = Pushes::new(&config.style, editor.above()?);
+        (pushes, config.target.pushes) = (Some(shown), Some(listener));
+    }
     let mut repl = Repl {
-        config,
+        config: &config,
         connection,
         is_sure,
         paint,
         style: config.style.clone(),
         renderer: Renderer::new(stdout, config.style.clone()),
         shell: Shell::new(Link::lasting(config.target.clone(), config.cluster)),
-        editor: Editor::open(helper)?,
+        editor,
+        pushes,
         jobs: Jobs::default(),
         view_format: Format::Json,
     };
@@ -85,6 +94,8 @@ struct Repl<'a> {
     renderer: Renderer<Stdout>,
     shell: Shell,
     editor: Editor,
+    /// Pushes, where they are shown.
+    pushes: Option<Pushes>,
     /// The views above the prompt.
     jobs: Jobs,
     /// How views look: JSON lines until another format is asked for.
@@ -96,7 +107,7 @@ impl Repl<'_> {
         loop {
             self.flush()?;
             let prompt = self.prompt();
-            let text = match self.editor.read(&prompt)? {
+            let text = match self.reading(|editor| editor.read(&prompt))? {
                 Typed::Text(text) => text,
                 Typed::Cancelled => continue,
                 Typed::End => break,
@@ -110,6 +121,15 @@ impl Repl<'_> {
             notice(&format!("the open block of {count} commands was not run"));
         }
         Ok(Exit::Done)
+    }
+
+    /// Has somebody type; pushes that come meanwhile are shown where that is asked for.
+    fn reading<T>(&mut self, read: impl FnOnce(&mut Editor) -> Outcome<T>) -> Outcome<T> {
+        let Self { pushes, shell, editor, .. } = self;
+        match (pushes, shell.link().server()) {
+            (Some(pushes), Some(server)) => pushes.hear(server, || read(editor)),
+            _ => read(editor),
+        }
     }
 
     fn prompt(&mut self) -> Prompt {
@@ -166,7 +186,7 @@ impl Repl<'_> {
         if local::is_dangerous(&request) && !self.is_sure {
             let place = self.prompt().raw;
             let question = format!("{}{}: run it? (y/N) ", place, request.shown(SHOWN));
-            if !self.editor.ask(&question)? {
+            if !self.reading(|editor| editor.ask(&question))? {
                 notice("not run");
                 return Ok(Flow::On);
             }

@@ -1,6 +1,6 @@
 //! One server or a cluster, with one face: what `exec`, lines and blocks talk to.
 
-use std::os::fd::AsFd;
+use std::os::fd::BorrowedFd;
 use std::time::Instant;
 
 use redis::{ServerError, Value};
@@ -12,7 +12,7 @@ use super::open::Unopened;
 use super::session::{Lost, Session};
 use super::target::Target;
 use super::transact::{LostBlock, Transacted};
-use super::wait::{Ready, wait_among, wait_for_any};
+use super::wait::{Ready, wait_among};
 use crate::exit::Outcome;
 use crate::request::Request;
 
@@ -181,20 +181,22 @@ impl Server {
         }
     }
 
-    /// Sleeps until `input` can be read; false if the server sent something instead. The nodes of a cluster are not
-    /// listened to meanwhile: one that leaves is missed when it is needed.
-    pub fn wait_for_input(&mut self, input: &impl AsFd) -> Result<bool, Lost> {
+    /// Sleeps until `input` can be read or the deadline passes, and takes in what comes meanwhile, while nothing is
+    /// asked. An error when the connection has ended; that of a node of a cluster is missed when it is needed.
+    pub fn attend(&mut self, input: Option<BorrowedFd<'_>>, deadline: Option<Instant>) -> Result<(), Lost> {
         match self {
-            Self::One(session) => session.wait_for_input(input),
-            Self::Cluster(_) => Ok(wait_for_any([], Some(input.as_fd()), None)?.input),
-        }
-    }
-
-    /// The pushes set aside since the last time: those that are to be written.
-    pub fn take_pushes(&mut self) -> Vec<Value> {
-        match self {
-            Self::One(session) => session.take_pushes(),
-            Self::Cluster(cluster) => cluster.take_pushes(),
+            Self::One(session) => {
+                // What came with the last reply is there already.
+                let mut ready = Ready::default();
+                loop {
+                    session.look_after()?;
+                    if ready.input || ready.expired {
+                        return Ok(());
+                    }
+                    ready = session.wait(input, deadline)?;
+                }
+            }
+            Self::Cluster(cluster) => cluster.attend(input, deadline),
         }
     }
 }

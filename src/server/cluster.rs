@@ -10,6 +10,7 @@ mod keyless;
 mod learn;
 mod nodes;
 
+use std::os::fd::BorrowedFd;
 use std::time::Instant;
 
 use redis::Value;
@@ -24,6 +25,7 @@ use super::route::{Route, Router, Unroutable, route_of_keys};
 use super::session::{Lost, Session, server_error};
 use super::slots::{Announced, Places, SlotMap};
 use super::target::{Address, Target};
+use super::wait::{Ready, wait_for_any};
 use crate::exit::Outcome;
 use crate::request::Request;
 
@@ -346,9 +348,26 @@ impl Cluster {
         }
     }
 
-    /// The pushes set aside by all sessions.
-    pub fn take_pushes(&mut self) -> Vec<Value> {
-        self.nodes.iter_mut().filter_map(|node| node.session.as_mut()).flat_map(Session::take_pushes).collect()
+    /// Sleeps until `input` can be read or the deadline passes, and takes in what any node says meanwhile. An error when
+    /// the connection has ended that holds the WATCH; others are opened again when they are needed.
+    pub fn attend(&mut self, input: Option<BorrowedFd<'_>>, deadline: Option<Instant>) -> Result<(), Lost> {
+        let mut ended = vec![false; self.nodes.len()];
+        // What came with the last reply is there already.
+        let mut ready = Ready::default();
+        loop {
+            for (node, ended) in self.nodes.iter_mut().zip(&mut ended).filter(|(_, ended)| !**ended) {
+                let Some(Err(lost)) = node.session.as_mut().map(Session::look_after) else { continue };
+                if self.watch.as_ref().is_some_and(|watch| watch.node == node.address) {
+                    return Err(lost);
+                }
+                *ended = true;
+            }
+            if ready.input || ready.expired {
+                return Ok(());
+            }
+            let open = self.nodes.iter_mut().zip(&ended).filter(|(_, ended)| !**ended);
+            ready = wait_for_any(open.filter_map(|(node, _)| node.session.as_mut()), input, deadline)?;
+        }
     }
 }
 

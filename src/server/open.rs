@@ -260,7 +260,7 @@ impl Session {
             let unsendable = self.send().err();
             let expired = match self.receive() {
                 Ok(Some(push @ Value::Push { .. })) => {
-                    self.set_aside(push);
+                    self.tell(&push);
                     deadline <= Instant::now()
                 }
                 Ok(Some(value)) => return Ok(value),
@@ -319,7 +319,7 @@ mod tests {
             limits_first_answer: false,
             connect_timeout: Duration::from_secs(5),
             read_timeout: None,
-            show_pushes: false,
+            pushes: None,
         };
         let mut session = Session::over(&target, Transport::Unix(ours));
         let answer = session.answer_before(Instant::now());

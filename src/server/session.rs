@@ -94,7 +94,6 @@ pub struct Session {
     /// Whether the server has ended the connection, and why it has turned it away, if it has.
     has_ended: bool,
     refusal: Option<String>,
-    pushes: Vec<Value>,
     pub(super) server: Option<ServerVersion>,
     /// Whether MULTI is known to be allowed.
     pub(super) may_multi: bool,
@@ -123,7 +122,6 @@ impl Session {
             is_new: true,
             has_ended: false,
             refusal: None,
-            pushes: Vec::new(),
             server: None,
             may_multi: false,
         }
@@ -257,11 +255,6 @@ impl Session {
         wait_among([self], others, deadline)
     }
 
-    /// Sleeps until `input` can be read; false if the server sent something instead.
-    pub fn wait_for_input(&mut self, input: &impl AsFd) -> Result<bool, Lost> {
-        Ok(self.wait(Some(input.as_fd()), None)?.input)
-    }
-
     /// When the read limit passes, if the server stays silent.
     pub fn silence_ends(&self) -> Option<Instant> {
         self.target.read_timeout.map(|limit| self.active + limit)
@@ -272,7 +265,7 @@ impl Session {
         Lost::Silent(self.target.read_timeout.unwrap_or_default())
     }
 
-    /// Sends a command and waits for its reply. Pushes that come before it are set aside.
+    /// Sends a command and waits for its reply.
     pub fn call(&mut self, request: &Request) -> Result<Value, Lost> {
         self.begin(request);
         self.answer()
@@ -307,13 +300,13 @@ impl Session {
         }
     }
 
-    /// Sends what was packed; the next reply, if it has wholly arrived. Pushes before it are set aside. Does not block.
+    /// Sends what was packed; the next reply, if it has wholly arrived. Pushes before it are told. Does not block.
     pub fn try_answer(&mut self) -> Result<Option<Value>, Lost> {
         // What a server said before it closed is still to be read: a failed write is told after that.
         let unsendable = self.send().err();
         loop {
             match self.receive() {
-                Ok(Some(push @ Value::Push { .. })) => self.set_aside(push),
+                Ok(Some(push @ Value::Push { .. })) => self.tell(&push),
                 Ok(answer) => return Ok(answer),
                 Err(lost @ Lost::Refused(_)) => return Err(lost),
                 Err(lost) => return Err(unsendable.unwrap_or(lost)),
@@ -326,21 +319,17 @@ impl Session {
         self.incoming.is_drained = false;
         while let Some(value) = self.receive()? {
             if matches!(value, Value::Push { .. }) {
-                self.set_aside(value);
+                self.tell(&value);
             }
         }
         Ok(())
     }
 
-    pub(super) fn set_aside(&mut self, push: Value) {
-        if self.target.show_pushes {
-            self.pushes.push(push);
+    /// Tells of a push, where that is asked for.
+    pub fn tell(&self, push: &Value) {
+        if let Some(pushes) = &self.target.pushes {
+            pushes.tell(push);
         }
-    }
-
-    /// The pushes set aside since the last time: those that are to be written.
-    pub fn take_pushes(&mut self) -> Vec<Value> {
-        std::mem::take(&mut self.pushes)
     }
 }
 

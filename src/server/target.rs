@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::hello::Hello;
+use super::pushes::PushListener;
 use super::sentinel::Sentinels;
 use super::tls::Tls;
 use crate::text;
@@ -77,8 +78,8 @@ pub struct Target {
     pub limits_first_answer: bool,
     /// The longest silence while an answer is waited for; none is no limit.
     pub read_timeout: Option<Duration>,
-    /// Whether pushes are written (`--show-pushes`): else they are dropped as they come.
-    pub show_pushes: bool,
+    /// Who is told of pushes; without it they are dropped as they come.
+    pub pushes: Option<PushListener>,
 }
 
 impl Target {

@@ -68,6 +68,7 @@ mod overriding;
 mod pipe;
 mod pipe_faults;
 mod profiles;
+mod pushes;
 mod readme;
 mod reconnect;
 mod repl;

@@ -31,7 +31,6 @@ pub fn run(config: &Config, how: ClusterUse, args: &PipeArgs, mut supply: Supply
     let renderer = open_renderer(&config.style)?;
     let progress = Progress::new(args, supply.size());
     let pipe = ClusterPipe {
-        config,
         args,
         supply,
         fleet,
@@ -48,7 +47,6 @@ pub fn run(config: &Config, how: ClusterUse, args: &PipeArgs, mut supply: Supply
 }
 
 struct ClusterPipe<'a> {
-    config: &'a Config,
     args: &'a PipeArgs,
     supply: Supply,
     fleet: Fleet,
@@ -181,9 +179,7 @@ impl ClusterPipe<'_> {
     /// Writes the replies whose turn has come; how many.
     fn write_ready(&mut self) -> Outcome<usize> {
         for push in self.fleet.take_pushes() {
-            if self.config.target.show_pushes {
-                self.renderer.write(&Record::Push(&push)).map_err(|error| Failure::output(&error))?;
-            }
+            self.renderer.write(&Record::Push(&push)).map_err(|error| Failure::output(&error))?;
         }
         let mut count = 0;
         while let Some((origin, reply)) = self.fleet.order.take() {

@@ -22,7 +22,9 @@ use crate::connection_state::Settings;
 use crate::exit::Outcome;
 use crate::record::errors_in;
 use crate::request::Request;
-use crate::server::{Address, Cluster, ClusterUse, Lost, Ready, Redirect, Route, SLOTS, Target, wait_for_any};
+use crate::server::{
+    Address, Cluster, ClusterUse, Lost, PushQueue, Ready, Redirect, Route, SLOTS, Target, wait_for_any,
+};
 
 /// How many replies are read from a node before the next one is looked at.
 const REPLIES_A_ROUND: usize = 256;
@@ -94,14 +96,17 @@ pub struct Fleet {
     is_ending: bool,
     /// A reply was, or held, an error, since this was last asked.
     saw_error: bool,
-    pushes: Vec<Value>,
+    /// The pushes that came: no reply may stand half written when they are.
+    pushes: PushQueue,
 }
 
 impl Fleet {
     /// Connects to the cluster; to its nodes only when they have something to do.
     pub fn open(target: &Target, how: ClusterUse, window: Option<u32>, scribe: Scribe) -> Outcome<Self> {
+        let pushes = PushQueue::default();
+        let target = Target { pushes: target.pushes.as_ref().map(|_| pushes.listener()), ..target.clone() };
         Ok(Self {
-            cluster: Cluster::open(target, how.read_from_replicas)?,
+            cluster: Cluster::open(&target, how.read_from_replicas)?,
             how,
             lanes: Vec::new(),
             slots: vec![NO_TRAFFIC; SLOTS.into()],
@@ -114,7 +119,7 @@ impl Fleet {
             setting: None,
             is_ending: false,
             saw_error: false,
-            pushes: Vec::new(),
+            pushes,
         })
     }
 
@@ -262,7 +267,7 @@ impl Fleet {
             }
             for _ in 0..REPLIES_A_ROUND {
                 match self.lanes[at].receive() {
-                    Ok(Some(push @ Value::Push { .. })) => self.pushes.push(push),
+                    Ok(Some(push @ Value::Push { .. })) => self.lanes[at].tell(&push),
                     Ok(Some(value)) => {
                         self.take(at, value)?;
                         count += 1;
@@ -366,8 +371,8 @@ impl Fleet {
     }
 
     /// The pushes that came.
-    pub fn take_pushes(&mut self) -> Vec<Value> {
-        std::mem::take(&mut self.pushes)
+    pub fn take_pushes(&self) -> Vec<Value> {
+        self.pushes.take()
     }
 
     /// Sleeps until a node can be read or written, `input` can be read, or the deadline passes.

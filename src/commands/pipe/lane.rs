@@ -130,6 +130,13 @@ impl Lane {
         self.session.as_mut().map_or(Ok(None), Session::receive)
     }
 
+    /// A push has come.
+    pub fn tell(&self, push: &Value) {
+        if let Some(session) = &self.session {
+            session.tell(push);
+        }
+    }
+
     /// The oldest command was answered: its number; none if there was none.
     pub fn answer(&mut self) -> Option<u64> {
         self.flight.answer().then(|| self.flight.last_line())

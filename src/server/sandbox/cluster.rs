@@ -73,7 +73,7 @@ fn private_target(socket: PathBuf) -> Target {
         limits_first_answer: false,
         connect_timeout: Duration::from_secs(5),
         read_timeout: None,
-        show_pushes: false,
+        pushes: None,
     }
 }
 

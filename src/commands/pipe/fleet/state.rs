@@ -62,9 +62,7 @@ impl Fleet {
         for lane in &mut self.lanes {
             let node = lane.address().to_string();
             let Some(session) = lane.session_mut() else { continue };
-            let answer = session.answer();
-            self.pushes.extend(session.take_pushes());
-            match answer {
+            match session.answer() {
                 Ok(Value::ServerError(error)) => refused = Some((node, error)),
                 Ok(value) => taken = Some(value),
                 Err(lost) => return Err(Loss { lost, node: Some(node), command: None }),
