@@ -17,10 +17,10 @@ use std::time::Duration;
 
 use self::parts::settle;
 pub use self::url::describe_url;
-use self::url::{Place, parse_url};
+use self::url::{Place, VARIABLES, describe_unknown, parse_url};
 use crate::askpass;
 use crate::cli::{self, ConnectionOptions, Encoding, OutputOptions, SandboxKind, When};
-use crate::exit::{Exit, Failure, Outcome, describe_io};
+use crate::exit::{Exit, Failure, Outcome, describe_io, notice};
 use crate::interrupt;
 use crate::render::{Format, Style};
 use crate::server::{
@@ -219,7 +219,11 @@ fn decide_place_in_environment(options: &ConnectionOptions) -> Outcome<Place> {
         || !options.sentinel.is_empty()
         || options.master.is_some();
     if let (false, Some((url, name))) = (names_another, url_in_environment()) {
-        return parse_url(&url, name);
+        let place = parse_url(&url, name)?;
+        if !place.unknown_keys.is_empty() {
+            notice(&format!("warning: {name}: {}", describe_unknown(&place.unknown_keys)));
+        }
+        return Ok(place);
     }
     let text = |name| environment(name).map(|value| value.to_string_lossy().into_owned());
     let port = match text("VALKEYCLI_PORT").filter(|_| options.port.is_none()) {
@@ -232,9 +236,7 @@ fn decide_place_in_environment(options: &ConnectionOptions) -> Outcome<Place> {
 
 /// The URL that the environment gives, and the variable it stands in.
 pub fn url_in_environment() -> Option<(String, &'static str)> {
-    ["RCLI_URL", "REDIS_URL"]
-        .into_iter()
-        .find_map(|name| Some((environment(name)?.to_string_lossy().into_owned(), name)))
+    VARIABLES.into_iter().find_map(|name| Some((environment(name)?.to_string_lossy().into_owned(), name)))
 }
 
 /// The host of an IPv6 address may stand in brackets.

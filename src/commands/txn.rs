@@ -136,7 +136,8 @@ impl<'a> Txn<'a> {
                 Ran::Aborted => {
                     let note = if tries > 1 { format!(" ({tries} tries)") } else { String::new() };
                     report_aborted(&place, &note);
-                    return self.end(&Value::Nil, Exit::Aborted);
+                    let exit = if self.had_errors { Exit::ErrorReply } else { Exit::Aborted };
+                    return self.end(&Value::Nil, exit);
                 }
             }
         }

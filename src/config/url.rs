@@ -26,6 +26,8 @@ pub(super) struct Place {
     pub(super) protocol: Option<Protocol>,
     pub(super) user: Option<String>,
     pub(super) password: Option<Vec<u8>>,
+    /// Query keys of a URL that say nothing here.
+    pub(super) unknown_keys: Vec<String>,
 }
 
 impl Place {
@@ -41,9 +43,13 @@ impl Place {
             protocol: None,
             user: None,
             password: None,
+            unknown_keys: Vec::new(),
         }
     }
 }
+
+/// The variables that hold the URL of a server, the first one first.
+pub(super) const VARIABLES: [&str; 2] = ["RCLI_URL", "REDIS_URL"];
 
 /// What a URL says beside where the server is, and the URL as it may be shown.
 #[derive(Debug)]
@@ -109,9 +115,20 @@ fn without_password(text: &str) -> String {
 const UNENCODED: &str =
     "an @ stands behind the host; in a user, a password or a name write %2F for /, %23 for #, %3F for ?, %40 for @";
 
-/// Reads a URL that came from `source`, an option or a variable.
+/// Reads a URL that came from `source`, an option or a variable. One in the environment may be meant for others too,
+/// who know more keys.
 pub(super) fn parse_url(text: &str, source: &str) -> Outcome<Place> {
-    read_url(text).map_err(|reason| Failure::usage(format!("{source}: {reason}")))
+    let place = read_url(text).map_err(|reason| Failure::usage(format!("{source}: {reason}")))?;
+    if place.unknown_keys.is_empty() || VARIABLES.contains(&source) {
+        Ok(place)
+    } else {
+        Err(Failure::usage(format!("{source}: {}", describe_unknown(&place.unknown_keys))))
+    }
+}
+
+/// The words about query keys that say nothing here.
+pub(super) fn describe_unknown(keys: &[String]) -> String {
+    format!("unknown URL key '{}': db and protocol are known, and user and pass for unix", keys.join("', '"))
 }
 
 fn read_url(text: &str) -> Result<Place, String> {
@@ -125,12 +142,13 @@ fn read_url(text: &str) -> Result<Place, String> {
     }
     // The crate knows no list of hosts: one host stands for it.
     let (single, sentinels) = take_sentinels(text)?;
+    let (single, zone) = take_zone(&single);
     let url = Url::parse(&single).map_err(|error| format!("bad URL: {error}"))?;
     let mut place = match url.scheme() {
         "redis+sentinel" | "valkey+sentinel" | "rediss+sentinel" | "valkeys+sentinel" => {
             sentinel_place(&url, sentinels)?
         }
-        "redis" | "valkey" | "rediss" | "valkeys" => tcp_place(&url)?,
+        "redis" | "valkey" | "rediss" | "valkeys" => tcp_place(&url, &zone)?,
         "unix" | "redis+unix" | "valkey+unix" => {
             let path = percent_decode_str(url.path()).collect::<Vec<u8>>();
             if path.is_empty() || url.host_str().is_some_and(|host| !host.is_empty()) {
@@ -171,9 +189,27 @@ fn ends_in_colon(authority: &str) -> bool {
     authority.rsplit_once('@').is_some_and(|(user, _)| user.ends_with(':'))
 }
 
-fn tcp_place(url: &Url) -> Result<Place, String> {
+/// Takes the zone of an IPv6 address out of a URL, with its `%`: `Url` knows none. It is written `%25eth0`, or as
+/// everywhere else `%eth0`.
+fn take_zone(text: &str) -> (String, String) {
+    let none = || (text.to_owned(), String::new());
+    let Some((scheme, rest)) = text.split_once("://") else { return none() };
+    let (authority, path) = authority_and_rest(rest);
+    let host = authority.rfind('@').map_or(0, |at| at + 1);
+    let (user, host) = authority.split_at(host);
+    match host.split_once(']') {
+        Some((inside, port)) if inside.starts_with('[') && inside.contains('%') => {
+            let (address, zone) = inside.split_once('%').unwrap_or((inside, ""));
+            let zone = zone.strip_prefix("25").unwrap_or(zone);
+            (format!("{scheme}://{user}{address}]{port}{path}"), format!("%{zone}"))
+        }
+        _ => none(),
+    }
+}
+
+fn tcp_place(url: &Url, zone: &str) -> Result<Place, String> {
     let host = match url.host() {
-        Some(url::Host::Ipv6(address)) => address.to_string(),
+        Some(url::Host::Ipv6(address)) => format!("{address}{zone}"),
         Some(host) => percent_decode_str(&host.to_string()).decode_utf8_lossy().into_owned(),
         None => DEFAULT_HOST.to_owned(),
     };
@@ -198,7 +234,11 @@ fn take_sentinels(text: &str) -> Result<(String, Vec<Address>), String> {
     };
     let (authority, path) = authority_and_rest(rest);
     let (user, hosts) = authority.rsplit_once('@').map_or(("", authority), |(user, hosts)| (user, hosts));
-    let sentinels = hosts.split(',').map(parse_sentinel).collect::<Option<Vec<_>>>().ok_or(SENTINEL_FORM)?;
+    let sentinels = hosts
+        .split(',')
+        .map(|host| parse_sentinel(&host.replace("%25", "%")))
+        .collect::<Option<Vec<_>>>()
+        .ok_or(SENTINEL_FORM)?;
     Ok((format!("{scheme}://{user}@sentinels{path}"), sentinels))
 }
 
@@ -246,11 +286,7 @@ fn read_query(url: &Url, place: &mut Place) -> Result<(), String> {
             _ if place.password.is_some() && is_unix => {
                 return Err("unknown URL key behind pass; in a password write %26 for &".to_owned());
             }
-            other => {
-                return Err(format!(
-                    "unknown URL key '{other}': db and protocol are known, and user and pass for unix"
-                ));
-            }
+            other => place.unknown_keys.push(other.to_owned()),
         }
     }
     Ok(())

@@ -47,6 +47,34 @@ fn an_unknown_url_key_is_an_error_that_names_it() {
 }
 
 #[test]
+fn an_unknown_url_key_of_the_environment_is_a_warning() {
+    let server = Server::start();
+    for variable in ["RCLI_URL", "REDIS_URL"] {
+        let url = format!("redis://{}/3?ssl_cert_reqs=none&db=2&timeout=1", server.address());
+        let run = rcli(["CLIENT", "INFO"]).env(variable, url).prints_among(&[" db=2 "]);
+        run.complains(&["warning", variable, "'ssl_cert_reqs', 'timeout'"]).run();
+        rcli(["PING"]).env(variable, "redis://127.0.0.1/notadb?x=1").status(2).complains(&[variable]).run();
+    }
+    // What is set aside is not warned of.
+    server.rcli(["PING"]).env("RCLI_URL", "redis://127.0.0.1:1?x=1").prints("PONG\n").run();
+}
+
+#[test]
+fn the_zone_of_an_address_is_kept() {
+    let port = free_port();
+    for (host, shown) in [("fe80::1%25lo", "fe80::1%lo"), ("fe80::1%lo", "fe80::1%lo"), ("::1", "::1")] {
+        for url in [format!("redis://[{host}]:{port}/2"), format!("redis://u:p@[{host}]:{port}")] {
+            rcli(["--no-auth-warning", "-u", &url, "PING"])
+                .status(3)
+                .complains(&[&format!("[{shown}]:{port}: ")])
+                .run();
+        }
+        let url = format!("redis+sentinel://[{host}]:{port}/mymaster");
+        rcli(["-t", "0.2", "-u", &url, "PING"]).status(3).complains(&[&format!("[{shown}]:{port}: ")]).run();
+    }
+}
+
+#[test]
 fn a_url_that_cannot_be_understood_is_bad_usage() {
     for url in [
         "http://127.0.0.1",

@@ -339,3 +339,12 @@ fn eight_processes_of_forty_increments_lose_none() {
     }
     assert_eq!(server.ask("GET seq"), "320");
 }
+
+#[test]
+fn an_error_reply_beside_an_aborted_block_makes_the_status_1() {
+    let server = Server::start();
+    server.ask("SET s v");
+    let script = "echo INCR s; read -r e; rcli INCR k >/dev/null; echo MULTI; echo SET t 1";
+    let run = program(&server, &["--watch", "k", "--retries", "0"], script).status(1);
+    run.prints("\n").reports_among(&["sh:1: INCR s: ERR", "aborted"]).run();
+}
