@@ -121,7 +121,7 @@ fn tryagain_is_waited_out() {
     run.finish();
     cluster.begin_migration(THIRD, 1);
     cluster.move_key("{foo}a", 0, 1);
-    let limit = cluster.rcli(["-t", "0.1", "MGET", "{foo}a", "{foo}b"]);
+    let limit = cluster.rcli(["-t", "0.5", "MGET", "{foo}a", "{foo}b"]);
     limit.status(1).complains(&["TRYAGAIN"]).run();
 }
 
@@ -158,7 +158,7 @@ fn a_connection_lost_after_sending_is_a_loss_and_no_second_try() {
     cluster.nodes[2].kill_nine();
     run.finish();
     let gone = cluster.nodes[2].address();
-    cluster.rcli(["-t", "0.2", "GET", "foo"]).status(3).complains(&[&gone]).run();
+    cluster.rcli(["-t", "0.5", "GET", "foo"]).status(3).complains(&[&gone]).run();
     // The others serve their slots meanwhile, if they may.
     cluster.nodes[0].ask("CONFIG SET cluster-require-full-coverage no");
     cluster.rcli(["SET", "bar", "1"]).prints("OK\n").run();

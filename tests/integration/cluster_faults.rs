@@ -3,6 +3,7 @@
 
 use crate::peer::{Peer, Script, close, peer, send};
 use crate::rcli::Rcli;
+use crate::running::Running;
 
 /// A key, and a shard channel, of slot 12182.
 const KEY: &str = "foo";
@@ -24,20 +25,24 @@ fn resp(text: &str) -> String {
     text.replace(' ', "\r\n")
 }
 
-/// A run with `-c` that has little patience: 0.8 s for a cluster.
+/// A run with `-c` that has little patience: 3 s for a cluster.
 fn hasty(peer: &Peer, args: &[&str]) -> Rcli {
-    peer.rcli(["-c", "-t", "0.2"]).args(args)
+    peer.rcli(["-c", "-t", "0.75"]).args(args)
 }
 
 /// Every way to send the one command, all at the same time: each ends with status 1 and is told this.
-fn every_way(peer: &Peer, told: &str) {
+fn every_way(peer: &Peer, told: &str) -> Vec<Running> {
     let exec = hasty(peer, &["INCR", KEY]).status(1).complains(&[told]).start();
     let others = [&["pipe"][..], &["txn"], &["txn", "--watch", KEY]].map(|args| {
         let run = hasty(peer, args).stdin(format!("INCR {KEY}\n"));
         run.status(1).any_stdout().reports_among(&["rcli: ", told]).start()
     });
-    exec.finish();
-    for run in others {
+    [exec].into_iter().chain(others).collect()
+}
+
+/// Waits for the ends of all of them.
+fn finish(runs: Vec<Running>) {
+    for run in runs {
         run.finish();
     }
 }
@@ -93,10 +98,7 @@ fn slots_that_nobody_serves_are_waited_for_within_the_limit() {
         runs.push(hasty(peer, &["ssub", KEY, "--max-retries", "1"]).reports_among(&told));
     }
     runs.push(hasty(&peers[0], &["monitor"]).complains(&["no node serves a slot"]));
-    let runs: Vec<_> = runs.into_iter().map(|run| run.status(3).start()).collect();
-    for run in runs {
-        run.finish();
-    }
+    finish(runs.into_iter().map(|run| run.status(3).start()).collect());
 }
 
 #[test]
@@ -113,29 +115,35 @@ fn an_error_that_leads_nowhere_is_the_commands_own() {
         "READONLY You can't write against a read only replica.",
     ] {
         answer_all(&peer, error);
-        every_way(&peer, error);
+        finish(every_way(&peer, error));
     }
 }
 
 #[test]
 fn nodes_that_send_a_command_around_are_left_in_time() {
-    let (one, two) = (owner(), owner());
-    for code in ["MOVED", "ASK"] {
-        for (peer, other) in [(&one, &two), (&two, &one)] {
+    let pairs = [("MOVED", owner(), owner()), ("ASK", owner(), owner())];
+    let mut runs = Vec::new();
+    for (code, one, two) in &pairs {
+        for (peer, other) in [(one, two), (two, one)] {
             answer_all(peer, &format!("{code} 12182 127.0.0.1:{}", other.port()));
         }
-        every_way(&one, &format!("{code} 12182"));
+        runs.extend(every_way(one, &format!("{code} 12182")));
     }
+    finish(runs);
 }
 
 #[test]
 fn what_is_not_served_just_now_is_told_when_patience_ends() {
-    let peer = owner();
-    for error in ["TRYAGAIN Multiple keys", "CLUSTERDOWN The cluster is down", "LOADING Redis is loading"] {
-        answer_all(&peer, error);
-        every_way(&peer, error);
+    let errors = ["TRYAGAIN Multiple keys", "CLUSTERDOWN The cluster is down", "LOADING Redis is loading"];
+    let peers = errors.map(|error| (error, owner()));
+    let mut runs = Vec::new();
+    for (error, peer) in &peers {
+        answer_all(peer, error);
+        runs.extend(every_way(peer, error));
     }
-    assert!(peer.ordinary().iter().filter(|command| *command == "INCR foo").count() > 10);
+    finish(runs);
+    let tries = |peer: &Peer| peer.ordinary().iter().filter(|command| *command == "INCR foo").count();
+    assert!(peers.iter().all(|(_, peer)| tries(peer) > 10));
 }
 
 #[test]

@@ -37,24 +37,27 @@ fn events_of_keys_are_heard_at_every_primary_once_and_confirmed_once() {
     let message = |kind: &str, pattern: &str, key: &str| {
         format!("{{\"type\":\"{kind}\",\"pattern\":{pattern},\"channel\":\"__keyevent@0__:set\",\"data\":\"{key}\"}}\n")
     };
-    for protocol in ["-2", "-3"] {
-        for (verb, name, kind, pattern) in
-            [("psub", "__key*__:set", "pmessage", "\"__key*__:set\""), ("sub", "__keyevent@0__:set", "message", "null")]
-        {
-            let run = cluster.rcli([protocol, verb, name, "--idle", "0.5"]).any_stdout();
-            let mut run = run.start();
-            run.wait_for_lines(1);
-            let mut expected = run.next_line() + "\n";
-            let confirmed = kind.replace("message", "subscribe");
-            assert!(expected.starts_with(&format!("{{\"type\":\"{confirmed}\"")), "{expected}");
-            assert!(expected.ends_with("\"data\":1}\n"), "{expected}");
-            for key in KEYS {
-                cluster.ask_owner(key, &format!("SET {key} x"));
-                expected += &message(kind, pattern, key);
-                run.wait_for_lines(expected.lines().count());
-            }
-            assert_eq!(run.finish().out(), expected);
+    let kinds =
+        [("psub", "__key*__:set", "pmessage", "\"__key*__:set\""), ("sub", "__keyevent@0__:set", "message", "null")];
+    let mut runs = Vec::new();
+    for (protocol, (verb, name, kind, pattern)) in ["-2", "-3"].into_iter().flat_map(|it| kinds.map(|kind| (it, kind)))
+    {
+        let mut run = cluster.rcli([protocol, verb, name, "--idle", "2"]).any_stdout().start();
+        let expected = run.next_line() + "\n";
+        let confirmed = kind.replace("message", "subscribe");
+        assert!(expected.starts_with(&format!("{{\"type\":\"{confirmed}\"")), "{expected}");
+        assert!(expected.ends_with("\"data\":1}\n"), "{expected}");
+        runs.push((run, expected, kind, pattern));
+    }
+    for key in KEYS {
+        cluster.ask_owner(key, &format!("SET {key} x"));
+        for (run, expected, kind, pattern) in &mut runs {
+            *expected += &message(kind, pattern, key);
+            run.wait_for_lines(expected.lines().count());
         }
+    }
+    for (run, expected, ..) in runs {
+        assert_eq!(run.finish().out(), expected);
     }
 }
 

@@ -238,11 +238,13 @@ fn a_killed_primary_ends_it_with_the_exact_truth() {
     };
     wait_for("the copy", || offset(1, "master_repl_offset:") == offset(4, "slave_repl_offset:"));
     cluster.nodes[1].ask("CLIENT PAUSE 20000 WRITE");
-    run.send(incrs(9_000, keys));
-    let calls = |node: usize, cluster: &Cluster| cluster.nodes[node].ask("INFO commandstats");
-    let begun = calls(0, &cluster);
-    cluster.nodes[0].wait_until("INFO commandstats", |stats| stats != begun);
-    std::thread::sleep(Duration::from_millis(300));
+    // So many that all of a node's are in flight at once.
+    run.send(incrs(4_500, keys));
+    for node in [0, 2] {
+        let own = (0..keys).filter(|key| cluster.owner(&format!("k{key}")) == node).count();
+        let calls = format!("cmdstat_incr:calls={},", own * 13_500 / keys);
+        cluster.nodes[node].wait_until("INFO commandstats", |stats| stats.contains(&calls));
+    }
     cluster.nodes[1].kill_nine();
     let run = run.finish_with_open_stdin();
     let answered = assert_counted(&run, keys);
@@ -251,7 +253,7 @@ fn a_killed_primary_ends_it_with_the_exact_truth() {
     assert!(told.contains(&format!("resume with --skip {answered}, which runs those")), "{told}");
     let later = number_before(&told, " later ones answered");
     let unanswered = number_before(&told, " sent and unanswered");
-    assert_eq!(answered + later + unanswered, 18_000, "{told}");
+    assert_eq!(answered + later + unanswered, 13_500, "{told}");
     cluster.nodes[4].wait_until("ROLE", |role| role.contains("master"));
     cluster.nodes[0].wait_until("CLUSTER INFO", |info| info.contains("cluster_state:ok"));
     // Replies that were written and replies that were not: what they tell of has run, each once.
@@ -282,14 +284,4 @@ fn memory_does_not_grow_while_one_node_is_much_slower() {
     cluster.nodes[1].ask("CLIENT PAUSE 1500 WRITE");
     // 53 MB of input do not fit into this much memory.
     cluster.rcli(["pipe", "-q"]).stdin(input).through_sh("ulimit -d 40000; exec \"$0\" \"$@\"").run();
-}
-
-#[test]
-fn large_replies_that_wait_for_a_slow_node_are_bounded() {
-    let cluster = Cluster::start();
-    cluster.rcli(["SETRANGE", "foo", "9999", "x"]).prints("10000\n").run();
-    cluster.nodes[1].ask("CLIENT PAUSE 1000 ALL");
-    let input = format!("GET c\n{}", "GET foo\n".repeat(20_000));
-    let run = cluster.rcli(["pipe"]).stdin(input).through_sh("ulimit -d 60000; exec \"$0\" \"$@\"").any_stdout().run();
-    assert_eq!(run.stdout.len(), 1 + 20_000 * 10_001);
 }

@@ -250,8 +250,8 @@ fn handlers_and_limits_work_in_a_cluster() {
     assert!(log.ends_with(&format!("{}}}\n", node_key(&cluster, cluster.owner("foo")))), "{log}");
     let run = cluster.rcli(["ssub", "foo", "--count", "1", "--idle", "0.3"]).any_stdout().status(5);
     run.complains(&["--idle"]).run();
-    let run = cluster.rcli(["sub", "c", "--timeout", "0.2"]).any_stdout();
-    assert!(run.run().out().ends_with("\"channel\":\"c\",\"data\":1}\n"));
+    let run = cluster.rcli(["sub", "c"]).any_stdout().status(130);
+    assert!(run.start().interrupt_after(1).out().ends_with("\"channel\":\"c\",\"data\":1}\n"));
     let mut run = cluster.rcli(["ssub"]).args(CHANNELS).any_stdout().status(130).start();
     run.wait_for_lines(3);
     run.signal(rustix::process::Signal::INT);

@@ -184,11 +184,11 @@ fn a_server_that_answers_more_than_it_was_asked_does_not_confuse_exec() {
 fn a_pause_of_the_producer_is_no_read_timeout() {
     let server = Server::start();
     for args in [&["pipe"][..], &[]] {
-        let mut run = server.rcli(["--read-timeout", "0.2"]).args(args).interactive().prints("PONG\nPONG\n").start();
+        let mut run = server.rcli(["--read-timeout", "0.5"]).args(args).interactive().prints("PONG\nPONG\n").start();
         run.send_line("PING");
         run.wait_for_lines(1);
         // The rule is about time: longer than the limit, with nothing in flight.
-        std::thread::sleep(Duration::from_millis(400));
+        std::thread::sleep(Duration::from_millis(700));
         run.send_line("PING");
         run.wait_for_lines(2);
         run.finish();

@@ -58,10 +58,11 @@ fn psub_takes_channels_too_and_a_name_given_twice_counts_once() {
     let server = Server::start();
     let expected =
         confirmed("psubscribe", "a*", 1) + &confirmed("psubscribe", "b*", 2) + &confirmed("subscribe", "c", 3);
-    server.rcli(["psub", "a*", "b*", "a*", "--channel", "c", "--timeout", "0.05"]).prints(expected).run();
+    let run = server.rcli(["psub", "a*", "b*", "a*", "--channel", "c"]).prints(expected).status(130);
+    run.start().interrupt_after(3);
     let expected = confirmed("subscribe", "c", 1);
     server.rcli(["sub", "c", "c", "--channel", "c"]).status(2).complains(&["--channel"]).run();
-    server.rcli(["sub", "c", "c", "--timeout", "0.05"]).prints(expected).run();
+    server.rcli(["sub", "c", "c"]).prints(expected).status(130).start().interrupt_after(1);
 }
 
 #[test]
@@ -104,7 +105,7 @@ fn data_that_is_json_is_nested_and_stays_on_one_line() {
 #[test]
 fn time_is_the_last_key_with_six_decimals() {
     let server = Server::start();
-    let out = server.rcli(["sub", "c", "--time", "--timeout", "0.05"]).any_stdout().run().out();
+    let out = server.rcli(["sub", "c", "--time"]).any_stdout().status(130).start().interrupt_after(1).out();
     let time =
         out.trim_end().strip_prefix("{\"type\":\"subscribe\",\"pattern\":null,\"channel\":\"c\",\"data\":1,\"time\":");
     let time = time.and_then(|time| time.strip_suffix('}')).expect("the time");
@@ -132,22 +133,27 @@ fn raw_is_payload_only_and_human_is_frames() {
 #[test]
 fn the_format_is_json_unless_an_option_or_the_environment_says_otherwise() {
     let server = Server::start();
-    let run = || server.rcli(["sub", "c", "--timeout", "0.05"]);
-    run().env("RCLI_FORMAT", "raw").run();
-    run().env("RCLI_FORMAT", "human").prints("1) \"subscribe\"\n2) \"c\"\n3) (integer) 1\n").run();
-    run().env("RCLI_FORMAT", "raw").args(["--json"]).prints(confirmed("subscribe", "c", 1)).run();
+    let run = || server.rcli(["sub", "c"]).status(130);
+    server.rcli(["sub", "c", "--timeout", "0.05"]).env("RCLI_FORMAT", "raw").run();
+    let human = run().env("RCLI_FORMAT", "human").prints("1) \"subscribe\"\n2) \"c\"\n3) (integer) 1\n");
+    human.start().interrupt_after(3);
+    let json = run().env("RCLI_FORMAT", "raw").args(["--json"]).prints(confirmed("subscribe", "c", 1));
+    json.start().interrupt_after(1);
     let base64 = "{\"type\":\"subscribe\",\"pattern\":null,\"channel\":{\"base64\":\"Yw==\"},\"data\":1}\n";
-    run().args(["--encoding", "base64"]).prints(base64).run();
+    run().args(["--encoding", "base64"]).prints(base64).start().interrupt_after(1);
 }
 
 #[test]
 fn limits_end_with_0_or_with_5_where_a_count_was_not_reached() {
     let server = Server::start();
-    for limit in ["--timeout", "--idle"] {
+    let runs = ["--timeout", "--idle"].map(|limit| {
         let expected = confirmed("subscribe", "c", 1);
-        server.rcli(["sub", "c", limit, "0.05"]).prints(&expected).run();
-        let run = server.rcli(["sub", "c", limit, "0.05", "--count", "2"]);
-        run.prints(expected).status(5).complains(&[limit, "0.05 s", "0 of 2 messages"]).run();
+        let counted = server.rcli(["sub", "c", limit, "1.25", "--count", "2"]).prints(&expected);
+        let counted = counted.status(5).complains(&[limit, "1.25 s", "0 of 2 messages"]);
+        [server.rcli(["sub", "c", limit, "1.25"]).prints(expected).start(), counted.start()]
+    });
+    for run in runs.into_iter().flatten() {
+        run.finish();
     }
 }
 
@@ -155,17 +161,17 @@ fn limits_end_with_0_or_with_5_where_a_count_was_not_reached() {
 fn a_message_begins_the_idle_time_anew() {
     let server = Server::start();
     let mut run =
-        server.rcli(["sub", "c", "--idle", "0.4", "--count", "9"]).status(5).any_stdout().any_stderr().start();
+        server.rcli(["sub", "c", "--idle", "1.6", "--count", "9"]).status(5).any_stdout().any_stderr().start();
     run.wait_for_lines(1);
     let begin = std::time::Instant::now();
     // Each comes well within the idle time of the one before, all of them well after that of the first.
-    for number in 2..6 {
+    for number in 2..5 {
         publish(&server, b"c", b"x");
         run.wait_for_lines(number);
-        std::thread::sleep(std::time::Duration::from_millis(150));
+        std::thread::sleep(std::time::Duration::from_millis(600));
     }
     run.finish();
-    assert!(begin.elapsed().as_secs_f64() >= 0.85);
+    assert!(begin.elapsed().as_secs_f64() >= 2.8);
 }
 
 #[test]
@@ -211,11 +217,13 @@ fn a_server_without_shard_channels_is_told() {
 fn other_pushes_are_shown_only_on_demand() {
     let confirmation = [b">3\r\n", bulk("subscribe").as_slice(), &bulk("c"), b":1\r\n"].concat();
     let push = [b">2\r\n", bulk("moving").as_slice(), b":7\r\n"].concat();
-    let answer = [confirmation, push].concat();
-    for (option, expected) in [(None, ""), (Some("--show-pushes"), "{\"push\":[\"moving\",7]}\n")] {
+    let message = [b">3\r\n", bulk("message").as_slice(), &bulk("c"), &bulk("x")].concat();
+    let answer = [confirmation, push, message].concat();
+    for (option, shown) in [(None, ""), (Some("--show-pushes"), "{\"push\":[\"moving\",7]}\n")] {
         let peer = peer().answers([send(&answer)]).start();
-        let run = peer.rcli(["sub", "c", "--timeout", "0.3"]).args(option);
-        run.prints(confirmed("subscribe", "c", 1) + expected).run();
+        let run = peer.rcli(["sub", "c", "--count", "1"]).args(option);
+        let heard = "{\"type\":\"message\",\"pattern\":null,\"channel\":\"c\",\"data\":\"x\"}\n";
+        run.prints(confirmed("subscribe", "c", 1) + shown + heard).run();
     }
 }
 

@@ -26,6 +26,7 @@ mod server;
 
 mod atomic;
 mod auth;
+mod bounds;
 mod cluster;
 mod cluster_auth;
 mod cluster_databases;

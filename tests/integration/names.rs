@@ -111,7 +111,7 @@ fn nodes_whose_names_are_looked_up_for_ever_are_reached_at_the_host_that_was_nam
     let cluster = Cluster::with_args(3, &named);
     cluster.nodes[0].wait_until("CLUSTER SLOTS", |slots| slots.matches("nowhere.example").count() == 3);
     let sets = "SET foo 1\nSET bar 1\nSET c 1\n";
-    slowly(cluster.rcli(["-t", "0.5", "pipe"]), &began).stdin(sets).prints("OK\nOK\nOK\n").run();
-    slowly(cluster.rcli(["-t", "0.5", "GET", "foo"]), &began).prints("1\n").run();
+    slowly(cluster.rcli(["-t", "1", "pipe"]), &began).stdin(sets).prints("OK\nOK\nOK\n").run();
+    slowly(cluster.rcli(["-t", "1", "GET", "foo"]), &began).prints("1\n").run();
     assert!(began.exists(), "the system's look-up was not asked");
 }

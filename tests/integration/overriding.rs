@@ -285,7 +285,7 @@ fn what_may_be_given_more_than_once_still_adds_up() {
                  {\"type\":\"subscribe\",\"pattern\":null,\"channel\":\"b\",\"data\":2}\n\
                  {\"type\":\"psubscribe\",\"pattern\":null,\"channel\":\"x*\",\"data\":3}\n\
                  {\"type\":\"psubscribe\",\"pattern\":null,\"channel\":\"y*\",\"data\":4}\n";
-    let args = ["sub", "a", "b", "--pattern", "x*", "--timeout", "100", "--pattern", "y*", "--timeout", "0.1"];
+    let args = ["sub", "a", "b", "--pattern", "x*", "--timeout", "100", "--pattern", "y*", "--timeout", "1.25"];
     server.rcli(args).prints(lines).run();
 }
 

@@ -98,7 +98,7 @@ fn a_watch_that_is_lost_with_its_node_is_said_and_exec_refuses() {
 fn a_command_for_a_node_that_is_gone_is_said_not_to_have_been_sent() {
     let mut cluster = Cluster::start();
     serve_in_part(&cluster);
-    let (terminal, prompt) = open(&cluster, &["-t", "0.2"]);
+    let (terminal, prompt) = open(&cluster, &["-t", "0.5"]);
     terminal.run(&prompt, "SET foo 1", &["OK"]);
     let owner = cluster.nodes[2].address();
     cluster.nodes[2].kill_nine();
@@ -165,7 +165,7 @@ fn the_prompt_goes_on_at_another_node_when_its_own_is_gone() {
 #[test]
 fn a_cluster_that_is_gone_is_not_connected_until_it_is_back() {
     let mut cluster = Cluster::start();
-    let (terminal, prompt) = open(&cluster, &["-t", "0.2"]);
+    let (terminal, prompt) = open(&cluster, &["-t", "0.5"]);
     terminal.run(&prompt, "SET foo 1", &["OK"]);
     cluster.nodes.iter_mut().for_each(Server::kill_nine);
     terminal.line("PING");

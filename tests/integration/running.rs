@@ -206,6 +206,13 @@ impl Running {
         self.home.as_ref().expect("the home directory").path()
     }
 
+    /// Ends it by SIGINT once that many lines stand on standard output.
+    pub fn interrupt_after(mut self, lines: usize) -> Finished {
+        self.wait_for_lines(lines);
+        self.signal(Signal::INT);
+        self.finish_with_open_stdin()
+    }
+
     /// Waits for its end and compares everything with what was expected.
     pub fn finish(mut self) -> Finished {
         self.close_stdin();

@@ -94,9 +94,9 @@ fn a_silent_sentinel_is_left_for_the_next_one_within_the_connect_limit() {
     let silent = peer().start();
     let sentinel = sentinel_naming(server.port());
     let begin = Instant::now();
-    asking(&[silent.port(), sentinel.port()]).args(["-t", "1.5", "PING"]).prints("PONG\n").run();
+    asking(&[silent.port(), sentinel.port()]).args(["-t", "3", "PING"]).prints("PONG\n").run();
     assert_eq!(silent.connections(), 1, "it is asked first");
-    assert!((400..1500).contains(&begin.elapsed().as_millis()), "{:?}", begin.elapsed());
+    assert!((900..3000).contains(&begin.elapsed().as_millis()), "{:?}", begin.elapsed());
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn all_sentinels_that_fail_are_named_with_their_reasons() {
     let no_sentinel = Server::start();
     let begin = Instant::now();
     asking(&[dead, silent.port(), refusing.port(), no_sentinel.port()])
-        .args(["-t", "1", "PING"])
+        .args(["-t", "4", "PING"])
         .status(3)
         .complains(&[
             "'mymaster'",
@@ -118,7 +118,7 @@ fn all_sentinels_that_fail_are_named_with_their_reasons() {
             "is it a sentinel?",
         ])
         .run();
-    assert!(begin.elapsed() < Duration::from_secs(3), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_secs(12), "{:?}", begin.elapsed());
 }
 
 #[test]

@@ -68,9 +68,9 @@ impl Sentinel {
     fn hurry(&mut self) {
         let begin = Instant::now();
         // On a busy machine votes are split and clocks jump: neither is to cost more than a second. A replica may be
-        // promoted only if its INFO is younger than five ping periods, and with its primary down it is asked for INFO
-        // once a second whatever the INFO period is: a shorter ping period makes most failovers fail.
-        let hurry = "SENTINEL DEBUG INFO-PERIOD 100 PUBLISH-PERIOD 100 ASK-PERIOD 100 PING-PERIOD 500 \
+        // promoted only if its INFO is younger than three INFO periods, or with its primary down than five ping periods,
+        // and during a failover it is asked for INFO once a second whatever these are: shorter ones make failovers fail.
+        let hurry = "SENTINEL DEBUG INFO-PERIOD 500 PUBLISH-PERIOD 100 ASK-PERIOD 100 PING-PERIOD 500 \
                      ELECTION-TIMEOUT 1000 TILT-PERIOD 300 MIN-LINK-RECONNECT-PERIOD 100";
         while self.try_ask(hurry).as_deref() != Some("OK") {
             assert!(self.child.try_wait().expect("its state").is_none(), "the sentinel ended");

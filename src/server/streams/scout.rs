@@ -13,6 +13,7 @@ use super::super::slots::Announced;
 use super::super::target::Address;
 use super::want::{Want, What};
 use crate::exit::{Failure, Outcome, describe_io};
+use crate::interrupt;
 
 /// Nodes that are wanted for themselves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,6 +62,8 @@ pub struct Found {
     /// The nodes that are to be followed, or who belongs to the cluster, where one of these was asked; none if nobody
     /// could tell.
     pub members: Vec<Address>,
+    /// Whether a signal cut the search short: what was not found says nothing.
+    pub is_cut_short: bool,
 }
 
 enum State {
@@ -140,7 +143,8 @@ impl Scout {
 
 fn explore(cluster: &mut Cluster, errand: &Errand) -> Found {
     if errand.doubted.is_some() {
-        return Found { nodes: Vec::new(), members: cluster.members(errand.doubted.as_ref()) };
+        let members = cluster.members(errand.doubted.as_ref());
+        return Found { nodes: Vec::new(), members, is_cut_short: false };
     }
     // A map that cannot be had is the old one.
     let _ = cluster.refresh(errand.first.as_ref());
@@ -158,8 +162,10 @@ fn explore(cluster: &mut Cluster, errand: &Errand) -> Found {
     }
     homes.retain(|home| !errand.have.contains(home));
     // The cluster keeps its own sessions for its own questions: MONITOR would show every introduction of a new one.
-    let nodes = homes.into_iter().map(|home| (home.clone(), cluster.open_session(&home))).collect();
-    Found { nodes, members }
+    let nodes: Vec<_> = homes.into_iter().map(|home| (home.clone(), cluster.open_session(&home))).collect();
+    let was_interrupted = |(_, opened): &(Address, _)| matches!(opened, Err(Lost::Interrupted(_)));
+    let is_cut_short = nodes.iter().any(was_interrupted) || nodes.is_empty() && interrupt::received().is_some();
+    Found { nodes, members, is_cut_short }
 }
 
 /// The slots of the channels that nobody was asked for.

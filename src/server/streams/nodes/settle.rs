@@ -17,8 +17,8 @@ use crate::exit::{Failure, Outcome};
 impl Nodes {
     /// Asks the nodes that were found for what they have.
     pub(super) fn settle(&mut self, found: Found) -> Outcome<()> {
-        if found.nodes.iter().any(|(_, opened)| matches!(opened, Err(Lost::Interrupted(_)))) {
-            // A signal cut the search short: it ends the run, or the next search goes on.
+        if found.is_cut_short {
+            // The signal ends the run, or the next search goes on.
             self.due = Some(Instant::now() + self.tries.pause());
             return Ok(());
         }
