@@ -109,7 +109,7 @@ fn the_readmes_examples_do_what_it_says() {
 
 #[test]
 fn what_is_installed_is_this_program() {
-    assert_ne!(env!("CARGO_PKG_NAME"), "rcli", "on crates.io that is another program");
+    assert_ne!(env!("CARGO_PKG_NAME"), "rcli", "a published package of that name is another program");
     let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("README.md");
     let told: Vec<&str> = readme.lines().filter(|line| line.contains("cargo install")).collect();
     assert!(!told.is_empty() && told.iter().all(|line| line.contains("--path .")), "{told:?}");
