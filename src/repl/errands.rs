@@ -16,9 +16,14 @@ use crate::text::{self, Escape, printable};
 
 impl Repl<'_> {
     /// Connects, and says to whom. A server that is not there may come; one that refuses us will not change its mind.
-    pub(super) fn arrive(&mut self) -> Outcome<()> {
+    pub(super) fn arrive(&mut self, is_first: bool) -> Outcome<()> {
         match self.shell.link().ready() {
             Ok(_) => {}
+            // The options that name another server are the shell's, not the prompt's.
+            Err(Unopened::NobodyListens(message)) if !is_first => {
+                report(&message);
+                return Ok(());
+            }
             Err(absent @ (Unopened::Unreachable(_) | Unopened::NobodyListens(_))) => {
                 report(&absent.into_failure().into_message());
                 return Ok(());
@@ -132,7 +137,7 @@ impl Repl<'_> {
             Ok(target) => {
                 let target = Target { pushes: self.config.target.pushes.clone(), ..target };
                 self.shell = Shell::new(Link::elsewhere(target, self.config.cluster));
-                self.arrive().map_or_else(stay, |()| Ok(Flow::On))
+                self.arrive(false).map_or_else(stay, |()| Ok(Flow::On))
             }
             Err(failure) => stay(failure),
         }

@@ -80,7 +80,7 @@ pub fn run(mut config: Config, connection: &ConnectionOptions, is_sure: bool) ->
         jobs: Jobs::default(),
         view_format: Format::Json,
     };
-    repl.arrive()?;
+    repl.arrive(true)?;
     repl.converse()
 }
 

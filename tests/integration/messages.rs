@@ -59,6 +59,9 @@ fn where_nobody_listens_other_servers_are_named() {
     rcli(["-s", "no-such-socket", "PING"]).status(3).complains(&["No such file", "-s a socket"]).run();
     let terminal = rcli(["-p", &port]).on_terminal(200);
     terminal.shows(next[0]);
+    terminal.line("clear");
+    terminal.line(&format!("connect 127.0.0.1 {port}"));
+    terminal.wait("the prompt's own words", |rows| rows.iter().any(|row| row.ends_with("Connection refused")));
     terminal.leave();
 }
 
