@@ -299,7 +299,7 @@ fn a_bad_line_tells_how_many_commands_before_it_were_answered() {
         .stdin("SELECT 3\nMULTI\nSET d 4\nQUIT\n")
         .status(2)
         .complains(&[
-            "3 commands before it were answered; mend it and resume with --skip 1, before the MULTI of stdin:2",
+            "3 commands before it were answered; mend it and resume with --skip 1 (before the MULTI of stdin:2",
         ])
         .run();
     server.rcli(["pipe", "--atomic"]).stdin("SET e 5\nQUIT\n").status(2).complains(&["; nothing was run\n"]).run();

@@ -285,20 +285,20 @@ fn what_may_have_run_is_said() {
     assert_eq!(
         cut(2, block, "1"),
         format!(
-            "{lost}2 commands answered, 1 sent and unanswered (cmds.txt:4 to cmds.txt:4); resume with --skip 1, \
-             before the MULTI of cmds.txt:3: its block did not run\n"
+            "{lost}2 commands answered, 1 sent and unanswered (cmds.txt:4 to cmds.txt:4); resume with --skip 1 \
+             (before the MULTI of cmds.txt:3: its block did not run)\n"
         )
     );
     assert_eq!(
         cut(3, block, "1"),
         format!(
-            "{lost}3 commands answered, 1 sent and unanswered (cmds.txt:5 to cmds.txt:5); resume with --skip 1, \
-             before the MULTI of cmds.txt:3: the block to cmds.txt:5 may have run, its EXEC was sent and not answered\n"
+            "{lost}3 commands answered, 1 sent and unanswered (cmds.txt:5 to cmds.txt:5); resume with --skip 1 \
+             (before the MULTI of cmds.txt:3: the block to cmds.txt:5 may have run, its EXEC was sent and not answered)\n"
         )
     );
     assert_eq!(server.ask("GET b"), "2", "it did");
     assert!(
-        cut(3, block, "9").contains("may have run, its EXEC was sent and not answered; the unanswered may have run")
+        cut(3, block, "9").contains("may have run, its EXEC was sent and not answered); the unanswered may have run")
     );
     assert!(cut(4, block, "1").contains("; resume with --skip 4; the unanswered one may have run\n"));
 }
@@ -348,7 +348,7 @@ fn what_is_refused_again_is_reported_and_a_refused_user_or_watch_ends_the_run() 
 #[test]
 fn on_error_stop_and_an_interrupt_in_a_block_go_back_before_it() {
     let server = server();
-    let told = "resume with --skip 1, before the MULTI of cmds.txt:2: its block did not run";
+    let told = "resume with --skip 1 (before the MULTI of cmds.txt:2: its block did not run)";
     server
         .rcli(["pipe", "--on-error", "stop", "--window", "1", "cmds.txt"])
         .file("cmds.txt", "SELECT 3\nMULTI\nNOSUCH\nSET k v\nEXEC\n")
@@ -358,7 +358,7 @@ fn on_error_stop_and_an_interrupt_in_a_block_go_back_before_it() {
         .run();
     let mut run = server.rcli(["pipe"]).interactive().status(130).prints("OK\nOK\nQUEUED\n");
     run = run.complains(&[
-        "interrupted: 3 commands answered, 0 sent and unanswered; resume with --skip 1, before the MULTI",
+        "interrupted: 3 commands answered, 0 sent and unanswered; resume with --skip 1 (before the MULTI",
     ]);
     let mut run = run.start();
     run.send("SELECT 3\nMULTI\nSET k v\n");
@@ -376,8 +376,8 @@ fn an_answer_that_cannot_be_decoded_in_a_block_goes_back_before_it() {
         run.status(3).any_stdout().complains(&["the answer could not be decoded", told]).run();
     };
     let garbage = || close("garbage\r\n");
-    run(vec![ok(), garbage()], "resume with --skip 1, before the MULTI of stdin:2: its block did not run");
-    run(vec![ok(), ok(), garbage()], "resume with --skip 1, before the MULTI of stdin:2: its block did not run");
+    run(vec![ok(), garbage()], "resume with --skip 1 (before the MULTI of stdin:2: its block did not run)");
+    run(vec![ok(), ok(), garbage()], "resume with --skip 1 (before the MULTI of stdin:2: its block did not run)");
     run(vec![ok(), ok(), queued(), garbage()], "resume with --skip 4, which skips this command too");
 }
 
@@ -396,6 +396,10 @@ fn a_skip_that_lies_inside_a_block_names_it() {
     }
     server.rcli(["pipe", "--skip", "9"]).stdin("MULTI\nSET a 1\n").status(2).complains(&["inside the block"]).run();
     server.rcli(["pipe", "--skip", "5"]).stdin(input).run();
+    let told = "stdin:1: WATCH w: sent again to resume, it guards only from now on";
+    let guarded = "WATCH w\nAUTH bob pw\nMULTI\nSET a 1\nEXEC\n";
+    server.rcli(["pipe", "-q", "--skip", "2"]).stdin(guarded).complains(&[told]).run();
+    server.rcli(["pipe", "-q", "--skip", "3"]).stdin(guarded).status(2).complains(&["--skip 2 is before it"]).run();
     // Where MULTI is refused there is no block.
     server.ask("ACL SETUSER bob -multi");
     let bob = ["--user", "bob", "-a", "pw", "--no-auth-warning", "pipe", "--skip", "3"];
@@ -403,6 +407,11 @@ fn a_skip_that_lies_inside_a_block_names_it() {
     assert_eq!(data(&server)[3], "3: [] nil");
     let mut client = server.client();
     client.call(&[b"SELECT", b"3"]).unwrap();
+    assert_eq!(client.call(&[b"GET", b"b"]).unwrap().to_string(), "2");
+    server.rcli(["pipe", "-q", "--skip", "3"]).stdin(guarded).status(1).reports_among(&[told, "EXEC without"]).run();
+    let discarded = "AUTH bob pw\nMULTI\nSELECT 4\nDISCARD\nSET b 2\n";
+    server.rcli(["pipe", "-q", "--skip", "4"]).stdin(discarded).run();
+    client.call(&[b"SELECT", b"4"]).unwrap();
     assert_eq!(client.call(&[b"GET", b"b"]).unwrap().to_string(), "2");
 }
 

@@ -119,10 +119,10 @@ impl Pipe<'_> {
         let begin = self.place(cut.begin);
         match cut.exec {
             Some(exec) => format!(
-                ", before the MULTI of {begin}: the block to {} may have run, its EXEC was sent and not answered",
+                " (before the MULTI of {begin}: the block to {} may have run, its EXEC was sent and not answered)",
                 self.place(exec)
             ),
-            None => format!(", before the MULTI of {begin}: its block did not run"),
+            None => format!(" (before the MULTI of {begin}: its block did not run)"),
         }
     }
 

@@ -40,6 +40,7 @@ where
         due: Vec::new(),
         held: Vec::new(),
         had_errors: false,
+        notices: Vec::new(),
     };
     restore.run().map_err(|failure| {
         // Nothing of the input was run: the same command resumes.
@@ -72,6 +73,8 @@ struct Restore<'a, F> {
     /// The same from the first WATCH on: whether that is to be sent is known when the next block ends.
     held: Vec<Skipped>,
     had_errors: bool,
+    /// To be said once all is as it was.
+    notices: Vec<String>,
 }
 
 impl<F> Restore<'_, F>
@@ -87,12 +90,17 @@ where
                 Supplied::End => break,
             }
         }
-        if self.transaction.queued().is_some() {
-            self.leave_block()?;
-        }
         self.send_due()?;
         self.due = std::mem::take(&mut self.held);
-        self.send_due()
+        self.send_due()?;
+        if self.transaction.queued().is_some() {
+            self.leave_block()?;
+            self.send_due()?;
+        }
+        for notice in self.notices.drain(..) {
+            report(&notice);
+        }
+        Ok(())
     }
 
     /// Passes over a command.
@@ -113,20 +121,28 @@ where
             // With arguments it is no EXEC, and servers drop the block for it.
             Step::Queue if effect_of(request) == Effect::Exec => {
                 self.transaction = Transaction::default();
-                self.drop_block();
+                self.end_block(false)?;
             }
             Step::Queue | Step::Refused(_) => self.block.push((request.clone(), file)),
-            Step::Discarded | Step::Reset => self.drop_block(),
-            Step::Execute(_) => {
-                self.end_watch();
-                let block = std::mem::take(&mut self.block);
-                if block.iter().any(sets_state)
-                    && !self.args.not_run.contains(&self.supply.number())
-                    && self.would_run(&block)?
-                {
-                    self.keep_all(block)?;
-                }
-            }
+            Step::Discarded | Step::Reset => self.end_block(false)?,
+            Step::Execute(_) => self.end_block(true)?,
+        }
+        Ok(())
+    }
+
+    /// Keeps what sets the state in the block that has ended, if it was run.
+    fn end_block(&mut self, is_exec: bool) -> Outcome<()> {
+        self.end_watch();
+        let block = std::mem::take(&mut self.block);
+        let is_known = is_exec && self.args.not_run.contains(&self.supply.number());
+        if is_known || !block.iter().any(sets_state) {
+            return Ok(());
+        }
+        self.send_due()?;
+        // Where MULTI is refused, the commands were run one by one.
+        let queued = if is_exec { block.as_slice() } else { &[] };
+        if !self.may_open_block()? || self.would_run(queued)? && is_exec {
+            self.keep_all(block)?;
         }
         Ok(())
     }
@@ -148,21 +164,19 @@ where
         block.into_iter().filter(sets_state).try_for_each(|skipped| self.keep(skipped))
     }
 
-    fn drop_block(&mut self) {
-        self.block.clear();
-        self.end_watch();
-    }
-
     fn end_watch(&mut self) {
         self.due.extend(self.held.drain(..).filter(|(request, _)| effect_of(request) != Effect::Watch));
     }
 
-    /// Whether the server takes the commands of a block, so that its EXEC ran them: they are queued and discarded.
+    /// Opens a block on the server, if that lets us.
+    fn may_open_block(&mut self) -> Outcome<bool> {
+        let answers = self.ask(&[Request::new(["MULTI"])])?;
+        Ok(!matches!(answers.as_slice(), [Value::ServerError(_)]))
+    }
+
+    /// Whether the server takes the commands of the block that was opened, so that EXEC would run them. They are queued
+    /// and discarded.
     fn would_run(&mut self, block: &[Skipped]) -> Outcome<bool> {
-        self.send_due()?;
-        if !self.may_open_block()? {
-            return Ok(true);
-        }
         let mut requests: Vec<Request> = block.iter().map(|(request, _)| request.clone()).collect();
         requests.push(Request::new(["DISCARD"]));
         let answers = self.ask(&requests)?;
@@ -176,15 +190,8 @@ where
         Ok(!answers.iter().any(spoils_block))
     }
 
-    /// Opens a block on the server, if that lets us. Where it does not, the commands of a block were run one by one.
-    fn may_open_block(&mut self) -> Outcome<bool> {
-        let answers = self.ask(&[Request::new(["MULTI"])])?;
-        Ok(!matches!(answers.as_slice(), [Value::ServerError(_)]))
-    }
-
-    /// The last command that is skipped stands in a block.
+    /// The last command that is skipped stands in a block, if there is one: where MULTI is refused there is not.
     fn leave_block(&mut self) -> Outcome<()> {
-        self.send_due()?;
         if self.may_open_block()? {
             let (number, origin) = self.opened;
             return Err(Failure::usage(format!(
@@ -226,7 +233,7 @@ where
                 Ok(())
             }
             (Effect::Watch, _) => {
-                report(&format!("{place}: {command}: sent again to resume, it guards only from now on"));
+                self.notices.push(format!("{place}: {command}: sent again to resume, it guards only from now on"));
                 Ok(())
             }
             _ => Ok(()),
