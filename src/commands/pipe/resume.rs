@@ -10,7 +10,7 @@ use super::flight::Origin;
 use super::supply::{Supplied, Supply};
 use crate::cli::PipeArgs;
 use crate::connection_state::{Effect, Setting, effect_of};
-use crate::exit::{Exit, Failure, Outcome, report};
+use crate::exit::{Exit, Failure, Outcome, notice, report};
 use crate::request::Request;
 use crate::server::{Lost, error_text};
 use crate::transaction::{Step, Transaction};
@@ -97,9 +97,7 @@ where
             self.leave_block()?;
             self.send_due()?;
         }
-        for notice in self.notices.drain(..) {
-            report(&notice);
-        }
+        self.notices.drain(..).for_each(|text| notice(&text));
         Ok(())
     }
 
