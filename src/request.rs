@@ -2,7 +2,6 @@
 
 pub mod secrets;
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::text::{Escape, escape_char, is_unprintable};
@@ -182,19 +181,4 @@ pub fn quote(bytes: &[u8], out: &mut String) {
         }
     }
     out.push('"');
-}
-
-/// The words of an error: bytes that are not UTF-8, as they are repeated from a command, become `\xNN`.
-pub fn error_words(bytes: &[u8]) -> Cow<'_, str> {
-    if let Ok(text) = std::str::from_utf8(bytes) {
-        return text.into();
-    }
-    let mut words = String::with_capacity(bytes.len() + 16);
-    for chunk in bytes.utf8_chunks() {
-        words.push_str(chunk.valid());
-        for byte in chunk.invalid() {
-            let _ = write!(words, "\\x{byte:02x}");
-        }
-    }
-    words.into()
 }

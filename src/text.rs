@@ -8,6 +8,8 @@ use std::fmt::Write as _;
 /// How control characters are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Escape {
+    /// Only what is not UTF-8: what is not to be shown yet.
+    Undecodable,
     /// One line: every one is escaped as redis-cli does, `\n`, `\x1b`.
     Line,
     /// Lines of text: LF, TAB and CR LF stay, the others are escaped as redis-cli does.
@@ -18,11 +20,21 @@ pub enum Escape {
 
 /// The text, with what could drive a terminal escaped.
 pub fn printable(text: &str, how: Escape) -> Cow<'_, str> {
-    if is_plain(text.as_bytes()) || !text.chars().any(|c| is_unprintable(c) && !(how != Escape::Line && c == '\n')) {
+    if how == Escape::Undecodable || is_plain(text.as_bytes()) || !text.contains(is_unprintable) {
         return Cow::Borrowed(text);
     }
     let mut safe = String::with_capacity(text.len() + 16);
     escape(text.as_bytes(), how, &mut safe);
+    Cow::Owned(safe)
+}
+
+/// The same of bytes; what is not UTF-8 becomes `\xNN`.
+pub fn printable_bytes(bytes: &[u8], how: Escape) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return printable(text, how);
+    }
+    let mut safe = String::with_capacity(bytes.len() + 16);
+    escape(bytes, how, &mut safe);
     Cow::Owned(safe)
 }
 
@@ -35,7 +47,7 @@ pub fn line(text: &str) -> Cow<'_, str> {
 pub fn escape(bytes: &[u8], how: Escape, out: &mut String) {
     for chunk in bytes.utf8_chunks() {
         let text = chunk.valid();
-        if is_plain(text.as_bytes()) {
+        if how == Escape::Undecodable || is_plain(text.as_bytes()) {
             out.push_str(text);
         } else {
             let mut chars = text.chars().peekable();
@@ -111,6 +123,8 @@ mod tests {
             "JSON stays JSON"
         );
         assert_eq!(escaped(b"a\xff\x9bz", Escape::Lines), "a\\xff\\x9bz");
+        let decoded = printable_bytes(b"a\xff\x1b\xc3\xa9", Escape::Undecodable);
+        assert_eq!(decoded, "a\\xff\x1b\u{e9}", "controls are left to whoever shows it");
     }
 
     #[test]
@@ -124,6 +138,6 @@ mod tests {
         for text in ["", "plain", "Größe 5 €, 日本語, e\u{301}", "a\\x1b"] {
             assert!(matches!(line(text), Cow::Borrowed(same) if same == text));
         }
-        assert!(matches!(printable("a\nb\n", Escape::Json), Cow::Borrowed(_)));
+        assert_eq!(printable("a\nb\n", Escape::Json), "a\nb\n");
     }
 }

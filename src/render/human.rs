@@ -1,5 +1,6 @@
 //! Human output: redis-cli's typed text, made safe for a terminal (contract section 2).
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use colored::{ColoredString, Colorize as _};
@@ -9,7 +10,7 @@ use super::{Style, is_exact_double};
 use crate::record::is_report;
 use crate::request::{Request, quote};
 use crate::server::error_text;
-use crate::text::{self, Escape, printable};
+use crate::text::{self, Escape, printable, printable_bytes};
 
 /// Writes a reply and a newline. A report (INFO and its kind) is written as the text it is.
 pub fn reply(out: &mut impl Write, style: &Style, value: &Value, is_report: bool) -> io::Result<()> {
@@ -41,17 +42,17 @@ pub fn block(out: &mut impl Write, style: &Style, block: &[Request], values: &[V
     Ok(())
 }
 
-fn report_text(value: &Value) -> Option<String> {
+fn report_text(value: &Value) -> Option<Cow<'_, str>> {
     match value {
-        Value::BulkString(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
-        Value::SimpleString(text) | Value::VerbatimString { text, .. } => Some(text.clone()),
+        Value::BulkString(bytes) => Some(printable_bytes(bytes, Escape::Lines)),
+        Value::SimpleString(text) | Value::VerbatimString { text, .. } => Some(printable(text, Escape::Lines)),
         Value::Attribute { data, .. } => report_text(data),
         _ => None,
     }
 }
 
 fn report(out: &mut impl Write, text: &str) -> io::Result<()> {
-    out.write_all(printable(text, Escape::Lines).as_bytes())?;
+    out.write_all(text.as_bytes())?;
     if text.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") }
 }
 
@@ -147,7 +148,7 @@ fn scalar_text(value: &Value, style: &Style) -> String {
         }
         Value::Okay => "OK".to_owned(),
         Value::SimpleString(text) | Value::VerbatimString { text, .. } => printable(text, Escape::Lines).into_owned(),
-        Value::BigNumber(digits) => text::line(&String::from_utf8_lossy(digits)).into_owned(),
+        Value::BigNumber(digits) => printable_bytes(digits, Escape::Line).into_owned(),
         other => text::line(&format!("{other:?}")).into_owned(),
     }
 }

@@ -20,7 +20,7 @@ pub use replies::generate;
 pub use syntax::syntax;
 pub use walk::Expected;
 
-use crate::request::error_words;
+use crate::text::{Escape, printable_bytes};
 
 /// The union of the commands of Redis and Valkey, one a line; `generate` writes it.
 const BUILTIN: &str = include_str!("commands.json");
@@ -173,5 +173,5 @@ fn plain_group(group: &str) -> String {
 
 /// The beginning of a word as text.
 fn echo(word: &[u8], limit: usize) -> String {
-    error_words(&word[..word.len().min(limit)]).into_owned()
+    printable_bytes(&word[..word.len().min(limit)], Escape::Undecodable).into_owned()
 }

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use redis::Value;
 
 use super::{Argument, BeginSearch, Entry, FindKeys, KeySpec, Kind, Table};
-use crate::text::line;
+use crate::text::{Escape, printable, printable_bytes};
 
 /// Makes the text of `commands.json` of the replies to COMMAND and COMMAND DOCS of several servers, those whose
 /// description wins first. Commands of modules are left out: the built-in table is about servers as they come.
@@ -206,11 +206,8 @@ fn get<'v>(pairs: &[(&'v Value, &'v Value)], key: &str) -> &'v Value {
 /// A string of any kind. All of the table is there to be shown at a prompt: what could drive a terminal is escaped.
 fn text(reply: &Value) -> Option<Cow<'_, str>> {
     match plain(reply) {
-        Value::BulkString(bytes) => Some(match std::str::from_utf8(bytes) {
-            Ok(text) => line(text),
-            Err(_) => Cow::Owned(line(&String::from_utf8_lossy(bytes)).into_owned()),
-        }),
-        Value::SimpleString(text) | Value::VerbatimString { text, .. } => Some(line(text)),
+        Value::BulkString(bytes) => Some(printable_bytes(bytes, Escape::Line)),
+        Value::SimpleString(text) | Value::VerbatimString { text, .. } => Some(printable(text, Escape::Line)),
         // The crate's name for the simple string "OK", which a token could be.
         Value::Okay => Some(Cow::Borrowed("OK")),
         _ => None,

@@ -78,6 +78,7 @@ fn hostile() -> Script {
         .always("COMMAND DOCS", send(described))
         .always("SCAN", send(array(&[bulk("0"), found.clone()])))
         .always("PUBSUB", send(found))
+        .always("CLIENT LIST", send(bulk(&format!("id=1 name={EVIL}\n"))))
         .otherwise(send(format!("-ERR {EVIL}\r\n")))
 }
 
@@ -115,6 +116,8 @@ fn the_greeting_tab_hints_and_help_are_tame() {
         for topic in ["evilone", QUOTED, "@E", &format!("@{QUOTED}"), ""] {
             run_line(&terminal, format!("help {topic}").trim_end());
         }
+        run_line(&terminal, "CLIENT LIST");
+        terminal.shows("id=1 name=E\\x1b]0");
         assert_tame(&terminal.bytes(), color);
     }
 }

@@ -5,7 +5,7 @@ use redis::{Value, VerbatimFormat};
 use super::fault::{Declared, Fault};
 use super::{EXACT_DOUBLE, Text};
 use crate::memory::{copy, has_room};
-use crate::request::error_words;
+use crate::text::{Escape, printable_bytes};
 
 /// The fault of a byte that no value begins with.
 pub fn unknown_mark(mark: u8) -> String {
@@ -52,7 +52,7 @@ fn error(text: &[u8]) -> Result<Value, Fault> {
     if !has_room(size) {
         return Err(Fault::NoRoom(Declared::Bytes(text.len())));
     }
-    let text = error_words(text);
+    let text = printable_bytes(text, Escape::Undecodable);
     let text = text.as_bytes();
     // The crate makes its errors only from RESP; this form holds line ends too.
     let resp = [b"!", text.len().to_string().as_bytes(), b"\r\n", text, b"\r\n"].concat();
