@@ -233,6 +233,23 @@ fn streams_are_tame() {
 }
 
 #[test]
+fn what_handlers_and_programs_read_is_as_it_came() {
+    let text = "\u{9b}\x7f\u{202e}";
+    let confirmed = format!(">3\r\n{}{}:1\r\n", bulk("subscribe"), bulk("c"));
+    let message = format!(">3\r\n{}{}{}", bulk("message"), bulk("c"), bulk(text));
+    let peer = peer().always("SUBSCRIBE", send(format!("{confirmed}{message}"))).start();
+    let mut terminal = peer.rcli(["-3", "sub", "c", "--count", "1", "--handler", "c=cat > got"]).on_terminal(80);
+    assert_eq!(terminal.status(), 0);
+    let got = std::fs::read_to_string(terminal.home().join("got")).unwrap();
+    assert!(got.contains(text), "{got:?}");
+    let peer = self::peer().answers([send(bulk(text))]).exec(send("*0\r\n")).start();
+    let program = ["-3", "--raw", "txn", "--", "sh", "-c", "echo GET k; read -r got; printf %s \"$got\" > got"];
+    let mut terminal = peer.rcli(program).on_terminal(80);
+    assert_eq!(terminal.status(), 0);
+    assert_eq!(std::fs::read_to_string(terminal.home().join("got")).unwrap(), text);
+}
+
+#[test]
 fn events_and_addresses_that_servers_name_are_tame() {
     let moved = peer().otherwise(send(format!("-MOVED 7 {EVIL}:6379\r\n"))).start();
     for format in ["--human", "--json"] {
