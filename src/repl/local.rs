@@ -66,8 +66,8 @@ impl Local {
             ("clear", []) => Self::Clear,
             ("connect", [url]) if url.contains("://") => Self::Connect(Place::Url((*url).to_owned())),
             ("connect", [host, port]) => match port.parse() {
-                Ok(port) if !host.contains(['@', '/']) => Self::Connect(Place::Tcp((*host).to_owned(), port)),
-                _ => Self::Misused("connect HOST PORT, or connect URL"),
+                Ok(port) => Self::Connect(Place::Tcp((*host).to_owned(), port)),
+                Err(_) => Self::Misused("connect HOST PORT, or connect URL"),
             },
             ("connect", _) => Self::Misused("connect HOST PORT, or connect URL"),
             (":set", []) => Self::Output(None),

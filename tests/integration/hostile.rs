@@ -295,6 +295,11 @@ fn views_above_the_prompt_and_their_list_are_tame() {
         terminal.wait("the list", |rows| rows.iter().filter(|row| row.contains("[1] SUBSCRIBE")).count() > 1);
         let shown = if format == "json" { "E\\u001b" } else { "E\\x1b" };
         terminal.wait("the message", |rows| rows.iter().any(|row| row.contains(shown) && !row.contains("SUBSCRIBE")));
+        peer.set("SUBSCRIBE", send(format!("-ERR {EVIL}\r\n")));
+        terminal.line("SUBSCRIBE other &");
+        terminal.wait("the refusal", |rows| {
+            rows.iter().any(|row| row.starts_with("rcli: [2]") && row.contains("ERR E\\x1b"))
+        });
         peer.hang_up();
         terminal.shows("connection lost");
         run_line(&terminal, "stop 1");
@@ -321,6 +326,18 @@ fn files_arguments_and_the_environment_are_tame() {
     shows(rcli(["-h", EVIL, "PING"]).on_terminal(400), "rcli:");
     shows(rcli(["pipe", "--check", "cmds"]).file("cmds", format!("SET \"{EVIL}\n")).on_terminal(400), "E\\x1b]0");
     shows(rcli(["sub", "x", "--handler", &format!("{EVIL}=cat")]).on_terminal(400), "rcli:");
+}
+
+#[test]
+fn a_place_with_a_hostile_name_is_tame() {
+    let server = crate::server::Server::start();
+    let directory = tempfile::TempDir::new().unwrap();
+    let path = directory.path().join(EVIL);
+    std::os::unix::fs::symlink(server.socket(), &path).unwrap();
+    let terminal = rcli(["-s", path.to_str().unwrap()]).on_terminal(400);
+    terminal.wait("the prompt", |rows| rows.last().is_some_and(|row| row.contains("E\\x1b]0") && row.ends_with('>')));
+    run_line(&terminal, "PING");
+    assert_tame(&terminal.bytes(), "the prompt");
 }
 
 #[test]
