@@ -10,6 +10,7 @@ use std::env;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, IsTerminal as _};
+use std::net::Ipv6Addr;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -262,7 +263,7 @@ fn given_sentinels(options: &ConnectionOptions) -> Outcome<Option<Sentinels>> {
 /// A URL has its own option. What is given here in its place is not shown: it may hold a password.
 pub fn refuse_url(option: &str, text: &str) -> Outcome<()> {
     let is_path = matches!(option, "-s" | "socket");
-    if text.contains("://") || !is_path && text.contains(['@', '/']) {
+    if text.contains("://") || !is_path && (text.contains(['@', '/']) || text.contains("%40")) {
         return Err(Failure::usage(format!("{option}: a URL, or a user and a password, go with -u")));
     }
     Ok(())
@@ -288,7 +289,10 @@ fn parse_address(text: &str, default_port: u16) -> Option<Address> {
         _ => (text, default_port),
     };
     let host = without_brackets(host);
-    (!host.is_empty() && !host.contains(['[', ']', '/', '@'])).then_some(Address::Tcp(host, port))
+    // An address with its zone.
+    let is_ipv6 = host.split('%').next().is_some_and(|address| address.parse::<Ipv6Addr>().is_ok());
+    let is_host = !host.is_empty() && !host.contains(['[', ']', '/', '@']) && (is_ipv6 || !host.contains([':', '%']));
+    is_host.then_some(Address::Tcp(host, port))
 }
 
 /// What AUTH sends to the sentinels: they have passwords of their own.
@@ -389,6 +393,12 @@ fn given_password(options: &ConnectionOptions) -> Outcome<Option<Vec<u8>>> {
 /// Takes the password from a profile's `password_command`. Neither is ever shown.
 fn ask_command(command: &str) -> Outcome<Vec<u8>> {
     let failed = |reason: &str| Failure::failed(format!("password_command of the profile: {reason}"));
+    // A shell that cannot parse a command repeats it: that is asked first, and unheard.
+    let mut check = Command::new("sh");
+    check.args(["-n", "-c", command]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    if !check.status().map_err(|error| failed(&describe_io(&error)))?.success() {
+        return Err(failed("the shell cannot parse it"));
+    }
     // Standard input holds the commands for the server.
     let output = Command::new("sh")
         .args(["-c", command])

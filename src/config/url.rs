@@ -213,6 +213,10 @@ fn tcp_place(url: &Url, zone: &str) -> Result<Place, String> {
         Some(host) => percent_decode_str(&host.to_string()).decode_utf8_lossy().into_owned(),
         None => DEFAULT_HOST.to_owned(),
     };
+    // `%40` in place of the @ that ends a password.
+    if host.contains(['@', '/']) {
+        return Err("no host has an @ or a / in its name: the @ before the host is written as it is".to_owned());
+    }
     let says_host = url.host().is_some() && !host.is_empty();
     let host = if host.is_empty() { DEFAULT_HOST.to_owned() } else { host };
     let mut place = Place::at(Address::Tcp(host, url.port().unwrap_or(DEFAULT_PORT)));

@@ -357,6 +357,7 @@ fn session(server: &Server, variable: &str, file: &std::path::Path, lines: &[&st
     for line in lines {
         terminal.run(&prompt, line, &["PONG"]);
     }
+    assert!(terminal.rows().iter().all(|row| !row.starts_with("rcli:")), "{:?}", terminal.rows());
     terminal.leave()
 }
 
@@ -396,6 +397,25 @@ fn a_history_shared_with_redis_cli_stays_as_redis_cli_writes_it() {
     terminal.wait("the prompt", |rows| rows.last() == Some(&prompt));
     terminal.keys(UP);
     terminal.wait("the last line", |rows| rows.last().is_some_and(|row| row.starts_with(&format!("{prompt} PING"))));
+    terminal.keys(CTRL_U);
+    terminal.wait("an empty line", |rows| rows.last() == Some(&prompt));
+    // In redis-cli's file a command is a line: one of several has no place there, in rcli's own it has.
+    terminal.line("ECHO \"two");
+    terminal.line("\\\\ lines\"");
+    terminal.ends_with(&["\"two\\n\\\\ lines\"", &prompt]);
+    assert_eq!(fs::read_to_string(&new).unwrap(), "PING\n");
+    let own = directory.path().join("own");
+    let terminal = server.rcli([""; 0]).env("RCLI_HISTFILE", &own).on_terminal(120);
+    terminal.wait("the prompt", |rows| rows.last() == Some(&prompt));
+    terminal.line("ECHO \"two");
+    terminal.line("\\\\ lines\"");
+    terminal.ends_with(&["\"two\\n\\\\ lines\"", &prompt]);
+    terminal.leave();
+    assert_eq!(fs::read_to_string(&own).unwrap(), "#V2\nECHO \"two\\n\\\\\\\\ lines\"\n");
+    let terminal = server.rcli([""; 0]).env("RCLI_HISTFILE", &own).on_terminal(120);
+    terminal.wait("the prompt", |rows| rows.last() == Some(&prompt));
+    terminal.keys(UP);
+    terminal.ends_with(&[&format!("{prompt} ECHO \"two"), "\\\\ lines\""]);
 }
 
 #[test]

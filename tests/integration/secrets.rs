@@ -97,7 +97,7 @@ fn a_bad_line_at_the_prompt_hides_its_secret_and_is_not_kept() {
 }
 
 /// URLs that cannot be read, with `hunter2` for (a part of) the password.
-const BAD_URLS: [&str; 24] = [
+const BAD_URLS: [&str; 27] = [
     "redis:/u:hunter2@h",
     "redis:u:hunter2@h",
     "redis:///u:hunter2@h",
@@ -122,6 +122,9 @@ const BAD_URLS: [&str; 24] = [
     "unix://u:hunter2@h/s",
     "u:hunter2@h",
     ":hunter2@h",
+    "redis://hunter2%40h/0",
+    "redis://u:hunter2%40h:6379",
+    "redis+sentinel://u:hunter2%40h:1/m",
 ];
 
 #[test]
@@ -160,6 +163,7 @@ fn a_url_in_the_wrong_place_is_not_shown() {
         &["-p", url, "PING"],
         &["-n", url, "PING"],
         &["--sentinel", url, "--master", "m", "PING"],
+        &["--sentinel", "u:hunter2%40h:1", "--master", "m", "PING"],
         &["-c", "ssub", "--node", url, "c"],
         &["--askpass=hunter2", "PING"],
         &[url],
