@@ -400,14 +400,14 @@ fn a_history_shared_with_redis_cli_stays_as_redis_cli_writes_it() {
     terminal.keys(CTRL_U);
     terminal.wait("an empty line", |rows| rows.last() == Some(&prompt));
     // In redis-cli's file a command is a line: one of several has no place there, in rcli's own it has.
-    terminal.line("ECHO \"two");
+    terminal.begin("ECHO \"two");
     terminal.line("\\\\ lines\"");
     terminal.ends_with(&["\"two\\n\\\\ lines\"", &prompt]);
     assert_eq!(fs::read_to_string(&new).unwrap(), "PING\n");
     let own = directory.path().join("own");
     let terminal = server.rcli([""; 0]).env("RCLI_HISTFILE", &own).on_terminal(120);
     terminal.wait("the prompt", |rows| rows.last() == Some(&prompt));
-    terminal.line("ECHO \"two");
+    terminal.begin("ECHO \"two");
     terminal.line("\\\\ lines\"");
     terminal.ends_with(&["\"two\\n\\\\ lines\"", &prompt]);
     terminal.leave();
