@@ -274,6 +274,31 @@ fn a_primary_killed_while_nothing_is_sent_to_it_costs_nothing() {
 }
 
 #[test]
+fn a_node_that_comes_back_is_found_while_its_commands_wait() {
+    let mut cluster = Cluster::start();
+    cluster.nodes[2].kill_nine();
+    let mut run = cluster.rcli(["pipe"]).interactive().prints("1\n1\n").start();
+    run.send("INCR bar\nINCR foo\n");
+    run.wait_for_lines(1);
+    cluster.nodes[2].restart();
+    run.finish();
+}
+
+#[test]
+fn after_a_loss_nodes_that_stay_silent_are_not_waited_for() {
+    let mut cluster = Cluster::start();
+    let run = cluster.rcli(["pipe"]).interactive().prints("1\n1\n").status(3);
+    let mut run = run.complains(&["connection lost", "2 commands answered, 2 sent and unanswered"]).start();
+    run.send("INCR foo\nINCR c\n");
+    run.wait_for_lines(2);
+    cluster.nodes[1].hang();
+    run.send("INCR c\nBLPOP {foo}none 0\n");
+    cluster.nodes[2].wait_until("INFO clients", |info| info.contains("blocked_clients:1"));
+    cluster.nodes[2].kill_nine();
+    run.finish_with_open_stdin();
+}
+
+#[test]
 fn memory_does_not_grow_while_one_node_is_much_slower() {
     let cluster = Cluster::start();
     let value = "v".repeat(200);

@@ -89,6 +89,12 @@ fn rubbish_in_place_of_the_greeting_is_status_3() {
 }
 
 #[test]
+fn a_line_that_does_not_end_is_status_3() {
+    let peer = peer().answers([send("+".repeat(65 << 20))]).start();
+    peer.rcli(["--json", "X"]).status(3).complains(&["a line does not end"]).run();
+}
+
+#[test]
 fn nesting_that_is_too_deep_is_status_3_and_no_crash() {
     for depth in [101, 5000, 100_000] {
         let peer = peer().answers([close(format!("{}:1\r\n", "*1\r\n".repeat(depth)))]).start();

@@ -308,6 +308,20 @@ fn a_full_backlog_pauses_reading_and_loses_nothing() {
 }
 
 #[test]
+fn large_messages_that_wait_for_a_handler_are_bounded_in_bytes() {
+    let server = Server::start();
+    let run = handled(&server, "until [ -e go ]; do sleep 0.01; done; wc -c | tr -d ' '").args(["--count", "40"]);
+    let run = run.prints("100058\n".repeat(40)).reports_among(&["the handlers are behind"]).start();
+    wait_for_subscriber(&server);
+    for _ in 0..40 {
+        publish(&server, "c", &[b'x'; 100_000]);
+    }
+    wait_for_stderr(&run, "the handlers are behind");
+    std::fs::write(run.home().join("go"), "").unwrap();
+    run.finish();
+}
+
+#[test]
 fn what_was_received_is_handled_before_a_time_limit_ends_it() {
     let server = Server::start();
     let run = handled(&server, "sleep 0.2; echo done").args(["--idle", "0.3"]).prints("done\ndone\ndone\n").start();
