@@ -314,7 +314,7 @@ fn large_messages_that_wait_for_a_handler_are_bounded_in_bytes() {
     let run = run.prints("100058\n".repeat(40)).reports_among(&["the handlers are behind"]).start();
     wait_for_subscriber(&server);
     for _ in 0..40 {
-        publish(&server, "c", &[b'x'; 100_000]);
+        publish(&server, "c", &vec![b'x'; 100_000]);
     }
     wait_for_stderr(&run, "the handlers are behind");
     std::fs::write(run.home().join("go"), "").unwrap();
