@@ -84,6 +84,10 @@ impl Terminal {
     pub fn start(args: &[OsString], env: &[(OsString, OsString)], home: TempDir, columns: u16) -> Self {
         let (pty, pts) = pty_process::blocking::open().expect("a pty");
         pty.resize(Size::new(ROWS, columns)).expect("its size");
+        let is_dumb = env.iter().any(|(name, value)| name == "TERM" && value == "dumb");
+        if !is_dumb {
+            drop_nothing_at_ctrl_c(&pty);
+        }
         let child = Command::new(env!("CARGO_BIN_EXE_rcli"))
             .args(args)
             .env_clear()
@@ -267,6 +271,15 @@ impl Drop for Terminal {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A Ctrl-C that becomes a signal makes the terminal drop what was written and not read yet: a prompt, if the program is
+/// quicker than the test.
+fn drop_nothing_at_ctrl_c(pty: &Pty) {
+    use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+    let mut settings = tcgetattr(pty).expect("the settings of the terminal");
+    settings.local_modes |= LocalModes::NOFLSH;
+    tcsetattr(pty, OptionalActions::Now, &settings).expect("a terminal that drops nothing");
 }
 
 fn size(cells: u16) -> NonZero<u16> {

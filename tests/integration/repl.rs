@@ -96,8 +96,8 @@ fn ctrl_c_pressed_many_times_ends_nothing() {
         server.wait_until("CLIENT LIST", |list| list.contains("cmd=blpop"));
         terminal.keys(&CTRL_C.repeat(3));
         server.wait_until("CLIENT LIST", |list| !list.contains("cmd=blpop"));
+        terminal.wait("the prompt", |rows| rows.last() == Some(&prompt));
     }
-    terminal.wait("the prompt", |rows| rows.last() == Some(&prompt));
     // A run that Ctrl-C ends has a second left; this one goes on after it.
     terminal.line("BLPOP q 1.3");
     terminal.shows("(1.3");
