@@ -77,6 +77,8 @@ pub struct Terminal {
     pty: Arc<Pty>,
     seen: Arc<(Mutex<Seen>, Condvar)>,
     home: TempDir,
+    /// The terminal's settings before the program had it.
+    first_settings: String,
 }
 
 impl Terminal {
@@ -88,6 +90,7 @@ impl Terminal {
         if !is_dumb {
             drop_nothing_at_ctrl_c(&pty);
         }
+        let first_settings = settings_of(&pty);
         let child = Command::new(env!("CARGO_BIN_EXE_rcli"))
             .args(args)
             .env_clear()
@@ -116,13 +119,17 @@ impl Terminal {
                 }
             }
         });
-        Self { child, pty, seen, home }
+        Self { child, pty, seen, home, first_settings }
     }
 
-    /// Types this at the prompt, keys as their bytes. Ctrl-C alone is for whatever runs, prompt or not.
+    /// Types this at the prompt, keys as their bytes. Ctrl-C alone is for whatever runs, prompt or not; but where no
+    /// editor is, the terminal drops for it what was written and not yet read, so that is read first.
     pub fn keys(&self, text: &str) {
         const CTRL_C: char = '\x03';
-        if !text.chars().all(|key| key == CTRL_C) {
+        if text.chars().all(|key| key == CTRL_C) {
+            let came = self.comes(DEADLINE, Seen::is_settled);
+            assert!(came, "the line that was entered is not taken; the screen shows\n{}", self.shown());
+        } else {
             self.wait_for_prompt();
         }
         let mut seen = self.seen.0.lock().unwrap();
@@ -240,7 +247,12 @@ impl Terminal {
 
     /// The terminal's settings, as text to compare.
     pub fn settings(&self) -> String {
-        format!("{:?}", rustix::termios::tcgetattr(&*self.pty).expect("the settings of the terminal"))
+        settings_of(&self.pty)
+    }
+
+    /// The same before the program had the terminal.
+    pub fn first_settings(&self) -> &str {
+        &self.first_settings
     }
 
     /// Waits for its end; the status.
@@ -290,4 +302,9 @@ fn rows(seen: &Seen) -> Vec<String> {
     let screen = seen.screen.screen();
     let (_, columns) = screen.size();
     screen.rows(0, columns.into()).map(|row| row.trim_end().to_owned()).filter(|row| !row.is_empty()).collect()
+}
+
+/// A terminal's settings, as text to compare.
+fn settings_of(pty: &Pty) -> String {
+    format!("{:?}", rustix::termios::tcgetattr(pty).expect("the settings of the terminal"))
 }

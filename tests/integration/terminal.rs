@@ -52,11 +52,10 @@ fn askpass_asks_on_the_terminal_and_shows_nothing_of_the_password() {
 #[test]
 fn ctrl_c_at_the_question_ends_the_run_and_leaves_the_terminal_as_it_was() {
     let mut terminal = rcli(["--askpass", "PING"]).on_terminal(80);
-    let before = terminal.settings();
     terminal.shows("Password:");
     terminal.keys("\x03");
     assert_eq!(terminal.status(), 130);
-    assert_eq!(terminal.settings(), before);
+    assert_eq!(terminal.settings(), terminal.first_settings());
     assert!(terminal.bytes().ends_with(b"\n"), "{:?}", terminal.rows());
 }
 
