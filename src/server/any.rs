@@ -12,7 +12,7 @@ use super::open::Unopened;
 use super::session::{Lost, Session};
 use super::target::Target;
 use super::transact::{LostBlock, Transacted};
-use super::wait::{Ready, wait_among};
+use super::wait::{Ready, is_over, wait_among};
 use crate::exit::Outcome;
 use crate::request::Request;
 
@@ -187,13 +187,13 @@ impl Server {
         match self {
             Self::One(session) => {
                 // What came with the last reply is there already.
-                let mut ready = Ready::default();
+                let mut has_input = false;
                 loop {
-                    session.look_after()?;
-                    if ready.input || ready.expired {
+                    let is_all = session.take_in()?;
+                    if has_input || is_over(deadline) {
                         return Ok(());
                     }
-                    ready = session.wait(input, deadline)?;
+                    has_input = session.wait(input, if is_all { deadline } else { Some(Instant::now()) })?.input;
                 }
             }
             Self::Cluster(cluster) => cluster.attend(input, deadline),

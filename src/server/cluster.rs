@@ -25,7 +25,7 @@ use super::route::{Route, Router, Unroutable, route_of_keys};
 use super::session::{Lost, Session, server_error};
 use super::slots::{Announced, Places, SlotMap};
 use super::target::{Address, Target};
-use super::wait::{Ready, wait_for_any};
+use super::wait::{is_over, wait_for_any};
 use crate::exit::Outcome;
 use crate::request::Request;
 
@@ -353,20 +353,24 @@ impl Cluster {
     pub fn attend(&mut self, input: Option<BorrowedFd<'_>>, deadline: Option<Instant>) -> Result<(), Lost> {
         let mut ended = vec![false; self.nodes.len()];
         // What came with the last reply is there already.
-        let mut ready = Ready::default();
+        let mut has_input = false;
         loop {
+            let mut is_all = true;
             for (node, ended) in self.nodes.iter_mut().zip(&mut ended).filter(|(_, ended)| !**ended) {
-                let Some(Err(lost)) = node.session.as_mut().map(Session::look_after) else { continue };
-                if self.watch.as_ref().is_some_and(|watch| watch.node == node.address) {
-                    return Err(lost);
+                match node.session.as_mut().map_or(Ok(true), Session::take_in) {
+                    Ok(was_all) => is_all &= was_all,
+                    Err(lost) if self.watch.as_ref().is_some_and(|watch| watch.node == node.address) => {
+                        return Err(lost);
+                    }
+                    Err(_) => *ended = true,
                 }
-                *ended = true;
             }
-            if ready.input || ready.expired {
+            if has_input || is_over(deadline) {
                 return Ok(());
             }
             let open = self.nodes.iter_mut().zip(&ended).filter(|(_, ended)| !**ended);
-            ready = wait_for_any(open.filter_map(|(node, _)| node.session.as_mut()), input, deadline)?;
+            let sessions = open.filter_map(|(node, _)| node.session.as_mut());
+            has_input = wait_for_any(sessions, input, if is_all { deadline } else { Some(Instant::now()) })?.input;
         }
     }
 }

@@ -23,8 +23,11 @@ use super::transport::Transport;
 use super::wait::{Ready, wait_among, wait_for_any};
 use crate::connection_state::{Effect, Setting, effect_of};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::interrupt::Signal;
+use crate::interrupt::{self, Signal};
 use crate::request::Request;
+
+/// How many values are taken in before it is another's turn.
+const VALUES_A_ROUND: usize = 1024;
 
 /// Why a conversation ended.
 #[derive(Debug)]
@@ -306,7 +309,12 @@ impl Session {
         let unsendable = self.send().err();
         loop {
             match self.receive() {
-                Ok(Some(push @ Value::Push { .. })) => self.tell(&push),
+                Ok(Some(push @ Value::Push { .. })) => {
+                    self.tell(&push);
+                    if let Some(signal) = interrupt::received() {
+                        return Err(Lost::Interrupted(signal));
+                    }
+                }
                 Ok(answer) => return Ok(answer),
                 Err(lost @ Lost::Refused(_)) => return Err(lost),
                 Err(lost) => return Err(unsendable.unwrap_or(lost)),
@@ -316,13 +324,20 @@ impl Session {
 
     /// Takes in what came while nothing was asked; an error when the connection has ended meanwhile.
     pub fn look_after(&mut self) -> Result<(), Lost> {
+        self.take_in().map(drop)
+    }
+
+    /// The same, and whether that was all: a server that never pauses keeps nobody from something else.
+    pub(super) fn take_in(&mut self) -> Result<bool, Lost> {
         self.incoming.is_drained = false;
-        while let Some(value) = self.receive()? {
-            if matches!(value, Value::Push { .. }) {
-                self.tell(&value);
+        for _ in 0..VALUES_A_ROUND {
+            match self.receive()? {
+                Some(push @ Value::Push { .. }) => self.tell(&push),
+                Some(_) => {}
+                None => return Ok(true),
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Tells of a push, where that is asked for.

@@ -20,6 +20,11 @@ pub struct Ready {
     pub expired: bool,
 }
 
+/// Whether a deadline has passed.
+pub(super) fn is_over(deadline: Option<Instant>) -> bool {
+    deadline.is_some_and(|deadline| deadline <= Instant::now())
+}
+
 /// Sleeps until one of the servers sends or can take more, `input` can be read, `deadline` passes, or a signal comes.
 /// Read limits are the caller's to ask for with [`Session::silence_ends`].
 pub fn wait_for_any<'s>(
@@ -58,6 +63,5 @@ pub fn wait_among<'s>(
         session.note_woken(*events);
     }
     let session = seen_sessions.iter().any(is_ready);
-    let expired = deadline.is_some_and(|deadline| deadline <= Instant::now());
-    Ok((Ready { session, input: false, expired }, seen_others.iter().map(is_ready).collect()))
+    Ok((Ready { session, input: false, expired: is_over(deadline) }, seen_others.iter().map(is_ready).collect()))
 }

@@ -1,7 +1,7 @@
 //! `--show-pushes`: a push is written when it comes, whatever is waited for (contract section 1).
 
 use crate::cluster_nodes::Cluster;
-use crate::peer::{Answer, peer};
+use crate::peer::{Answer, peer, send};
 use crate::pty::open;
 use crate::rcli::Rcli;
 use crate::server::{Server, wait_for};
@@ -83,9 +83,9 @@ fn a_push_is_written_while_a_program_of_txn_runs_and_while_its_input_is_waited_f
     run.wait_for_lines(1);
     std::fs::write(home.join("go"), "").unwrap();
     run.finish();
-    let peer = peer().exec(crate::peer::send("*1\r\n+a\r\n")).start();
+    let peer = peer().exec(send("*1\r\n+a\r\n")).start();
     let run = peer.rcli(["--json", "--show-pushes", "txn", "--watch", "k"]).interactive();
-    peer.set("WATCH", crate::peer::send("+OK\r\n"));
+    peer.set("WATCH", send("+OK\r\n"));
     let mut run = run.prints("{\"push\":[\"note\"]}\n[\"a\"]\n").start();
     wait_for("the WATCH", || peer.ordinary().contains(&"WATCH k".to_owned()));
     peer.say(b">1\r\n+note\r\n");
@@ -154,6 +154,50 @@ fn a_push_is_written_above_the_line_being_typed() {
     terminal.wait("the push", |rows| rows.iter().filter(|row| *row == PUSH).count() == 5);
     terminal.keys("n\r");
     terminal.shows("not run");
+    terminal.leave();
+}
+
+#[test]
+fn a_flood_of_pushes_keeps_no_line_and_no_signal_waiting() {
+    let peer = peer().answers([send("+one\r\n"), Answer::Silence]).start();
+    let null = std::fs::OpenOptions::new().write(true).open("/dev/null").unwrap();
+    let run = peer.rcli(["--json", "--show-pushes"]).interactive().stdout_to(null).status(143);
+    let mut run = run.reports_among(&[]).start();
+    run.send_line("X");
+    peer.wait_for_commands(1);
+    let flood = ">1\r\n+note\r\n".repeat(400_000);
+    run.send_line("Y");
+    while peer.ordinary().len() < 2 {
+        peer.say(flood.as_bytes());
+    }
+    // The answer to the second line does not come.
+    run.signal(Signal::TERM);
+    while run.is_running() {
+        peer.say(flood.as_bytes());
+    }
+    run.finish_with_open_stdin();
+}
+
+#[test]
+fn bursts_of_pushes_do_not_stop_the_prompt() {
+    let server = Server::start();
+    let (terminal, prompt) = open(&server, &["--show-pushes"]);
+    terminal.run(&prompt, "CLIENT TRACKING ON BCAST", &["OK"]);
+    let count = |text: &str| {
+        text.split("cmdstat_echo:calls=").nth(1).map_or(0, |rest| rest.split(',').next().unwrap().parse().unwrap())
+    };
+    for number in 1..=20 {
+        let mut client = server.client();
+        // They come while Enter is pressed, before the next line is typed.
+        let burst = std::thread::spawn(move || {
+            for _ in 0..30 {
+                client.call(&[b"SET", b"k", b"v"]).unwrap();
+            }
+        });
+        terminal.line("ECHO x");
+        server.wait_until("INFO commandstats", |text| count(text) == number);
+        burst.join().unwrap();
+    }
     terminal.leave();
 }
 
