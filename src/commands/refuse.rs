@@ -58,8 +58,15 @@ const NOT_IN_PIPELINE: [Refused; 3] = [
     ("QUIT", "would end the connection before its time: a pipeline ends with its input"),
 ];
 
+/// The length of the shortest name that is refused in a pipeline, `QUIT`; a URL has no fewer bytes.
+const SHORTEST: usize = 4;
+
 /// Why a command cannot run in a pipeline, whose replies are all in one version of RESP; none if it can.
 pub fn refuse_in_pipeline(request: &Request) -> Option<String> {
+    // Asked for every command: none of these names, and no URL, is as short as most of them are.
+    if request.arg(0).len() < SHORTEST {
+        return None;
+    }
     refuse_among(&NOT_IN_PIPELINE, request).or_else(|| refuse_uncounted(request))
 }
 
@@ -88,5 +95,20 @@ pub fn refuse_in_block(request: &Request) -> Option<String> {
         }
         "RESET" | "QUIT" => Some(format!("{name} would end the transaction before EXEC")),
         _ => refuse_in_pipeline(request),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_that_is_refused_is_passed_over_for_its_length() {
+        for (name, _) in UNCOUNTED.iter().chain(&NOT_IN_PIPELINE) {
+            assert!(refuse_in_pipeline(&Request::new([name.to_ascii_lowercase()])).is_some(), "{name}");
+        }
+        assert!(refuse_in_pipeline(&Request::new(["x://"])).is_some());
+        assert!(refuse_in_pipeline(&Request::new(["CLIENT", "REPLY", "OFF"])).is_some());
+        assert!(refuse_in_pipeline(&Request::new(["SET", "a", "1"])).is_none());
     }
 }
