@@ -167,6 +167,12 @@ fn show_arg(arg: &[u8], out: &mut String) {
 /// Quotes bytes as redis-cli does, except that printable UTF-8 is kept as it is (contract section 2, human).
 pub fn quote(bytes: &[u8], out: &mut String) {
     out.push('"');
+    quote_part(bytes, out);
+    out.push('"');
+}
+
+/// The same for a part of what stands in quotes.
+pub fn quote_part(bytes: &[u8], out: &mut String) {
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
             match c {
@@ -180,5 +186,4 @@ pub fn quote(bytes: &[u8], out: &mut String) {
             let _ = write!(out, "\\x{byte:02x}");
         }
     }
-    out.push('"');
 }

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::io::{self, Write};
 
 /// How control characters are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +67,74 @@ pub fn escape(bytes: &[u8], how: Escape, out: &mut String) {
     }
 }
 
+/// A writer that escapes what is written through it, piece by piece: what is large is not held a second time.
+pub struct Escaping<'w, W: Write> {
+    out: &'w mut W,
+    how: Escape,
+    /// What is not escaped yet.
+    held: Vec<u8>,
+    text: String,
+}
+
+impl<'w, W: Write> Escaping<'w, W> {
+    /// [`Self::finish`] writes the rest.
+    pub fn new(out: &'w mut W, how: Escape) -> Self {
+        Self { out, how, held: Vec::new(), text: String::new() }
+    }
+
+    /// Nothing comes any more.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.pass(self.held.len())
+    }
+
+    fn pass(&mut self, count: usize) -> io::Result<()> {
+        self.text.clear();
+        escape(&self.held[..count], self.how, &mut self.text);
+        self.held.drain(..count);
+        self.out.write_all(self.text.as_bytes())
+    }
+}
+
+impl<W: Write> Write for Escaping<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let piece = &bytes[..bytes.len().min(PIECE)];
+        self.held.extend_from_slice(piece);
+        if self.held.len() >= PIECE {
+            self.pass(whole(&self.held, self.held.len()))?;
+        }
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// As much as is made into text at a time.
+const PIECE: usize = 32 * 1024;
+
+/// The bytes in pieces that can be shown one by one.
+pub fn pieces(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let end = if rest.len() > PIECE { whole(rest, PIECE) } else { rest.len() };
+        let (piece, after) = rest.split_at(end);
+        rest = after;
+        (!piece.is_empty()).then_some(piece)
+    })
+}
+
+/// The largest part of the first `count` bytes that cuts neither a character nor, perhaps, a CR LF.
+fn whole(bytes: &[u8], count: usize) -> usize {
+    let is_cut = |at: usize| match bytes.get(at) {
+        Some(b'\n') => bytes[at - 1] == b'\r',
+        Some(byte) => byte & 0xc0 == 0x80,
+        None => true,
+    };
+    // A character has four bytes at most.
+    (count.saturating_sub(4).max(1)..=count).rev().find(|at| !is_cut(*at)).unwrap_or(count)
+}
+
 /// Whether a character could move the cursor, change the screen, or reorder the text around it: C0, DEL, C1, the
 /// separators of lines and paragraphs, the mark of byte order, and all bidirectional controls.
 pub fn is_unprintable(c: char) -> bool {
@@ -104,6 +173,7 @@ fn is_plain(bytes: &[u8]) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test ends by panicking")]
 mod tests {
     use super::*;
 
@@ -125,6 +195,26 @@ mod tests {
         assert_eq!(escaped(b"a\xff\x9bz", Escape::Lines), "a\\xff\\x9bz");
         let decoded = printable_bytes(b"a\xff\x1b\xc3\xa9", Escape::Undecodable);
         assert_eq!(decoded, "a\\xff\x1b\u{e9}", "controls are left to whoever shows it");
+    }
+
+    #[test]
+    fn what_is_written_in_pieces_is_escaped_as_a_whole() {
+        let text = "aé€😀\x1b\r\n\r\u{9b}\t".as_bytes();
+        let bytes = [text, b"\xff\xf0\x9f\x98\xe2\x82\r\r\x80\x80\x80\x80\x80"].concat().repeat(3000);
+        for how in [Escape::Line, Escape::Lines, Escape::Json] {
+            let whole = escaped(&bytes, how);
+            let joined: String = pieces(&bytes).map(|piece| escaped(piece, how)).collect();
+            assert!(pieces(&bytes).count() > 2 && joined == whole, "{how:?} in pieces");
+            for size in [1, 7, 40_000, bytes.len()] {
+                let mut out = Vec::new();
+                let mut escaping = Escaping::new(&mut out, how);
+                for chunk in bytes.chunks(size) {
+                    escaping.write_all(chunk).unwrap();
+                }
+                escaping.finish().unwrap();
+                assert!(out == whole.as_bytes(), "{how:?} written {size} bytes at a time");
+            }
+        }
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! Human output: redis-cli's typed text, made safe for a terminal (contract section 2).
 
-use std::borrow::Cow;
 use std::io::{self, Write};
 
 use colored::{ColoredString, Colorize as _};
@@ -8,14 +7,15 @@ use redis::Value;
 
 use super::{Style, is_exact_double};
 use crate::record::is_report;
-use crate::request::{Request, quote};
+use crate::request::{Request, quote_part};
 use crate::server::error_text;
-use crate::text::{self, Escape, printable, printable_bytes};
+use crate::text::{self, Escape, Escaping, pieces, printable};
 
 /// Writes a reply and a newline. A report (INFO and its kind) is written as the text it is.
 pub fn reply(out: &mut impl Write, style: &Style, value: &Value, is_report: bool) -> io::Result<()> {
     if is_report && let Some(text) = report_text(value) {
-        return report(out, &text);
+        safe(out, Escape::Lines, text)?;
+        return if text.ends_with(b"\n") { Ok(()) } else { out.write_all(b"\n") };
     }
     element(out, style, value, &mut String::new())
 }
@@ -42,18 +42,32 @@ pub fn block(out: &mut impl Write, style: &Style, block: &[Request], values: &[V
     Ok(())
 }
 
-fn report_text(value: &Value) -> Option<Cow<'_, str>> {
+fn report_text(value: &Value) -> Option<&[u8]> {
     match value {
-        Value::BulkString(bytes) => Some(printable_bytes(bytes, Escape::Lines)),
-        Value::SimpleString(text) | Value::VerbatimString { text, .. } => Some(printable(text, Escape::Lines)),
+        Value::BulkString(bytes) => Some(bytes),
+        Value::SimpleString(text) | Value::VerbatimString { text, .. } => Some(text.as_bytes()),
         Value::Attribute { data, .. } => report_text(data),
         _ => None,
     }
 }
 
-fn report(out: &mut impl Write, text: &str) -> io::Result<()> {
-    out.write_all(text.as_bytes())?;
-    if text.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") }
+/// Writes text piece by piece, as it may be shown.
+fn safe(out: &mut impl Write, how: Escape, text: &[u8]) -> io::Result<()> {
+    let mut safe = Escaping::new(out, how);
+    safe.write_all(text)?;
+    safe.finish()
+}
+
+/// Writes a string in quotes, piece by piece: a large one is not held a second time.
+fn quoted(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+    let mut text = String::from("\"");
+    for piece in pieces(bytes) {
+        quote_part(piece, &mut text);
+        out.write_all(text.as_bytes())?;
+        text.clear();
+    }
+    text.push('"');
+    out.write_all(text.as_bytes())
 }
 
 fn element(out: &mut impl Write, style: &Style, value: &Value, indent: &mut String) -> io::Result<()> {
@@ -68,8 +82,8 @@ fn element(out: &mut impl Write, style: &Style, value: &Value, indent: &mut Stri
         Value::Set(items) => list(out, style, items, '~', indent),
         Value::Map(pairs) => map(out, style, pairs, indent),
         Value::Attribute { data, .. } => element(out, style, data, indent),
-        scalar => {
-            out.write_all(scalar_text(scalar, style).as_bytes())?;
+        value => {
+            scalar(out, style, value)?;
             out.write_all(b"\n")
         }
     }
@@ -95,19 +109,14 @@ fn map(out: &mut impl Write, style: &Style, pairs: &[(Value, Value)], indent: &m
         }
         write!(out, "{:>width$}# ", index + 1)?;
         indented(indent, width + 2, |indent| {
-            let mut shown = Vec::new();
-            element(&mut shown, style, key, indent)?;
-            shown.pop();
-            out.write_all(&shown)?;
+            inline(out, style, key, indent)?;
             out.write_all(b" => ")?;
-            shown.clear();
-            element(&mut shown, style, value, indent)?;
             // redis-cli begins a value of several lines on a line of its own.
-            if memchr::memchr(b'\n', &shown).is_some_and(|end| end + 1 < shown.len()) {
+            if is_tall(value) {
                 out.write_all(b"\n")?;
                 out.write_all(indent.as_bytes())?;
             }
-            out.write_all(&shown)
+            element(out, style, value, indent)
         })?;
     }
     Ok(())
@@ -126,29 +135,62 @@ fn digits(count: usize) -> usize {
     itoa::Buffer::new().format(count).len()
 }
 
-fn scalar_text(value: &Value, style: &Style) -> String {
+/// Writes a key: what stands before it and behind it is on the same line.
+fn inline(out: &mut impl Write, style: &Style, key: &Value, indent: &mut String) -> io::Result<()> {
+    match key {
+        Value::Array(_) | Value::Set(_) | Value::Map(_) | Value::Push { .. } => {
+            let mut shown = Vec::new();
+            element(&mut shown, style, key, indent)?;
+            shown.pop();
+            out.write_all(&shown)
+        }
+        Value::Attribute { data, .. } => inline(out, style, data, indent),
+        key => scalar(out, style, key),
+    }
+}
+
+/// Whether a value takes more than one line.
+fn is_tall(value: &Value) -> bool {
+    match value {
+        Value::Array(items) | Value::Set(items) | Value::Push { data: items, .. } => match items.as_slice() {
+            [] => false,
+            [item] => is_tall(item),
+            _ => true,
+        },
+        Value::Map(pairs) => match pairs.as_slice() {
+            [] => false,
+            [(key, value)] => is_tall(key) || is_tall(value),
+            _ => true,
+        },
+        Value::Attribute { data, .. } => is_tall(data),
+        Value::SimpleString(text) | Value::VerbatimString { text, .. } => text.contains('\n'),
+        Value::ServerError(error) => error_text(error).contains('\n'),
+        _ => false,
+    }
+}
+
+fn scalar(out: &mut impl Write, style: &Style, value: &Value) -> io::Result<()> {
     let paint = |text: String, paint: fn(&str) -> ColoredString| {
         if style.color { paint(&text).to_string() } else { text }
     };
-    match value {
-        Value::Nil => paint("(nil)".to_owned(), |text| text.dimmed()),
-        Value::Int(number) => paint(format!("(integer) {number}"), |text| text.cyan()),
+    let text = match value {
+        Value::BulkString(bytes) => return quoted(out, bytes),
         Value::VerbatimString { format, text } if is_exact_double(format) => {
             paint(format!("(double) {text}"), |text| text.cyan())
         }
+        Value::SimpleString(text) | Value::VerbatimString { text, .. } => {
+            return safe(out, Escape::Lines, text.as_bytes());
+        }
+        Value::BigNumber(digits) => return safe(out, Escape::Line, digits),
+        Value::Okay => return out.write_all(b"OK"),
+        Value::Nil => paint("(nil)".to_owned(), |text| text.dimmed()),
+        Value::Int(number) => paint(format!("(integer) {number}"), |text| text.cyan()),
         Value::Boolean(true) => paint("(true)".to_owned(), |text| text.cyan()),
         Value::Boolean(false) => paint("(false)".to_owned(), |text| text.cyan()),
         Value::ServerError(error) => {
             paint(format!("(error) {}", printable(&error_text(error), Escape::Lines)), |text| text.red())
         }
-        Value::BulkString(bytes) => {
-            let mut text = String::with_capacity(bytes.len() + 2);
-            quote(bytes, &mut text);
-            text
-        }
-        Value::Okay => "OK".to_owned(),
-        Value::SimpleString(text) | Value::VerbatimString { text, .. } => printable(text, Escape::Lines).into_owned(),
-        Value::BigNumber(digits) => printable_bytes(digits, Escape::Line).into_owned(),
         other => text::line(&format!("{other:?}")).into_owned(),
-    }
+    };
+    out.write_all(text.as_bytes())
 }

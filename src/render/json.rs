@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use base64::display::Base64Display;
 use base64::prelude::BASE64_STANDARD;
 use redis::{PushKind, ServerError, Value};
-use serde::ser::{Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
+use serde::ser::{Error as _, Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
 use serde_json::value::RawValue;
 
 use super::{Style, is_exact_double};
@@ -160,7 +160,7 @@ impl Serialize for Json<'_> {
 
 impl Json<'_> {
     fn map<S: Serializer>(&self, pairs: &[(Value, Value)], serializer: S) -> Result<S::Ok, S::Error> {
-        if !self.have_names(pairs) {
+        if !self.have_names(pairs).map_err(S::Error::custom)? {
             return sequence(pairs.iter().map(|(key, value)| [self.of(key), self.of(value)]), serializer);
         }
         let mut map = serializer.serialize_map(Some(pairs.len()))?;
@@ -171,20 +171,22 @@ impl Json<'_> {
     }
 
     /// Whether each key can be a name, and no two are the same: most readers of JSON keep the last of those only.
-    fn have_names(&self, pairs: &[(Value, Value)]) -> bool {
+    fn have_names(&self, pairs: &[(Value, Value)]) -> Result<bool, String> {
         // Among so few, looking is faster than hashing.
         const FEW: usize = 8;
         let mut keys = pairs.iter().map(|(key, _)| name(key, self.base64));
         if pairs.len() > FEW {
-            let mut names = HashSet::with_capacity(pairs.len());
-            return keys.all(|name| name.is_some_and(|name| names.insert(name)));
+            let mut names = HashSet::new();
+            let no_room = |_| format!("memory has no room for the names of a map of {} pairs", pairs.len());
+            names.try_reserve(pairs.len()).map_err(no_room)?;
+            return Ok(keys.all(|name| name.is_some_and(|name| names.insert(name))));
         }
         let mut names: [Cow<'_, str>; FEW] = Default::default();
-        keys.enumerate().all(|(at, name)| {
+        Ok(keys.enumerate().all(|(at, name)| {
             let is_new = name.as_ref().is_some_and(|name| !names[..at].contains(name));
             names[at] = name.unwrap_or_default();
             is_new
-        })
+        }))
     }
 }
 

@@ -14,7 +14,7 @@ use redis::{Value, VerbatimFormat};
 use crate::record::Record;
 use crate::request::Request;
 use crate::server::EXACT_DOUBLE;
-use crate::text::{Escape, escape};
+use crate::text::{Escape, Escaping};
 
 /// The three output formats of contract section 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,11 +83,9 @@ impl<W: Write> Renderer<W> {
             (_, Format::Human) => None,
         };
         let Some(how) = how else { return render(&mut self.writer, &self.style, record) };
-        let mut bytes = Vec::new();
-        render(&mut bytes, &self.style, record)?;
-        let mut text = String::with_capacity(bytes.len());
-        escape(&bytes, how, &mut text);
-        self.writer.write_all(text.as_bytes())
+        let mut safe = Escaping::new(&mut self.writer, how);
+        render(&mut safe, &self.style, record)?;
+        safe.finish()
     }
 
     /// Writes text for a person.
