@@ -3,6 +3,7 @@
 mod begin;
 mod json;
 mod resp;
+mod room;
 mod text;
 
 use std::fs::File;
@@ -11,7 +12,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use self::begin::Begin;
-use self::resp::Scan;
+use self::resp::{Found, Scan};
 use crate::exit::{Exit, Failure, Outcome, describe_io};
 use crate::request::{Request, secrets};
 use crate::text::{Escape, escape};
@@ -32,29 +33,34 @@ pub enum Next {
 /// One line, or one RESP command, that cannot be understood.
 #[derive(Debug)]
 pub struct BadInput {
-    /// `FILE:LINE: reason`.
-    pub message: String,
-    /// The line and a caret under the place.
-    pub pointer: Option<String>,
+    /// `FILE:LINE: reason`, and perhaps the line with a caret under the place.
+    failure: Failure,
     /// Whether the next line can be looked at all the same: not so in RESP, where the place of the next command is unknown.
     pub recoverable: bool,
 }
 
 impl From<BadInput> for Failure {
     fn from(bad: BadInput) -> Self {
-        Self::usage(bad.message).pointing(bad.pointer)
+        bad.failure
+    }
+}
+
+/// Nothing can be read behind it.
+impl From<Failure> for BadInput {
+    fn from(failure: Failure) -> Self {
+        Self { failure, recoverable: false }
     }
 }
 
 impl BadInput {
     /// Nothing of it can be pointed at.
     pub fn new(message: String, recoverable: bool) -> Self {
-        Self { message, pointer: None, recoverable }
+        Self { failure: Failure::usage(message), recoverable }
     }
 
     /// Says it on stderr, and gives the status.
     pub fn report(self) -> Exit {
-        Failure::from(self).report()
+        self.failure.report()
     }
 }
 
@@ -179,6 +185,9 @@ impl Source {
             request.line = self.line;
             let line = &self.buffer[line_start..line_end];
             let line = line.strip_suffix(b"\r").unwrap_or(line);
+            if !room::is_there_for_line(line) {
+                return Err(self.no_room(self.line, &format!("a line of {} bytes", line.len())).into());
+            }
             if let Err(malformed) = parse(line, request) {
                 return Err(self.bad_line(line, &malformed));
             }
@@ -220,8 +229,7 @@ impl Source {
             self.start = 0;
         }
         if self.buffer.len() - self.end < CHUNK / 2 {
-            let grown = (self.buffer.len() * 2).max(CHUNK);
-            self.buffer.resize(grown, 0);
+            self.grow()?;
         }
         loop {
             match self.file.read(&mut self.buffer[self.end..]) {
@@ -232,6 +240,25 @@ impl Source {
             }
             return Ok(());
         }
+    }
+
+    /// Makes the buffer larger. What a RESP command declares is to have room before it is read for nothing.
+    fn grow(&mut self) -> Outcome<()> {
+        let grown = (self.buffer.len() * 2).max(CHUNK);
+        let declared = self.scan.declared();
+        if self.buffer.try_reserve_exact(grown.max(declared) - self.buffer.len()).is_err() {
+            let what = match declared {
+                0 => format!("a line of more than {} bytes", self.end - self.start),
+                declared => format!("a RESP command of {declared} bytes or more"),
+            };
+            return Err(self.no_room(self.line + 1, &what));
+        }
+        self.buffer.resize(grown, 0);
+        Ok(())
+    }
+
+    fn no_room(&self, line: u64, what: &str) -> Failure {
+        Failure::failed(format!("{}:{line}: memory has no room for {what}", self.name))
     }
 
     /// Takes the next line, its end excluded, or what is left when the input has ended.
@@ -268,15 +295,18 @@ impl Source {
             request.line = self.line + 1;
             let bad = |reason: &str| BadInput::new(format!("{}:{}: {reason}", self.name, self.line + 1), false);
             match resp::parse(waiting, &mut self.scan, request) {
-                Ok(Some(taken)) => {
+                Ok(Found::Command(taken)) => {
                     self.line += count_lines(&waiting[..taken]);
                     self.consume(taken);
                     if !request.is_empty() {
                         return Ok(Next::Command);
                     }
                 }
-                Ok(None) if self.ended => return Err(bad("the input ends inside a RESP command")),
-                Ok(None) => return Ok(Next::Pending),
+                Ok(Found::Part) if self.ended => return Err(bad("the input ends inside a RESP command")),
+                Ok(Found::Part) => return Ok(Next::Pending),
+                Ok(Found::TooLarge(size)) => {
+                    return Err(self.no_room(self.line + 1, &format!("a RESP command of {size} bytes")).into());
+                }
                 Err(reason) => {
                     return Err(match secrets::shown_bad(request.arg(0)) {
                         Some(shown) => bad(&format!("bad RESP: {shown}")),
@@ -297,7 +327,8 @@ impl Source {
 
     fn bad_line(&self, line: &[u8], malformed: &Malformed) -> BadInput {
         let (reason, pointer) = describe_bad(line, line, malformed);
-        BadInput { message: format!("{}:{}: {reason}", self.name, self.line), pointer, recoverable: true }
+        let failure = Failure::usage(format!("{}:{}: {reason}", self.name, self.line)).pointing(pointer);
+        BadInput { failure, recoverable: true }
     }
 }
 

@@ -1,5 +1,6 @@
 //! One command in RESP, an array of bulk strings: what `redis-cli --pipe` takes (contract section 3).
 
+use super::room;
 use crate::request::Request;
 
 /// The most arguments that a server takes; old ones take fewer.
@@ -12,9 +13,32 @@ pub struct Scan {
     at: usize,
     /// How many arguments are still to come; none before the first header.
     left: Option<usize>,
+    /// How many arguments were passed.
+    passed: usize,
+    /// How many bytes it takes at least, as far as that was declared.
+    declared: usize,
 }
 
+/// What the front of the bytes holds.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Found {
+    /// A command of so many bytes.
+    Command(usize),
+    /// A part of one.
+    Part,
+    /// One of so many bytes that memory has no room for.
+    TooLarge(usize),
+}
+
+/// Above this many bytes a command is looked through before any of it is taken.
+const LARGE: usize = 1 << 20;
+
 impl Scan {
+    /// How many bytes the command takes at least, as far as that was declared.
+    pub fn declared(&self) -> usize {
+        self.declared
+    }
+
     /// Goes on to the end of the command, which it gives, or as far as there are bytes.
     fn walk(&mut self, bytes: &[u8], mut take: impl FnMut(&[u8])) -> Result<Option<usize>, String> {
         let mut left = match self.left {
@@ -32,32 +56,39 @@ impl Scan {
             let mut start = self.at;
             let Some(length) = header(bytes, &mut start, b'$')? else { return Ok(None) };
             let end = start.saturating_add(length);
-            let Some(ending) = bytes.get(end..end.saturating_add(2)) else { return Ok(None) };
+            let Some(ending) = bytes.get(end..end.saturating_add(2)) else {
+                self.declared = end.saturating_add(2);
+                return Ok(None);
+            };
             if ending != b"\r\n" {
                 return Err(literal_line_end(&bytes[end..])
                     .unwrap_or_else(|| "a RESP bulk string is not followed by CRLF: its length is wrong".to_owned()));
             }
             take(&bytes[start..end]);
             self.at = end + 2;
+            self.passed += 1;
             left -= 1;
         }
         Ok(Some(self.at))
     }
 }
 
-/// Fills `request` from the front of `bytes`: how many bytes the command takes, or `None` while it is incomplete; then
-/// `scan` says how far it was seen. An empty array, which the server ignores, leaves the request empty. The error says
-/// what is wrong, and the request holds the arguments before it.
-pub fn parse(bytes: &[u8], scan: &mut Scan, request: &mut Request) -> Result<Option<usize>, String> {
-    if scan.left.is_some() && matches!(scan.walk(bytes, |_| ()), Ok(None)) {
-        return Ok(None);
+/// Fills `request` from the front of `bytes`; while the command is incomplete `scan` says how far it was seen. An empty
+/// array, which the server ignores, leaves the request empty. The error says what is wrong, and the request holds the
+/// arguments before it.
+pub fn parse(bytes: &[u8], scan: &mut Scan, request: &mut Request) -> Result<Found, String> {
+    if scan.left.is_some() || bytes.len() > LARGE {
+        if matches!(scan.walk(bytes, |_| ()), Ok(None)) {
+            return Ok(Found::Part);
+        }
+        if !room::is_there_for(scan.at, scan.passed, 4) {
+            return Ok(Found::TooLarge(scan.at));
+        }
     }
     *scan = Scan::default();
-    let taken = scan.walk(bytes, |arg| request.push(arg))?;
-    if taken.is_some() {
-        *scan = Scan::default();
-    }
-    Ok(taken)
+    let Some(taken) = scan.walk(bytes, |arg| request.push(arg))? else { return Ok(Found::Part) };
+    *scan = Scan::default();
+    Ok(Found::Command(taken))
 }
 
 /// Reads `MARK length CRLF`; `*-1` counts as none.
@@ -112,14 +143,15 @@ mod tests {
         for first in 0..bytes.len() {
             for second in first..bytes.len() {
                 let (mut scan, mut request) = (Scan::default(), Request::default());
-                let mut taken = None;
+                let mut found = Found::Part;
                 for end in [first, second, bytes.len()] {
-                    if taken.is_none() {
+                    if found == Found::Part {
                         request.clear();
-                        taken = parse(&bytes[..end], &mut scan, &mut request).unwrap();
+                        found = parse(&bytes[..end], &mut scan, &mut request).unwrap();
                     }
                 }
-                assert_eq!((taken, &request), (Some(bytes.len() - 4), &whole), "cut at {first} and {second}");
+                let expected = Found::Command(bytes.len() - 4);
+                assert_eq!((found, &request), (expected, &whole), "cut at {first} and {second}");
                 assert_eq!(scan.at, 0, "the next command begins afresh");
             }
         }
@@ -132,7 +164,7 @@ mod tests {
         let mut before = 0;
         for end in (100..bytes.len()).step_by(100) {
             request.clear();
-            assert_eq!(parse(&bytes[..end], &mut scan, &mut request), Ok(None));
+            assert_eq!(parse(&bytes[..end], &mut scan, &mut request), Ok(Found::Part));
             assert!(scan.at > before && scan.at + 100 > before, "it goes on where it was");
             before = scan.at;
             assert!(request.len() < 100, "arguments are not taken again and again");
@@ -144,7 +176,7 @@ mod tests {
         let bytes = b"*3\r\n$4\r\nAUTH\r\n$1\r\nx\r\nrubbish\r\n";
         for cut in 0..bytes.len() - 10 {
             let (mut scan, mut request) = (Scan::default(), Request::default());
-            assert_eq!(parse(&bytes[..cut], &mut scan, &mut request), Ok(None));
+            assert_eq!(parse(&bytes[..cut], &mut scan, &mut request), Ok(Found::Part));
             request.clear();
             assert!(parse(bytes, &mut scan, &mut request).is_err());
             assert_eq!(request.arg(0), b"AUTH", "cut at {cut}");

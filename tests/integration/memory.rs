@@ -117,3 +117,79 @@ fn a_reply_that_really_comes_ends_with_its_size() {
         }
     }
 }
+
+#[test]
+fn what_is_shown_is_not_held_twice() {
+    let server = Server::start();
+    let length = 30_000_000;
+    let fill = format!("local x = string.rep('x', {length}) redis.call('SET', 'k', x) redis.call('HSET', 'h', 'f', x)");
+    server.call(&[b"EVAL", fill.as_bytes(), b"0"]);
+    // What rcli itself takes, and the string once.
+    let enough = 70_000;
+    for (args, around) in [
+        (&["--human", "GET", "k"][..], "\"\"\n"),
+        (&["--human", "-3", "HGETALL", "h"], "1# \"f\" => \"\"\n"),
+        (&["--raw", "GET", "k"], "\n"),
+        (&["--json", "GET", "k"], "\"\"\n"),
+        (&["--json", "HGETALL", "h"], "{\"f\":\"\"}\n"),
+    ] {
+        let run = within(enough, server.rcli(args)).any_stdout().run();
+        assert_eq!(run.stdout.len(), length + around.len(), "{args:?}");
+    }
+}
+
+#[test]
+fn input_that_memory_has_no_room_for_is_named_with_its_size() {
+    let server = Server::start();
+    let text = |begin: &str, middle: &str, count: usize, end: &str| format!("{begin}{}{end}", middle.repeat(count));
+    for (input, what) in [
+        (text("SET k ", "x", 30_000_000, "\n"), "a line of "),
+        (text("SET k \"", "\\x41", 8_000_000, "\"\n"), "a line of "),
+        (text("DEL ", "k ", 1_500_000, "\n"), "a line of 3000004 bytes"),
+        (text("[\"SET\",\"k\",\"", "\\u0041", 5_000_000, "\"]\n"), "a line of "),
+        (text("[\"DEL\"", ",\"k\"", 700_000, "]\n"), "a line of 2800007 bytes"),
+        (
+            text("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$30000000\r\n", "x", 30_000_000, "\r\n"),
+            "a RESP command of 30000033 bytes",
+        ),
+        (
+            text("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$500000000000\r\n", "x", 200_000, ""),
+            "a RESP command of 500000000037 bytes",
+        ),
+        (text("*1000000\r\n$3\r\nDEL\r\n", "$1\r\nk\r\n", 999_999, ""), "a RESP command of 7000012 bytes"),
+    ] {
+        for args in [&["pipe"][..], &["pipe", "--check"], &[], &["txn"], &["pipe", "--atomic"]] {
+            let run = server.rcli(args).stdin(&input).status(3);
+            within(LITTLE, run).complains(&["stdin:1: memory has no room for ", what]).run();
+        }
+    }
+    assert_eq!(server.ask("DBSIZE"), "0");
+}
+
+#[test]
+fn what_stands_before_such_a_line_was_run_and_answered() {
+    let server = Server::start();
+    let input = format!("INCR n\nINCR n\nSET k {}\nINCR n\n", "x".repeat(30_000_000));
+    for (args, count) in [(&["pipe"][..], "1\n2\n"), (&[], "3\n4\n")] {
+        let run = server.rcli(args).stdin(&input).status(3).prints(count);
+        within(LITTLE, run).complains(&["stdin:3: memory has no room for a line of "]).run();
+    }
+    assert_eq!(server.ask("GET n"), "4");
+}
+
+#[test]
+fn the_work_for_a_long_line_of_a_server_does_not_grow_with_its_square() {
+    for (begin, status) in [("+", 0), ("-ERR ", 1), ("(1", 0), (",1", 0)] {
+        let peer = peer().otherwise(Answer::Silence).start();
+        let run = peer.rcli(["--json", "pipe"]).stdin("X\n").status(status).any_stdout().any_stderr();
+        let run = run.through_sh("ulimit -t 20; exec \"$0\" \"$@\"").start();
+        peer.wait_for_commands(1);
+        peer.say(begin.as_bytes());
+        let piece = [b'1'; 1000];
+        for _ in 0..40_000 {
+            peer.say(&piece);
+        }
+        peer.say(b"\r\n");
+        assert!(run.finish().stdout.len() > 40_000_000, "{begin}");
+    }
+}

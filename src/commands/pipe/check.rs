@@ -28,9 +28,9 @@ pub fn run(supply: &mut Supply, skip: u64, mut refuse: impl FnMut(&Request) -> O
             Err(input) => {
                 is_good = false;
                 let is_over = !input.recoverable;
-                input.report();
+                let exit = input.report();
                 if is_over {
-                    return Ok(Exit::Usage);
+                    return Ok(exit);
                 }
             }
         }

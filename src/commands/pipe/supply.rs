@@ -78,8 +78,7 @@ impl Supply {
                 Next::End => {
                     let Some(path) = self.waiting.pop_front() else { return Ok(Supplied::End) };
                     self.consumed_before += self.current.consumed();
-                    self.current =
-                        Source::open(&path).map_err(|failure| BadInput::new(failure.into_message(), false))?;
+                    self.current = Source::open(&path)?;
                     self.names.push(self.current.name().to_owned());
                 }
             }
