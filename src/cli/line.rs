@@ -10,7 +10,7 @@ use std::io::{self, Write as _};
 
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use super::{
     Cli, ConnectionOptions, ExecArgs, ExecOptions, GeneralOptions, OutputOptions, ReplOptions, Verb, describe,
@@ -20,6 +20,19 @@ use crate::exit::{Exit, Failure, Outcome};
 /// The subcommands that are read by the whole definition.
 const OTHERS: [&str; 10] =
     ["pipe", "sub", "psub", "ssub", "monitor", "txn", "profiles", "completions", "generate", "help"];
+
+/// The options that are accepted before and behind a command.
+#[derive(Args)]
+struct Globals {
+    #[command(flatten)]
+    connection: ConnectionOptions,
+    #[command(flatten)]
+    output: OutputOptions,
+    #[command(flatten)]
+    general: GeneralOptions,
+    #[command(flatten)]
+    repl: ReplOptions,
+}
 
 /// The options before a command, and the command unread.
 #[derive(Parser)]
@@ -33,13 +46,7 @@ const OTHERS: [&str; 10] =
 )]
 struct Front {
     #[command(flatten)]
-    connection: ConnectionOptions,
-    #[command(flatten)]
-    output: OutputOptions,
-    #[command(flatten)]
-    general: GeneralOptions,
-    #[command(flatten)]
-    repl: ReplOptions,
+    globals: Globals,
     #[command(flatten)]
     exec: ExecOptions,
     #[command(subcommand)]
@@ -57,13 +64,7 @@ enum Rest {
 #[command(version, disable_help_flag = true, disable_version_flag = true, args_override_self = true)]
 struct Exec {
     #[command(flatten)]
-    connection: ConnectionOptions,
-    #[command(flatten)]
-    output: OutputOptions,
-    #[command(flatten)]
-    general: GeneralOptions,
-    #[command(flatten)]
-    repl: ReplOptions,
+    globals: Globals,
     #[command(flatten)]
     args: ExecArgs,
 }
@@ -133,7 +134,8 @@ impl Wrong {
 
 fn read(words: &[OsString]) -> Result<Cli, Wrong> {
     let matches = parse(Front::command(), words)?;
-    let Front { connection, output, general, repl, exec, rest } = Front::from_arg_matches(&matches)?;
+    let Front { globals: Globals { connection, output, general, repl }, exec, rest } =
+        Front::from_arg_matches(&matches)?;
     let rest = rest.map_or_else(Vec::new, |Rest::Words(rest)| rest);
     let mut options = words[..words.len() - rest.len()].to_vec();
     options.pop_if(|last| *last == "--");
@@ -168,7 +170,7 @@ fn read_verb(words: Vec<OsString>) -> Result<(Option<Verb>, Vec<OsString>), Wron
 /// A command line of these global options and this verb.
 fn assemble(options: Vec<OsString>, verb: Option<Verb>) -> Result<Cli, clap::Error> {
     let matches = parse(Front::command(), &options)?;
-    let Front { connection, output, general, repl, exec, .. } = Front::from_arg_matches(&matches)?;
+    let Front { globals: Globals { connection, output, general, repl }, exec, .. } = Front::from_arg_matches(&matches)?;
     let connection = ConnectionOptions { order: in_order(&matches), ..connection };
     Ok(Cli { connection, output, general, repl, exec, verb, options })
 }
