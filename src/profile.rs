@@ -37,8 +37,7 @@ pub fn apply(cli: Cli) -> Outcome<Cli> {
         return Ok(cli);
     };
     let profile = Profiles::load()?.take(&name)?;
-    let typed = cli.typed()?;
-    let has = |name: &str| typed.iter().any(|typed| typed == name);
+    let has = |name: &str| cli.connection.order.iter().any(|typed| typed == name);
     let mut settings = profile.settings;
     yield_to_another_server(&mut settings, has, &cli)?;
     settings.retain(|setting| !is_overridden_by_environment(&setting.key));

@@ -1,104 +1,50 @@
 //! The command line, read from left to right: options, the command or subcommand, and its options. The last word that
-//! says something counts, wherever it stands: all global options become one line of words, and clap reads that.
-//!
-//! The front is read without the options of the subcommands: building those would take longer than all else until a
-//! command is sent.
+//! says something counts, wherever it stands: all global options become one line of words, and clap reads that once.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
 
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches as _};
 
-use super::{
-    Cli, ConnectionOptions, ExecArgs, ExecOptions, GeneralOptions, OutputOptions, ReplOptions, Verb, describe,
-};
+use super::definition::{Globals, definition, options};
+use super::verbs::{ExecArgs, ExecOptions, Verb};
+use super::{Cli, ConnectionOptions, describe};
 use crate::exit::{Exit, Failure, Outcome};
 
-/// The subcommands that are read by the whole definition.
+/// The subcommands that are read by the whole definition: all but `exec`, whose options are those before a command.
 const OTHERS: [&str; 10] =
     ["pipe", "sub", "psub", "ssub", "monitor", "txn", "profiles", "completions", "generate", "help"];
 
-/// The options that are accepted before and behind a command.
-#[derive(Args)]
-struct Globals {
-    #[command(flatten)]
-    connection: ConnectionOptions,
-    #[command(flatten)]
-    output: OutputOptions,
-    #[command(flatten)]
-    general: GeneralOptions,
-    #[command(flatten)]
-    repl: ReplOptions,
-}
-
-/// The options before a command, and the command unread.
-#[derive(Parser)]
-#[command(
-    name = "rcli",
-    version,
-    disable_help_flag = true,
-    disable_version_flag = true,
-    disable_help_subcommand = true,
-    args_override_self = true
-)]
-struct Front {
-    #[command(flatten)]
-    globals: Globals,
-    #[command(flatten)]
-    exec: ExecOptions,
-    #[command(subcommand)]
-    rest: Option<Rest>,
-}
-
-#[derive(Subcommand)]
-enum Rest {
-    #[command(external_subcommand)]
-    Words(Vec<OsString>),
-}
-
-/// `exec` and what stands behind it.
-#[derive(Parser)]
-#[command(version, disable_help_flag = true, disable_version_flag = true, args_override_self = true)]
-struct Exec {
-    #[command(flatten)]
-    globals: Globals,
-    #[command(flatten)]
-    args: ExecArgs,
-}
-
-/// The definition of the global options.
-pub(super) fn definition() -> Command {
-    Front::command()
+/// The options that were typed, and what reads them.
+pub(super) struct Line {
+    definition: Command,
+    words: Vec<OsString>,
 }
 
 impl Cli {
     /// Reads the command line. Help and the version are written to stdout, and end the run well.
     pub fn read() -> Outcome<Self> {
         let mut words: Vec<OsString> = env::args_os().skip(1).collect();
-        let mut line = read(&words);
+        let mut cli = read(&words);
         // A host is missing behind it: as the last word it asks for help.
-        if line.is_err()
+        if cli.is_err()
             && let Some(last) = words.last_mut().filter(|last| *last == "-h")
         {
             *last = "-?".into();
-            line = read(&words);
+            cli = read(&words);
         }
-        line.map_err(|wrong| wrong.complain(&words))
+        cli.map_err(|wrong| wrong.complain(&words))
     }
 
     /// The same command line with these options before all others.
     pub fn over(self, mut options: Vec<OsString>) -> Outcome<Self> {
-        options.extend(self.options);
-        assemble(options, self.verb).map_err(|error| Failure::usage(describe(&error)))
-    }
-
-    /// The names of the global options that were typed.
-    pub fn typed(&self) -> Outcome<Vec<String>> {
-        let matches = parse(definition(), &self.options).map_err(|error| Failure::usage(describe(&error)))?;
-        Ok(in_order(&matches))
+        let Line { definition, words } = self.line;
+        options.extend(words);
+        assemble(definition, options, self.verb).map_err(|wrong| Failure::usage(describe(&wrong.error)))
     }
 }
 
@@ -116,16 +62,24 @@ impl From<clap::Error> for Wrong {
 }
 
 impl Wrong {
+    /// The options before a subcommand are to blame, if they are wrong; else what stands behind it.
+    fn blame(self, before: &[OsString], verb: Option<&str>) -> Self {
+        match parse(&mut options(), before) {
+            Err(error) => error.into(),
+            Ok(_) => Self { verb: self.verb.or_else(|| verb.map(str::to_owned)), ..self },
+        }
+    }
+
     /// Says what is wrong, or prints what was asked for: the help is that of the whole definition.
     fn complain(self, words: &[OsString]) -> Failure {
         if self.error.use_stderr() {
             let verb = self.verb.filter(|verb| verb != "help").map(|verb| format!("{verb} ")).unwrap_or_default();
             return Failure::usage(format!("{}; see rcli {verb}--help", describe(&self.error)));
         }
-        let error = parse(Cli::command(), words).err().unwrap_or(self.error);
+        let error = parse(&mut definition(), words).err().unwrap_or(self.error);
         // A reader that went away has seen enough.
         let _ = match error.kind() {
-            ErrorKind::DisplayVersion => write!(io::stdout(), "{}", Cli::command().render_version()),
+            ErrorKind::DisplayVersion => write!(io::stdout(), "{}", definition().render_version()),
             _ => error.print(),
         };
         Failure::quiet(Exit::Done)
@@ -133,50 +87,89 @@ impl Wrong {
 }
 
 fn read(words: &[OsString]) -> Result<Cli, Wrong> {
-    let matches = parse(Front::command(), words)?;
-    let Front { globals: Globals { connection, output, general, repl }, exec, rest } =
-        Front::from_arg_matches(&matches)?;
-    let rest = rest.map_or_else(Vec::new, |Rest::Words(rest)| rest);
-    let mut options = words[..words.len() - rest.len()].to_vec();
-    options.pop_if(|last| *last == "--");
-    let (verb, later) = read_verb(rest)?;
-    if !later.is_empty() {
-        options.extend(later);
-        return Ok(assemble(options, verb)?);
-    }
-    let connection = ConnectionOptions { order: in_order(&matches), ..connection };
-    Ok(Cli { connection, output, general, repl, exec, verb, options })
+    let options = options();
+    let (before, rest) = split(&options, words);
+    let verb = rest.first().and_then(|word| word.to_str()).filter(|word| *word == "exec" || OTHERS.contains(word));
+    read_verb(&options, verb, rest)
+        .and_then(|(verb, behind)| assemble(options, [before, &behind].concat(), verb))
+        .map_err(|wrong| wrong.blame(before, verb))
 }
 
-/// The command or subcommand, and the global options behind it.
-fn read_verb(words: Vec<OsString>) -> Result<(Option<Verb>, Vec<OsString>), Wrong> {
-    let Some(name) = words.first().and_then(|word| word.to_str()).map(str::to_owned) else {
-        return Ok(((!words.is_empty()).then_some(Verb::Command(words)), Vec::new()));
+/// The options at the beginning, with their values, and what follows them. `--` ends them, and says nothing more.
+fn split<'w>(options: &Command, words: &'w [OsString]) -> (&'w [OsString], &'w [OsString]) {
+    let mut at = 0;
+    while let Some(word) = words.get(at) {
+        match word.as_bytes() {
+            b"--" => return (&words[..at], &words[at + 1..]),
+            [b'-', _, ..] => at += 1 + usize::from(takes_next(options, word)),
+            _ => break,
+        }
+    }
+    words.split_at(at.min(words.len()))
+}
+
+/// Whether the value of an option is the next word. What is no option is left to clap.
+fn takes_next(options: &Command, word: &OsStr) -> bool {
+    let has_value = |arg: &&Arg| {
+        let may_do_without = arg.get_num_args().is_some_and(|count| count.min_values() == 0);
+        arg.get_action().takes_values() && !may_do_without
     };
-    let blame = |error| Wrong { error, verb: Some(name.clone()) };
-    if name == "exec" {
-        let matches = parse(Exec::command(), &words[1..]).map_err(blame)?;
-        let Exec { args, .. } = Exec::from_arg_matches(&matches).map_err(blame)?;
-        return Ok((Some(Verb::Exec(args)), global_options(&matches)));
+    let Some(word) = word.to_str() else { return false };
+    if let Some(long) = word.strip_prefix("--") {
+        let has_name = |arg: &&Arg| {
+            arg.get_long() == Some(long) || arg.get_all_aliases().is_some_and(|aliases| aliases.contains(&long))
+        };
+        return options.get_arguments().find(has_name).is_some_and(|arg| has_value(&arg));
     }
-    if OTHERS.contains(&name.as_str()) {
-        let matches = parse(Cli::command(), &words).map_err(blame)?;
-        let verb = Cli::from_arg_matches(&matches).map_err(blame)?.verb;
-        return Ok((verb, global_options(&matches)));
-    }
-    Ok((Some(Verb::Command(words)), Vec::new()))
+    // Of several letters the first one with a value has all that follows for it.
+    let named = |letter: char| options.get_arguments().find(|arg| arg.get_short() == Some(letter)).filter(has_value);
+    let letters = &word[1..];
+    let found = letters.char_indices().find(|(_, letter)| named(*letter).is_some());
+    found.is_some_and(|(at, letter)| at + letter.len_utf8() == letters.len())
 }
 
-/// A command line of these global options and this verb.
-fn assemble(options: Vec<OsString>, verb: Option<Verb>) -> Result<Cli, clap::Error> {
-    let matches = parse(Front::command(), &options)?;
-    let Front { globals: Globals { connection, output, general, repl }, exec, .. } = Front::from_arg_matches(&matches)?;
-    let connection = ConnectionOptions { order: in_order(&matches), ..connection };
-    Ok(Cli { connection, output, general, repl, exec, verb, options })
+/// The subcommand, and the global options behind it.
+fn read_verb(
+    options: &Command,
+    name: Option<&str>,
+    words: &[OsString],
+) -> Result<(Option<Verb>, Vec<OsString>), Wrong> {
+    let exec = |command: &[OsString]| {
+        (!command.is_empty())
+            .then(|| Verb::Exec(ExecArgs { options: ExecOptions::default(), command: command.to_vec() }))
+    };
+    let Some(name) = name else { return Ok((exec(words), Vec::new())) };
+    if name == "exec"
+        && let (behind, command @ [_, ..]) = split(options, &words[1..])
+    {
+        return Ok((exec(command), behind.to_vec()));
+    }
+    let matches = parse(&mut definition(), words)?;
+    Ok((Some(Verb::from_arg_matches(&matches)?), global_options(options, &matches)))
 }
 
-pub(super) fn parse(command: Command, words: &[OsString]) -> Result<ArgMatches, clap::Error> {
-    command.try_get_matches_from([OsStr::new("rcli")].into_iter().chain(words.iter().map(OsString::as_os_str)))
+/// A command line of these options and this verb.
+fn assemble(mut definition: Command, words: Vec<OsString>, mut verb: Option<Verb>) -> Result<Cli, Wrong> {
+    let mut matches = parse(&mut definition, &words)?;
+    let order = in_order(&matches);
+    let Globals { connection, output, general, repl } = Globals::from_arg_matches_mut(&mut matches)?;
+    let exec = ExecOptions::from_arg_matches_mut(&mut matches)?;
+    match &mut verb {
+        Some(Verb::Exec(args)) => args.options = exec,
+        _ if exec.is_empty() => {}
+        _ => {
+            let reason = "-x, -X, -r, -i and --quoted-input go with one command: rcli [OPTIONS] CMD [ARG]...";
+            let error = definition.error(ErrorKind::ArgumentConflict, reason);
+            return Err(Wrong { error, verb: Some("exec".to_owned()) });
+        }
+    }
+    let connection = ConnectionOptions { order, ..connection };
+    Ok(Cli { connection, output, general, repl, verb, line: Line { definition, words } })
+}
+
+pub(super) fn parse(command: &mut Command, words: &[OsString]) -> Result<ArgMatches, clap::Error> {
+    let words = words.iter().map(OsString::as_os_str);
+    command.try_get_matches_from_mut([OsStr::new("rcli")].into_iter().chain(words))
 }
 
 /// The names of the options that were typed, in the order of their last words.
@@ -189,13 +182,9 @@ fn in_order(matches: &ArgMatches) -> Vec<String> {
 }
 
 /// The global options that were typed, as words, in their order.
-fn global_options(matches: &ArgMatches) -> Vec<OsString> {
+fn global_options(options: &Command, matches: &ArgMatches) -> Vec<OsString> {
+    let find = |id: &String| options.get_arguments().find(|arg| arg.get_id() == id.as_str());
     let typed = in_order(matches);
-    if typed.is_empty() {
-        return Vec::new();
-    }
-    let definition = definition();
-    let find = |id: &String| definition.get_arguments().find(|arg| arg.is_global_set() && arg.get_id() == id.as_str());
     typed.iter().filter_map(find).map(|arg| word_of(arg, matches.get_raw(arg.get_id().as_str()))).collect()
 }
 
@@ -226,12 +215,37 @@ mod tests {
 
     #[test]
     fn every_other_subcommand_is_known() {
-        let mut names: Vec<String> = Cli::command()
+        let mut names: Vec<String> = definition()
             .get_subcommands()
             .map(|verb| verb.get_name().to_owned())
             .filter(|name| name != "exec")
             .collect();
         names.push("help".to_owned());
         assert_eq!(names, OTHERS);
+    }
+
+    #[test]
+    fn options_end_at_the_first_word_that_is_none_and_no_value() {
+        let options = options();
+        for (line, command) in [
+            ("PING", "PING"),
+            ("-p 1 PING", "PING"),
+            ("-p1 PING", "PING"),
+            ("-p=1 --port 2 --port=3 PING -p", "PING -p"),
+            ("-p exec PING", "PING"),
+            ("-xr 3 PING", "PING"),
+            ("-xr3 PING", "PING"),
+            ("-2ca -3 GET k", "GET k"),
+            ("--json --no-raw --sandbox cluster", "cluster"),
+            ("--sandbox=cluster -- -p", "-p"),
+            ("-", "-"),
+            ("--nosuch -Z PING", "PING"),
+            ("-r -1 PING", "PING"),
+            ("-p", ""),
+            ("--", ""),
+        ] {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            assert_eq!(split(&options, &words).1.join(OsStr::new(" ")), command, "{line}");
+        }
     }
 }

@@ -5,112 +5,109 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum, ValueHint};
 
-use super::parse_seconds;
-
 /// Where the server is and who we are (contract section 1).
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Connection")]
 pub struct ConnectionOptions {
     /// Server host name or address; as the last word: help [default: 127.0.0.1] [env: VALKEYCLI_HOST]
-    #[arg(short = 'h', long, global = true, value_name = "HOST", value_hint = ValueHint::Hostname)]
+    #[arg(short = 'h', long, value_name = "HOST", value_hint = ValueHint::Hostname)]
     pub host: Option<String>,
     /// Server port [default: 6379] [env: VALKEYCLI_PORT]
-    #[arg(short, long, global = true, value_name = "PORT")]
+    #[arg(short, long, value_name = "PORT")]
     pub port: Option<u16>,
     /// Unix socket of the server
-    #[arg(short, long, global = true, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    #[arg(short, long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub socket: Option<PathBuf>,
     /// Server URL: redis, rediss, valkey, valkeys, unix, as in redis://user:pass@host:port/db, or
     /// redis+sentinel://host:port,host:port/master/db [env: RCLI_URL, REDIS_URL]
-    #[arg(short, long, global = true, value_name = "URL", value_hint = ValueHint::Url)]
+    #[arg(short, long, value_name = "URL", value_hint = ValueHint::Url)]
     pub url: Option<String>,
     /// Sentinels to ask where the primary is, at every connect
-    #[arg(long, global = true, value_name = "HOST:PORT,...", value_delimiter = ',', value_hint = ValueHint::Hostname,
+    #[arg(long, value_name = "HOST:PORT,...", value_delimiter = ',', value_hint = ValueHint::Hostname,
         action = ArgAction::Set, num_args = 1,
         conflicts_with_all = ["host", "port", "socket", "url"])]
     pub sentinel: Vec<String>,
     /// Name that the sentinels know the primary by
-    #[arg(long, global = true, value_name = "NAME", conflicts_with_all = ["host", "port", "socket", "url"])]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["host", "port", "socket", "url"])]
     pub master: Option<String>,
     /// ACL user name for the sentinels
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, value_name = "NAME")]
     pub sentinel_user: Option<String>,
     /// Password of the sentinels; seen by other users of this machine [env: RCLI_SENTINEL_AUTH]
-    #[arg(long, global = true, value_name = "PASSWORD")]
+    #[arg(long, value_name = "PASSWORD")]
     pub sentinel_pass: Option<OsString>,
     /// Database number [default: 0]
-    #[arg(short = 'n', long = "db", global = true, value_name = "N")]
+    #[arg(short = 'n', long = "db", value_name = "N")]
     pub db: Option<u32>,
     /// Password; seen by other users of this machine [env: REDISCLI_AUTH, VALKEYCLI_AUTH]
-    #[arg(short = 'a', long, global = true, value_name = "PASSWORD",
+    #[arg(short = 'a', long, value_name = "PASSWORD",
         overrides_with_all = ["pass_file", "password_command", "askpass"])]
     pub pass: Option<OsString>,
     /// ACL user name [env: VALKEYCLI_USER]
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
     /// Read the password from the first line of a file
-    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath,
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath,
         overrides_with_all = ["pass", "password_command", "askpass"])]
     pub pass_file: Option<PathBuf>,
     /// Take the password from the first line that a shell command writes: a profile's `password_command`
-    #[arg(long = "password_command", global = true, hide = true, value_name = "COMMAND",
+    #[arg(long = "password_command", hide = true, value_name = "COMMAND",
         overrides_with_all = ["pass", "pass_file", "askpass"])]
     pub password_command: Option<String>,
     /// Ask for the password on the terminal
-    #[arg(long, global = true, overrides_with_all = ["pass", "pass_file", "password_command"])]
+    #[arg(long, overrides_with_all = ["pass", "pass_file", "password_command"])]
     pub askpass: bool,
     /// No warning about a password that -a or -u gives
-    #[arg(long, global = true)]
+    #[arg(long)]
     pub no_auth_warning: bool,
     /// Speak RESP2
-    #[arg(short = '2', global = true, overrides_with = "resp3")]
+    #[arg(short = '2', overrides_with = "resp3")]
     pub resp2: bool,
     /// Speak RESP3, or RESP2 where the server cannot [default, but for raw output]
-    #[arg(short = '3', global = true, overrides_with = "resp2")]
+    #[arg(short = '3', overrides_with = "resp2")]
     pub resp3: bool,
     /// Limit on connecting, and on the first answer where it is given, in seconds; 0: none [default: 5]
-    #[arg(short = 't', long, global = true, value_name = "SECS", value_parser = parse_seconds)]
+    #[arg(short = 't', long, value_name = "SECS", value_parser = parse_seconds)]
     pub connect_timeout: Option<std::time::Duration>,
     /// Limit on the silence while an answer is waited for, in seconds [default: none]
-    #[arg(long, global = true, value_name = "SECS", value_parser = parse_seconds)]
+    #[arg(long, value_name = "SECS", value_parser = parse_seconds)]
     pub read_timeout: Option<std::time::Duration>,
     /// Connect with TLS; the TLS options below imply it
-    #[arg(long, global = true)]
+    #[arg(long)]
     pub tls: bool,
     /// Authorities to trust, or the server's own certificate, PEM [default: the system's]
-    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub cacert: Option<PathBuf>,
     /// The same: every PEM file of a directory
-    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub cacertdir: Option<PathBuf>,
     /// Client certificate, PEM
-    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub cert: Option<PathBuf>,
     /// Key of the client certificate, PEM
-    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub key: Option<PathBuf>,
     /// Host name to ask for, and to check the certificate against
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, value_name = "NAME")]
     pub sni: Option<String>,
     /// What of the server's certificate is checked [default: full]
-    #[arg(long, global = true, value_name = "WHAT", overrides_with = "insecure")]
+    #[arg(long, value_name = "WHAT", overrides_with = "insecure")]
     pub verify: Option<Verify>,
     /// The same as --verify none
-    #[arg(long, global = true, overrides_with = "verify")]
+    #[arg(long, overrides_with = "verify")]
     pub insecure: bool,
     /// The server is a node of a cluster: go to the node that owns a key
-    #[arg(short, long, global = true)]
+    #[arg(short, long)]
     pub cluster: bool,
     /// With -c: send reads to replicas, whose data may be a moment old
-    #[arg(long, global = true)]
+    #[arg(long)]
     pub read_from_replicas: bool,
     /// With -c: run one command without keys on every primary
-    #[arg(long, global = true)]
+    #[arg(long)]
     pub all_nodes: bool,
     /// Run against a throw-away local server, or a cluster of three, whatever else says where and as whom
     #[arg(
         long,
-        global = true,
         value_name = "KIND",
         num_args = 0..=1,
         require_equals = true,
@@ -156,28 +153,28 @@ impl ConnectionOptions {
 #[command(next_help_heading = "Output")]
 pub struct OutputOptions {
     /// One line of JSON a reply [env: RCLI_FORMAT=json]
-    #[arg(long, global = true, overrides_with_all = ["raw", "human"])]
+    #[arg(long, overrides_with_all = ["raw", "human"])]
     pub json: bool,
     /// Bytes as they are, one element a line [default when stdout is not a terminal]
-    #[arg(long, global = true, overrides_with_all = ["json", "human"])]
+    #[arg(long, overrides_with_all = ["json", "human"])]
     pub raw: bool,
     /// Typed text [default on a terminal]
-    #[arg(long, global = true, alias = "no-raw", overrides_with_all = ["json", "raw"])]
+    #[arg(long, alias = "no-raw", overrides_with_all = ["json", "raw"])]
     pub human: bool,
     /// Raw: between the elements of a reply [default: newline]
-    #[arg(short = 'd', global = true, value_name = "STR")]
+    #[arg(short = 'd', value_name = "STR")]
     pub element_delimiter: Option<OsString>,
     /// Raw: after a reply [default: newline]
-    #[arg(short = 'D', global = true, value_name = "STR")]
+    #[arg(short = 'D', value_name = "STR")]
     pub reply_delimiter: Option<OsString>,
     /// JSON: how bulk strings are written [default: utf8]
-    #[arg(long, global = true, value_name = "ENCODING")]
+    #[arg(long, value_name = "ENCODING")]
     pub encoding: Option<Encoding>,
     /// Write out-of-band pushes as {"push":[...]} lines, when they come
-    #[arg(long, global = true)]
+    #[arg(long)]
     pub show_pushes: bool,
     /// When to use colours [default: auto]
-    #[arg(long, global = true, value_name = "WHEN")]
+    #[arg(long, value_name = "WHEN")]
     pub color: Option<When>,
 }
 
@@ -185,13 +182,13 @@ pub struct OutputOptions {
 #[derive(Args, Clone, Debug)]
 pub struct GeneralOptions {
     /// Use the options of [profile.NAME] in ~/.config/rcli/config.toml [env: RCLI_PROFILE]
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, value_name = "NAME")]
     pub profile: Option<String>,
     /// Print help
-    #[arg(short = '?', long, global = true, action = ArgAction::Help)]
+    #[arg(short = '?', long, action = ArgAction::Help)]
     pub help: Option<bool>,
     /// Print the version
-    #[arg(short = 'v', long, global = true, action = ArgAction::Version)]
+    #[arg(short = 'v', long, action = ArgAction::Version)]
     pub version: Option<bool>,
 }
 
@@ -200,7 +197,7 @@ pub struct GeneralOptions {
 #[command(next_help_heading = "REPL")]
 pub struct ReplOptions {
     /// Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking
-    #[arg(long, global = true)]
+    #[arg(long)]
     pub yes: bool,
 }
 
@@ -242,4 +239,16 @@ pub enum When {
     Always,
     /// Not at all
     Never,
+}
+
+/// A limit that no clock overflows: 31 years.
+const LONGEST_SECONDS: f64 = 1e9;
+
+/// Reads a number of seconds.
+pub(super) fn parse_seconds(text: &str) -> Result<std::time::Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "a number of seconds is expected".to_owned())?;
+    if seconds > LONGEST_SECONDS {
+        return Err(format!("more than {LONGEST_SECONDS} seconds"));
+    }
+    std::time::Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }

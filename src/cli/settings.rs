@@ -5,8 +5,10 @@ use std::ffi::{OsStr, OsString};
 
 use clap::{Arg, ArgAction, Command, ValueHint};
 
+use super::definition::options;
 use super::describe;
-use super::line::{definition, parse, word};
+use super::line::{parse, word};
+use super::verbs;
 
 /// Keys that say the same of a server in different ways: each with those that it cannot stand beside.
 const RIVALS: [(&[&str], &[&str]); 6] = [
@@ -36,24 +38,23 @@ pub enum Value {
 
 /// The keys that a profile may have.
 pub fn keys() -> Vec<String> {
-    definition().get_arguments().filter_map(key).collect()
+    options().get_arguments().filter_map(key).collect()
 }
 
 /// Whether an option says which server is meant, or who we are there.
 pub fn is_about_server(name: &str) -> bool {
     !ABOUT_ANY_SERVER.contains(&name)
-        && find(&definition(), name).is_some_and(|arg| arg.get_help_heading() == Some("Connection"))
+        && find(&options(), name).is_some_and(|arg| arg.get_help_heading() == Some("Connection"))
 }
 
 /// Whether an option takes the path of a file or directory.
 pub fn is_path(name: &str) -> bool {
-    find(&definition(), name)
-        .is_some_and(|arg| matches!(arg.get_value_hint(), ValueHint::FilePath | ValueHint::DirPath))
+    find(&options(), name).is_some_and(|arg| matches!(arg.get_value_hint(), ValueHint::FilePath | ValueHint::DirPath))
 }
 
 /// An option set by a profile, as arguments. The error says why it cannot be set so.
 pub fn arguments(name: &str, value: &Value) -> Result<Vec<OsString>, String> {
-    let command = definition();
+    let mut command = options();
     let arg = find(&command, name).ok_or("unknown key")?;
     let arguments = match (value, arg.get_action()) {
         (Value::Flag(true), ArgAction::SetTrue) => vec![word(arg, None)],
@@ -74,7 +75,7 @@ pub fn arguments(name: &str, value: &Value) -> Result<Vec<OsString>, String> {
         }
         (Value::List(_), _) => return Err(format!("'{name}' is one value, not a list")),
     };
-    match parse(command.clone(), &arguments) {
+    match parse(&mut command, &arguments) {
         Ok(_) => Ok(arguments),
         Err(error) => Err(describe(&error)),
     }
@@ -93,7 +94,7 @@ pub fn refuse_together(keys: &[&str]) -> Result<(), String> {
 
 /// The key for an option: its long name, or what it is called here where it has none.
 fn key(arg: &Arg) -> Option<String> {
-    let is_setting = arg.is_global_set()
+    let is_setting = arg.get_help_heading() != Some(verbs::EXEC_HEADING)
         && !matches!(arg.get_action(), ArgAction::Help | ArgAction::Version)
         && arg.get_id() != "profile";
     is_setting.then(|| arg.get_long().map_or_else(|| arg.get_id().as_str().replace('_', "-"), str::to_owned))

@@ -19,28 +19,6 @@ use crate::render::Format;
 use crate::request::Request;
 use crate::server::{Lost, Route, Server, error_text};
 
-impl ExecOptions {
-    /// Whether none of them was given.
-    pub fn is_empty(&self) -> bool {
-        !self.stdin_last
-            && self.stdin_tag.is_none()
-            && self.repeat.is_none()
-            && self.interval.is_none()
-            && !self.quoted_input
-    }
-
-    /// These, completed by those given after the word `exec`.
-    pub fn or(self, later: Self) -> Self {
-        Self {
-            stdin_last: self.stdin_last || later.stdin_last,
-            stdin_tag: later.stdin_tag.or(self.stdin_tag),
-            repeat: later.repeat.or(self.repeat),
-            interval: later.interval.or(self.interval),
-            quoted_input: self.quoted_input || later.quoted_input,
-        }
-    }
-}
-
 /// Runs the command as often as asked.
 pub fn run(decide: impl FnOnce() -> Outcome<Config>, options: &ExecOptions, words: Vec<OsString>) -> Outcome<Exit> {
     let request = build(options, words)?;

@@ -5,10 +5,10 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use clap::builder::PossibleValuesParser;
-use clap::{Arg, Command, CommandFactory as _, ValueEnum as _};
+use clap::{Arg, Command, ValueEnum as _};
 use clap_complete::Shell;
 
-use crate::cli::{Cli, ConnectionOptions, OutputOptions};
+use crate::cli::{self, ConnectionOptions, OutputOptions};
 use crate::config::Config;
 use crate::exit::{Exit, Failure, Outcome, describe_io};
 use crate::request::Request;
@@ -36,7 +36,7 @@ pub fn run(dir: &Path) -> Outcome<Exit> {
     let man = dir.join("man");
     fs::create_dir_all(&man).map_err(|error| failed(&man, &error))?;
     // `rcli help VERB` shows what the verb's own page holds.
-    let mut command = Cli::command().disable_help_subcommand(true);
+    let mut command = cli::definition().disable_help_subcommand(true);
     command.build();
     clap_mangen::generate_to(command, &man).map_err(|error| failed(&man, &error))?;
     Ok(Exit::Done)
@@ -61,7 +61,7 @@ pub fn table(dir: &Path, urls: &[String], connection: &ConnectionOptions, output
 /// know and which are not demanded of a user.
 fn definition(shell: Shell) -> Command {
     let names: Vec<&'static str> = Table::builtin().names().filter(|name| !name.contains(' ')).collect();
-    let command = Cli::command();
+    let command = cli::definition();
     match shell {
         // Their generators complete subcommands, but no values: there the names are subcommands of `exec`.
         Shell::Elvish | Shell::Fish | Shell::PowerShell => {

@@ -28,19 +28,13 @@ use crate::server::{PushListener, error_text};
 
 /// Runs what was typed.
 pub fn run(cli: Cli) -> Outcome<Exit> {
-    let Cli { connection, output, exec: options, repl: repl_options, verb, .. } = cli;
+    let Cli { connection, output, repl: repl_options, verb, .. } = cli;
     let decide = || Config::decide(&connection, &output).and_then(write_pushes);
-    if !options.is_empty() && !matches!(verb, Some(Verb::Exec(_) | Verb::Command(_))) {
-        return Err(Failure::usage(
-            "-x, -X, -r, -i and --quoted-input go with one command: rcli [OPTIONS] CMD [ARG]...",
-        ));
-    }
-    if connection.all_nodes && !matches!(verb, Some(Verb::Exec(_) | Verb::Command(_))) {
+    if connection.all_nodes && !matches!(verb, Some(Verb::Exec(_))) {
         return Err(Failure::usage("--all-nodes goes with one command: rcli -c --all-nodes CMD [ARG]..."));
     }
     match verb {
-        Some(Verb::Exec(args)) => exec::run(decide, &options.or(args.options), args.command),
-        Some(Verb::Command(command)) => exec::run(decide, &options, command),
+        Some(Verb::Exec(args)) => exec::run(decide, &args.options, args.command),
         Some(Verb::Pipe(args)) => pipe::run(decide, &args, &connection, &output),
         Some(Verb::Sub(args)) => listen::sub(&connection, &output, &args),
         Some(Verb::Psub(args)) => listen::psub(&connection, &output, &args),

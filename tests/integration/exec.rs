@@ -108,6 +108,21 @@ fn redis_cli_option_letters_work_in_the_shorthand() {
 }
 
 #[test]
+fn the_options_of_one_command_stand_around_exec_and_the_last_word_counts() {
+    let server = Server::start();
+    server.rcli(["-r", "5", "exec", "-r", "2", "INCR", "n"]).prints("1\n2\n").run();
+    server.rcli(["-r2", "exec", "-2", "INCR", "n"]).prints("3\n4\n").run();
+    server.rcli(["exec", "-2xr1", "--", "SET", "-r"]).stdin("5").prints("OK\n").run();
+    server.rcli(["exec", "GET", "-r"]).prints("5\n").run();
+    // Only the first word names a subcommand, and -r has a value.
+    server.rcli(["exec", "exec"]).status(1).complains(&["EXEC without MULTI"]).run();
+    server.rcli(["-r", "exec", "INCR", "n"]).status(2).complains(&["'exec'", "see rcli --help"]).run();
+    for args in [&["-x", "exec", "-X", "t", "SET", "a", "t"][..], &["-x", "pipe"], &["exec", "-x"]] {
+        server.rcli(args.iter().copied()).stdin("").status(2).complains(&["see rcli exec --help"]).run();
+    }
+}
+
+#[test]
 fn quoted_input_unquotes_the_arguments() {
     let server = Server::start();
     server.rcli(["exec", "--quoted-input", "SET", r#""a b\n""#, r"'it\'s'"]).prints("OK\n").run();

@@ -1,0 +1,157 @@
+//! The subcommands that listen (contract sections 8 and 9).
+
+use std::ffi::OsString;
+
+use clap::{Args, ValueEnum};
+
+use super::options::parse_seconds;
+
+/// Subscribe to channels and write each message as it arrives
+#[derive(Args, Debug)]
+#[command(before_help = "\
+Examples:
+  rcli sub news weather
+  rcli sub -m --count 10 news | jq -r .data
+  rcli sub orders --data-json | jq 'select(.data.total > 100)'
+  rcli sub jobs --handler jobs='jq -r .data >> jobs.log'
+  rcli sub news --pattern 'news.*' --idle 60")]
+pub struct SubArgs {
+    /// Channels
+    #[arg(required_unless_present = "patterns", value_name = "CHANNEL")]
+    pub channels: Vec<OsString>,
+    /// A pattern to subscribe to as well; may be repeated
+    #[arg(long = "pattern", value_name = "PATTERN")]
+    pub patterns: Vec<OsString>,
+    #[command(flatten)]
+    pub listen: ListenOptions,
+}
+
+/// Subscribe to patterns of channels and write each message as it arrives
+#[derive(Args, Debug)]
+#[command(before_help = "\
+Examples:
+  rcli psub 'news.*' 'weather.?'
+  rcli psub '__keyevent@0__:*' --raw      with -c: at every primary
+  rcli psub 'job.*' --channel control --handler control='cat >> control.log'")]
+pub struct PsubArgs {
+    /// Patterns, as the server's PSUBSCRIBE takes them
+    #[arg(required_unless_present = "channels", value_name = "PATTERN")]
+    pub patterns: Vec<OsString>,
+    /// A channel to subscribe to as well; may be repeated
+    #[arg(long = "channel", value_name = "CHANNEL")]
+    pub channels: Vec<OsString>,
+    #[command(flatten)]
+    pub listen: ListenOptions,
+}
+
+/// Subscribe to shard channels and write each message as it arrives
+#[derive(Args, Debug)]
+#[command(before_help = "\
+Examples:
+  rcli ssub orders
+  rcli ssub orders --count 1 --timeout 30")]
+pub struct SsubArgs {
+    /// Shard channels
+    #[arg(required = true, value_name = "SHARD_CHANNEL")]
+    pub channels: Vec<OsString>,
+    /// With -c: listen to this node only; channels that it does not own are named and passed over
+    #[arg(long, value_name = "HOST:PORT")]
+    pub node: Option<String>,
+    #[command(flatten)]
+    pub listen: ListenOptions,
+}
+
+/// Write every command that the server runs
+#[derive(Args, Debug)]
+#[command(before_help = "\
+Examples:
+  rcli monitor | jq -c '[.time, .args]'
+  rcli monitor --only SET,DEL --in-db 2
+  rcli monitor --client 10.0.0.7 --timeout 5
+  rcli monitor --raw > monitor.log")]
+pub struct MonitorArgs {
+    /// Only these commands, in any case
+    #[arg(long, value_name = "CMD", value_delimiter = ',', action = clap::ArgAction::Set, num_args = 1)]
+    pub only: Vec<String>,
+    /// Only this client: an address, an address and port, unix, unix:PATH or lua
+    #[arg(long, value_name = "ADDR[:PORT]")]
+    pub client: Option<String>,
+    /// Only this database
+    #[arg(long, value_name = "N")]
+    pub in_db: Option<u64>,
+    /// With -c: listen to this node only
+    #[arg(long, value_name = "HOST:PORT")]
+    pub node: Option<String>,
+    #[command(flatten)]
+    pub limits: LimitOptions,
+    #[command(flatten)]
+    pub reconnect: ReconnectOptions,
+}
+
+/// What is written of a subscription, and what is done with its messages (contract section 8).
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Messages")]
+pub struct ListenOptions {
+    /// Write no confirmations of subscriptions
+    #[arg(short = 'm', long)]
+    pub ignore_subscribe_messages: bool,
+    /// Add "time": seconds since 1970, with microseconds
+    #[arg(long)]
+    pub time: bool,
+    /// Nest data that is valid JSON as JSON
+    #[arg(long)]
+    pub data_json: bool,
+    /// Run a shell command for each message of a channel or pattern, its JSON line on stdin; it inherits the
+    /// environment, REDISCLI_AUTH and RCLI_URL included; may be repeated
+    #[arg(long = "handler", value_name = "NAME=COMMAND")]
+    pub handlers: Vec<OsString>,
+    /// Handlers that run at once
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "handlers", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub handler_jobs: u16,
+    /// After a handler that failed: say so and go on, or end with status 1
+    #[arg(long, value_name = "WHAT", default_value = "report", requires = "handlers")]
+    pub on_handler_error: OnHandlerError,
+    #[command(flatten)]
+    pub limits: LimitOptions,
+    #[command(flatten)]
+    pub reconnect: ReconnectOptions,
+}
+
+/// `--on-handler-error`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnHandlerError {
+    /// A line on stderr, and go on
+    Report,
+    /// Start no further handler, wait for those that run, and end with status 1
+    Stop,
+}
+
+/// When a stream ends (contract section 8).
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Limits")]
+pub struct LimitOptions {
+    /// End after N messages
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+    /// End after SECS seconds in all; status 5 if --count was not reached
+    #[arg(long, value_name = "SECS", value_parser = parse_seconds)]
+    pub timeout: Option<std::time::Duration>,
+    /// End after SECS seconds without a message; status 5 if --count was not reached
+    #[arg(long, value_name = "SECS", value_parser = parse_seconds)]
+    pub idle: Option<std::time::Duration>,
+}
+
+/// What is done about a lost connection of a stream (contract section 8).
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Lost connections")]
+pub struct ReconnectOptions {
+    /// End with status 3 when the connection is lost
+    #[arg(long, conflicts_with = "max_retries")]
+    pub no_reconnect: bool,
+    /// How often in a row to try a new connection [default: for ever]
+    #[arg(long, value_name = "N")]
+    pub max_retries: Option<u32>,
+    /// Write {"type":"disconnected",...} and {"type":"reconnected","gap":...} lines among the messages
+    #[arg(long)]
+    pub events: bool,
+}

@@ -1,0 +1,185 @@
+//! The subcommands, and the options of those that send commands. The streams' are in `streams`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum, ValueHint};
+
+use super::options::{When, parse_seconds};
+use super::streams::{MonitorArgs, PsubArgs, SsubArgs, SubArgs};
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    Exec(ExecArgs),
+    Pipe(PipeArgs),
+    Sub(SubArgs),
+    Psub(PsubArgs),
+    Ssub(SsubArgs),
+    Monitor(MonitorArgs),
+    Txn(TxnArgs),
+    /// List the profiles, without their passwords
+    #[command(before_help = "\
+Examples:
+  rcli profiles
+  rcli --profile prod GET user:1
+  RCLI_PROFILE=prod rcli GET user:1")]
+    Profiles,
+    /// Print the completions for a shell
+    #[command(before_help = "Examples:\n  rcli completions bash > ~/.local/share/bash-completion/completions/rcli")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write completions/ and man/, and with --table src/table/commands.json, below a directory
+    #[command(hide = true)]
+    Generate {
+        /// Directory to write into
+        dir: PathBuf,
+        /// A server to ask for its commands; the first one that has a command describes it
+        #[arg(long, value_name = "URL")]
+        table: Vec<String>,
+    },
+}
+
+/// Run one command
+#[derive(Args, Debug)]
+#[command(before_help = "\
+Examples:
+  rcli exec SET greeting hello
+  rcli exec -x SET page < index.html
+  rcli exec -r 3 -i 0.5 INCR hits")]
+pub struct ExecArgs {
+    #[command(flatten)]
+    pub options: ExecOptions,
+    /// The command and its arguments; options of rcli stand before it
+    #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
+    pub command: Vec<OsString>,
+}
+
+/// Tells the options of one command from the global ones.
+pub(super) const EXEC_HEADING: &str = "One command";
+
+/// Options of one command, with `exec` or without the word (contract section 4).
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = EXEC_HEADING)]
+pub struct ExecOptions {
+    /// Read the last argument from standard input
+    #[arg(short = 'x')]
+    pub stdin_last: bool,
+    /// Read the argument that is TAG from standard input
+    #[arg(short = 'X', value_name = "TAG", conflicts_with = "stdin_last")]
+    pub stdin_tag: Option<OsString>,
+    /// Run the command N times; -1: for ever
+    #[arg(short = 'r', value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-1..))]
+    pub repeat: Option<i64>,
+    /// Pause between the runs of -r, in seconds
+    #[arg(short = 'i', value_name = "SECS", value_parser = parse_seconds)]
+    pub interval: Option<std::time::Duration>,
+    /// Unquote the arguments as lines of input are unquoted
+    #[arg(long)]
+    pub quoted_input: bool,
+}
+
+impl ExecOptions {
+    /// Whether none of them was given.
+    pub(super) fn is_empty(&self) -> bool {
+        !self.stdin_last
+            && self.stdin_tag.is_none()
+            && self.repeat.is_none()
+            && self.interval.is_none()
+            && !self.quoted_input
+    }
+}
+
+/// Run the commands of files or standard input as a pipeline
+#[derive(Args, Debug)]
+#[command(before_help = "\
+Examples:
+  rcli pipe < cmds.txt
+  rcli pipe --json --envelope part1.txt part2.txt | jq -c 'select(.error)'
+  jq -c '[\"SET\", .id, .name]' users.json | rcli pipe --quiet --summary
+  rcli pipe --check cmds.txt")]
+pub struct PipeArgs {
+    /// Run the whole input as one MULTI/EXEC
+    #[arg(long)]
+    pub atomic: bool,
+    /// After an error reply: go on, or send nothing more and end
+    #[arg(long, value_name = "WHAT", default_value = "continue")]
+    pub on_error: OnError,
+    /// Write no replies; errors still go to stderr
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Write {"index","line","command","reply"} lines of JSON
+    #[arg(long, conflicts_with_all = ["quiet", "raw", "human"])]
+    pub envelope: bool,
+    /// Skip the first N commands, to resume; those that set the connection's state are sent again
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub skip: u64,
+    /// With --skip: the EXECs that ran nothing, by their numbers, as the line says that tells how to resume
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    pub not_run: Vec<u64>,
+    /// Parse all the input, run nothing, connect to nothing
+    #[arg(long)]
+    pub check: bool,
+    /// Commands in flight at most [default: chosen for throughput]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub window: Option<u32>,
+    /// Show a progress bar on stderr
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub progress: When,
+    /// End with a line on stderr: commands, replies, errors, seconds, rate
+    #[arg(long)]
+    pub summary: bool,
+    /// Files of commands; - is standard input, which is also the default
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub files: Vec<PathBuf>,
+}
+
+/// `--on-error`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnError {
+    /// Go on with the next command
+    Continue,
+    /// Send nothing more, read what is in flight, and end
+    Stop,
+}
+
+/// Run commands as one MULTI/EXEC block, guarded by WATCH
+#[derive(Args, Debug)]
+#[command(
+    before_help = "\
+Examples:
+  rcli txn block.txt
+  printf '%s\\n' 'INCR a' 'INCR b' | rcli txn --json
+  rcli txn --watch seq -- sh -c 'echo GET seq; read -r n; echo MULTI; echo \"SET seq $((n + 1))\"'
+  rcli txn --json --watch alice --watch bob -- python3 transfer.py",
+    after_help = "\
+The result is EXEC's reply, one array. A bad line, a command refused while queueing or a changed key: nothing is run.
+
+With --watch the keys are watched from before the input is read until EXEC.
+
+PROGRAM writes commands, one a line, to its stdout. Before a line MULTI each is run at once and its reply is written \
+to PROGRAM's stdin: raw and then a newline (nil is an empty line, an error its text), or one line of JSON with --json. \
+MULTI and what comes after it is not answered; the block is run when PROGRAM has ended with status 0 (without MULTI it \
+is empty) and PROGRAM is started again, RCLI_ATTEMPT counting from 1, if a watched key has changed. DISCARD gives up. \
+Any other status of PROGRAM: nothing is run. Replies that PROGRAM does not read are kept in memory. PROGRAM inherits the \
+environment, REDISCLI_AUTH and RCLI_URL included."
+)]
+pub struct TxnArgs {
+    /// Watch a key: if it changes before EXEC, nothing is run (repeatable)
+    #[arg(long, value_name = "KEY")]
+    pub watch: Vec<OsString>,
+    /// How often to try again after that [default: 10 with PROGRAM, 0 without]
+    #[arg(long, value_name = "N")]
+    pub retries: Option<u32>,
+    /// First pause between tries, in seconds, or as long as a try takes; doubled each time, with jitter [default: 0.01]
+    #[arg(long, value_name = "SECS", value_parser = parse_seconds)]
+    pub watch_delay: Option<std::time::Duration>,
+    /// File of commands; - is standard input, which is also the default
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "program")]
+    pub file: Option<PathBuf>,
+    /// Program that computes the commands, and its arguments
+    #[arg(last = true, value_name = "PROGRAM", value_hint = ValueHint::CommandWithArguments, num_args = 1..)]
+    pub program: Vec<OsString>,
+}
