@@ -2,8 +2,7 @@
 //! RESET. What brings it back (`pipe --skip`, a reconnect of the REPL, a further node of a cluster) decides by this one
 //! table (contract sections 5, 6 and 10). No I/O: others send and receive.
 
-use redis::Value;
-
+use crate::reply::Frame;
 use crate::request::Request;
 use crate::server::{Credentials, Protocol, Target};
 
@@ -160,8 +159,8 @@ impl ConnectionState {
     }
 
     /// Takes in what a command has done, once the server has answered it.
-    pub fn learn(&mut self, request: &Request, value: &Value) {
-        if matches!(value, Value::ServerError(_)) {
+    pub fn learn(&mut self, request: &Request, answer: Frame<'_>) {
+        if answer.is_error() {
             return;
         }
         match effect_of(request) {

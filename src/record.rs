@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use redis::Value;
-
-use crate::message::Message;
-use crate::monitor_line::MonitorLine;
+use crate::reply::{Frame, Message, MonitorLine};
 use crate::request::Request;
 use crate::server::Event;
 
@@ -15,7 +12,7 @@ pub enum Record<'a> {
     /// The reply to a command.
     Reply {
         /// The server's answer, a server error included.
-        value: &'a Value,
+        frame: Frame<'a>,
         /// Whether it is text to be read as it is, such as INFO's.
         is_report: bool,
     },
@@ -26,23 +23,21 @@ pub enum Record<'a> {
         /// The command, and the line where it begins.
         request: &'a Request,
         /// The server's answer.
-        value: &'a Value,
+        frame: Frame<'a>,
     },
     /// What EXEC did, each reply with its command (REPL).
     Block {
         /// The commands.
         block: &'a [Request],
-        /// Their replies, in order.
-        values: &'a [Value],
-        /// The same as EXEC gave them.
-        reply: &'a Value,
+        /// EXEC's reply: theirs in order.
+        frame: Frame<'a>,
     },
     /// An out-of-band push (`--show-pushes`).
-    Push(&'a Value),
+    Push(Frame<'a>),
     /// A message of a subscription, or a confirmation (contract section 8).
     Message {
         /// The message.
-        message: &'a Message,
+        message: &'a Message<'a>,
         /// When it came, since 1970 (`--time`).
         time: Option<Duration>,
         /// The node of the cluster it came from.
@@ -85,27 +80,5 @@ pub fn is_report(request: &Request) -> bool {
         sub(&["HTSTATS", "HTSTATS-KEY"])
     } else {
         false
-    }
-}
-
-/// The server errors of a reply, nested ones included, in order.
-pub fn errors_in(value: &Value) -> Vec<&redis::ServerError> {
-    let mut found = Vec::new();
-    collect_errors(value, &mut found);
-    found
-}
-
-fn collect_errors<'a>(value: &'a Value, found: &mut Vec<&'a redis::ServerError>) {
-    match value {
-        Value::ServerError(error) => found.push(error),
-        Value::Array(items) | Value::Set(items) => items.iter().for_each(|item| collect_errors(item, found)),
-        Value::Map(pairs) => {
-            for (key, value) in pairs {
-                collect_errors(key, found);
-                collect_errors(value, found);
-            }
-        }
-        Value::Attribute { data, .. } => collect_errors(data, found),
-        _ => {}
     }
 }

@@ -3,12 +3,13 @@
 
 use std::collections::HashMap;
 
-use redis::{ServerError, Value};
+use redis::Value;
 
 use super::report_errors;
 use crate::exit::{Exit, Failure, Outcome, report};
+use crate::reply::{ErrorReply, OwnedFrame};
 use crate::request::Request;
-use crate::server::{Lost, LostBlock, Server, Transacted, error_text};
+use crate::server::{Lost, LostBlock, Server, Transacted};
 use crate::table::Table;
 
 /// The server's command table, asked for command by command: only what a block uses.
@@ -46,7 +47,7 @@ impl BlockCheck {
     pub fn refusal(&mut self, server: Option<&mut Server>, request: &Request) -> Result<Option<String>, Lost> {
         let name = request.arg(0).to_ascii_lowercase();
         if let (Some(server), false) = (server, self.known.contains_key(&name)) {
-            let info = server.call(&Request::new([b"COMMAND", b"INFO".as_slice(), &name]))?;
+            let info = server.ask(&Request::new([b"COMMAND", b"INFO".as_slice(), &name]))?;
             self.known.insert(name.clone(), Known::read(&info));
         }
         let args: Vec<&[u8]> = request.args().collect();
@@ -64,11 +65,11 @@ impl BlockCheck {
 #[derive(Debug)]
 pub enum Ran {
     /// EXEC's reply, an item a command, and whether errors stand in it.
-    Executed(Vec<Value>, bool),
+    Executed(OwnedFrame, bool),
     /// A watched key had changed: nothing was run. Not said yet.
     Aborted,
     /// The block was not run: the error that the server answered to EXEC, or to MULTI.
-    Refused(Value),
+    Refused(OwnedFrame),
 }
 
 /// Refuses a block that a cluster cannot run, before anything of it is sent: a line in it has keys in another slot.
@@ -92,8 +93,8 @@ pub fn run_block(server: &mut Server, commands: &[(&str, &Request)], place: &str
     match transacted {
         Transacted::Executed(replies) => {
             let mut had_errors = false;
-            for ((source, request), value) in commands.iter().zip(&replies) {
-                had_errors |= report_errors(source, request, value, is_cluster);
+            for ((source, request), reply) in commands.iter().zip(replies.frame().children()) {
+                had_errors |= report_errors(source, request, reply, is_cluster);
             }
             Ok(Ran::Executed(replies, had_errors))
         }
@@ -101,18 +102,18 @@ pub fn run_block(server: &mut Server, commands: &[(&str, &Request)], place: &str
         Transacted::Refused(errors, error) => {
             for (index, error) in errors {
                 let (source, request) = commands[index];
-                report_errors(source, request, &Value::ServerError(error), is_cluster);
+                report_errors(source, request, error.to_frame().frame(), is_cluster);
             }
             refuse_block(&error, place, NOTHING_RAN);
-            Ok(Ran::Refused(Value::ServerError(error)))
+            Ok(Ran::Refused(error.to_frame()))
         }
         Transacted::Denied(error) => {
             refuse_block(&error, place, NOTHING_RAN);
-            Ok(Ran::Refused(Value::ServerError(error)))
+            Ok(Ran::Refused(error.to_frame()))
         }
         Transacted::Unbound(error) => {
             refuse_block(&error, place, RAN_APART);
-            Ok(Ran::Refused(Value::ServerError(error)))
+            Ok(Ran::Refused(error.to_frame()))
         }
     }
 }
@@ -123,8 +124,8 @@ pub const NOTHING_RAN: &str = "nothing was run";
 pub const RAN_APART: &str = "MULTI was refused after the block had been sent: its commands ran one by one";
 
 /// Says that EXEC, or MULTI, was refused.
-pub fn refuse_block(error: &ServerError, place: &str, what_ran: &str) {
-    report(&format!("{place}: EXEC: {what_ran}: {}", error_text(error)));
+pub fn refuse_block(error: &ErrorReply, place: &str, what_ran: &str) {
+    report(&format!("{place}: EXEC: {what_ran}: {error}"));
 }
 
 /// Says that a watched key had changed.

@@ -7,17 +7,16 @@ use std::time::Instant;
 
 use super::refuse::refuse_uncounted;
 use super::{advice, open_renderer};
-use redis::Value;
-
 use crate::cli::ExecOptions;
 use crate::config::Config;
 use crate::exit::{Exit, Failure, Outcome, describe_io, report};
 use crate::input::{Malformed, describe_bad, parse_line};
 use crate::interrupt;
-use crate::record::{Record, errors_in, is_report};
+use crate::record::{Record, is_report};
 use crate::render::Format;
+use crate::reply::{ErrorReply, OwnedFrame};
 use crate::request::Request;
-use crate::server::{Lost, Route, Server, error_text};
+use crate::server::{Lost, Route, Server};
 
 /// Runs the command as often as asked.
 pub fn run(decide: impl FnOnce() -> Outcome<Config>, options: &ExecOptions, words: Vec<OsString>) -> Outcome<Exit> {
@@ -37,8 +36,8 @@ pub fn run(decide: impl FnOnce() -> Outcome<Config>, options: &ExecOptions, word
     let mut left = options.repeat.unwrap_or(1);
     let mut exit = Exit::Done;
     while left != 0 {
-        let value = match call(&config, &mut server, &request) {
-            Ok(value) => value,
+        let reply = match call(&config, &mut server, &request) {
+            Ok(reply) => reply,
             // A server that was told to stop answers by going away.
             Err(lost) if request.is(0, "SHUTDOWN") && lost.is_end() => break,
             Err(lost) => {
@@ -46,22 +45,20 @@ pub fn run(decide: impl FnOnce() -> Outcome<Config>, options: &ExecOptions, word
                 return Err(lost.into_failure(&server.place()));
             }
         };
-        let errors = errors_in(&value);
-        if !errors.is_empty() {
-            exit = Exit::ErrorReply;
-        }
+        let frame = reply.frame();
         // `$(rcli GET k)` never captures an error.
-        let is_written = config.style.format != Format::Raw || !matches!(value, Value::ServerError(_));
+        let is_written = config.style.format != Format::Raw || !frame.is_error();
         if is_written {
             renderer
-                .write(&Record::Reply { value: &value, is_report: is_report(&request) })
+                .write(&Record::Reply { frame, is_report: is_report(&request) })
                 .map_err(|error| Failure::output(&error))?;
         }
         renderer.flush().map_err(|error| Failure::output(&error))?;
-        for error in errors {
-            let advice = advice(error, server.is_cluster());
+        for error in frame.errors().map(ErrorReply::new) {
+            exit = Exit::ErrorReply;
+            let advice = advice(&error, server.is_cluster());
             if !is_written || !advice.is_empty() {
-                report(&format!("{}{advice}", error_text(error)));
+                report(&format!("{error}{advice}"));
             }
         }
         left = if left > 0 { left - 1 } else { left };
@@ -82,7 +79,7 @@ fn pause(server: &mut Server, until: Instant) -> Outcome<()> {
 }
 
 /// Runs the command once, where it belongs.
-fn call(config: &Config, server: &mut Server, request: &Request) -> Result<Value, Lost> {
+fn call(config: &Config, server: &mut Server, request: &Request) -> Result<OwnedFrame, Lost> {
     match server {
         Server::Cluster(cluster) if config.cluster.is_some_and(|how| how.all_nodes) => cluster.call_all(request),
         server => server.call(request),

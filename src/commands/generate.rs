@@ -48,7 +48,7 @@ pub fn table(dir: &Path, urls: &[String], connection: &ConnectionOptions, output
     for url in urls {
         let options = ConnectionOptions { url: Some(url.clone()), resp3: true, ..connection.clone() };
         let mut session = Session::open(&Config::decide(&options, output)?.target)?;
-        let mut ask = |words: &[&str]| session.call(&Request::new(words)).map_err(|lost| lost.into_failure("--table"));
+        let mut ask = |words: &[&str]| session.ask(&Request::new(words)).map_err(|lost| lost.into_failure("--table"));
         replies.push((ask(&["COMMAND"])?, ask(&["COMMAND", "DOCS"])?));
     }
     let path = dir.join("src/table/commands.json");

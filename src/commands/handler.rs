@@ -13,9 +13,9 @@ use std::time::Duration;
 pub use self::pool::Handlers;
 
 use crate::exit::{Failure, Outcome};
-use crate::message::Message;
 use crate::record::Record;
 use crate::render::{Format, Renderer, Style};
+use crate::reply::Message;
 use crate::server::Subscription;
 
 /// A command for the messages of one channel or pattern.
@@ -55,8 +55,8 @@ impl Job {
             handler,
             line: renderer.into_writer(),
             kind: message.kind.name(),
-            channel: message.channel.clone(),
-            pattern: message.pattern.clone(),
+            channel: message.channel.to_vec(),
+            pattern: message.pattern.map(<[u8]>::to_vec),
         })
     }
 }

@@ -2,8 +2,6 @@
 
 use std::os::fd::AsFd as _;
 
-use redis::{ServerError, Value};
-
 use super::block::{NOTHING_RAN, RAN_APART, describe_lost_block, refuse_block, report_aborted};
 use super::{open_renderer, report_errors};
 use crate::config::Config;
@@ -15,6 +13,7 @@ use crate::render::{Renderer, Stdout};
 use crate::repl::link::Link;
 use crate::repl::local::leaves;
 use crate::repl::shell::{Answer, Shell, Trouble};
+use crate::reply::{ErrorReply, Frame, OwnedFrame};
 use crate::request::Request;
 use crate::server::{Lost, Server};
 
@@ -94,25 +93,23 @@ impl Lines {
     fn answer(&mut self, request: &Request, answer: &Answer) -> Outcome<()> {
         let place = self.place(request);
         match answer {
-            Answer::Reply(value) => self.reply(request, value),
+            Answer::Reply(reply) => self.reply(request, reply.frame()),
             // Stdin ends with its connection: no EXEC comes after a WATCH was lost.
             Answer::Stopped | Answer::WatchLost => Ok(()),
             Answer::Executed { block, replies } => {
-                if let Value::Array(items) = replies {
-                    for (request, value) in block.iter().zip(items) {
-                        self.had_errors |= report_errors(&self.source, request, value, self.is_cluster);
-                    }
+                for (request, reply) in block.iter().zip(replies.frame().children()) {
+                    self.had_errors |= report_errors(&self.source, request, reply, self.is_cluster);
                 }
-                self.write(request, replies)
+                self.write(request, replies.frame())
             }
             Answer::Aborted => {
                 self.was_aborted = true;
                 report_aborted(&place, "");
-                self.write(request, &Value::Nil)
+                self.write(request, OwnedFrame::nil().frame())
             }
             Answer::Rejected(errors, error) => {
                 for (request, error) in errors {
-                    report_errors(&self.source, request, &Value::ServerError(error.clone()), self.is_cluster);
+                    report_errors(&self.source, request, error.to_frame().frame(), self.is_cluster);
                 }
                 self.refuse(request, error, NOTHING_RAN)
             }
@@ -121,20 +118,20 @@ impl Lines {
         }
     }
 
-    fn refuse(&mut self, exec: &Request, error: &ServerError, what_ran: &str) -> Outcome<()> {
+    fn refuse(&mut self, exec: &Request, error: &ErrorReply, what_ran: &str) -> Outcome<()> {
         refuse_block(error, &self.place(exec), what_ran);
         self.had_errors = true;
-        self.write(exec, &Value::ServerError(error.clone()))
+        self.write(exec, error.to_frame().frame())
     }
 
-    fn reply(&mut self, request: &Request, value: &Value) -> Outcome<()> {
-        self.had_errors |= report_errors(&self.source, request, value, self.is_cluster);
-        self.write(request, value)
+    fn reply(&mut self, request: &Request, frame: Frame<'_>) -> Outcome<()> {
+        self.had_errors |= report_errors(&self.source, request, frame, self.is_cluster);
+        self.write(request, frame)
     }
 
-    fn write(&mut self, request: &Request, value: &Value) -> Outcome<()> {
+    fn write(&mut self, request: &Request, frame: Frame<'_>) -> Outcome<()> {
         self.renderer
-            .write(&Record::Reply { value, is_report: is_report(request) })
+            .write(&Record::Reply { frame, is_report: is_report(request) })
             .map_err(|error| Failure::output(&error))
     }
 

@@ -15,16 +15,15 @@ mod txn;
 use std::io::{self, IsTerminal as _};
 use std::sync::{Mutex, PoisonError};
 
-use redis::ServerError;
-
 use crate::cli::{Cli, Verb};
 use crate::config::Config;
 use crate::exit::{Exit, Failure, Outcome, report};
-use crate::record::{Record, errors_in};
+use crate::record::Record;
 use crate::render::{self, Renderer, Stdout, Style};
 use crate::repl;
+use crate::reply::{ErrorReply, Frame};
 use crate::request::Request;
-use crate::server::{PushListener, error_text};
+use crate::server::PushListener;
 
 /// Runs what was typed.
 pub fn run(cli: Cli) -> Outcome<Exit> {
@@ -72,7 +71,7 @@ fn write_pushes(mut config: Config) -> Outcome<Config> {
 }
 
 /// What to do about an error reply, to stand behind its words.
-pub fn advice(error: &ServerError, is_cluster: bool) -> &'static str {
+pub fn advice(error: &ErrorReply, is_cluster: bool) -> &'static str {
     match error.code() {
         "MOVED" | "ASK" if !is_cluster => "; this server is a node of a cluster: use -c",
         _ => "",
@@ -80,14 +79,16 @@ pub fn advice(error: &ServerError, is_cluster: bool) -> &'static str {
 }
 
 /// Says on stderr which command the server answered with errors (contract section 2); whether there were any.
-fn report_errors(source: &str, request: &Request, value: &redis::Value, is_cluster: bool) -> bool {
+fn report_errors(source: &str, request: &Request, frame: Frame<'_>, is_cluster: bool) -> bool {
     const SHOWN: usize = 100;
-    let errors = errors_in(value);
-    for error in &errors {
-        let advice = advice(error, is_cluster);
-        report(&format!("{source}:{}: {}: {}{advice}", request.line, request.shown(SHOWN), error_text(error)));
+    let mut has_errors = false;
+    for error in frame.errors() {
+        let error = ErrorReply::new(error);
+        let advice = advice(&error, is_cluster);
+        report(&format!("{source}:{}: {}: {error}{advice}", request.line, request.shown(SHOWN)));
+        has_errors = true;
     }
-    !errors.is_empty()
+    has_errors
 }
 
 /// Whether stderr is a terminal, where a bar can move.

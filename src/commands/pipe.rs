@@ -20,8 +20,6 @@ mod transit;
 
 use std::time::{Duration, Instant};
 
-use redis::Value;
-
 use self::blocks::Blocks;
 use self::flight::Flight;
 use self::progress::Progress;
@@ -33,8 +31,9 @@ use crate::cli::{ConnectionOptions, OnError, OutputOptions, PipeArgs};
 use crate::config::{Config, decide_style};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::interrupt;
-use crate::record::{Record, errors_in, is_report};
+use crate::record::{Record, is_report};
 use crate::render::{Format, Renderer, Stdout};
+use crate::reply::Frame;
 use crate::request::Request;
 use crate::server::{Lost, Router, Session};
 
@@ -77,7 +76,6 @@ pub fn run(
         config: &config,
         args,
         supply,
-        session,
         renderer,
         progress,
         flight,
@@ -87,7 +85,7 @@ pub fn run(
         had_errors,
         was_aborted: false,
     };
-    pipe.run()
+    pipe.run(&mut session)
 }
 
 /// Why nothing more is sent.
@@ -104,7 +102,6 @@ struct Pipe<'a> {
     config: &'a Config,
     args: &'a PipeArgs,
     supply: Supply,
-    session: Session,
     renderer: Renderer<Stdout>,
     progress: Progress,
     flight: Flight,
@@ -126,17 +123,17 @@ const UNSENT_BYTES: usize = 64 * 1024;
 const FLUSH_DELAY: Duration = Duration::from_micros(500);
 
 impl Pipe<'_> {
-    fn run(mut self) -> Outcome<Exit> {
+    fn run(mut self, session: &mut Session) -> Outcome<Exit> {
         loop {
             if let Some(signal) = interrupt::received() {
                 return Err(self.lost(&Lost::Interrupted(signal)));
             }
             let wants_input = self.load();
             // What the server said before it went away is read first.
-            let unsendable = self.send().err();
-            let received = self.drain()?;
+            let unsendable = self.send(session).err();
+            let received = self.drain(session)?;
             if let Some(lost) = unsendable {
-                while self.drain()? > 0 {}
+                while self.drain(session)? > 0 {}
                 return Err(self.lost(&lost));
             }
             if self.closing.is_some() && self.flight.is_empty() {
@@ -148,7 +145,7 @@ impl Pipe<'_> {
             }
             let is_busy = received > 0 || !wants_input && self.may_load();
             if wants_input || !is_busy {
-                self.wait(wants_input, is_busy)?;
+                self.wait(session, wants_input, is_busy)?;
             }
         }
     }
@@ -175,29 +172,27 @@ impl Pipe<'_> {
     }
 
     /// Passes on what the kernel takes now.
-    fn send(&mut self) -> Result<(), Lost> {
+    fn send(&mut self, session: &mut Session) -> Result<(), Lost> {
         while self.flight.unsent() > 0 {
-            match self.session.write(self.flight.next_to_send())? {
+            match session.write(self.flight.next_to_send())? {
                 0 => break,
                 count => self.flight.note_sent(count),
             }
         }
-        self.session.send()
+        session.send()
     }
 
     /// Reads and writes the replies and pushes that have come, up to a round of them; how many there were.
-    fn drain(&mut self) -> Outcome<usize> {
+    fn drain(&mut self, session: &mut Session) -> Outcome<usize> {
         let mut count = 0;
         while count < REPLIES_A_ROUND {
-            match self.session.receive() {
-                Ok(Some(push @ Value::Push { .. })) => {
-                    if self.config.show_pushes {
-                        self.renderer.write(&Record::Push(&push)).map_err(|error| Failure::output(&error))?;
+            match session.receive() {
+                Ok(Some(frame)) => {
+                    if !frame.is_push() {
+                        self.answered(frame)?;
+                    } else if self.config.show_pushes {
+                        self.renderer.write(&Record::Push(frame)).map_err(|error| Failure::output(&error))?;
                     }
-                    count += 1;
-                }
-                Ok(Some(value)) => {
-                    self.answered(&value)?;
                     count += 1;
                 }
                 Ok(None) => break,
@@ -210,23 +205,23 @@ impl Pipe<'_> {
             }
         }
         if count > 0 {
-            self.flight.note_received(self.session.received());
+            self.flight.note_received(session.received());
             self.progress.update(self.supply.consumed(), self.flight.counts());
         }
         Ok(count)
     }
 
-    fn answered(&mut self, value: &Value) -> Outcome<()> {
+    fn answered(&mut self, frame: Frame<'_>) -> Outcome<()> {
         if !self.flight.answer() {
             let place = &self.config.target.address;
             return Err(Failure::failed(format!("{place}: the server sent a reply to nothing that was asked")));
         }
-        if let Some(exec) = self.blocks.answer(self.answered_number(), value) {
+        if let Some(exec) = self.blocks.answer(self.answered_number(), frame) {
             self.was_aborted = true;
             self.progress.suspend(|| report_aborted(&self.place(exec), ""));
         }
-        if !errors_in(value).is_empty() {
-            self.answered_error(value);
+        if frame.errors().next().is_some() {
+            self.answered_error(frame);
         }
         if self.args.quiet {
             return Ok(());
@@ -234,18 +229,18 @@ impl Pipe<'_> {
         if self.args.envelope {
             let (request, _) = self.flight.last_answered();
             let index = self.answered_number();
-            return self.write(&Record::Envelope { index, request: &request, value });
+            return self.write(&Record::Envelope { index, request: &request, frame });
         }
         let is_report = self.config.style.format != Format::Json && is_report(&self.flight.last_answered().0);
-        self.write(&Record::Reply { value, is_report })
+        self.write(&Record::Reply { frame, is_report })
     }
 
-    fn answered_error(&mut self, value: &Value) {
+    fn answered_error(&mut self, frame: Frame<'_>) {
         self.flight.count_error();
         self.had_errors = true;
         let (request, file) = self.flight.last_answered();
         let source = self.supply.name(file);
-        self.progress.suspend(|| report_errors(source, &request, value, false));
+        self.progress.suspend(|| report_errors(source, &request, frame, false));
         if self.args.on_error == OnError::Stop && self.closing.is_none() {
             self.closing = Some(Closing::Error);
             self.cut_unsent();
@@ -276,24 +271,24 @@ impl Pipe<'_> {
     }
 
     /// Sleeps until something can be done; `is_busy` only looks whether there is input.
-    fn wait(&mut self, wants_input: bool, is_busy: bool) -> Outcome<()> {
+    fn wait(&mut self, session: &mut Session, wants_input: bool, is_busy: bool) -> Outcome<()> {
         let started = Instant::now();
         let brief = if is_busy { Duration::ZERO } else { FLUSH_DELAY };
         let mut ready = {
             let input = wants_input.then(|| self.supply.fd());
-            self.session.wait(input, Some(started + brief))
+            session.wait(input, Some(started + brief))
         };
         if matches!(&ready, Ok(ready) if !ready.session && !ready.input) && !is_busy {
             self.flush()?;
-            let deadline = if self.flight.is_empty() { None } else { self.session.silence_ends() };
+            let deadline = if self.flight.is_empty() { None } else { session.silence_ends() };
             let input = wants_input.then(|| self.supply.fd());
-            ready = self.session.wait(input, deadline);
+            ready = session.wait(input, deadline);
         }
         let ready = ready.map_err(|lost| self.lost(&lost))?;
         if ready.input {
             self.fill();
         } else if !ready.session && !is_busy && ready.expired {
-            let silent = self.session.silent();
+            let silent = session.silent();
             return Err(self.lost(&silent));
         }
         Ok(())

@@ -12,8 +12,6 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use redis::Value;
-
 use self::attempt::Attempt;
 use self::backoff::Backoff;
 use super::block::{Ran, check_block, report_aborted, run_block};
@@ -26,8 +24,9 @@ use crate::input::{Next, Source};
 use crate::interrupt;
 use crate::record::Record;
 use crate::render::{Format, Renderer, Stdout};
+use crate::reply::{Frame, OwnedFrame};
 use crate::request::Request;
-use crate::server::{Lost, Protocol, Server, error_text};
+use crate::server::{Lost, Protocol, Server};
 
 const RETRIES_WITH_PROGRAM: u32 = 10;
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
@@ -114,7 +113,7 @@ impl<'a> Txn<'a> {
         let tries = u64::from(retries) + 1;
         for number in 1.. {
             if let Some(refused) = self.watch()? {
-                return self.end(&refused, Exit::ErrorReply);
+                return self.end(refused.frame(), Exit::ErrorReply);
             }
             let began = Instant::now();
             let Some((name, block)) = self.compute(&mut origin, number)? else {
@@ -129,15 +128,15 @@ impl<'a> Txn<'a> {
             match run_block(&mut self.server, &commands, &place)? {
                 Ran::Executed(replies, had_errors) => {
                     let exit = if had_errors || self.had_errors { Exit::ErrorReply } else { Exit::Done };
-                    return self.end(&Value::Array(replies), exit);
+                    return self.end(replies.frame(), exit);
                 }
-                Ran::Refused(error) => return self.end(&error, Exit::ErrorReply),
+                Ran::Refused(error) => return self.end(error.frame(), Exit::ErrorReply),
                 Ran::Aborted if number < tries => backoff.pause(began.elapsed())?,
                 Ran::Aborted => {
                     let note = if tries > 1 { format!(" ({tries} tries)") } else { String::new() };
                     report_aborted(&place, &note);
                     let exit = if self.had_errors { Exit::ErrorReply } else { Exit::Aborted };
-                    return self.end(&Value::Nil, exit);
+                    return self.end(OwnedFrame::nil().frame(), exit);
                 }
             }
         }
@@ -145,7 +144,7 @@ impl<'a> Txn<'a> {
     }
 
     /// Watches the keys. The error if the server refuses that, or MULTI.
-    fn watch(&mut self) -> Outcome<Option<Value>> {
+    fn watch(&mut self) -> Outcome<Option<OwnedFrame>> {
         if std::mem::take(&mut self.is_changed) {
             self.server = Server::open(&self.config.target, self.config.cluster)?;
         }
@@ -154,8 +153,8 @@ impl<'a> Txn<'a> {
             Ok(()) => Ok(None),
             Err(error) => {
                 let advice = advice(&error, self.server.is_cluster());
-                report(&format!("nothing was run: {}{advice}", error_text(&error)));
-                Ok(Some(Value::ServerError(error)))
+                report(&format!("nothing was run: {error}{advice}"));
+                Ok(Some(error.to_frame()))
             }
         }
     }
@@ -188,9 +187,9 @@ impl<'a> Txn<'a> {
     }
 
     /// Writes EXEC's reply, or what stands in its place.
-    fn end(mut self, value: &Value, exit: Exit) -> Outcome<Exit> {
+    fn end(mut self, frame: Frame<'_>, exit: Exit) -> Outcome<Exit> {
         self.renderer
-            .write(&Record::Reply { value, is_report: false })
+            .write(&Record::Reply { frame, is_report: false })
             .and_then(|()| self.renderer.flush())
             .map_err(|error| Failure::output(&error))?;
         Ok(exit)

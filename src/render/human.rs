@@ -1,54 +1,52 @@
 //! Human output: redis-cli's typed text, made safe for a terminal (contract section 2).
 
+use std::collections::VecDeque;
 use std::io::{self, Write};
 
 use colored::{ColoredString, Colorize as _};
-use redis::Value;
 
-use super::{Style, is_exact_double};
+use super::Style;
 use crate::record::is_report;
+use crate::reply::{Element, Frame, Kind, error_words};
 use crate::request::{Request, quote_part};
-use crate::server::error_text;
-use crate::text::{self, Escape, Escaping, pieces, printable};
+use crate::text::{Escape, Escaping, pieces, printable};
 
 /// Writes a reply and a newline. A report (INFO and its kind) is written as the text it is.
-pub fn reply(out: &mut impl Write, style: &Style, value: &Value, is_report: bool) -> io::Result<()> {
-    if is_report && let Some(text) = report_text(value) {
-        safe(out, Escape::Lines, text)?;
-        return if text.ends_with(b"\n") { Ok(()) } else { out.write_all(b"\n") };
+pub fn reply(out: &mut impl Write, style: &Style, frame: Frame<'_>, is_report: bool) -> io::Result<()> {
+    let head = frame.head();
+    if is_report && matches!(head.kind, Kind::Bulk | Kind::Simple | Kind::Verbatim) {
+        safe(out, Escape::Lines, head.text)?;
+        return if head.text.ends_with(b"\n") { Ok(()) } else { out.write_all(b"\n") };
     }
-    element(out, style, value, &mut String::new())
+    value(out, style, frame, 0)
 }
 
 /// Writes the commands of a block, numbered, each with its reply below it.
-pub fn block(out: &mut impl Write, style: &Style, block: &[Request], values: &[Value]) -> io::Result<()> {
+pub fn block(out: &mut impl Write, style: &Style, block: &[Request], reply: Frame<'_>) -> io::Result<()> {
     const SHOWN: usize = 100;
     if block.is_empty() {
         return out.write_all(b"(empty array)\n");
     }
-    let width = digits(block.len());
-    for (index, (request, value)) in block.iter().zip(values).enumerate() {
+    let width = itoa::Buffer::new().format(block.len()).len();
+    for ((index, request), frame) in (1..).zip(block).zip(reply.children()) {
         let command = request.shown(SHOWN);
         let command = if style.color { command.dimmed().to_string() } else { command };
-        writeln!(out, "{:>width$}) {command}", index + 1)?;
-        let mut indent = " ".repeat(width + 2);
+        writeln!(out, "{index:>width$}) {command}")?;
         if is_report(request) {
-            reply(out, style, value, true)?;
+            self::reply(out, style, frame, true)?;
         } else {
-            out.write_all(indent.as_bytes())?;
-            element(out, style, value, &mut indent)?;
+            let indent = width + 2;
+            write!(out, "{:indent$}", "")?;
+            value(out, style, frame, indent)?;
         }
     }
     Ok(())
 }
 
-fn report_text(value: &Value) -> Option<&[u8]> {
-    match value {
-        Value::BulkString(bytes) => Some(bytes),
-        Value::SimpleString(text) | Value::VerbatimString { text, .. } => Some(text.as_bytes()),
-        Value::Attribute { data, .. } => report_text(data),
-        _ => None,
-    }
+/// Writes lines of text.
+pub fn text(out: &mut impl Write, text: &str) -> io::Result<()> {
+    safe(out, Escape::Lines, text.as_bytes())?;
+    out.write_all(b"\n")
 }
 
 /// Writes text piece by piece, as it may be shown.
@@ -70,127 +68,156 @@ fn quoted(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
     out.write_all(text.as_bytes())
 }
 
-fn element(out: &mut impl Write, style: &Style, value: &Value, indent: &mut String) -> io::Result<()> {
-    match value {
-        Value::Array(items) | Value::Push { data: items, .. } if items.is_empty() => {
-            // Redis itself sends no empty push.
-            out.write_all(b"(empty array)\n")
-        }
-        Value::Set(items) if items.is_empty() => out.write_all(b"(empty set)\n"),
-        Value::Map(pairs) if pairs.is_empty() => out.write_all(b"(empty hash)\n"),
-        Value::Array(items) | Value::Push { data: items, .. } => list(out, style, items, ')', indent),
-        Value::Set(items) => list(out, style, items, '~', indent),
-        Value::Map(pairs) => map(out, style, pairs, indent),
-        Value::Attribute { data, .. } => element(out, style, data, indent),
-        value => {
-            scalar(out, style, value)?;
-            out.write_all(b"\n")
-        }
+/// An aggregate that is open.
+struct Level {
+    count: u64,
+    left: u64,
+    is_map: bool,
+    mark: char,
+    /// The digits of its largest number.
+    width: usize,
+}
+
+impl Level {
+    fn of(element: &Element<'_>) -> Self {
+        let is_map = element.kind == Kind::Map;
+        let mark = match element.kind {
+            Kind::Map => '#',
+            Kind::Set => '~',
+            _ => ')',
+        };
+        let numbers = if is_map { element.count / 2 } else { element.count };
+        let width = itoa::Buffer::new().format(numbers).len();
+        Self { count: element.count, left: element.count, is_map, mark, width }
+    }
+
+    /// How far its elements stand to the right of its numbers.
+    fn indent(&self) -> usize {
+        self.width + 2
+    }
+
+    fn is_at_value(&self) -> bool {
+        self.is_map && self.left % 2 == 1
+    }
+
+    /// The number of the element, or the pair, that comes next.
+    fn number(&self) -> u64 {
+        let before = self.count - self.left;
+        1 + if self.is_map { before / 2 } else { before }
     }
 }
 
-fn list(out: &mut impl Write, style: &Style, items: &[Value], mark: char, indent: &mut String) -> io::Result<()> {
-    let width = digits(items.len());
-    for (index, item) in items.iter().enumerate() {
-        if index > 0 {
-            out.write_all(indent.as_bytes())?;
-        }
-        write!(out, "{:>width$}{mark} ", index + 1)?;
-        indented(indent, width + 2, |indent| element(out, style, item, indent))?;
-    }
-    Ok(())
-}
-
-fn map(out: &mut impl Write, style: &Style, pairs: &[(Value, Value)], indent: &mut String) -> io::Result<()> {
-    let width = digits(pairs.len());
-    for (index, (key, value)) in pairs.iter().enumerate() {
-        if index > 0 {
-            out.write_all(indent.as_bytes())?;
-        }
-        write!(out, "{:>width$}# ", index + 1)?;
-        indented(indent, width + 2, |indent| {
-            inline(out, style, key, indent)?;
-            out.write_all(b" => ")?;
-            // redis-cli begins a value of several lines on a line of its own.
-            if is_tall(value) {
-                out.write_all(b"\n")?;
-                out.write_all(indent.as_bytes())?;
+/// Writes a value and a newline; its lines after the first stand `indent` to the right.
+fn value(out: &mut impl Write, style: &Style, frame: Frame<'_>, indent: usize) -> io::Result<()> {
+    let mut tall = None;
+    let mut stack: Vec<Level> = Vec::new();
+    let mut indent = indent;
+    for element in frame.walk() {
+        if let Some(level) = stack.last() {
+            let width = level.width;
+            if level.is_at_value() {
+                out.write_all(b" => ")?;
+                // redis-cli begins a value of several lines on a line of its own.
+                if tall.get_or_insert_with(|| tall_values(frame)).pop_front() == Some(true) {
+                    write!(out, "\n{:indent$}", "")?;
+                }
+            } else {
+                if level.left < level.count {
+                    write!(out, "\n{:1$}", "", indent - level.indent())?;
+                }
+                write!(out, "{:>width$}{} ", level.number(), level.mark)?;
             }
-            element(out, style, value, indent)
-        })?;
-    }
-    Ok(())
-}
-
-/// Runs `write` with `indent` deeper by `width` spaces.
-fn indented(indent: &mut String, width: usize, write: impl FnOnce(&mut String) -> io::Result<()>) -> io::Result<()> {
-    let before = indent.len();
-    indent.extend(std::iter::repeat_n(' ', width));
-    let result = write(indent);
-    indent.truncate(before);
-    result
-}
-
-fn digits(count: usize) -> usize {
-    itoa::Buffer::new().format(count).len()
-}
-
-/// Writes a key: what stands before it and behind it is on the same line.
-fn inline(out: &mut impl Write, style: &Style, key: &Value, indent: &mut String) -> io::Result<()> {
-    match key {
-        Value::Array(_) | Value::Set(_) | Value::Map(_) | Value::Push { .. } => {
-            let mut shown = Vec::new();
-            element(&mut shown, style, key, indent)?;
-            shown.pop();
-            out.write_all(&shown)
         }
-        Value::Attribute { data, .. } => inline(out, style, data, indent),
-        key => scalar(out, style, key),
+        if element.kind.is_aggregate() && element.count > 0 {
+            let level = Level::of(&element);
+            indent += level.indent();
+            stack.push(level);
+            continue;
+        }
+        scalar(out, style, element)?;
+        while let Some(level) = stack.last_mut() {
+            level.left -= 1;
+            if level.left > 0 {
+                break;
+            }
+            indent -= level.indent();
+            stack.pop();
+        }
     }
+    out.write_all(b"\n")
 }
 
-/// Whether a value takes more than one line.
-fn is_tall(value: &Value) -> bool {
-    match value {
-        Value::Array(items) | Value::Set(items) | Value::Push { data: items, .. } => match items.as_slice() {
-            [] => false,
-            [item] => is_tall(item),
-            _ => true,
-        },
-        Value::Map(pairs) => match pairs.as_slice() {
-            [] => false,
-            [(key, value)] => is_tall(key) || is_tall(value),
-            _ => true,
-        },
-        Value::Attribute { data, .. } => is_tall(data),
-        Value::SimpleString(text) | Value::VerbatimString { text, .. } => text.contains('\n'),
-        Value::ServerError(error) => error_text(error).contains('\n'),
-        _ => false,
+/// Which values of the frame's maps take several lines, in the order in which they begin: one pass for all of them.
+fn tall_values(frame: Frame<'_>) -> VecDeque<bool> {
+    struct Open {
+        left: u64,
+        is_map: bool,
+        /// The place among the values of the one that is open; none for what is no map's value.
+        value: Option<usize>,
+        lines: u64,
     }
+    let mut values = VecDeque::new();
+    let mut stack: Vec<Open> = Vec::new();
+    for element in frame.walk() {
+        let value = stack.last().is_some_and(|open| open.is_map && open.left % 2 == 1).then(|| {
+            values.push_back(false);
+            values.len() - 1
+        });
+        if element.kind.is_aggregate() && element.count > 0 {
+            stack.push(Open { left: element.count, is_map: element.kind == Kind::Map, value, lines: 0 });
+            continue;
+        }
+        let mut lines = 1 + if has_lines(element.kind) { count_lines(element.text) } else { 0 };
+        if let Some(value) = value {
+            values[value] = lines > 1;
+        }
+        while let Some(open) = stack.last_mut() {
+            // A map's value that begins on a line of its own takes one more; its key stands on the line before.
+            open.lines += if open.is_map && open.left % 2 == 1 { lines - u64::from(lines == 1) } else { lines };
+            open.left -= 1;
+            if open.left > 0 {
+                break;
+            }
+            lines = open.lines;
+            if let Some(value) = open.value {
+                values[value] = lines > 1;
+            }
+            stack.pop();
+        }
+    }
+    values
 }
 
-fn scalar(out: &mut impl Write, style: &Style, value: &Value) -> io::Result<()> {
-    let paint = |text: String, paint: fn(&str) -> ColoredString| {
-        if style.color { paint(&text).to_string() } else { text }
+/// Whether text of this kind keeps its line ends.
+fn has_lines(kind: Kind) -> bool {
+    matches!(kind, Kind::Simple | Kind::Verbatim | Kind::Error | Kind::BigNumber)
+}
+
+fn count_lines(text: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', text).count() as u64
+}
+
+fn scalar(out: &mut impl Write, style: &Style, element: Element<'_>) -> io::Result<()> {
+    let text = element.text;
+    let paint = |text: &str, paint: fn(&str) -> ColoredString| {
+        if style.color { paint(text).to_string() } else { text.to_owned() }
     };
-    let text = match value {
-        Value::BulkString(bytes) => return quoted(out, bytes),
-        Value::VerbatimString { format, text } if is_exact_double(format) => {
-            paint(format!("(double) {text}"), |text| text.cyan())
-        }
-        Value::SimpleString(text) | Value::VerbatimString { text, .. } => {
-            return safe(out, Escape::Lines, text.as_bytes());
-        }
-        Value::BigNumber(digits) => return safe(out, Escape::Line, digits),
-        Value::Okay => return out.write_all(b"OK"),
-        Value::Nil => paint("(nil)".to_owned(), |text| text.dimmed()),
-        Value::Int(number) => paint(format!("(integer) {number}"), |text| text.cyan()),
-        Value::Boolean(true) => paint("(true)".to_owned(), |text| text.cyan()),
-        Value::Boolean(false) => paint("(false)".to_owned(), |text| text.cyan()),
-        Value::ServerError(error) => {
-            paint(format!("(error) {}", printable(&error_text(error), Escape::Lines)), |text| text.red())
-        }
-        other => text::line(&format!("{other:?}")).into_owned(),
+    let number = |kind: &str| paint(&format!("({kind}) {}", String::from_utf8_lossy(text)), |text| text.cyan());
+    let shown = match element.kind {
+        Kind::Bulk => return quoted(out, text),
+        // What is no text is shown as the bytes it is.
+        Kind::Simple | Kind::Verbatim if std::str::from_utf8(text).is_err() => return quoted(out, text),
+        Kind::Simple | Kind::Verbatim => return safe(out, Escape::Lines, text),
+        Kind::BigNumber => return safe(out, Escape::Line, text),
+        Kind::Nil => paint("(nil)", |text| text.dimmed()),
+        Kind::Integer => number("integer"),
+        Kind::Double => number("double"),
+        Kind::Boolean => paint(if text == b"t" { "(true)" } else { "(false)" }, |text| text.cyan()),
+        Kind::Error => paint(&format!("(error) {}", printable(&error_words(text), Escape::Lines)), |text| text.red()),
+        // Redis itself sends no empty push.
+        Kind::Array | Kind::Push => return out.write_all(b"(empty array)"),
+        Kind::Set => return out.write_all(b"(empty set)"),
+        Kind::Map => return out.write_all(b"(empty hash)"),
     };
-    out.write_all(text.as_bytes())
+    out.write_all(shown.as_bytes())
 }

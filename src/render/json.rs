@@ -1,246 +1,297 @@
 //! JSON Lines: exactly one line a record, valid JSON whatever the server sends (contract section 2).
 //!
-//! Strings that are not UTF-8 are `{"base64":"…"}`, errors `{"error":{"code","message"}}`, and maps with keys that
-//! cannot be names are arrays of `[key, value]`.
+//! A reply is one walk over its frame with a stack of the aggregates that are open, so no depth of nesting is too much
+//! and nothing is built. Strings that are not UTF-8 are `{"base64":"…"}`, errors `{"error":{"code","message"}}`, and maps
+//! with keys that cannot be names, or with one there twice, are arrays of `[key, value]`.
 
-use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::io::{self, Write};
 
 use base64::display::Base64Display;
 use base64::prelude::BASE64_STANDARD;
-use redis::{PushKind, ServerError, Value};
-use serde::ser::{Error as _, Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
-use serde_json::value::RawValue;
 
-use super::{Style, is_exact_double};
+use super::Style;
+use crate::reply::{Element, Frame, Kind, error_words, split_code};
 use crate::request::Request;
-use crate::server::error_text;
 
 /// Writes a reply as one line.
-pub fn reply(out: &mut impl Write, style: &Style, value: &Value) -> io::Result<()> {
+pub fn reply(out: &mut impl Write, style: &Style, frame: Frame<'_>) -> io::Result<()> {
     // Most replies of a pipeline.
-    if matches!(value, Value::Okay) {
+    if frame.is_ok() {
         return out.write_all(b"\"OK\"\n");
     }
-    line(out, &Json { value, base64: style.base64 })
-}
-
-/// Writes an out-of-band push as `{"push":[…]}`.
-pub fn push(out: &mut impl Write, style: &Style, value: &Value) -> io::Result<()> {
-    #[derive(serde::Serialize)]
-    struct Push<'a> {
-        push: Json<'a>,
-    }
-    line(out, &Push { push: Json { value, base64: style.base64 } })
-}
-
-/// Writes a reply with its command (`pipe --envelope`): an error stands in place of the reply.
-pub fn envelope(out: &mut impl Write, style: &Style, index: u64, request: &Request, value: &Value) -> io::Result<()> {
-    #[derive(serde::Serialize)]
-    struct Envelope<'a> {
-        index: u64,
-        line: u64,
-        command: Vec<Bytes<'a>>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        reply: Option<Json<'a>>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        error: Option<ErrorBody<'a>>,
-    }
-    let base64 = style.base64;
-    let error = if let Value::ServerError(error) = value { Some(ErrorBody::of(error)) } else { None };
-    line(
-        out,
-        &Envelope {
-            index,
-            line: request.line,
-            command: request.args().map(|bytes| Bytes { bytes, base64 }).collect(),
-            reply: error.is_none().then_some(Json { value, base64 }),
-            error,
-        },
-    )
-}
-
-fn line(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, value)?;
+    value(out, style, frame)?;
     out.write_all(b"\n")
 }
 
-/// Bytes as a JSON string, or as `{"base64":"…"}`.
-#[derive(Clone, Copy)]
-pub(super) struct Bytes<'a> {
-    pub bytes: &'a [u8],
-    pub base64: bool,
+/// Writes an out-of-band push as `{"push":[…]}`.
+pub fn push(out: &mut impl Write, style: &Style, frame: Frame<'_>) -> io::Result<()> {
+    out.write_all(b"{\"push\":")?;
+    value(out, style, frame)?;
+    out.write_all(b"}\n")
 }
 
-impl Serialize for Bytes<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match std::str::from_utf8(self.bytes) {
-            Ok(text) if !self.base64 => serializer.serialize_str(text),
-            _ => {
-                let mut map = serializer.serialize_map(Some(1))?;
-                map.serialize_entry("base64", &DisplayBase64(self.bytes))?;
-                map.end()
-            }
+/// Writes a reply with its command (`pipe --envelope`): an error stands in place of the reply.
+pub fn envelope(
+    out: &mut impl Write,
+    style: &Style,
+    index: u64,
+    request: &Request,
+    frame: Frame<'_>,
+) -> io::Result<()> {
+    let mut number = itoa::Buffer::new();
+    out.write_all(b"{\"index\":")?;
+    out.write_all(number.format(index).as_bytes())?;
+    out.write_all(b",\"line\":")?;
+    out.write_all(number.format(request.line).as_bytes())?;
+    out.write_all(b",\"command\":[")?;
+    for (place, arg) in request.args().enumerate() {
+        if place > 0 {
+            out.write_all(b",")?;
         }
+        bytes(out, style, arg)?;
+    }
+    if frame.is_error() {
+        out.write_all(b"],\"error\":")?;
+        error_body(out, frame.head().text)?;
+    } else {
+        out.write_all(b"],\"reply\":")?;
+        value(out, style, frame)?;
+    }
+    out.write_all(b"}\n")
+}
+
+/// An aggregate that is open.
+struct Level {
+    /// Its elements still to come.
+    left: u64,
+    form: Form,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Array,
+    /// A map whose keys are names.
+    Object,
+    /// A map that cannot be an object.
+    Pairs,
+}
+
+impl Level {
+    fn is_at_key(&self) -> bool {
+        self.form != Form::Array && self.left.is_multiple_of(2)
+    }
+
+    fn open(&self) -> &'static [u8] {
+        if self.form == Form::Object { b"{" } else { b"[" }
+    }
+
+    fn close(&self) -> &'static [u8] {
+        if self.form == Form::Object { b"}" } else { b"]" }
     }
 }
 
-/// Base64 text, written piece by piece: a large string is not copied.
-struct DisplayBase64<'a>(&'a [u8]);
-
-impl Serialize for DisplayBase64<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&Base64Display::new(self.0, &BASE64_STANDARD))
-    }
-}
-
-#[derive(serde::Serialize)]
-struct ErrorBody<'a> {
-    code: &'a str,
-    message: Cow<'a, str>,
-}
-
-impl<'a> ErrorBody<'a> {
-    /// A first word that is no code of the server's is where the message begins (`Index already exists`).
-    fn of(error: &'a ServerError) -> Self {
-        let is_code = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
-        if error.code().bytes().all(is_code) && !error.code().is_empty() {
-            Self { code: error.code(), message: error.details().unwrap_or_default().into() }
-        } else {
-            Self { code: "", message: error_text(error).into() }
-        }
-    }
-}
-
-/// A value as the contract's table says.
-struct Json<'a> {
-    value: &'a Value,
-    base64: bool,
-}
-
-impl<'a> Json<'a> {
-    fn of(&self, value: &'a Value) -> Self {
-        Self { value, base64: self.base64 }
-    }
-}
-
-impl Serialize for Json<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.value {
-            Value::Nil => serializer.serialize_unit(),
-            Value::Int(number) => serializer.serialize_i64(*number),
-            Value::BulkString(bytes) => Bytes { bytes, base64: self.base64 }.serialize(serializer),
-            Value::VerbatimString { format, text } if is_exact_double(format) => number(text, serializer),
-            Value::SimpleString(text) | Value::VerbatimString { text, .. } => serializer.serialize_str(text),
-            Value::Okay => serializer.serialize_str("OK"),
-            Value::Boolean(value) => serializer.serialize_bool(*value),
-            Value::BigNumber(digits) => number(&String::from_utf8_lossy(digits), serializer),
-            Value::Array(items) | Value::Set(items) => sequence(items.iter().map(|item| self.of(item)), serializer),
-            Value::Map(pairs) => self.map(pairs, serializer),
-            Value::Attribute { data, .. } => self.of(data).serialize(serializer),
-            Value::Push { kind, data } => {
-                let mut sequence = serializer.serialize_seq(Some(data.len() + 1))?;
-                sequence.serialize_element(push_name(kind))?;
-                for item in data {
-                    sequence.serialize_element(&self.of(item))?;
+/// Writes a value.
+fn value(out: &mut impl Write, style: &Style, frame: Frame<'_>) -> io::Result<()> {
+    let mut stack: Vec<Level> = Vec::new();
+    let mut forms = None;
+    for element in frame.walk() {
+        if element.kind.is_aggregate() {
+            let form = match element.kind {
+                Kind::Map => {
+                    let forms = forms.get_or_insert_with(|| forms_of_maps(frame, style.base64));
+                    forms.pop_front().unwrap_or(Form::Pairs)
                 }
-                sequence.end()
+                _ => Form::Array,
+            };
+            let level = Level { left: element.count, form };
+            out.write_all(level.open())?;
+            if level.left > 0 {
+                begin(out, &level)?;
+                stack.push(level);
+                continue;
             }
-            Value::ServerError(error) => {
-                let mut map = serializer.serialize_map(Some(1))?;
-                map.serialize_entry("error", &ErrorBody::of(error))?;
-                map.end()
+            out.write_all(level.close())?;
+        } else if stack.last().is_some_and(|level| level.form == Form::Object && level.is_at_key()) {
+            string_or_base64(out, name_of(&element, false).unwrap_or_default())?;
+        } else {
+            scalar(out, style, element)?;
+        }
+        while let Some(level) = stack.last_mut() {
+            end(out, level)?;
+            if level.left > 0 {
+                break;
             }
-            // The crate's enum may grow.
-            other => serializer.collect_str(&format_args!("{other:?}")),
+            out.write_all(level.close())?;
+            stack.pop();
         }
+    }
+    Ok(())
+}
+
+/// What stands before the first element of an aggregate.
+fn begin(out: &mut impl Write, level: &Level) -> io::Result<()> {
+    if level.form == Form::Pairs { out.write_all(b"[") } else { Ok(()) }
+}
+
+/// Counts an element that is written, and writes what stands behind it.
+fn end(out: &mut impl Write, level: &mut Level) -> io::Result<()> {
+    let was_key = level.is_at_key();
+    level.left -= 1;
+    out.write_all(match (level.form, was_key, level.left) {
+        (Form::Object, true, _) => b":",
+        (Form::Pairs, true, _) => b",",
+        (Form::Pairs, false, 0) => b"]",
+        (Form::Pairs, false, _) => b"],[",
+        (_, _, 0) => b"",
+        _ => b",",
+    })
+}
+
+/// Which of the frame's maps can be objects, in the order in which they begin: one pass for all of them.
+fn forms_of_maps(frame: Frame<'_>, base64: bool) -> VecDeque<Form> {
+    struct Open<'a> {
+        left: u64,
+        /// The map's place among the forms; none for what is no map.
+        map: Option<usize>,
+        names: HashSet<&'a [u8]>,
+    }
+    let mut forms = VecDeque::new();
+    let mut stack: Vec<Open<'_>> = Vec::new();
+    for element in frame.walk() {
+        if let Some(Open { left, map: Some(map), names }) = stack.last_mut()
+            && left.is_multiple_of(2)
+            && !name_of(&element, base64).is_some_and(|name| names.insert(name))
+        {
+            forms[*map] = Form::Pairs;
+        }
+        if element.kind.is_aggregate() {
+            let map = (element.kind == Kind::Map).then_some(forms.len());
+            if map.is_some() {
+                forms.push_back(Form::Object);
+            }
+            if element.count > 0 {
+                stack.push(Open { left: element.count, map, names: HashSet::new() });
+                continue;
+            }
+        }
+        while let Some(open) = stack.last_mut() {
+            open.left -= 1;
+            if open.left > 0 {
+                break;
+            }
+            stack.pop();
+        }
+    }
+    forms
+}
+
+/// A map's key as an object's name; none where it cannot be one.
+fn name_of<'a>(key: &Element<'a>, base64: bool) -> Option<&'a [u8]> {
+    match key.kind {
+        Kind::Bulk if base64 => None,
+        Kind::Simple | Kind::Bulk | Kind::Verbatim => std::str::from_utf8(key.text).is_ok().then_some(key.text),
+        Kind::Integer | Kind::Double | Kind::BigNumber => Some(key.text),
+        Kind::Boolean => Some(boolean(key.text)),
+        Kind::Nil | Kind::Error | Kind::Array | Kind::Set | Kind::Map | Kind::Push => None,
     }
 }
 
-impl Json<'_> {
-    fn map<S: Serializer>(&self, pairs: &[(Value, Value)], serializer: S) -> Result<S::Ok, S::Error> {
-        if !self.have_names(pairs).map_err(S::Error::custom)? {
-            return sequence(pairs.iter().map(|(key, value)| [self.of(key), self.of(value)]), serializer);
-        }
-        let mut map = serializer.serialize_map(Some(pairs.len()))?;
-        for (key, value) in pairs {
-            map.serialize_entry(&name(key, self.base64).unwrap_or_default(), &self.of(value))?;
-        }
-        map.end()
-    }
+fn boolean(text: &[u8]) -> &'static [u8] {
+    if text == b"t" { b"true" } else { b"false" }
+}
 
-    /// Whether each key can be a name, and no two are the same: most readers of JSON keep the last of those only.
-    fn have_names(&self, pairs: &[(Value, Value)]) -> Result<bool, String> {
-        // Among so few, looking is faster than hashing.
-        const FEW: usize = 8;
-        let mut keys = pairs.iter().map(|(key, _)| name(key, self.base64));
-        if pairs.len() > FEW {
-            let mut names = HashSet::new();
-            let no_room = |_| format!("memory has no room for the names of a map of {} pairs", pairs.len());
-            names.try_reserve(pairs.len()).map_err(no_room)?;
-            return Ok(keys.all(|name| name.is_some_and(|name| names.insert(name))));
+fn scalar(out: &mut impl Write, style: &Style, element: Element<'_>) -> io::Result<()> {
+    match element.kind {
+        Kind::Bulk => bytes(out, style, element.text),
+        Kind::Simple | Kind::Verbatim => string_or_base64(out, element.text),
+        Kind::Integer => integer(out, element.text),
+        Kind::Double | Kind::BigNumber => number(out, element.text),
+        Kind::Boolean => out.write_all(boolean(element.text)),
+        Kind::Error => {
+            out.write_all(b"{\"error\":")?;
+            error_body(out, element.text)?;
+            out.write_all(b"}")
         }
-        let mut names: [Cow<'_, str>; FEW] = Default::default();
-        Ok(keys.enumerate().all(|(at, name)| {
-            let is_new = name.as_ref().is_some_and(|name| !names[..at].contains(name));
-            names[at] = name.unwrap_or_default();
-            is_new
-        }))
+        Kind::Nil | Kind::Array | Kind::Set | Kind::Map | Kind::Push => out.write_all(b"null"),
     }
 }
 
-/// A map's key as an object's name.
-fn name(key: &Value, base64: bool) -> Option<Cow<'_, str>> {
-    match key {
-        Value::BulkString(bytes) if !base64 => std::str::from_utf8(bytes).ok().map(Into::into),
-        Value::SimpleString(text) | Value::VerbatimString { text, .. } => Some(text.into()),
-        Value::Okay => Some("OK".into()),
-        Value::Int(number) => Some(number.to_string().into()),
-        Value::BigNumber(digits) => std::str::from_utf8(digits).ok().map(Into::into),
-        Value::Boolean(value) => Some(value.to_string().into()),
-        Value::Attribute { data, .. } => name(data, base64),
-        _ => None,
+/// A string, or `{"base64":"…"}` where it is not UTF-8 or every string is to be so.
+pub(super) fn bytes(out: &mut impl Write, style: &Style, bytes: &[u8]) -> io::Result<()> {
+    if style.base64 {
+        return base64(out, bytes);
+    }
+    string_or_base64(out, bytes)
+}
+
+fn string_or_base64(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+    // Most strings are ASCII with nothing to escape.
+    if bytes.iter().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')) {
+        out.write_all(b"\"")?;
+        out.write_all(bytes)?;
+        return out.write_all(b"\"");
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => string(out, text),
+        Err(_) => base64(out, bytes),
     }
 }
 
-fn sequence<S: Serializer>(
-    items: impl ExactSizeIterator<Item = impl Serialize>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    let mut sequence = serializer.serialize_seq(Some(items.len()))?;
-    for item in items {
-        sequence.serialize_element(&item)?;
-    }
-    sequence.end()
+/// Text as a JSON string.
+pub(super) fn string(out: &mut impl Write, text: &str) -> io::Result<()> {
+    Ok(serde_json::to_writer(out, text)?)
 }
 
-/// A number with every digit that the server wrote; a string if that is no JSON number (`inf`, `nan`, `.5`).
-fn number<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
-    let begins = |byte: &u8| *byte == b'-' || byte.is_ascii_digit();
-    match serde_json::from_str::<&RawValue>(text) {
-        Ok(raw) if text.as_bytes().first().is_some_and(begins) && raw.get() == text => raw.serialize(serializer),
-        _ => serializer.serialize_str(text),
-    }
+fn base64(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+    write!(out, "{{\"base64\":\"{}\"}}", Base64Display::new(bytes, &BASE64_STANDARD))
 }
 
-fn push_name(kind: &PushKind) -> &str {
-    match kind {
-        PushKind::Disconnection => "disconnection",
-        PushKind::Other(name) => name,
-        PushKind::Invalidate => "invalidate",
-        PushKind::Message => "message",
-        PushKind::PMessage => "pmessage",
-        PushKind::SMessage => "smessage",
-        PushKind::Unsubscribe => "unsubscribe",
-        PushKind::PUnsubscribe => "punsubscribe",
-        PushKind::SUnsubscribe => "sunsubscribe",
-        PushKind::Subscribe => "subscribe",
-        PushKind::PSubscribe => "psubscribe",
-        PushKind::SSubscribe => "ssubscribe",
-        other => {
-            let _ = other;
-            "other"
+/// An integer with its own digits, where they are a JSON number's.
+fn integer(out: &mut impl Write, text: &[u8]) -> io::Result<()> {
+    if is_number(text) {
+        return out.write_all(text);
+    }
+    // `+1` or `007`, which no server sends.
+    let number: i64 = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).unwrap_or_default();
+    out.write_all(itoa::Buffer::new().format(number).as_bytes())
+}
+
+/// A number with the digits that the server wrote; a string if those are no JSON number.
+fn number(out: &mut impl Write, text: &[u8]) -> io::Result<()> {
+    if is_number(text) { out.write_all(text) } else { string_or_base64(out, text) }
+}
+
+/// Whether this is a number in JSON: `-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?`.
+fn is_number(text: &[u8]) -> bool {
+    let digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let text = text.strip_prefix(b"-").unwrap_or(text);
+    let whole = digits(text);
+    if whole == 0 || whole > 1 && text[0] == b'0' {
+        return false;
+    }
+    let mut rest = &text[whole..];
+    if let [b'.', fraction @ ..] = rest {
+        let count = digits(fraction);
+        if count == 0 {
+            return false;
         }
+        rest = &fraction[count..];
     }
+    if let [b'e' | b'E', exponent @ ..] = rest {
+        let exponent = exponent.strip_prefix(b"+").or(exponent.strip_prefix(b"-")).unwrap_or(exponent);
+        let count = digits(exponent);
+        return count > 0 && count == exponent.len();
+    }
+    rest.is_empty()
+}
+
+fn error_body(out: &mut impl Write, text: &[u8]) -> io::Result<()> {
+    let words = error_words(text);
+    let (code, message) = split_code(&words);
+    out.write_all(b"{\"code\":")?;
+    string(out, code)?;
+    out.write_all(b",\"message\":")?;
+    string(out, message)?;
+    out.write_all(b"}")
 }

@@ -9,11 +9,9 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::fd::AsFd as _;
 
-use redis::{Value, VerbatimFormat};
-
 use crate::record::Record;
+use crate::reply::Frame;
 use crate::request::Request;
-use crate::server::EXACT_DOUBLE;
 use crate::text::{Escape, Escaping};
 
 /// The three output formats of contract section 2.
@@ -117,14 +115,14 @@ impl<W: Write> Renderer<W> {
 /// Writes a record as it is.
 fn render(out: &mut impl Write, style: &Style, record: &Record<'_>) -> io::Result<()> {
     match record {
-        Record::Reply { value, is_report } => match style.format {
-            Format::Human => human::reply(out, style, value, *is_report),
-            Format::Raw => raw::reply(out, style, value, *is_report),
-            Format::Json => json::reply(out, style, value),
+        Record::Reply { frame, is_report } => match style.format {
+            Format::Human => human::reply(out, style, *frame, *is_report),
+            Format::Raw => raw::reply(out, style, *frame, *is_report),
+            Format::Json => json::reply(out, style, *frame),
         },
-        Record::Envelope { index, request, value } => json::envelope(out, style, *index, request, value),
-        Record::Block { block: requests, values, reply } => block(out, style, requests, values, reply),
-        Record::Push(value) => json::push(out, style, value),
+        Record::Envelope { index, request, frame } => json::envelope(out, style, *index, request, *frame),
+        Record::Block { block: requests, frame } => block(out, style, requests, *frame),
+        Record::Push(frame) => json::push(out, style, *frame),
         Record::Message { message, time, node } => stream::message(out, style, message, *time, *node),
         Record::Monitored { text, line, node } => stream::monitored(out, style, text, line, *node),
         Record::Event { event, time, server } => stream::event(out, style, event, *time, server),
@@ -132,15 +130,15 @@ fn render(out: &mut impl Write, style: &Style, record: &Record<'_>) -> io::Resul
 }
 
 /// A block: in JSON an envelope for each command, in raw format EXEC's reply as it is.
-fn block(out: &mut impl Write, style: &Style, block: &[Request], values: &[Value], reply: &Value) -> io::Result<()> {
+fn block(out: &mut impl Write, style: &Style, block: &[Request], frame: Frame<'_>) -> io::Result<()> {
     match style.format {
-        Format::Human => human::block(out, style, block, values),
-        Format::Raw => raw::reply(out, style, reply, false),
+        Format::Human => human::block(out, style, block, frame),
+        Format::Raw => raw::reply(out, style, frame, false),
         Format::Json => {
-            for ((index, request), value) in (1..).zip(block).zip(values) {
+            for ((index, request), reply) in (1..).zip(block).zip(frame.children()) {
                 let mut request = request.clone();
                 request.line = index;
-                json::envelope(out, style, index, &request, value)?;
+                json::envelope(out, style, index, &request, reply)?;
             }
             Ok(())
         }
@@ -158,9 +156,4 @@ impl Renderer<Vec<u8>> {
         self.writer.clear();
         self.writer.shrink_to(KEPT);
     }
-}
-
-/// Whether a verbatim string stands for a double whose text is kept.
-fn is_exact_double(format: &VerbatimFormat) -> bool {
-    matches!(format, VerbatimFormat::Unknown(name) if name == EXACT_DOUBLE)
 }

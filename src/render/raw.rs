@@ -2,56 +2,56 @@
 
 use std::io::{self, Write};
 
-use redis::Value;
-
 use super::Style;
-use crate::server::error_text;
+use crate::reply::{Element, Frame, Kind, error_words};
 
 /// Writes a reply and the delimiter after it; a report (INFO and its kind) brings its own line end, as with redis-cli.
-pub fn reply(out: &mut impl Write, style: &Style, value: &Value, is_report: bool) -> io::Result<()> {
-    match value {
-        Value::BulkString(_) | Value::VerbatimString { .. } if is_report => return element(out, style, value),
-        Value::ServerError(error) if style.one_line_errors => out.write_all(error_text(error).as_bytes())?,
-        value => element(out, style, value)?,
+pub fn reply(out: &mut impl Write, style: &Style, frame: Frame<'_>, is_report: bool) -> io::Result<()> {
+    let head = frame.head();
+    match head.kind {
+        Kind::Bulk | Kind::Verbatim if is_report => return out.write_all(head.text),
+        Kind::Error if style.one_line_errors => out.write_all(error_words(head.text).as_bytes())?,
+        _ => value(out, style, frame)?,
     }
     out.write_all(&style.reply_delimiter)
 }
 
-fn element(out: &mut impl Write, style: &Style, value: &Value) -> io::Result<()> {
-    match value {
-        Value::Nil => Ok(()),
-        Value::Int(number) => out.write_all(itoa::Buffer::new().format(*number).as_bytes()),
-        Value::BulkString(bytes) | Value::BigNumber(bytes) => out.write_all(bytes),
-        Value::SimpleString(text) | Value::VerbatimString { text, .. } => out.write_all(text.as_bytes()),
-        Value::Okay => out.write_all(b"OK"),
-        Value::Boolean(true) => out.write_all(b"(true)"),
-        Value::Boolean(false) => out.write_all(b"(false)"),
-        Value::Array(items) | Value::Set(items) | Value::Push { data: items, .. } => {
-            for (index, item) in items.iter().enumerate() {
-                if index > 0 {
-                    out.write_all(&style.element_delimiter)?;
-                }
-                element(out, style, item)?;
-            }
-            Ok(())
+/// An aggregate that is open: its elements still to come, and whether they are keys and values in turn.
+struct Level {
+    left: u64,
+    is_map: bool,
+}
+
+fn value(out: &mut impl Write, style: &Style, frame: Frame<'_>) -> io::Result<()> {
+    let mut stack: Vec<Level> = Vec::new();
+    for element in frame.walk() {
+        if element.kind.is_aggregate() && element.count > 0 {
+            stack.push(Level { left: element.count, is_map: element.kind == Kind::Map });
+            continue;
         }
-        Value::Map(pairs) => {
-            for (index, (key, value)) in pairs.iter().enumerate() {
-                if index > 0 {
-                    out.write_all(&style.element_delimiter)?;
-                }
-                element(out, style, key)?;
-                out.write_all(b" ")?;
-                element(out, style, value)?;
+        scalar(out, element)?;
+        while let Some(level) = stack.last_mut() {
+            level.left -= 1;
+            if level.left > 0 {
+                // A map's value stands behind its key.
+                let is_key = level.is_map && level.left % 2 == 1;
+                out.write_all(if is_key { b" " } else { &style.element_delimiter })?;
+                break;
             }
-            Ok(())
+            stack.pop();
         }
-        Value::Attribute { data, .. } => element(out, style, data),
-        Value::ServerError(error) => {
-            out.write_all(error_text(error).as_bytes())?;
+    }
+    Ok(())
+}
+
+fn scalar(out: &mut impl Write, element: Element<'_>) -> io::Result<()> {
+    match element.kind {
+        Kind::Boolean if element.text == b"t" => out.write_all(b"(true)"),
+        Kind::Boolean => out.write_all(b"(false)"),
+        Kind::Error => {
+            out.write_all(error_words(element.text).as_bytes())?;
             out.write_all(b"\n")
         }
-        // The crate's enum may grow.
-        other => write!(out, "{other:?}"),
+        _ => out.write_all(element.text),
     }
 }

@@ -6,20 +6,18 @@ use std::fmt;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use redis::Value;
 use serde_json::value::RawValue;
 
-use super::json::Bytes;
+use super::json::{bytes, string};
 use super::{Format, Style, human};
-use crate::message::{Data, Message};
-use crate::monitor_line::MonitorLine;
+use crate::reply::{Data, Message, MonitorLine};
 use crate::server::Event;
 
 /// A message or confirmation. Raw output is payload only: a confirmation has none and leaves no trace.
 pub fn message(
     out: &mut impl Write,
     style: &Style,
-    message: &Message,
+    message: &Message<'_>,
     time: Option<Duration>,
     node: Option<&str>,
 ) -> io::Result<()> {
@@ -32,7 +30,7 @@ pub fn message(
                 out.write_all(&style.reply_delimiter)
             }
         },
-        Format::Human => human::reply(out, style, &frame(message), false),
+        Format::Human => human::reply(out, style, message.frame, false),
     }
 }
 
@@ -50,7 +48,7 @@ pub fn monitored(
             out.write_all(text.as_bytes())?;
             out.write_all(&style.reply_delimiter)
         }
-        Format::Human => human::reply(out, style, &Value::SimpleString(text.to_owned()), false),
+        Format::Human => human::text(out, text),
     }
 }
 
@@ -104,7 +102,7 @@ pub fn event(
                 gap.map(|gap| format!("after {gap} s")),
             ];
             let line = told.into_iter().flatten().collect::<Vec<_>>().join(": ");
-            human::reply(out, style, &Value::SimpleString(line), false)
+            human::text(out, &line)
         }
         Format::Raw => Ok(()),
     }
@@ -122,22 +120,22 @@ fn seconds(duration: Duration) -> f64 {
 fn dictionary(
     out: &mut impl Write,
     style: &Style,
-    message: &Message,
+    message: &Message<'_>,
     time: Option<Duration>,
     node: Option<&str>,
 ) -> io::Result<()> {
     out.write_all(b"{\"type\":\"")?;
     out.write_all(message.kind.name().as_bytes())?;
     out.write_all(b"\",\"pattern\":")?;
-    match &message.pattern {
+    match message.pattern {
         Some(pattern) => bytes(out, style, pattern)?,
         None => out.write_all(b"null")?,
     }
     out.write_all(b",\"channel\":")?;
-    bytes(out, style, &message.channel)?;
+    bytes(out, style, message.channel)?;
     out.write_all(b",\"data\":")?;
     match &message.data {
-        Data::Count(count) => out.write_all(itoa::Buffer::new().format(*count).as_bytes())?,
+        Data::Count(count) => out.write_all(count)?,
         Data::Payload(payload) => match nested(payload, style) {
             Some(json) => out.write_all(json.as_bytes())?,
             None => bytes(out, style, payload)?,
@@ -188,14 +186,6 @@ fn end(out: &mut impl Write, time: Option<Duration>, node: Option<&str>) -> io::
     out.write_all(b"}\n")
 }
 
-fn string(out: &mut impl Write, text: &str) -> io::Result<()> {
-    Ok(serde_json::to_writer(out, text)?)
-}
-
-fn bytes(out: &mut impl Write, style: &Style, bytes: &[u8]) -> io::Result<()> {
-    Ok(serde_json::to_writer(out, &Bytes { bytes, base64: style.base64 })?)
-}
-
 /// The payload as JSON on one line, every digit kept, if that is asked for and it is JSON.
 fn nested<'a>(payload: &'a [u8], style: &Style) -> Option<Cow<'a, str>> {
     if !style.nest_json {
@@ -221,17 +211,4 @@ impl fmt::Display for Micros {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{:06}", self.0.as_secs(), self.0.subsec_micros())
     }
-}
-
-/// The frame as the server sent it.
-fn frame(message: &Message) -> Value {
-    let bulk = |bytes: &[u8]| Value::BulkString(bytes.to_vec());
-    let mut items = vec![bulk(message.kind.name().as_bytes())];
-    items.extend(message.pattern.as_deref().map(bulk));
-    items.push(bulk(&message.channel));
-    items.push(match &message.data {
-        Data::Count(count) => Value::Int(*count),
-        Data::Payload(payload) => bulk(payload),
-    });
-    Value::Array(items)
 }

@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use redis::Value;
-
 use super::shell::{Answer, Trouble};
 use super::style::Ink;
 use super::{Flow, Repl, SHOWN};
@@ -12,8 +10,9 @@ use crate::commands::block::RAN_APART;
 use crate::exit::{Exit, Failure, Outcome, notice, report};
 use crate::interrupt::{self, Signal};
 use crate::record::Record;
+use crate::reply::{ErrorReply, Frame, OwnedFrame};
 use crate::request::Request;
-use crate::server::{Lost, LostBlock, Unopened, error_text};
+use crate::server::{Lost, LostBlock, Unopened};
 
 /// A command that takes this long says how long it took (contract section 10).
 const SLOW: Duration = Duration::from_millis(500);
@@ -40,22 +39,17 @@ impl Repl<'_> {
 
     fn answer(&mut self, request: &Request, answer: &Answer) -> Outcome<()> {
         match answer {
-            Answer::Reply(value) => {
-                self.reply(request, value)?;
-                self.advise(value)
+            Answer::Reply(reply) => {
+                self.reply(request, reply.frame())?;
+                self.advise(reply.frame())
             }
             Answer::Stopped => {
                 notice(&format!("{} has stopped", self.shell.link().place()));
                 Ok(())
             }
-            Answer::Executed { block, replies } => match replies {
-                Value::Array(items) if items.len() == block.len() => {
-                    self.record(&Record::Block { block, values: items, reply: replies })
-                }
-                other => self.reply(request, other),
-            },
+            Answer::Executed { block, replies } => self.record(&Record::Block { block, frame: replies.frame() }),
             Answer::Aborted => {
-                self.reply(request, &Value::Nil)?;
+                self.reply(request, OwnedFrame::nil().frame())?;
                 self.flush()?;
                 report("EXEC: a watched key has changed; nothing was run");
                 Ok(())
@@ -63,18 +57,18 @@ impl Repl<'_> {
             Answer::Rejected(errors, error) => {
                 for (request, error) in errors {
                     let advice = advice(error, self.shell.link().is_cluster());
-                    report(&format!("{}: {}{advice}", request.shown(SHOWN), error_text(error)));
+                    report(&format!("{}: {error}{advice}", request.shown(SHOWN)));
                 }
-                self.reply(request, &Value::ServerError(error.clone()))
+                self.reply(request, error.to_frame().frame())
             }
             Answer::Denied(denied) => {
-                self.reply(request, &Value::ServerError(denied.clone()))?;
+                self.reply(request, denied.to_frame().frame())?;
                 self.flush()?;
                 report("EXEC: nothing was run");
                 Ok(())
             }
             Answer::Unbound(error) => {
-                self.reply(request, &Value::ServerError(error.clone()))?;
+                self.reply(request, error.to_frame().frame())?;
                 self.flush()?;
                 report(&format!("EXEC: {RAN_APART}"));
                 Ok(())
@@ -90,9 +84,9 @@ impl Repl<'_> {
     }
 
     /// Says what to do about an error reply, where there is something to do.
-    fn advise(&mut self, value: &Value) -> Outcome<()> {
-        let Value::ServerError(error) = value else { return Ok(()) };
-        let advice = advice(error, self.shell.link().is_cluster());
+    fn advise(&mut self, reply: Frame<'_>) -> Outcome<()> {
+        let Some(error) = ErrorReply::of(reply) else { return Ok(()) };
+        let advice = advice(&error, self.shell.link().is_cluster());
         if !advice.is_empty() {
             self.flush()?;
             notice(advice.trim_start_matches("; "));

@@ -6,13 +6,12 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use redis::Value;
-
 use crate::connection_state::{ConnectionState, Effect, Setting, Watch, effect_of};
 use crate::exit::{Outcome, Told};
 use crate::interrupt;
+use crate::reply::{ErrorReply, Frame};
 use crate::request::Request;
-use crate::server::{ClusterUse, Lost, NO_CLUSTER, Server, Target, Unopened, error_text, refuse_in_cluster};
+use crate::server::{ClusterUse, Lost, NO_CLUSTER, Server, Target, Unopened, refuse_in_cluster};
 
 /// A connection that is open, or can be opened.
 pub struct Link {
@@ -182,13 +181,15 @@ impl Link {
     /// Gives a new connection what the old one was told beyond its introduction.
     fn restore_settings(&mut self) -> Result<(), Unopened> {
         let Some(server) = &mut self.server else { return Ok(()) };
+        let notices = &mut self.notices;
         let lost = self.state.settings().iter().find_map(|request| match server.call(request) {
-            Ok(Value::ServerError(error)) => {
-                let text = format!("{} was refused there: {}", request.shown(SHOWN), error_text(&error));
-                self.notices.push(Told::Failure(text));
+            Ok(answer) => {
+                let refusal = ErrorReply::of(answer.frame());
+                notices.extend(
+                    refusal.map(|error| Told::Failure(format!("{} was refused there: {error}", request.shown(SHOWN)))),
+                );
                 None
             }
-            Ok(_) => None,
             Err(lost) => Some(lost),
         });
         let Some(lost) = lost else { return Ok(()) };
@@ -219,10 +220,10 @@ impl Link {
     }
 
     /// Remembers what a command that the server answered has changed, so that a reconnect brings it back.
-    pub fn learn(&mut self, request: &Request, value: &Value) -> Result<(), Lost> {
-        self.state.learn(request, value);
+    pub fn learn(&mut self, request: &Request, answer: Frame<'_>) -> Result<(), Lost> {
+        self.state.learn(request, answer);
         if effect_of(request) == Effect::Sets(Setting::User)
-            && !matches!(value, Value::ServerError(_))
+            && !answer.is_error()
             && let (true, Some(Server::One(session))) = (self.reopens, &mut self.server)
         {
             session.greet_again()?;

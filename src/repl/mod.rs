@@ -19,8 +19,6 @@ mod style;
 mod views;
 mod words;
 
-use redis::Value;
-
 use self::editor::{Editor, Typed};
 use self::helper::LineHelper;
 use self::link::Link;
@@ -38,6 +36,7 @@ use crate::input::{describe_bad, parse};
 use crate::interrupt;
 use crate::record::{Record, is_report};
 use crate::render::{self, Format, Renderer, Stdout, Style};
+use crate::reply::Frame;
 use crate::request::Request;
 use crate::text::{Escape, printable};
 
@@ -218,8 +217,8 @@ impl Repl<'_> {
         }
     }
 
-    fn reply(&mut self, request: &Request, value: &Value) -> Outcome<()> {
-        self.record(&Record::Reply { value, is_report: is_report(request) })
+    fn reply(&mut self, request: &Request, frame: Frame<'_>) -> Outcome<()> {
+        self.record(&Record::Reply { frame, is_report: is_report(request) })
     }
 
     fn record(&mut self, record: &Record<'_>) -> Outcome<()> {

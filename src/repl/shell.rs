@@ -2,21 +2,20 @@
 //! Stdin mode and the REPL both use it. No terminal here, and no output: the answer says what happened, the caller
 //! says it to somebody.
 
-use redis::{ServerError, Value};
-
 use super::link::Link;
 use crate::commands::block::BlockCheck;
 use crate::commands::refuse::{refuse_in_block, refuse_uncounted};
 use crate::connection_state::{Effect, Watch, effect_of};
+use crate::reply::{ErrorReply, OwnedFrame};
 use crate::request::Request;
-use crate::server::{Lost, LostBlock, Transacted, Unopened, server_error};
+use crate::server::{Lost, LostBlock, Transacted, Unopened};
 use crate::transaction::{Step, Transaction};
 
 /// What became of a command.
 #[derive(Debug)]
 pub enum Answer {
     /// The server's reply, or one given in its stead.
-    Reply(Value),
+    Reply(OwnedFrame),
     /// The server was told to stop, and did.
     Stopped,
     /// EXEC ran the block.
@@ -24,16 +23,16 @@ pub enum Answer {
         /// Its commands.
         block: Vec<Request>,
         /// EXEC's reply: their replies in order.
-        replies: Value,
+        replies: OwnedFrame,
     },
     /// EXEC ran nothing: a watched key has changed.
     Aborted,
     /// EXEC was refused, and ran nothing; so were these commands while queueing, if any.
-    Rejected(Vec<(Request, ServerError)>, ServerError),
+    Rejected(Vec<(Request, ErrorReply)>, ErrorReply),
     /// EXEC ran nothing: MULTI was refused.
-    Denied(ServerError),
+    Denied(ErrorReply),
     /// MULTI was refused, but too late: the commands ran one by one.
-    Unbound(ServerError),
+    Unbound(ErrorReply),
     /// EXEC ran nothing, and was not sent: the WATCH was lost with its connection.
     WatchLost,
 }
@@ -105,9 +104,9 @@ impl Shell {
         }
         match step {
             Step::Run | Step::Reset => self.call(request),
-            Step::Opened => Ok(Answer::Reply(Value::Okay)),
+            Step::Opened => Ok(Answer::Reply(OwnedFrame::simple("OK"))),
             Step::Discarded => self.discard(),
-            Step::Refused(error) => Ok(Answer::Reply(server_error(error))),
+            Step::Refused(error) => Ok(Answer::Reply(OwnedFrame::error(error))),
             Step::Queue => self.queue(request),
             Step::Execute(block) => self.execute(block),
         }
@@ -121,8 +120,8 @@ impl Shell {
             Err(lost) if request.is(0, "SHUTDOWN") && lost.is_end() => return Ok(Answer::Stopped),
             Err(lost) => return Err(lost.into()),
         };
-        self.link.learn(request, &value)?;
-        if effect_of(request) == Effect::Reset && !matches!(value, Value::ServerError(_)) {
+        self.link.learn(request, value.frame())?;
+        if effect_of(request) == Effect::Reset && !value.frame().is_error() {
             self.link.introduce_again().map_err(Trouble::NotIntroduced)?;
         }
         Ok(Answer::Reply(value))
@@ -140,10 +139,10 @@ impl Shell {
             }
         };
         Ok(Answer::Reply(if let Some(error) = refusal {
-            server_error(&error)
+            OwnedFrame::error(&error)
         } else {
             self.transaction.queue(request.clone());
-            Value::SimpleString("QUEUED".to_owned())
+            OwnedFrame::simple("QUEUED")
         }))
     }
 
@@ -162,12 +161,12 @@ impl Shell {
     fn discard(&mut self) -> Result<Answer, Trouble> {
         if let (Watch::Held, Some(server)) = (self.link.watch(), self.link.server()) {
             let unwatched = server.call(&Request::new(["UNWATCH"]))?;
-            if matches!(unwatched, Value::ServerError(_)) {
+            if unwatched.frame().is_error() {
                 return Ok(Answer::Reply(unwatched));
             }
         }
         self.link.set_watch(Watch::None);
-        Ok(Answer::Reply(Value::Okay))
+        Ok(Answer::Reply(OwnedFrame::simple("OK")))
     }
 
     fn execute(&mut self, block: Vec<Request>) -> Result<Answer, Trouble> {
@@ -200,15 +199,15 @@ impl Shell {
         }
         Ok(match transacted {
             Transacted::Executed(replies) => {
-                for (request, value) in block.iter().zip(&replies) {
-                    self.link.learn(request, value)?;
+                for (request, reply) in block.iter().zip(replies.frame().children()) {
+                    self.link.learn(request, reply)?;
                 }
-                Answer::Executed { block, replies: Value::Array(replies) }
+                Answer::Executed { block, replies }
             }
             Transacted::Aborted => Answer::Aborted,
             Transacted::Refused(errors, error) => {
                 let mut block: Vec<Option<Request>> = block.into_iter().map(Some).collect();
-                let refused = |(index, error): (usize, ServerError)| Some((block.get_mut(index)?.take()?, error));
+                let refused = |(index, error): (usize, ErrorReply)| Some((block.get_mut(index)?.take()?, error));
                 Answer::Rejected(errors.into_iter().filter_map(refused).collect(), error)
             }
             Transacted::Denied(error) => Answer::Denied(error),

@@ -3,7 +3,6 @@
 use std::os::fd::BorrowedFd;
 use std::time::Instant;
 
-use redis::{ServerError, Value};
 use rustix::event::PollFd;
 
 use super::cluster::Cluster;
@@ -14,6 +13,7 @@ use super::target::Target;
 use super::transact::{LostBlock, Transacted};
 use super::wait::{Ready, is_over, wait_among};
 use crate::exit::Outcome;
+use crate::reply::{ErrorReply, Frame, OwnedFrame, value_of};
 use crate::request::Request;
 
 /// How a cluster is used (contract section 11).
@@ -86,15 +86,20 @@ impl Server {
     }
 
     /// Sends a command and waits for its reply.
-    pub fn call(&mut self, request: &Request) -> Result<Value, Lost> {
+    pub fn call(&mut self, request: &Request) -> Result<OwnedFrame, Lost> {
         match self {
             Self::One(session) => session.call(request),
             Self::Cluster(cluster) => cluster.call(request),
         }
     }
 
+    /// Asks what rcli itself wants to know: the answer as the redis crate reads it.
+    pub fn ask(&mut self, request: &Request) -> Result<redis::Value, Lost> {
+        value_of(self.call(request)?.frame()).map_err(Lost::Undecodable)
+    }
+
     /// WATCHes the keys, if there are any.
-    pub fn watch(&mut self, keys: &[&[u8]]) -> Result<Result<(), ServerError>, Lost> {
+    pub fn watch(&mut self, keys: &[&[u8]]) -> Result<Result<(), ErrorReply>, Lost> {
         match self {
             Self::One(session) => session.watch(keys),
             Self::Cluster(cluster) => cluster.watch(keys),
@@ -103,18 +108,18 @@ impl Server {
 
     /// Sends commands that set the state of the connection, and waits for their replies; to every primary of a cluster,
     /// where an error of one is the reply.
-    pub fn set_state(&mut self, requests: &[Request]) -> Result<Vec<Value>, Lost> {
+    pub fn set_state(&mut self, requests: &[Request]) -> Result<Vec<OwnedFrame>, Lost> {
         match self {
             Self::One(session) => session.call_all(requests),
             Self::Cluster(cluster) => {
-                requests.iter().map(|request| cluster.call_all(request).map(error_among)).collect()
+                requests.iter().map(|request| cluster.call_all(request).map(|replies| error_among(&replies))).collect()
             }
         }
     }
 
     /// Sends a command; its reply, if that is there already, else [`Self::try_answer`] has it later. A cluster is
     /// waited for: the command may have to be sent around.
-    pub fn begin(&mut self, request: &Request) -> Result<Option<Value>, Lost> {
+    pub fn begin(&mut self, request: &Request) -> Result<Option<OwnedFrame>, Lost> {
         match self {
             Self::One(session) => {
                 session.begin(request);
@@ -125,7 +130,7 @@ impl Server {
     }
 
     /// The reply to the command that was begun, if it has wholly arrived.
-    pub fn try_answer(&mut self) -> Result<Option<Value>, Lost> {
+    pub fn try_answer(&mut self) -> Result<Option<OwnedFrame>, Lost> {
         match self {
             Self::One(session) => session.try_answer(),
             Self::Cluster(_) => Ok(None),
@@ -202,8 +207,7 @@ impl Server {
 }
 
 /// The first error in the replies of several nodes; OK if there is none.
-fn error_among(replies: Value) -> Value {
-    let Value::Map(replies) = replies else { return replies };
-    let error = replies.into_iter().map(|(_, reply)| reply).find(|reply| matches!(reply, Value::ServerError(_)));
-    error.unwrap_or(Value::Okay)
+fn error_among(replies: &OwnedFrame) -> OwnedFrame {
+    let error = replies.frame().children().find(|reply| reply.is_error());
+    error.map_or_else(|| OwnedFrame::simple("OK"), Frame::to_owned)
 }

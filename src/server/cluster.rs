@@ -22,11 +22,12 @@ use super::open::Unopened;
 use super::patience::{Patience, asking};
 use super::redirect::Redirect;
 use super::route::{Route, Router, Unroutable, route_of_keys};
-use super::session::{Lost, Session, server_error};
+use super::session::{Lost, Session};
 use super::slots::{Announced, Places, SlotMap};
 use super::target::{Address, Target};
 use super::wait::{is_over, wait_for_any};
 use crate::exit::Outcome;
+use crate::reply::{ErrorReply, OwnedFrame};
 use crate::request::Request;
 
 /// A node that was connected to.
@@ -215,10 +216,10 @@ impl Cluster {
     }
 
     /// The route of a command; what only the server can tell is asked of it. The inner error is the command's reply.
-    pub fn route(&mut self, request: &Request) -> Result<Result<Route, Value>, Lost> {
+    pub fn route(&mut self, request: &Request) -> Result<Result<Route, ErrorReply>, Lost> {
         match self.router.route(request) {
             Ok(route) => Ok(Ok(route)),
-            Err(Unroutable::CrossSlot(text)) => Ok(Err(server_error(&text))),
+            Err(Unroutable::CrossSlot(text)) => Ok(Err(ErrorReply::new(text.as_bytes()))),
             Err(Unroutable::AskServer) => {
                 let mut ask = Request::new(["COMMAND", "GETKEYS"]);
                 request.args().for_each(|arg| ask.push(arg));
@@ -227,10 +228,11 @@ impl Cluster {
                     Value::BulkString(key) => Some(key.as_slice()),
                     _ => None,
                 });
-                Ok(route_of_keys(keys, false).map_err(|unroutable| match unroutable {
-                    Unroutable::CrossSlot(text) => server_error(&text),
-                    Unroutable::AskServer => Value::Nil,
-                }))
+                Ok(match route_of_keys(keys, false) {
+                    Ok(route) => Ok(route),
+                    Err(Unroutable::CrossSlot(text)) => Err(ErrorReply::new(text.as_bytes())),
+                    Err(Unroutable::AskServer) => Ok(Route::Keyless),
+                })
             }
         }
     }
@@ -246,7 +248,7 @@ impl Cluster {
     }
 
     /// Sends a command to the node it belongs to and waits for its reply.
-    pub fn call(&mut self, request: &Request) -> Result<Value, Lost> {
+    pub fn call(&mut self, request: &Request) -> Result<OwnedFrame, Lost> {
         if request.is(0, "UNWATCH") {
             return self.unwatch(request);
         }
@@ -254,17 +256,17 @@ impl Cluster {
             return self.select(request);
         }
         match self.route(request)? {
-            Err(refusal) => Ok(refusal),
+            Err(refusal) => Ok(refusal.to_frame()),
             Ok(_) if request.is(0, "WATCH") && request.len() > 1 => {
                 let keys: Vec<&[u8]> = request.args().skip(1).collect();
-                Ok(self.watch(&keys)?.map_or_else(Value::ServerError, |()| Value::Okay))
+                Ok(self.watch(&keys)?.map_or_else(|error| error.to_frame(), |()| OwnedFrame::simple("OK")))
             }
             Ok(Route::Keyless | Route::Refused) => self.call_keyless(request),
             Ok(Route::Slot { slot, is_read }) => self.call_slot(slot, is_read, request),
         }
     }
 
-    fn call_slot(&mut self, slot: u16, is_read: bool, request: &Request) -> Result<Value, Lost> {
+    fn call_slot(&mut self, slot: u16, is_read: bool, request: &Request) -> Result<OwnedFrame, Lost> {
         self.at_slot(slot, is_read, |session, is_asked| {
             if is_asked {
                 asking().pack(session.outgoing());
@@ -273,10 +275,10 @@ impl Cluster {
             if is_asked {
                 session.answer()?;
             }
-            let value = session.answer()?;
-            Ok(match Redirect::of(&value) {
-                Some(redirect) => Tried::Redirected(redirect, value),
-                None => Tried::Done(value),
+            let answer = session.answer()?;
+            Ok(match Redirect::of(answer.frame()) {
+                Some(redirect) => Tried::Redirected(redirect, answer),
+                None => Tried::Done(answer),
             })
         })
     }

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use redis::{ServerError, Value};
 
-use super::session::text_of;
 use super::target::Target;
+use crate::reply::text_of;
 use crate::request::Request;
 
 /// What is known of HELLO where a target leads. All clones of it know the same, so that neither the nodes of a cluster

@@ -2,7 +2,6 @@
 
 mod any;
 mod cluster;
-mod decoder;
 mod hello;
 mod open;
 mod patience;
@@ -25,7 +24,6 @@ mod wait;
 
 pub use any::{ClusterUse, Server};
 pub use cluster::{Cluster, NO_CLUSTER, refuse_in_cluster};
-pub use decoder::EXACT_DOUBLE;
 pub use hello::Hello;
 pub use open::Unopened;
 pub use patience::Patience;
@@ -34,9 +32,9 @@ pub use redirect::Redirect;
 pub use route::{Route, Router, Unroutable};
 pub use sandbox::Sandbox;
 pub use sentinel::Sentinels;
-pub use session::{Lost, Session, error_text, server_error};
+pub use session::{Lost, Session};
 pub use slots::SLOTS;
-pub use stream::{Event, Heard, Source, Subscription, Topic, Woken, ready_at};
+pub use stream::{Event, Given, Heard, Source, Subscription, Topic, Woken, ready_at};
 pub use streams::Streams;
 pub use target::{Address, Credentials, Protocol, Target};
 pub use tls::{Tls, TlsFiles, Verify};

@@ -6,11 +6,12 @@ use redis::{ServerError, Value};
 
 use super::hello::{self, Greeting, ServerVersion, server_version};
 use super::session::ending::describe_greeting;
-use super::session::{Lost, Session, error_text, text_of};
+use super::session::{Lost, Session};
 use super::target::{Address, Credentials, Protocol, Target};
 use super::transport::{Transport, Unconnected};
 use crate::exit::{Exit, Failure, notice};
 use crate::interrupt::Signal;
+use crate::reply::{ErrorReply, error_text, text_of, value_of};
 use crate::request::Request;
 
 /// Stands for the code of a refusal by TLS, on either side.
@@ -162,7 +163,7 @@ impl Session {
     /// Says HELLO once more where it was refused before AUTH, so that the version of RESP is the one asked for.
     pub fn greet_again(&mut self) -> Result<(), Lost> {
         if self.server.is_none() && self.target.protocol == Protocol::Resp3 {
-            let greeting = self.call(&Request::new(["HELLO", "3"]))?;
+            let greeting = self.ask(&Request::new(["HELLO", "3"]))?;
             self.server = server_version(&greeting);
         }
         Ok(())
@@ -238,7 +239,7 @@ impl Session {
         };
         let place = &self.target.address;
         let words = error_text(error);
-        let message = match describe_greeting(error) {
+        let message = match describe_greeting(&ErrorReply::new(words.as_bytes())) {
             Some(reason) => format!("cannot connect to {place}: {reason}"),
             None if words.trim().is_empty() => format!("{place} {what} with an error that says nothing"),
             None => format!("{place} {what}: {words}{hint}"),
@@ -259,11 +260,11 @@ impl Session {
             // What a server said before it closed is still to be read: a failed write is told after that.
             let unsendable = self.send().err();
             let expired = match self.receive() {
-                Ok(Some(push @ Value::Push { .. })) => {
-                    self.tell(&push);
+                Ok(Some(frame)) if frame.is_push() => {
+                    self.tell();
                     deadline <= Instant::now()
                 }
-                Ok(Some(value)) => return Ok(value),
+                Ok(Some(frame)) => return value_of(frame).map_err(|why| lost(Lost::Undecodable(why))),
                 Ok(None) => self.wait(None, Some(deadline)).map_err(lost)?.expired,
                 Err(refused @ Lost::Refused(_)) => return Err(lost(refused)),
                 Err(why) => return Err(lost(unsendable.unwrap_or(why))),

@@ -1,8 +1,7 @@
 //! The error replies by which a cluster says that a command did not run here, or not yet (contract section 11).
 
-use redis::{ServerError, Value};
-
 use super::slots::{Announced, SLOTS};
+use crate::reply::{ErrorReply, Frame};
 
 /// What is to be done with a command that did not run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,15 +18,12 @@ pub enum Redirect {
 
 impl Redirect {
     /// What a reply says of where the command is to go; none where it is the command's own reply.
-    pub fn of(value: &Value) -> Option<Self> {
-        match value {
-            Value::ServerError(error) => Self::of_error(error),
-            _ => None,
-        }
+    pub fn of(frame: Frame<'_>) -> Option<Self> {
+        Self::of_error(&ErrorReply::of(frame)?)
     }
 
     /// The same for an error.
-    pub fn of_error(error: &ServerError) -> Option<Self> {
+    pub fn of_error(error: &ErrorReply) -> Option<Self> {
         let place = || {
             let (slot, node) = error.details()?.split_once(' ')?;
             let slot = slot.parse().ok().filter(|slot| *slot < SLOTS)?;
@@ -46,12 +42,12 @@ impl Redirect {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that fails says where")]
 mod tests {
-    use super::super::session::server_error;
     use super::*;
+    use crate::reply::OwnedFrame;
 
     #[test]
     fn redirections_are_told_from_other_replies() {
-        let of = |text: &str| Redirect::of(&server_error(text));
+        let of = |text: &str| Redirect::of(OwnedFrame::error(text).frame());
         let node = Announced::parse("h:7001").unwrap();
         assert_eq!(of("MOVED 7 h:7001"), Some(Redirect::Moved(7, node.clone())));
         assert_eq!(of("ASK 7 h:7001"), Some(Redirect::Ask(7, node)));
@@ -66,6 +62,6 @@ mod tests {
         {
             assert_eq!(of(text), None, "{text}");
         }
-        assert_eq!(Redirect::of(&Value::Okay), None);
+        assert_eq!(Redirect::of(OwnedFrame::simple("OK").frame()), None);
     }
 }

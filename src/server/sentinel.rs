@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use redis::Value;
 
 use super::open::Unopened;
-use super::session::{Session, error_text, text_of};
+use super::session::Session;
 use super::target::{Address, Credentials, Protocol, Target};
 use crate::interrupt;
+use crate::reply::{error_text, text_of};
 use crate::request::Request;
 
 /// A set of sentinels, and the name of the primary they watch for us.

@@ -1,4 +1,4 @@
-//! A conversation with one server: requests out, redis values in, in order. Knows how it was opened; prints nothing.
+//! A conversation with one server: requests out, frames in, in order. Knows how it was opened; prints nothing.
 //!
 //! The socket never blocks: [`Session::receive`] says when nothing waits, [`Session::wait`] is the one place that
 //! sleeps, and a signal, a deadline or another descriptor wakes it. So output is flushed exactly when nothing waits.
@@ -10,11 +10,10 @@ use std::io::{self, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use redis::{ServerError, Value};
+use redis::Value;
 use rustix::event::{PollFd, PollFlags};
 
 use self::incoming::Incoming;
-use super::decoder::Decoder;
 use super::hello::ServerVersion;
 use super::open::Unopened;
 use super::target::Target;
@@ -24,10 +23,11 @@ use super::wait::{Ready, wait_among, wait_for_any};
 use crate::connection_state::{Effect, Setting, effect_of};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::interrupt::{self, Signal};
+use crate::reply::{Frame, Framer, OwnedFrame, describe_no_room, value_of};
 use crate::request::Request;
 
-/// How many values are taken in before it is another's turn.
-const VALUES_A_ROUND: usize = 1024;
+/// How many frames are taken in before it is another's turn.
+const FRAMES_A_ROUND: usize = 1024;
 
 /// Why a conversation ended.
 #[derive(Debug)]
@@ -83,7 +83,9 @@ impl Lost {
 pub struct Session {
     pub(super) target: Target,
     transport: Transport,
-    decoder: Decoder,
+    framer: Framer,
+    /// Whether the frame that was given out last holds an error.
+    has_error: bool,
     incoming: Incoming,
     /// Packed commands; those before `sent` are with the kernel.
     outgoing: Vec<u8>,
@@ -116,7 +118,8 @@ impl Session {
         Self {
             target: target.clone(),
             transport,
-            decoder: Decoder::default(),
+            framer: Framer::default(),
+            has_error: false,
             incoming: Incoming::new(is_drained),
             outgoing: Vec::new(),
             sent: 0,
@@ -193,31 +196,57 @@ impl Session {
         Ok(0)
     }
 
-    /// The next value from the server, pushes included; none if it has not wholly arrived. Does not block.
-    pub fn receive(&mut self) -> Result<Option<Value>, Lost> {
+    /// The next frame from the server, pushes included; none if it has not wholly arrived. Does not block.
+    pub fn receive(&mut self) -> Result<Option<Frame<'_>>, Lost> {
+        Ok(if self.advance()? { Some(self.current()) } else { None })
+    }
+
+    /// The frame that was received last.
+    pub(super) fn current(&self) -> Frame<'_> {
+        let Incoming { buffer, start, given, .. } = &self.incoming;
+        Frame::new(&buffer[*start..start + given], self.has_error)
+    }
+
+    /// The same as a copy, to be kept; a large one is taken out of the buffer instead.
+    pub fn take_current(&mut self) -> Result<OwnedFrame, Lost> {
+        let has_error = self.has_error;
+        match self.incoming.take_given() {
+            Some(bytes) => Ok(OwnedFrame::new(bytes, has_error)),
+            None => self.current().try_to_owned().map_err(|why| self.ended(Lost::Undecodable(why))),
+        }
+    }
+
+    /// Receives until a frame is there; false if nothing more waits.
+    pub(super) fn advance(&mut self) -> Result<bool, Lost> {
+        self.incoming.start += std::mem::take(&mut self.incoming.given);
         loop {
             let incoming = &mut self.incoming;
             if incoming.start < incoming.end {
-                let waiting = &incoming.buffer[incoming.start..incoming.end];
-                match self.decoder.decode(waiting) {
-                    Ok((used, None)) => incoming.start += used,
-                    Ok((used, value)) => {
-                        incoming.start += used;
-                        if self.is_new {
-                            self.check_greeting(value.as_ref())?;
+                match self.framer.find_end(&incoming.buffer[incoming.start..incoming.end]) {
+                    Ok(None) => {}
+                    Ok(Some(found)) => {
+                        incoming.given = found.length;
+                        self.has_error = found.has_error();
+                        if !found.can_be_told() {
+                            let why = describe_no_room(self.current().bytes());
+                            return Err(self.ended(Lost::Undecodable(why)));
                         }
-                        return Ok(value);
+                        if self.is_new {
+                            self.check_greeting()?;
+                        }
+                        return Ok(true);
                     }
-                    Err(why) => return Err(self.ended(Lost::Undecodable(why))),
+                    Err(bad) => return Err(self.ended(Lost::Undecodable(bad.0))),
                 }
             }
-            match incoming.fill(&mut self.transport) {
+            match incoming.fill(&mut self.transport, self.framer.least()) {
                 Ok(0) => return Err(self.ended(Lost::Closed)),
                 Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::OutOfMemory => {
-                    let why = incoming.give_up();
+                    let why = self.framer.describe_no_room(incoming.waiting());
+                    incoming.give_up();
                     return Err(self.ended(Lost::Undecodable(why)));
                 }
                 Err(error) => return Err(self.ended(Lost::Broken(error))),
@@ -269,17 +298,22 @@ impl Session {
     }
 
     /// Sends a command and waits for its reply.
-    pub fn call(&mut self, request: &Request) -> Result<Value, Lost> {
+    pub fn call(&mut self, request: &Request) -> Result<OwnedFrame, Lost> {
         self.begin(request);
         self.answer()
     }
 
     /// Sends several commands in one write and waits for their replies.
-    pub fn call_all(&mut self, requests: &[Request]) -> Result<Vec<Value>, Lost> {
+    pub fn call_all(&mut self, requests: &[Request]) -> Result<Vec<OwnedFrame>, Lost> {
         for request in requests {
             self.begin(request);
         }
         requests.iter().map(|_| self.answer()).collect()
+    }
+
+    /// Asks what rcli itself wants to know: the answer as the redis crate reads it.
+    pub fn ask(&mut self, request: &Request) -> Result<Value, Lost> {
+        value_of(self.call(request)?.frame()).map_err(Lost::Undecodable)
     }
 
     /// Packs a command that was typed; the next thing that is waited for sends it.
@@ -290,12 +324,12 @@ impl Session {
     }
 
     /// Waits for one reply to what was packed and sent.
-    pub fn answer(&mut self) -> Result<Value, Lost> {
+    pub fn answer(&mut self) -> Result<OwnedFrame, Lost> {
         // An idle time before the question is no silence.
         self.active = Instant::now();
         loop {
-            if let Some(value) = self.try_answer()? {
-                return Ok(value);
+            if let Some(frame) = self.try_answer()? {
+                return Ok(frame);
             }
             if self.wait(None, self.silence_ends())?.expired {
                 return Err(self.silent());
@@ -304,18 +338,19 @@ impl Session {
     }
 
     /// Sends what was packed; the next reply, if it has wholly arrived. Pushes before it are told. Does not block.
-    pub fn try_answer(&mut self) -> Result<Option<Value>, Lost> {
+    pub fn try_answer(&mut self) -> Result<Option<OwnedFrame>, Lost> {
         // What a server said before it closed is still to be read: a failed write is told after that.
         let unsendable = self.send().err();
         loop {
-            match self.receive() {
-                Ok(Some(push @ Value::Push { .. })) => {
-                    self.tell(&push);
+            match self.advance() {
+                Ok(true) if self.current().is_push() => {
+                    self.tell();
                     if let Some(signal) = interrupt::received() {
                         return Err(Lost::Interrupted(signal));
                     }
                 }
-                Ok(answer) => return Ok(answer),
+                Ok(true) => return self.take_current().map(Some),
+                Ok(false) => return Ok(None),
                 Err(lost @ Lost::Refused(_)) => return Err(lost),
                 Err(lost) => return Err(unsendable.unwrap_or(lost)),
             }
@@ -330,20 +365,21 @@ impl Session {
     /// The same, and whether that was all: a server that never pauses keeps nobody from something else.
     pub(super) fn take_in(&mut self) -> Result<bool, Lost> {
         self.incoming.is_drained = false;
-        for _ in 0..VALUES_A_ROUND {
-            match self.receive()? {
-                Some(push @ Value::Push { .. }) => self.tell(&push),
-                Some(_) => {}
-                None => return Ok(true),
+        for _ in 0..FRAMES_A_ROUND {
+            if !self.advance()? {
+                return Ok(true);
+            }
+            if self.current().is_push() {
+                self.tell();
             }
         }
         Ok(false)
     }
 
-    /// Tells of a push, where that is asked for.
-    pub fn tell(&self, push: &Value) {
+    /// Tells of the push that was received last, where that is asked for.
+    pub fn tell(&self) {
         if let Some(pushes) = &self.target.pushes {
-            pushes.tell(push);
+            pushes.tell(self.current());
         }
     }
 }
@@ -352,28 +388,4 @@ impl AsFd for Session {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.transport.as_fd()
     }
-}
-
-/// The text of a string reply.
-pub(super) fn text_of(value: &Value) -> Option<&str> {
-    match value {
-        Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),
-        Value::SimpleString(text) | Value::VerbatimString { text, .. } => Some(text),
-        Value::Okay => Some("OK"),
-        _ => None,
-    }
-}
-
-/// The server's own words: `CODE message`.
-pub fn error_text(error: &ServerError) -> String {
-    match error.details() {
-        Some(details) => format!("{} {details}", error.code()),
-        None => error.code().to_owned(),
-    }
-}
-
-/// A server error made on this side, where rcli answers in the server's stead.
-pub fn server_error(text: &str) -> Value {
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    redis::parse_redis_value(format!("-{line}\r\n").as_bytes()).unwrap_or(Value::Nil)
 }

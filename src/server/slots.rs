@@ -3,8 +3,8 @@
 
 use redis::Value;
 
-use super::session::text_of;
 use super::target::Address;
+use crate::reply::text_of;
 
 /// How many slots a cluster has.
 pub const SLOTS: u16 = 16384;

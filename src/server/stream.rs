@@ -15,13 +15,13 @@ use std::collections::VecDeque;
 use std::os::fd::AsFd as _;
 use std::time::{Duration, Instant};
 
-use redis::ServerError;
 use rustix::event::{PollFd, PollFlags};
 
-pub use self::event::{Event, Heard};
+pub(super) use self::event::Told;
+pub use self::event::{Event, Given, Heard};
 pub use self::source::{Source, Subscription, Topic};
 
-use self::ear::{Ear, Got, Loss};
+use self::ear::{Ear, Form, Got, Loss};
 use self::roam::Roam;
 use self::source::{is_final, is_final_code};
 use self::switch::{Switched, Switches};
@@ -30,7 +30,7 @@ use super::session::Session;
 use super::target::{Address, Target};
 use crate::exit::{Failure, Outcome, describe_io};
 use crate::interrupt;
-use crate::message::{Kind, Message};
+use crate::reply::{ErrorReply, Message, MessageKind, OwnedFrame};
 
 /// The first pause before a new connection is tried; doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -79,11 +79,12 @@ pub struct Stream {
     reason: String,
     /// Whether channels of other nodes are passed over from the start.
     passes_over: bool,
-    /// What [`Self::next`] gives before anything else.
-    announced: VecDeque<Heard>,
+    /// What [`Self::next`] gives before anything else, and what it gave of that last.
+    announced: VecDeque<Told>,
+    told: Option<Told>,
     /// Subscriptions that the server has ended, and that it was asked for again: their places among the commands, the
     /// server's words, and when they ended.
-    ended: Vec<(usize, Message, Instant)>,
+    ended: Vec<(usize, OwnedFrame, Instant)>,
 }
 
 impl Stream {
@@ -125,6 +126,7 @@ impl Stream {
             reason: String::new(),
             passes_over: false,
             announced: VecDeque::new(),
+            told: None,
             ended: Vec::new(),
         }
     }
@@ -139,24 +141,38 @@ impl Stream {
         matches!(self.link, Link::Up(_))
     }
 
-    /// What has come; none if nothing waits. Does not block.
-    pub fn next(&mut self) -> Outcome<Option<Heard>> {
+    /// What has come, and where; none if nothing waits. Does not block.
+    pub fn next(&mut self) -> Outcome<Option<(Heard<'_>, &str)>> {
+        let form = self.advance()?;
+        let heard = match (form, &self.link) {
+            (Some(form), Link::Up(ear)) => Some(ear.heard(form)),
+            _ => self.told.as_ref().and_then(Told::heard),
+        };
+        Ok(heard.map(|heard| (heard, self.place.as_str())))
+    }
+
+    /// Receives until there is something to be told: what was received is of the form that this gives, or stands in
+    /// `told`. Neither if nothing waits.
+    fn advance(&mut self) -> Outcome<Option<Form>> {
         loop {
-            if let Some(heard) = self.announced.pop_front() {
-                return Ok(Some(heard));
+            self.told = self.announced.pop_front();
+            if self.told.is_some() {
+                return Ok(None);
             }
             let Link::Up(ear) = &mut self.link else { return Ok(None) };
             match ear.receive() {
                 Ok(None) => return Ok(None),
-                Ok(Some(Got::Heard(Heard::Message(message)))) if message.kind == Kind::SUnsubscribe => {
+                Ok(Some(Got::Heard(form @ Form::Message(MessageKind::SUnsubscribe)))) => {
+                    let Heard::Message(message) = ear.heard(form) else { return Ok(Some(form)) };
                     // Nobody has unsubscribed: its slot has moved, or was assigned anew to the server that had it.
-                    let subscription = Subscription { topic: Topic::ShardChannel, name: message.channel.clone() };
+                    let subscription = Subscription { topic: Topic::ShardChannel, name: message.channel.to_vec() };
                     if !self.source.has(&subscription) {
-                        return Ok(Some(Heard::Message(message)));
+                        return Ok(Some(form));
                     }
+                    let message = message.frame.to_owned();
                     self.ended.push((ear.add(subscription), message, Instant::now()));
                 }
-                Ok(Some(Got::Heard(heard))) => return Ok(Some(heard)),
+                Ok(Some(Got::Heard(form))) => return Ok(Some(form)),
                 Ok(Some(Got::Confirmed(index, message))) => self.confirm(index, message),
                 Ok(Some(Got::Refused(index, error))) => self.refuse(index, &error)?,
                 Err(loss) => self.lose(loss)?,
@@ -165,15 +181,15 @@ impl Stream {
     }
 
     /// One more of the source's commands is confirmed.
-    fn confirm(&mut self, index: usize, message: Option<Message>) {
+    fn confirm(&mut self, index: usize, message: Option<OwnedFrame>) {
         if let Some(at) = self.ended.iter().position(|(asked, ..)| *asked == index) {
             let (_, ended, since) = self.ended.remove(at);
-            let channel = Some(ended.channel);
+            let channel = Message::of(ended.frame()).map(|ended| ended.channel.to_vec());
             let lost = Event::Disconnected { channel: channel.clone(), reason: ENDED.to_owned(), retrying: true };
             let events = [lost, Event::Reconnected { channel, gap: since.elapsed() }];
-            self.announced.extend(events.map(Heard::Event));
+            self.announced.extend(events.map(Told::Event));
         } else {
-            self.announced.extend(message.map(Heard::Message));
+            self.announced.extend(message.map(Told::Message));
         }
         self.note_answered();
     }
@@ -183,13 +199,13 @@ impl Stream {
             self.was_ready = true;
             if let Some(lost_at) = self.lost_at.take() {
                 let event = Event::Reconnected { channel: None, gap: lost_at.elapsed() };
-                self.announced.push_back(Heard::Event(event));
+                self.announced.push_back(Told::Event(event));
             }
         }
     }
 
     /// The server refuses what it was asked for at this place.
-    fn refuse(&mut self, index: usize, error: &ServerError) -> Outcome<()> {
+    fn refuse(&mut self, index: usize, error: &ErrorReply) -> Outcome<()> {
         let Link::Up(ear) = &self.link else { return Ok(()) };
         let refusal = ear.describe_refusal(index, error);
         if error.code() == "MOVED" && (self.passes_over || self.was_ready) {
@@ -211,9 +227,9 @@ impl Stream {
             return Err(Failure::failed(format!("{}: {reason}", self.place())));
         }
         if let Some(at) = self.ended.iter().position(|(asked, ..)| *asked == index) {
-            self.announced.push_back(Heard::Message(self.ended.remove(at).1));
+            self.announced.push_back(Told::Message(self.ended.remove(at).1));
         }
-        self.announced.push_back(Heard::Event(Event::PassedOver { channel: subscription.name, reason }));
+        self.announced.push_back(Told::Event(Event::PassedOver { channel: subscription.name, reason }));
         self.note_answered();
         Ok(())
     }
@@ -243,7 +259,7 @@ impl Stream {
         if self.lost_at.is_none() {
             self.lost_at = Some(since.unwrap_or(now));
             let event = Event::Disconnected { channel: None, reason, retrying: self.may_retry() };
-            self.announced.push_back(Heard::Event(event));
+            self.announced.push_back(Told::Event(event));
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use std::time::Instant;
 use rustix::event::PollFd;
 
 use self::nodes::Nodes;
-use super::stream::{Heard, Source, Stream, Subscription, Topic, Woken};
+use super::stream::{Given, Source, Stream, Subscription, Topic, Woken};
 use super::target::{Address, Target};
 use crate::exit::Outcome;
 
@@ -56,19 +56,6 @@ impl Streams {
         Ok(Self { listener: Listener::One(Box::new(stream)), tells_node: true })
     }
 
-    /// The server's address, for messages to people: of many, that of the node heard last.
-    pub fn place(&self) -> &str {
-        match &self.listener {
-            Listener::One(stream) => stream.place(),
-            Listener::Many(nodes) => nodes.node(),
-        }
-    }
-
-    /// The node that was heard last, where what is heard is to tell it.
-    pub fn node(&self) -> Option<&str> {
-        self.tells_node.then(|| self.place())
-    }
-
     /// Whether there is a connection.
     pub fn is_connected(&self) -> bool {
         match &self.listener {
@@ -78,11 +65,13 @@ impl Streams {
     }
 
     /// What has come; none if nothing waits. Does not block.
-    pub fn next(&mut self) -> Outcome<Option<Heard>> {
-        match &mut self.listener {
+    pub fn next(&mut self) -> Outcome<Option<Given<'_>>> {
+        let tells_node = self.tells_node;
+        let given = match &mut self.listener {
             Listener::One(stream) => stream.next(),
             Listener::Many(nodes) => nodes.next(),
-        }
+        }?;
+        Ok(given.map(|(heard, place)| Given { heard, place, node: tells_node.then_some(place) }))
     }
 
     /// Drops the connection that sent last, and begins anew.

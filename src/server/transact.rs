@@ -1,24 +1,23 @@
 //! MULTI … EXEC on one connection, so that a block runs as a whole or not at all (contract section 7).
 
-use redis::{ServerError, Value};
-
 use super::session::{Lost, Session};
+use crate::reply::{ErrorReply, Kind, OwnedFrame};
 use crate::request::Request;
 
 /// How a block ended.
 #[derive(Debug)]
 pub enum Transacted {
-    /// It ran: a reply for each command, errors in their places.
-    Executed(Vec<Value>),
+    /// It ran: EXEC's reply, an array with a reply for each command, errors in their places.
+    Executed(OwnedFrame),
     /// A watched key had changed: nothing ran.
     Aborted,
     /// EXEC was refused, most often for commands that were refused while queueing, named by their place in the block:
     /// nothing ran.
-    Refused(Vec<(usize, ServerError)>, ServerError),
+    Refused(Vec<(usize, ErrorReply)>, ErrorReply),
     /// MULTI was refused: nothing ran, and what is watched stays so.
-    Denied(ServerError),
+    Denied(ErrorReply),
     /// MULTI was refused although this connection had been allowed one before: the commands ran one by one.
-    Unbound(ServerError),
+    Unbound(ErrorReply),
 }
 
 impl Transacted {
@@ -46,7 +45,7 @@ impl From<Lost> for LostBlock {
 
 impl Session {
     /// WATCHes the keys, if there are any.
-    pub fn watch<K: AsRef<[u8]>>(&mut self, keys: &[K]) -> Result<Result<(), ServerError>, Lost> {
+    pub fn watch<K: AsRef<[u8]>>(&mut self, keys: &[K]) -> Result<Result<(), ErrorReply>, Lost> {
         self.watch_behind(None, keys)
     }
 
@@ -55,7 +54,7 @@ impl Session {
         &mut self,
         first: Option<&Request>,
         keys: &[K],
-    ) -> Result<Result<(), ServerError>, Lost> {
+    ) -> Result<Result<(), ErrorReply>, Lost> {
         if keys.is_empty() {
             return Ok(Ok(()));
         }
@@ -64,10 +63,7 @@ impl Session {
             watch.push(key.as_ref());
         }
         self.pack_behind(first, &watch);
-        Ok(match self.answer_behind(first)? {
-            Value::ServerError(error) => Err(error),
-            _ => Ok(()),
-        })
+        Ok(ErrorReply::of(self.answer_behind(first)?.frame()).map_or(Ok(()), Err))
     }
 
     /// Runs the block and reads every reply. Were MULTI refused in the write that carries the block, the commands after
@@ -86,7 +82,7 @@ impl Session {
         self.pack_behind(first, &Request::new(["MULTI"]));
         let is_first = !self.may_multi;
         if is_first {
-            if let Value::ServerError(error) = self.answer_behind(first)? {
+            if let Some(error) = ErrorReply::of(self.answer_behind(first)?.frame()) {
                 return Ok(Transacted::Denied(error));
             }
             self.may_multi = true;
@@ -96,9 +92,10 @@ impl Session {
             self.begin(request);
         }
         Request::new(["EXEC"]).pack(self.outgoing());
-        let multi = if is_first { Ok(Value::Okay) } else { self.answer_behind(first) };
-        multi
-            .and_then(|multi| self.read_block(&multi, count))
+        let denied =
+            if is_first { Ok(None) } else { self.answer_behind(first).map(|multi| ErrorReply::of(multi.frame())) };
+        denied
+            .and_then(|denied| self.read_block(denied, count))
             .map_err(|lost| LostBlock { lost, may_have_run: self.has_sent_all() })
     }
 
@@ -109,29 +106,33 @@ impl Session {
         request.pack(self.outgoing());
     }
 
-    fn answer_behind(&mut self, first: Option<&Request>) -> Result<Value, Lost> {
+    fn answer_behind(&mut self, first: Option<&Request>) -> Result<OwnedFrame, Lost> {
         if first.is_some() {
             self.answer()?;
         }
         self.answer()
     }
 
-    fn read_block(&mut self, multi: &Value, count: usize) -> Result<Transacted, Lost> {
+    fn read_block(&mut self, denied: Option<ErrorReply>, count: usize) -> Result<Transacted, Lost> {
         let mut refused = Vec::new();
         for index in 0..count {
-            if let Value::ServerError(error) = self.answer()? {
+            if let Some(error) = ErrorReply::of(self.answer()?.frame()) {
                 refused.push((index, error));
             }
         }
         let exec = self.answer()?;
         let ran_apart = refused.len() < count;
-        Ok(match (multi, exec) {
-            (Value::ServerError(error), _) if ran_apart => Transacted::Unbound(error.clone()),
-            (Value::ServerError(error), _) => Transacted::Denied(error.clone()),
-            (_, Value::ServerError(error)) => Transacted::Refused(refused, error),
-            (_, Value::Nil) => Transacted::Aborted,
-            (_, Value::Array(replies)) if replies.len() == count => Transacted::Executed(replies),
-            _ => return Err(Lost::Undecodable(format!("no array of {count} replies"))),
-        })
+        if let Some(error) = denied {
+            return Ok(if ran_apart { Transacted::Unbound(error) } else { Transacted::Denied(error) });
+        }
+        if let Some(error) = ErrorReply::of(exec.frame()) {
+            return Ok(Transacted::Refused(refused, error));
+        }
+        let head = exec.frame().head();
+        match head.kind {
+            Kind::Nil => Ok(Transacted::Aborted),
+            Kind::Array if head.count == count as u64 => Ok(Transacted::Executed(exec)),
+            _ => Err(Lost::Undecodable(format!("no array of {count} replies"))),
+        }
     }
 }

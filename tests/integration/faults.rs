@@ -95,10 +95,17 @@ fn a_line_that_does_not_end_is_status_3() {
 }
 
 #[test]
-fn nesting_that_is_too_deep_is_status_3_and_no_crash() {
+fn nesting_of_any_depth_is_shown() {
     for depth in [101, 5000, 100_000] {
-        let peer = peer().answers([close(format!("{}:1\r\n", "*1\r\n".repeat(depth)))]).start();
-        peer.rcli(["--json", "X"]).status(3).complains(&[]).run();
+        let arrays = send(format!("{}:1\r\n", "*1\r\n".repeat(depth)));
+        let server = peer().answers([arrays.clone(), arrays]).start();
+        server.rcli(["--json", "X"]).prints(format!("{}1{}\n", "[".repeat(depth), "]".repeat(depth))).run();
+        server.rcli(["--raw", "X"]).prints("1\n").run();
+        let maps = send(format!("{}:1\r\n", "%1\r\n:0\r\n".repeat(depth)));
+        let server = peer().answers([maps.clone(), maps]).start();
+        server.rcli(["--json", "X"]).prints(format!("{}1{}\n", "{\"0\":".repeat(depth), "}".repeat(depth))).run();
+        let human = server.rcli(["--human", "X"]).any_stdout().run();
+        assert_eq!(human.out().matches("(integer) 0 => ").count(), depth);
     }
 }
 

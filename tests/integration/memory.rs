@@ -92,7 +92,7 @@ const LITTLE: u32 = 50_000;
 fn large() -> (Server, [(&'static str, &'static str); 6]) {
     let server = Server::start();
     server.call(&[b"SETRANGE", b"k", b"99999999", b"x"]);
-    let fill = "for i = 1, 200 do local t, u = {}, {} for j = 1, 2000 do t[j] = i .. ':' .. j u[j] = t[j] end
+    let fill = "for i = 1, 200 do local t, u = {}, {} for j = 1, 2000 do t[j] = i .. ':' .. j .. string.rep('x', 200) u[j] = t[j] end
         redis.call('RPUSH', 'l', unpack(t)) redis.call('HSET', 'h', unpack(u)) end";
     server.call(&[b"EVAL", fill.as_bytes(), b"0"]);
     let commands = [
@@ -101,7 +101,10 @@ fn large() -> (Server, [(&'static str, &'static str); 6]) {
         ("HGETALL h", "a map of 200000 pairs"),
         ("EVAL \"return redis.status_reply(string.rep('x', 30000000))\" 0", "a line of more than "),
         ("EVAL \"return redis.error_reply(string.rep('x', 30000000))\" 0", "a line of more than "),
-        ("EVAL \"local t = {} for i = 1, 400000 do t[i] = {} end return t\" 0", "an array of 400000 elements"),
+        (
+            "EVAL \"local t = {} for i = 1, 70000 do t[i] = {string.rep('x', 900)} end return t\" 0",
+            "an array of 70000 elements",
+        ),
     ];
     (server, commands)
 }

@@ -19,8 +19,8 @@ use super::super::guard::{self, Bound};
 use super::{Handler, Job};
 use crate::exit::{Failure, Outcome, describe_io, report};
 use crate::interrupt::{self, Signal};
-use crate::message::Message;
 use crate::render::Style;
+use crate::reply::Message;
 
 /// Messages that may wait, and their bytes; one may always.
 const BACKLOG: usize = 1000;
@@ -94,19 +94,19 @@ impl Handlers {
     }
 
     /// The handler of a message: by its pattern if it has one, else by its channel.
-    pub fn find(&self, message: &Message) -> Option<usize> {
+    pub fn find(&self, message: &Message<'_>) -> Option<usize> {
         if !message.kind.is_published() {
             return None;
         }
-        let name = message.pattern.as_ref().unwrap_or(&message.channel);
-        self.shared.handlers.iter().position(|handler| handler.name == *name)
+        let name = message.pattern.unwrap_or(message.channel);
+        self.shared.handlers.iter().position(|handler| handler.name == name)
     }
 
     /// Puts a message into the backlog. Whether there is room is asked with [`Self::is_full`].
     pub fn push(
         &self,
         handler: usize,
-        message: &Message,
+        message: &Message<'_>,
         time: Option<Duration>,
         node: Option<&str>,
     ) -> io::Result<()> {

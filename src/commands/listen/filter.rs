@@ -1,6 +1,6 @@
 //! Which monitored commands are shown: `--only`, `--client`, `--in-db` (contract section 9).
 
-use crate::monitor_line::MonitorLine;
+use crate::reply::MonitorLine;
 
 /// What a monitored command must be to be shown; everything by default.
 #[derive(Debug, Default)]

@@ -10,10 +10,9 @@ use super::view::{End, Ending, View, Watched, watched};
 use crate::commands::handler::Handlers;
 use crate::exit::{Exit, Failure, Outcome, Told, describe_io};
 use crate::interrupt::{self, Signal};
-use crate::message::Message;
-use crate::monitor_line::MonitorLine;
 use crate::record::Record;
-use crate::server::{Event, Heard, Streams, Woken, ready_at};
+use crate::reply::{Message, MonitorLine};
+use crate::server::{Event, Given, Heard, Streams, Woken, ready_at};
 
 /// Between looks at the clock and at signals while messages come without a pause.
 const BUSY_MESSAGES: u32 = 256;
@@ -33,131 +32,87 @@ pub fn follow<W: Write>(
     ending: &Ending,
     announce: &mut impl FnMut(Told),
 ) -> Outcome<Exit> {
-    let mut follower = Follower { stream, view, ending, announce };
+    let mut follower = Follower { stream, sink: Sink { view, ending, announce } };
     let end = follower.run();
     follower.finish(end)
 }
 
+/// The stream, and what becomes of what it gives.
 struct Follower<'a, W: Write, A: FnMut(Told)> {
     stream: Streams,
+    sink: Sink<'a, W, A>,
+}
+
+/// Where what was received goes: the output, the handlers, and the words for people.
+struct Sink<'a, W: Write, A: FnMut(Told)> {
     view: View<W>,
     ending: &'a Ending,
     announce: &'a mut A,
 }
 
-impl<W: Write, A: FnMut(Told)> Follower<'_, W, A> {
-    fn run(&mut self) -> Outcome<End> {
-        let mut busy = 0;
-        loop {
-            if let Some(heard) = self.stream.next()? {
-                if let Some(end) = self.take(heard)? {
-                    return Ok(end);
-                }
-                busy += 1;
-                if busy < BUSY_MESSAGES {
-                    continue;
-                }
-            } else {
-                self.flush()?;
-                if let Some(end) = self.sleep()? {
-                    return Ok(end);
-                }
-            }
-            busy = 0;
-            if let Some(end) = self.ending.asked() {
-                return Ok(end);
-            }
-            if self.view.limits.is_over() {
-                return Ok(End::Expired);
-            }
-        }
-    }
+/// What became of something that was received.
+#[derive(Debug, PartialEq, Eq)]
+enum Taken {
+    /// It is written or handled, or not wanted.
+    Done,
+    /// It ends the view.
+    End(End),
+    /// It is not what such a stream gives.
+    Nonsense,
+}
 
+impl<W: Write, A: FnMut(Told)> Sink<'_, W, A> {
     /// Shows or handles what has come.
-    fn take(&mut self, heard: Heard) -> Outcome<Option<End>> {
-        match heard {
-            Heard::Message(message) => return self.take_message(&message),
-            Heard::Line(text) => return self.take_line(&text),
-            Heard::Push(push) if self.view.pushes => self.write(&Record::Push(&push))?,
+    fn take(&mut self, given: &Given<'_>) -> Outcome<Taken> {
+        match &given.heard {
+            Heard::Message(message) => return self.take_message(message, given.node),
+            Heard::Line(text) => return self.take_line(text, given.node),
+            Heard::Push(push) if self.view.pushes => self.write(&Record::Push(*push))?,
             Heard::Push(_) => {}
+            Heard::Nonsense => return Ok(Taken::Nonsense),
             Heard::Event(event) => {
-                if let Some(told) = self.describe(&event) {
+                if let Some(told) = describe(event, given.place) {
                     (self.announce)(told);
                 }
-                self.event(&event)?;
+                self.event(event, given.place)?;
             }
         }
-        Ok(None)
+        Ok(Taken::Done)
     }
 
-    /// An event in words; none where the end of the run says all of it.
-    fn describe(&self, event: &Event) -> Option<Told> {
-        let place = self.stream.place();
-        let name = |channel: &[u8]| String::from_utf8_lossy(channel).into_owned();
-        let lost_after = |gap: Duration| format!("after {:.2} s; what came meanwhile is lost", gap.as_secs_f64());
-        let text = match event {
-            Event::Disconnected { retrying: false, .. } => return None,
-            Event::Disconnected { channel: Some(channel), reason, .. } => {
-                format!("{}: not heard at {place}: {reason}; subscribing again", name(channel))
-            }
-            Event::Disconnected { reason, .. } => format!("{place}: connection lost: {reason}; reconnecting"),
-            Event::Reconnected { channel: Some(channel), gap } => {
-                format!("{}: subscribed again at {place} {}", name(channel), lost_after(*gap))
-            }
-            Event::Reconnected { gap, .. } => format!("{place}: reconnected {}", lost_after(*gap)),
-            Event::Moved { channel, from, gap } => {
-                format!("{}: moved from {from} to {place} {}", name(channel), lost_after(*gap))
-            }
-            Event::PassedOver { channel, reason } => format!("{place}: {} is passed over: {reason}", name(channel)),
-            Event::Joined => format!("{place}: joined; heard from now on"),
-            Event::Left => format!("{place}: left; not heard any more"),
-        };
-        Some(match event {
-            Event::Disconnected { .. } | Event::PassedOver { .. } => Told::Failure(text),
-            _ => Told::Notice(text),
-        })
-    }
-
-    fn take_message(&mut self, message: &Message) -> Outcome<Option<End>> {
+    fn take_message(&mut self, message: &Message<'_>, node: Option<&str>) -> Outcome<Taken> {
         let is_published = message.kind.is_published();
         if !is_published && !self.view.confirmations {
-            return Ok(None);
+            return Ok(Taken::Done);
         }
         let time = self.now();
         let handler = self.view.handlers.as_ref().and_then(|handlers| handlers.find(message));
         if let (Some(handlers), Some(index)) = (&self.view.handlers, handler) {
-            let node = self.stream.node();
             handlers.push(index, message, time, node).map_err(|error| Failure::output(&error))?;
             if let Some(end) = self.await_room()? {
-                return Ok(Some(end));
+                return Ok(Taken::End(end));
             }
         } else {
-            let record = Record::Message { message, time, node: self.stream.node() };
-            self.view.renderer.write(&record).map_err(|error| Failure::output(&error))?;
+            self.write(&Record::Message { message, time, node })?;
         }
-        Ok((is_published && self.view.limits.count()).then_some(End::Done))
+        Ok(if is_published && self.view.limits.count() { Taken::End(End::Done) } else { Taken::Done })
     }
 
-    fn take_line(&mut self, text: &str) -> Outcome<Option<End>> {
-        let Some(line) = MonitorLine::parse(text) else {
-            self.stream.distrust("the server sent what is no line of MONITOR")?;
-            return Ok(None);
-        };
+    fn take_line(&mut self, text: &str, node: Option<&str>) -> Outcome<Taken> {
+        let Some(line) = MonitorLine::parse(text) else { return Ok(Taken::Nonsense) };
         if !self.view.filter.lets(&line) {
-            return Ok(None);
+            return Ok(Taken::Done);
         }
-        let record = Record::Monitored { text, line: &line, node: self.stream.node() };
-        self.view.renderer.write(&record).map_err(|error| Failure::output(&error))?;
-        Ok(self.view.limits.count().then_some(End::Done))
+        self.write(&Record::Monitored { text, line: &line, node })?;
+        Ok(if self.view.limits.count() { Taken::End(End::Done) } else { Taken::Done })
     }
 
-    fn event(&mut self, event: &Event) -> Outcome<()> {
+    fn event(&mut self, event: &Event, place: &str) -> Outcome<()> {
         if !self.view.events {
             return Ok(());
         }
         let time = self.now();
-        let record = Record::Event { event, time, server: self.stream.place() };
-        self.view.renderer.write(&record).map_err(|error| Failure::output(&error))
+        self.write(&Record::Event { event, time, server: place })
     }
 
     fn write(&mut self, record: &Record<'_>) -> Outcome<()> {
@@ -171,16 +126,6 @@ impl<W: Write, A: FnMut(Told)> Follower<'_, W, A> {
     /// The time since 1970, if lines are to tell it.
     fn now(&self) -> Option<Duration> {
         self.view.time.then(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
-    }
-
-    /// Sleeps until something comes, or something ends the view.
-    fn sleep(&mut self) -> Outcome<Option<End>> {
-        let deadline = self.view.limits.deadline();
-        let (others, ends) = watched(self.ending, &self.view);
-        let woken = self.stream.wait(&others, deadline)?;
-        let Woken::Other(index) = woken else { return Ok(None) };
-        let end = ends[index];
-        Ok(self.heed(end))
     }
 
     /// What a ready descriptor means.
@@ -236,62 +181,6 @@ impl<W: Write, A: FnMut(Told)> Follower<'_, W, A> {
         handlers.has_stopped().then_some(End::HandlerFailed)
     }
 
-    /// Everything received is written and handled, then the view's end is told.
-    fn finish(mut self, end: Outcome<End>) -> Outcome<Exit> {
-        let end = match (end, self.ending.asked()) {
-            // A try to connect that a signal ended is no failure of its own.
-            (Ok(End::Signal(signal)), _) | (Err(_), Some(End::Signal(signal))) => {
-                self.view.handlers.iter().for_each(Handlers::close);
-                self.read_the_rest().map(|()| End::Signal(signal))
-            }
-            (end, _) => end,
-        };
-        // What could not be written once is not tried again.
-        let flushed = if end.as_ref().is_ok_and(|end| *end == End::Unread) { Ok(()) } else { self.flush() };
-        let end = end.and_then(|end| flushed.map(|()| end));
-        let end = self.finish_handlers(end)?;
-        match end {
-            End::Done | End::Unread => Ok(Exit::Done),
-            End::Expired => self.view.limits.end(),
-            End::HandlerFailed => {
-                let left = self.view.handlers.as_ref().map_or(0, Handlers::dropped);
-                Err(Failure::program(format!(
-                    "ended by --on-handler-error stop, with {left} messages that were received and not handled"
-                )))
-            }
-            End::Signal(signal) => Ok(Exit::Signal(signal)),
-        }
-    }
-
-    /// After a signal: what the server has sent already. The last of it may still be on its way through the network's
-    /// buffers, so the end is a short silence.
-    fn read_the_rest(&mut self) -> Outcome<()> {
-        let until = Instant::now() + LAST_READ;
-        let mut is_silent = false;
-        while self.stream.is_connected() && Instant::now() < until {
-            match self.stream.next() {
-                Ok(Some(heard @ (Heard::Message(_) | Heard::Line(_)))) => {
-                    is_silent = false;
-                    if self.take(heard)?.is_some() {
-                        break;
-                    }
-                }
-                Ok(Some(_)) => {}
-                Ok(None) if is_silent => break,
-                Ok(None) => {
-                    self.flush()?;
-                    let silence = Instant::now() + SILENCE;
-                    if self.stream.wait(&[], Some(silence)).is_err() {
-                        break;
-                    }
-                    is_silent = Instant::now() >= silence;
-                }
-                Err(_) => break,
-            }
-        }
-        Ok(())
-    }
-
     /// Lets the handlers do what was received; after a signal only what they have begun.
     fn finish_handlers(&mut self, end: Outcome<End>) -> Outcome<End> {
         let end = match end {
@@ -315,6 +204,130 @@ impl<W: Write, A: FnMut(Told)> Follower<'_, W, A> {
         }
         end
     }
+}
+
+impl<W: Write, A: FnMut(Told)> Follower<'_, W, A> {
+    fn run(&mut self) -> Outcome<End> {
+        let mut busy = 0;
+        loop {
+            if let Some(given) = self.stream.next()? {
+                match self.sink.take(&given)? {
+                    Taken::Done => {}
+                    Taken::End(end) => return Ok(end),
+                    Taken::Nonsense => self.stream.distrust("the server sent what belongs to no such stream")?,
+                }
+                busy += 1;
+                if busy < BUSY_MESSAGES {
+                    continue;
+                }
+            } else {
+                self.sink.flush()?;
+                if let Some(end) = self.sleep()? {
+                    return Ok(end);
+                }
+            }
+            busy = 0;
+            if let Some(end) = self.sink.ending.asked() {
+                return Ok(end);
+            }
+            if self.sink.view.limits.is_over() {
+                return Ok(End::Expired);
+            }
+        }
+    }
+
+    /// Sleeps until something comes, or something ends the view.
+    fn sleep(&mut self) -> Outcome<Option<End>> {
+        let deadline = self.sink.view.limits.deadline();
+        let (others, ends) = watched(self.sink.ending, &self.sink.view);
+        let woken = self.stream.wait(&others, deadline)?;
+        let Woken::Other(index) = woken else { return Ok(None) };
+        let end = ends[index];
+        Ok(self.sink.heed(end))
+    }
+
+    /// Everything received is written and handled, then the view's end is told.
+    fn finish(mut self, end: Outcome<End>) -> Outcome<Exit> {
+        let end = match (end, self.sink.ending.asked()) {
+            // A try to connect that a signal ended is no failure of its own.
+            (Ok(End::Signal(signal)), _) | (Err(_), Some(End::Signal(signal))) => {
+                self.sink.view.handlers.iter().for_each(Handlers::close);
+                self.read_the_rest().map(|()| End::Signal(signal))
+            }
+            (end, _) => end,
+        };
+        // What could not be written once is not tried again.
+        let flushed = if end.as_ref().is_ok_and(|end| *end == End::Unread) { Ok(()) } else { self.sink.flush() };
+        let end = end.and_then(|end| flushed.map(|()| end));
+        let end = self.sink.finish_handlers(end)?;
+        match end {
+            End::Done | End::Unread => Ok(Exit::Done),
+            End::Expired => self.sink.view.limits.end(),
+            End::HandlerFailed => {
+                let left = self.sink.view.handlers.as_ref().map_or(0, Handlers::dropped);
+                Err(Failure::program(format!(
+                    "ended by --on-handler-error stop, with {left} messages that were received and not handled"
+                )))
+            }
+            End::Signal(signal) => Ok(Exit::Signal(signal)),
+        }
+    }
+
+    /// After a signal: what the server has sent already. The last of it may still be on its way through the network's
+    /// buffers, so the end is a short silence.
+    fn read_the_rest(&mut self) -> Outcome<()> {
+        let until = Instant::now() + LAST_READ;
+        let mut is_silent = false;
+        while self.stream.is_connected() && Instant::now() < until {
+            match self.stream.next() {
+                Ok(Some(given)) if matches!(given.heard, Heard::Message(_) | Heard::Line(_)) => {
+                    is_silent = false;
+                    if self.sink.take(&given)? != Taken::Done {
+                        break;
+                    }
+                }
+                Ok(Some(_)) => {}
+                Ok(None) if is_silent => break,
+                Ok(None) => {
+                    self.sink.flush()?;
+                    let silence = Instant::now() + SILENCE;
+                    if self.stream.wait(&[], Some(silence)).is_err() {
+                        break;
+                    }
+                    is_silent = Instant::now() >= silence;
+                }
+                Err(_) => break,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An event in words; none where the end of the run says all of it.
+fn describe(event: &Event, place: &str) -> Option<Told> {
+    let name = |channel: &[u8]| String::from_utf8_lossy(channel).into_owned();
+    let lost_after = |gap: Duration| format!("after {:.2} s; what came meanwhile is lost", gap.as_secs_f64());
+    let text = match event {
+        Event::Disconnected { retrying: false, .. } => return None,
+        Event::Disconnected { channel: Some(channel), reason, .. } => {
+            format!("{}: not heard at {place}: {reason}; subscribing again", name(channel))
+        }
+        Event::Disconnected { reason, .. } => format!("{place}: connection lost: {reason}; reconnecting"),
+        Event::Reconnected { channel: Some(channel), gap } => {
+            format!("{}: subscribed again at {place} {}", name(channel), lost_after(*gap))
+        }
+        Event::Reconnected { gap, .. } => format!("{place}: reconnected {}", lost_after(*gap)),
+        Event::Moved { channel, from, gap } => {
+            format!("{}: moved from {from} to {place} {}", name(channel), lost_after(*gap))
+        }
+        Event::PassedOver { channel, reason } => format!("{place}: {} is passed over: {reason}", name(channel)),
+        Event::Joined => format!("{place}: joined; heard from now on"),
+        Event::Left => format!("{place}: left; not heard any more"),
+    };
+    Some(match event {
+        Event::Disconnected { .. } | Event::PassedOver { .. } => Told::Failure(text),
+        _ => Told::Notice(text),
+    })
 }
 
 /// Waits for the handlers that run, until a second signal.

@@ -1,8 +1,6 @@
 //! `pipe --atomic`: the whole input as one MULTI/EXEC, as redis-py's pipeline is by default. All of it is read and
 //! checked before anything is sent: a bad line runs nothing.
 
-use redis::Value;
-
 use super::super::block::{Ran, check_block, report_aborted, run_block};
 use super::super::open_renderer;
 use super::super::refuse::refuse_in_block;
@@ -13,6 +11,7 @@ use crate::config::Config;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::record::{Record, is_report};
 use crate::render::{Renderer, Stdout};
+use crate::reply::{Frame, OwnedFrame};
 use crate::request::Request;
 use crate::server::Server;
 
@@ -42,14 +41,14 @@ pub fn run(config: &Config, args: &PipeArgs, supply: &mut Supply) -> Outcome<Exi
     let errors = if had_errors { Exit::ErrorReply } else { Exit::Done };
     let (exit, written) = match run_block(&mut server, &commands, &place)? {
         Ran::Executed(replies, had_errors) => {
-            let written = write_replies(&mut renderer, args, &block, &replies);
+            let written = write_replies(&mut renderer, args, &block, replies.frame());
             (if had_errors { Exit::ErrorReply } else { Exit::Done }, written)
         }
-        Ran::Refused(error) => (Exit::ErrorReply, write_exec(&mut renderer, args, &block, &error)),
+        Ran::Refused(error) => (Exit::ErrorReply, write_exec(&mut renderer, args, &block, error.frame())),
         // Nothing is watched here, but an expired or evicted key counts as changed on some servers.
         Ran::Aborted => {
             report_aborted(&place, "");
-            (Exit::Aborted, write_exec(&mut renderer, args, &block, &Value::Nil))
+            (Exit::Aborted, write_exec(&mut renderer, args, &block, OwnedFrame::nil().frame()))
         }
     };
     written.and_then(|()| renderer.flush()).map_err(|error| Failure::output(&error))?;
@@ -73,29 +72,34 @@ fn write_replies(
     renderer: &mut Renderer<Stdout>,
     args: &PipeArgs,
     block: &Block,
-    replies: &[Value],
+    replies: Frame<'_>,
 ) -> std::io::Result<()> {
-    for (index, ((request, _), value)) in block.iter().zip(replies).enumerate() {
+    for (index, ((request, _), frame)) in block.iter().zip(replies.children()).enumerate() {
         if args.envelope {
             let index = args.skip + index as u64 + 1;
-            renderer.write(&Record::Envelope { index, request, value })?;
+            renderer.write(&Record::Envelope { index, request, frame })?;
         } else if !args.quiet {
-            renderer.write(&Record::Reply { value, is_report: is_report(request) })?;
+            renderer.write(&Record::Reply { frame, is_report: is_report(request) })?;
         }
     }
     Ok(())
 }
 
 /// Writes what EXEC gave in place of the replies: nothing was run.
-fn write_exec(renderer: &mut Renderer<Stdout>, args: &PipeArgs, block: &Block, value: &Value) -> std::io::Result<()> {
+fn write_exec(
+    renderer: &mut Renderer<Stdout>,
+    args: &PipeArgs,
+    block: &Block,
+    frame: Frame<'_>,
+) -> std::io::Result<()> {
     if args.envelope {
         let mut exec = Request::new(["EXEC"]);
         exec.line = block.last().map_or(0, |(last, _)| last.line);
         let index = args.skip + block.len() as u64 + 1;
-        renderer.write(&Record::Envelope { index, request: &exec, value })
+        renderer.write(&Record::Envelope { index, request: &exec, frame })
     } else if args.quiet {
         Ok(())
     } else {
-        renderer.write(&Record::Reply { value, is_report: false })
+        renderer.write(&Record::Reply { frame, is_report: false })
     }
 }

@@ -4,10 +4,9 @@
 
 use std::collections::VecDeque;
 
-use redis::Value;
-
 use super::flight::Origin;
 use crate::connection_state::{Effect, effect_of};
+use crate::reply::{ErrorReply, Frame};
 use crate::request::Request;
 
 /// A command in flight that opens or ends a block, or sets the state of the connection.
@@ -63,9 +62,9 @@ impl Blocks {
     }
 
     /// The command of this number was answered. Where its EXEC stands, if a watched key had changed.
-    pub fn answer(&mut self, number: u64, value: &Value) -> Option<Origin> {
+    pub fn answer(&mut self, number: u64, answer: Frame<'_>) -> Option<Origin> {
         let mark = self.marks.pop_front_if(|mark| mark.number == number)?;
-        let is_taken = !matches!(value, Value::ServerError(_));
+        let is_taken = !answer.is_error();
         match mark.effect {
             Effect::Multi if is_taken => {
                 self.open = Some(Open { number, origin: mark.origin, sets_state: false });
@@ -76,23 +75,23 @@ impl Blocks {
                 }
             }
             Effect::Discard if is_taken => self.open = None,
-            Effect::Exec => return self.executed(&mark, value),
+            Effect::Exec => return self.executed(&mark, answer),
             _ => {}
         }
         None
     }
 
-    fn executed(&mut self, mark: &Mark, value: &Value) -> Option<Origin> {
-        let was_run = match value {
+    fn executed(&mut self, mark: &Mark, answer: Frame<'_>) -> Option<Origin> {
+        let was_run = match ErrorReply::of(answer) {
             // With arguments it is no EXEC, and the block is open still, unless the server dropped it for that.
-            Value::ServerError(error) if !mark.is_alone && error.code() != "EXECABORT" => return None,
-            Value::ServerError(_) | Value::Nil => false,
-            _ => true,
+            Some(error) if !mark.is_alone && error.code() != "EXECABORT" => return None,
+            Some(_) => false,
+            None => !answer.is_nil(),
         };
         if self.open.take()?.sets_state && !was_run {
             self.not_run.push(mark.number);
         }
-        matches!(value, Value::Nil).then_some(mark.origin)
+        answer.is_nil().then_some(mark.origin)
     }
 
     /// Forgets the commands after this number: they were not sent.
@@ -128,7 +127,7 @@ impl Blocks {
 #[allow(clippy::unwrap_used, reason = "a test ends by panicking")]
 mod tests {
     use super::*;
-    use crate::server::server_error;
+    use crate::reply::OwnedFrame;
 
     /// The blocks after these commands, sent one after the other; the second word is how the server answers.
     fn after(commands: &[(&str, &str)]) -> Blocks {
@@ -139,14 +138,14 @@ mod tests {
             blocks.push(&request, line, 0);
         }
         for (number, (_, answer)) in (1..).zip(commands) {
-            let value = match *answer {
+            let answer = match *answer {
                 "" => break,
-                "nil" => Value::Nil,
-                "array" => Value::Array(Vec::new()),
-                "ok" => Value::Okay,
-                error => server_error(error),
+                "nil" => OwnedFrame::nil(),
+                "array" => OwnedFrame::new(b"*0\r\n".to_vec(), false),
+                "ok" => OwnedFrame::simple("OK"),
+                error => OwnedFrame::error(error),
             };
-            blocks.answer(number, &value);
+            blocks.answer(number, answer.frame());
         }
         blocks
     }

@@ -162,7 +162,7 @@ impl ClusterPipe<'_> {
             match self.fleet.place(&self.request, origin)? {
                 Placed::Taken => {}
                 Placed::NoRoom => self.is_pending = true,
-                Placed::Refused(error) => self.fleet.answer_here(&self.request, origin, error),
+                Placed::Refused(error) => self.fleet.answer_here(&self.request, origin, &error),
                 Placed::Bad(reason) => {
                     let place = self.place(origin);
                     self.closing = Some(Closing::BadLine(Failure::usage(format!("{place}: {reason}"))));
@@ -179,7 +179,7 @@ impl ClusterPipe<'_> {
     /// Writes the replies whose turn has come; how many.
     fn write_ready(&mut self) -> Outcome<usize> {
         for push in self.fleet.take_pushes() {
-            self.renderer.write(&Record::Push(&push)).map_err(|error| Failure::output(&error))?;
+            self.renderer.write(&Record::Push(push.frame())).map_err(|error| Failure::output(&error))?;
         }
         let mut count = 0;
         while let Some((origin, reply)) = self.fleet.order.take() {
@@ -194,7 +194,7 @@ impl ClusterPipe<'_> {
             let (request, value) = &**error;
             self.errors += 1;
             let source = self.supply.name(origin.file);
-            self.progress.suspend(|| report_errors(source, request, value, true));
+            self.progress.suspend(|| report_errors(source, request, value.frame(), true));
         }
         let text = reply.text.bytes();
         self.progress

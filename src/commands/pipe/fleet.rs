@@ -10,17 +10,15 @@ use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
 use std::time::Instant;
 
-use redis::Value;
-
 use super::flight::Origin;
 use super::lane::{ASKING, Lane};
 use super::order::{NONE, Order, Reply};
-use super::scribe::Scribe;
+use super::scribe::{Scribe, Text};
 use super::transit::Transit;
 use crate::commands::refuse::describe_keyless;
 use crate::connection_state::Settings;
 use crate::exit::Outcome;
-use crate::record::errors_in;
+use crate::reply::OwnedFrame;
 use crate::request::Request;
 use crate::server::{
     Address, Cluster, ClusterUse, Lost, PushQueue, Ready, Redirect, Route, SLOTS, Target, wait_for_any,
@@ -36,7 +34,7 @@ pub enum Placed {
     /// Its node has enough to do: later.
     NoRoom,
     /// Its keys are in several slots: with that answer it has its place.
-    Refused(Value),
+    Refused(OwnedFrame),
     /// It cannot run in a pipeline over a cluster.
     Bad(String),
 }
@@ -56,6 +54,14 @@ impl From<Lost> for Loss {
     fn from(lost: Lost) -> Self {
         Self { lost, node: None, command: None }
     }
+}
+
+/// The answer to a command.
+enum Answer {
+    /// What is to be written, where nothing else is to be known of it.
+    Text(Text),
+    /// All of it: it is, or holds, an error, or is written with its command.
+    Whole(OwnedFrame),
 }
 
 /// What is known of a slot.
@@ -138,8 +144,7 @@ impl Fleet {
     pub fn place(&mut self, request: &Request, origin: Origin) -> Result<Placed, Lost> {
         let route = match self.cluster.route(request)? {
             Ok(route) => route,
-            Err(error @ Value::ServerError(_)) => return Ok(Placed::Refused(error)),
-            Err(_) => return Ok(Placed::Bad("its keys are not known".to_owned())),
+            Err(error) => return Ok(Placed::Refused(error.to_frame())),
         };
         match route {
             Route::Slot { slot, is_read } => self.place_at(slot, is_read, request, origin),
@@ -266,18 +271,29 @@ impl Fleet {
                 continue;
             }
             for _ in 0..REPLIES_A_ROUND {
-                match self.lanes[at].receive() {
-                    Ok(Some(push @ Value::Push { .. })) => self.lanes[at].tell(&push),
-                    Ok(Some(value)) => {
-                        self.take(at, value)?;
-                        count += 1;
+                let answer = match self.lanes[at].receive() {
+                    Ok(Some(frame)) if frame.is_push() => {
+                        self.lanes[at].tell();
+                        continue;
                     }
+                    Ok(Some(frame)) if !frame.may_hold_errors() && !self.scribe.names_commands => {
+                        Answer::Text(self.scribe.write(0, frame, None))
+                    }
+                    Ok(Some(_)) => match self.lanes[at].take_current() {
+                        Ok(frame) => Answer::Whole(frame),
+                        Err(lost) => {
+                            self.part_with(at, lost)?;
+                            break;
+                        }
+                    },
                     Ok(None) => break,
                     Err(lost) => {
                         self.part_with(at, lost)?;
                         break;
                     }
-                }
+                };
+                self.take(at, answer)?;
+                count += 1;
             }
             self.lanes[at].note_received();
         }
@@ -290,8 +306,8 @@ impl Fleet {
         !self.order.is_laden() || awaited == NONE || usize::from(awaited) == lane
     }
 
-    /// A value has come in a lane.
-    fn take(&mut self, at: usize, value: Value) -> Result<(), Loss> {
+    /// An answer has come in a lane.
+    fn take(&mut self, at: usize, answer: Answer) -> Result<(), Loss> {
         let Some(number) = self.lanes[at].answer() else {
             let what = "the server sent a reply to nothing that was asked".to_owned();
             return Err(Loss { node: Some(self.lanes[at].address().to_string()), ..Lost::Refused(what).into() });
@@ -304,27 +320,28 @@ impl Fleet {
         if is_ordered {
             self.slots[usize::from(slot)].in_flight -= 1;
         }
-        match Redirect::of(&value) {
-            None => {
-                if slot != NONE {
-                    self.slots[usize::from(slot)].is_given_up = false;
-                }
-                self.answered(at, number, slot, value);
-            }
-            Some(redirect) => self.redirected(at, number, slot, &redirect, value)?,
+        if let Answer::Whole(frame) = &answer
+            && let Some(redirect) = Redirect::of(frame.frame())
+        {
+            return self.redirected(at, number, slot, &redirect, frame);
         }
+        if slot != NONE {
+            self.slots[usize::from(slot)].is_given_up = false;
+        }
+        self.answered(at, number, slot, answer);
         Ok(())
     }
 
-    fn answered(&mut self, at: usize, number: u64, slot: u16, value: Value) {
-        let is_error = !errors_in(&value).is_empty();
-        let request = (is_error || self.scribe.names_commands).then(|| {
-            let line = self.order.get_mut(number).map_or(0, |entry| entry.origin.line);
-            let mut request = self.lanes[at].last_answered();
-            request.line = line;
-            request
-        });
-        self.reply(number, value, is_error, request);
+    fn answered(&mut self, at: usize, number: u64, slot: u16, answer: Answer) {
+        match answer {
+            Answer::Text(text) => self.order.answer(number, Reply { text, error: None }),
+            Answer::Whole(frame) => {
+                let line = self.order.get_mut(number).map_or(0, |entry| entry.origin.line);
+                let mut request = self.lanes[at].last_answered();
+                request.line = line;
+                self.reply(number, &frame, request);
+            }
+        }
         if slot != NONE
             && self.slots[usize::from(slot)].is_held
             && self.transits.get_mut(&slot).is_some_and(|transit| transit.note_answered(number))
@@ -333,23 +350,23 @@ impl Fleet {
         }
     }
 
-    /// Keeps the reply to a command until its turn; the command is there where it is named.
-    fn reply(&mut self, number: u64, value: Value, is_error: bool, request: Option<Request>) {
+    /// Keeps the reply to a command until its turn.
+    fn reply(&mut self, number: u64, frame: &OwnedFrame, request: Request) {
+        let is_error = frame.frame().errors().next().is_some();
         self.saw_error |= is_error;
-        let text = self.scribe.write(number, &value, request.as_ref());
-        let error = request.filter(|_| is_error).map(|request| Box::new((request, value)));
+        let text = self.scribe.write(number, frame.frame(), Some(&request));
+        let error = is_error.then(|| Box::new((request, frame.clone())));
         self.order.answer(number, Reply { text, error });
     }
 
     /// Gives a command that no node is asked for its place and its answer.
-    pub fn answer_here(&mut self, request: &Request, origin: Origin, value: Value) {
+    pub fn answer_here(&mut self, request: &Request, origin: Origin, answer: &OwnedFrame) {
         let number = self.order.push(origin, NONE, request.packed_size());
-        self.reply_here(number, request, value);
+        self.reply_here(number, request, answer);
     }
 
-    fn reply_here(&mut self, number: u64, request: &Request, value: Value) {
-        let is_error = !errors_in(&value).is_empty();
-        self.reply(number, value, is_error, Some(request.clone()));
+    fn reply_here(&mut self, number: u64, request: &Request, answer: &OwnedFrame) {
+        self.reply(number, answer, request.clone());
     }
 
     /// A connection has ended. What was not sent goes elsewhere; what was sent is lost.
@@ -371,7 +388,7 @@ impl Fleet {
     }
 
     /// The pushes that came.
-    pub fn take_pushes(&self) -> Vec<Value> {
+    pub fn take_pushes(&self) -> Vec<OwnedFrame> {
         self.pushes.take()
     }
 

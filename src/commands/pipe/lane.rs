@@ -3,13 +3,12 @@
 
 use std::time::{Duration, Instant};
 
-use redis::Value;
-
 use super::UNSENT_BYTES;
 use super::flight::Flight;
 use crate::connection_state::Settings;
+use crate::reply::{ErrorReply, Frame, OwnedFrame};
 use crate::request::Request;
-use crate::server::{Address, Lost, Session, error_text};
+use crate::server::{Address, Lost, Session};
 
 /// Stands for the number of an ASKING, whose reply nobody waits for.
 pub const ASKING: u64 = u64::MAX;
@@ -79,9 +78,9 @@ impl Lane {
             session.call(&Request::new(["READONLY"]))?;
         }
         for request in settings.iter() {
-            if let Value::ServerError(error) = session.call(request)? {
+            if let Some(error) = ErrorReply::of(session.call(request)?.frame()) {
                 let (place, command) = (&self.address, request.shown(100));
-                return Err(Lost::Refused(format!("{place}: {command}: {}", error_text(&error))));
+                return Err(Lost::Refused(format!("{place}: {command}: {error}")));
             }
         }
         self.session = Some(session);
@@ -126,15 +125,20 @@ impl Lane {
     }
 
     /// The next value that has come.
-    pub fn receive(&mut self) -> Result<Option<Value>, Lost> {
+    pub fn receive(&mut self) -> Result<Option<Frame<'_>>, Lost> {
         self.session.as_mut().map_or(Ok(None), Session::receive)
     }
 
-    /// A push has come.
-    pub fn tell(&self, push: &Value) {
+    /// The value that came last was a push.
+    pub fn tell(&self) {
         if let Some(session) = &self.session {
-            session.tell(push);
+            session.tell();
         }
+    }
+
+    /// The value that came last, to be kept.
+    pub fn take_current(&mut self) -> Result<OwnedFrame, Lost> {
+        self.session.as_mut().map_or(Err(Lost::Closed), Session::take_current)
     }
 
     /// The oldest command was answered: its number; none if there was none.

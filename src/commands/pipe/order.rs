@@ -3,10 +3,9 @@
 
 use std::collections::VecDeque;
 
-use redis::Value;
-
 use super::flight::Origin;
 use super::scribe::Text;
+use crate::reply::OwnedFrame;
 use crate::request::Request;
 
 /// No slot, or no lane.
@@ -18,7 +17,7 @@ pub struct Reply {
     /// What is to be written.
     pub text: Text,
     /// The command and the server's answer, where that is, or holds, an error.
-    pub error: Option<Box<(Request, Value)>>,
+    pub error: Option<Box<(Request, OwnedFrame)>>,
 }
 
 /// One command.

@@ -2,8 +2,6 @@
 //! commands that set it are sent again, in order, before the first command that is run, and their replies are not
 //! written (contract section 6).
 
-use redis::Value;
-
 use super::super::refuse::refuse_in_pipeline;
 use super::super::report_errors;
 use super::flight::Origin;
@@ -11,8 +9,9 @@ use super::supply::{Supplied, Supply};
 use crate::cli::PipeArgs;
 use crate::connection_state::{Effect, Setting, effect_of};
 use crate::exit::{Exit, Failure, Outcome, notice, report};
+use crate::reply::{ErrorReply, Frame, OwnedFrame};
 use crate::request::Request;
-use crate::server::{Lost, error_text};
+use crate::server::Lost;
 use crate::transaction::{Step, Transaction};
 
 /// So many commands are sent at once.
@@ -24,7 +23,7 @@ const SHOWN: usize = 100;
 /// an error was among the answers, which is reported. Without `knows_blocks` a MULTI opens nothing.
 pub fn restore<F>(supply: &mut Supply, args: &PipeArgs, knows_blocks: bool, ask: F) -> Outcome<bool>
 where
-    F: FnMut(&[Request]) -> Result<Vec<Value>, Lost>,
+    F: FnMut(&[Request]) -> Result<Vec<OwnedFrame>, Lost>,
 {
     if args.skip == 0 {
         return Ok(false);
@@ -79,7 +78,7 @@ struct Restore<'a, F> {
 
 impl<F> Restore<'_, F>
 where
-    F: FnMut(&[Request]) -> Result<Vec<Value>, Lost>,
+    F: FnMut(&[Request]) -> Result<Vec<OwnedFrame>, Lost>,
 {
     fn run(&mut self) -> Outcome<()> {
         let mut request = Request::default();
@@ -169,7 +168,7 @@ where
     /// Opens a block on the server, if that lets us.
     fn may_open_block(&mut self) -> Outcome<bool> {
         let answers = self.ask(&[Request::new(["MULTI"])])?;
-        Ok(!matches!(answers.as_slice(), [Value::ServerError(_)]))
+        Ok(!answers.iter().any(|answer| answer.frame().is_error()))
     }
 
     /// Whether the server takes the commands of the block that was opened, so that EXEC would run them. They are queued
@@ -178,14 +177,13 @@ where
         let mut requests: Vec<Request> = block.iter().map(|(request, _)| request.clone()).collect();
         requests.push(Request::new(["DISCARD"]));
         let answers = self.ask(&requests)?;
-        if let Some(Value::ServerError(error)) = answers.last() {
+        if let Some(error) = answers.last().and_then(|answer| ErrorReply::of(answer.frame())) {
             let place = self.place(self.opened.1);
             return Err(Failure::failed(format!(
-                "{place}: whether this block was run cannot be found out: DISCARD: {}",
-                error_text(error)
+                "{place}: whether this block was run cannot be found out: DISCARD: {error}"
             )));
         }
-        Ok(!answers.iter().any(spoils_block))
+        Ok(!answers.iter().any(|answer| spoils_block(answer.frame())))
     }
 
     /// The last command that is skipped stands in a block, if there is one: where MULTI is refused there is not.
@@ -211,23 +209,21 @@ where
         }
         let (requests, files): (Vec<Request>, Vec<usize>) = due.into_iter().unzip();
         let answers = self.ask(&requests)?;
-        for ((request, file), value) in requests.iter().zip(files).zip(answers) {
-            self.answered(request, file, &value)?;
+        for ((request, file), answer) in requests.iter().zip(files).zip(answers) {
+            self.answered(request, file, answer.frame())?;
         }
         Ok(())
     }
 
-    fn answered(&mut self, request: &Request, file: usize, value: &Value) -> Outcome<()> {
+    fn answered(&mut self, request: &Request, file: usize, answer: Frame<'_>) -> Outcome<()> {
         let place = self.place(Origin { file, line: request.line });
         let command = request.shown(SHOWN);
-        match (effect_of(request), value) {
-            (Effect::Sets(Setting::User) | Effect::Watch, Value::ServerError(error)) => {
-                let error = error_text(error);
+        match (effect_of(request), ErrorReply::of(answer)) {
+            (Effect::Sets(Setting::User) | Effect::Watch, Some(error)) => {
                 Err(Failure::failed(format!("{place}: {command}: refused when it was sent again to resume: {error}")))
             }
-            (_, Value::ServerError(_)) => {
-                // Not about keys: no node sends it elsewhere.
-                self.had_errors |= report_errors(self.supply.name(file), request, value, true);
+            (_, Some(_)) => {
+                self.had_errors |= report_errors(self.supply.name(file), request, answer, true);
                 Ok(())
             }
             (Effect::Watch, _) => {
@@ -238,7 +234,7 @@ where
         }
     }
 
-    fn ask(&mut self, requests: &[Request]) -> Outcome<Vec<Value>> {
+    fn ask(&mut self, requests: &[Request]) -> Outcome<Vec<OwnedFrame>> {
         (self.ask)(requests).map_err(|lost| match lost {
             Lost::Interrupted(signal) => Failure::quiet(Exit::Signal(signal)),
             Lost::Refused(message) => Failure::failed(message),
@@ -258,7 +254,7 @@ fn sets_state((request, _): &Skipped) -> bool {
 /// Whether this answer to a queued command means that EXEC runs nothing, at any time: a name, a number of arguments or
 /// a right. What else a server refuses, it refuses for how it is just now. A MULTI or WATCH in the block is refused by
 /// some servers in these words without harm to the block.
-fn spoils_block(answer: &Value) -> bool {
-    let Value::ServerError(error) = answer else { return false };
-    matches!(error.code(), "ERR" | "NOPERM") && !Transaction::REFUSALS.contains(&error_text(error).as_str())
+fn spoils_block(answer: Frame<'_>) -> bool {
+    let Some(error) = ErrorReply::of(answer) else { return false };
+    matches!(error.code(), "ERR" | "NOPERM") && !Transaction::REFUSALS.contains(&error.to_string().as_str())
 }

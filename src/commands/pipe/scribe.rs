@@ -1,11 +1,10 @@
 //! Replies as text at the moment they come: a text waits for its turn in a few bytes, where a value would be spread
 //! over the memory until then.
 
-use redis::Value;
-
 use crate::cli::PipeArgs;
 use crate::record::Record;
 use crate::render::{Renderer, Style};
+use crate::reply::Frame;
 use crate::request::Request;
 
 /// Texts up to this length need no memory of their own.
@@ -71,16 +70,16 @@ impl Scribe {
     }
 
     /// The text of a reply to the command of this number, counted from 0.
-    pub fn write(&mut self, number: u64, value: &Value, request: Option<&Request>) -> Text {
+    pub fn write(&mut self, number: u64, frame: Frame<'_>, request: Option<&Request>) -> Text {
         if self.is_quiet {
             return Text::new(b"");
         }
         let record = match request {
             Some(request) if self.names_commands => {
-                Record::Envelope { index: self.skipped + number + 1, request, value }
+                Record::Envelope { index: self.skipped + number + 1, request, frame }
             }
             // No command with a key answers a report.
-            _ => Record::Reply { value, is_report: false },
+            _ => Record::Reply { frame, is_report: false },
         };
         // Memory takes everything.
         let _ = self.renderer.write(&record);

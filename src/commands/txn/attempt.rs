@@ -6,8 +6,6 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use redis::Value;
-
 use super::super::refuse::{refuse_before_block, refuse_in_block};
 use super::super::report_errors;
 use super::program::Program;
@@ -18,6 +16,7 @@ use crate::input::Next;
 use crate::interrupt;
 use crate::record::{Record, is_report};
 use crate::render::{Format, Renderer, Style};
+use crate::reply::Frame;
 use crate::request::Request;
 use crate::server::{Lost, Server};
 use crate::transaction::{Step, Transaction};
@@ -87,7 +86,7 @@ impl<'a> Attempt<'a> {
         let mut request = Request::default();
         loop {
             if let Some(value) = self.server.try_answer().map_err(|lost| self.lost(lost))? {
-                self.pass(&value)?;
+                self.pass(value.frame())?;
             }
             if self.may_parse() {
                 match self.program.output.next(&mut request)? {
@@ -136,7 +135,7 @@ impl<'a> Attempt<'a> {
                 }
                 self.unanswered = Some(request.clone());
                 if let Some(value) = self.server.begin(request).map_err(|lost| self.lost(lost))? {
-                    self.pass(&value)?;
+                    self.pass(value.frame())?;
                 }
             }
             Step::Opened => self.program.end_replies(),
@@ -153,13 +152,13 @@ impl<'a> Attempt<'a> {
     }
 
     /// Passes a reply to the program.
-    fn pass(&mut self, value: &Value) -> Outcome<()> {
+    fn pass(&mut self, frame: Frame<'_>) -> Outcome<()> {
         let Some(request) = self.unanswered.take() else {
             return Err(Failure::failed(format!("{}: an answer to nothing that was asked", self.place)));
         };
-        self.had_errors |= report_errors(self.program.output.name(), &request, value, self.server.is_cluster());
+        self.had_errors |= report_errors(self.program.output.name(), &request, frame, self.server.is_cluster());
         Renderer::new(self.program.replies(), self.style.clone())
-            .write(&Record::Reply { value, is_report: is_report(&request) })
+            .write(&Record::Reply { frame, is_report: is_report(&request) })
             .map_err(|error| Failure::output(&error))
     }
 

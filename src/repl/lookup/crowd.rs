@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use redis::Value;
 
+use crate::reply::value_of;
 use crate::request::Request;
 use crate::server::{Cluster, Credentials, Lost, Session, Target};
 
@@ -75,7 +76,7 @@ impl Crowd {
     /// Asks the first that can be asked.
     pub fn ask_one(&mut self, request: &Request) -> Option<Value> {
         let session = self.sessions.iter_mut().find(|session| session.is_some())?;
-        let answer = session.as_mut()?.call(request);
+        let answer = session.as_mut()?.ask(request);
         keep(session, answer)
     }
 
@@ -90,7 +91,8 @@ impl Crowd {
         }
         let answer = |(session, request): (&mut Option<Session>, &Option<Request>)| {
             request.as_ref()?;
-            let answer = session.as_mut()?.answer();
+            let open = session.as_mut()?;
+            let answer = open.answer().and_then(|answer| value_of(answer.frame()).map_err(Lost::Undecodable));
             keep(session, answer)
         };
         self.sessions.iter_mut().zip(requests).map(answer).collect()

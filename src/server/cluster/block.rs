@@ -1,21 +1,20 @@
 //! Blocks over a cluster: what is watched and where, and MULTI … EXEC at the one node that owns its slot
 //! (contract sections 7 and 11). A block that was told to go elsewhere did not run, and goes there as a whole.
 
-use redis::{ServerError, Value};
-
 use super::super::patience::asking;
 use super::super::redirect::Redirect;
 use super::super::route::{Route, describe_slots, first_key};
-use super::super::session::{Lost, Session, error_text, server_error};
+use super::super::session::{Lost, Session};
 use super::super::slots::slot_of;
 use super::super::target::Address;
 use super::super::transact::{LostBlock, Transacted};
 use super::{Cluster, Tried, Watch};
+use crate::reply::{ErrorReply, OwnedFrame};
 use crate::request::Request;
 
 impl Cluster {
     /// WATCHes the keys, if there are any. The node that watches is the one that the block has to go to.
-    pub fn watch(&mut self, keys: &[&[u8]]) -> Result<Result<(), ServerError>, Lost> {
+    pub fn watch(&mut self, keys: &[&[u8]]) -> Result<Result<(), ErrorReply>, Lost> {
         let mut slots: Vec<(u16, &[u8])> = keys.iter().map(|key| (slot_of(key), *key)).collect();
         let watched = self.watch.as_ref().map(|watch| (watch.slot, watch.key.clone()));
         slots.extend(watched.as_ref().map(|(slot, key)| (*slot, key.as_slice())));
@@ -25,7 +24,7 @@ impl Cluster {
             [] => return Ok(Ok(())),
             [_] if keys.is_empty() => return Ok(Ok(())),
             [_] => {}
-            several => return Ok(Err(made_error(&describe_slots(several))?)),
+            several => return Ok(Err(ErrorReply::new(describe_slots(several).as_bytes()))),
         }
         let (slot, key) = (slots[0].0, slots[0].1.to_vec());
         let (is_asked, answer) = self.at_slot(slot, false, |session, is_asked| {
@@ -41,12 +40,12 @@ impl Cluster {
         Ok(answer)
     }
 
-    pub(super) fn unwatch(&mut self, request: &Request) -> Result<Value, Lost> {
-        let Some(watch) = &self.watch else { return Ok(Value::Okay) };
+    pub(super) fn unwatch(&mut self, request: &Request) -> Result<OwnedFrame, Lost> {
+        let Some(watch) = &self.watch else { return Ok(OwnedFrame::simple("OK")) };
         self.last = watch.node.clone();
         let answer = self.watching_session()?.call(request);
         match &answer {
-            Ok(Value::ServerError(_)) => {}
+            Ok(answer) if answer.frame().is_error() => {}
             Ok(_) => self.watch = None,
             // What it may still answer answers nothing that will be asked.
             Err(_) => self.forget_watch(),
@@ -63,7 +62,7 @@ impl Cluster {
         let mut first: Option<(u16, Vec<u8>)> = self.watch.as_ref().map(|watch| (watch.slot, watch.key.clone()));
         for (index, request) in block.enumerate() {
             match self.route(request)? {
-                Err(Value::ServerError(error)) => return Ok(Err((index, error_text(&error)))),
+                Err(error) => return Ok(Err((index, error.to_string()))),
                 Ok(Route::Slot { slot, .. }) => {
                     let (known, key) = first.get_or_insert_with(|| (slot, first_key(request)));
                     if *known != slot {
@@ -71,7 +70,7 @@ impl Cluster {
                         return Ok(Err((index, reason)));
                     }
                 }
-                _ => {}
+                Ok(Route::Keyless | Route::Refused) => {}
             }
         }
         Ok(Ok(first.map(|(slot, _)| slot)))
@@ -94,7 +93,8 @@ impl Cluster {
     pub fn transact(&mut self, block: &[&Request]) -> Result<Transacted, LostBlock> {
         let transacted = self.transact_at_slot(block)?;
         if let Transacted::Executed(replies) = &transacted {
-            for (request, reply) in block.iter().zip(replies).filter(|(request, _)| request.is(0, "SELECT")) {
+            let replies = block.iter().zip(replies.frame().children());
+            for (request, reply) in replies.filter(|(request, _)| request.is(0, "SELECT")) {
                 self.note_select(request, reply);
             }
         }
@@ -105,7 +105,7 @@ impl Cluster {
         let lost_before = |lost| LostBlock { lost, may_have_run: false };
         let slot = match self.check_block(block.iter().copied()).map_err(lost_before)? {
             Ok(slot) => slot,
-            Err((_, reason)) => return Ok(Transacted::Denied(made_error(&reason)?)),
+            Err((_, reason)) => return Ok(Transacted::Denied(ErrorReply::new(reason.as_bytes()))),
         };
         if let Some(watch) = &self.watch {
             self.last = watch.node.clone();
@@ -149,14 +149,6 @@ impl Cluster {
     fn watching(&self) -> Result<usize, Lost> {
         let address = self.watch.as_ref().map(|watch| &watch.node);
         self.nodes.iter().position(|node| Some(&node.address) == address).ok_or(Lost::Closed)
-    }
-}
-
-/// An error of ours in the form of a server's.
-fn made_error(text: &str) -> Result<ServerError, Lost> {
-    match server_error(text) {
-        Value::ServerError(error) => Ok(error),
-        _ => Err(Lost::Refused(text.to_owned())),
     }
 }
 

@@ -1,25 +1,25 @@
 //! Commands without keys: at one node, or at every primary.
 
-use redis::Value;
-
 use super::super::session::{Lost, Session};
 use super::super::target::Address;
 use super::Cluster;
+use crate::reply::{OwnedFrame, value_of};
 use crate::request::Request;
 
 impl Cluster {
     /// Sends a command without keys to one node: the one that stands for the cluster if it is a primary,
     /// else the first primary that can be reached.
-    pub(super) fn call_keyless(&mut self, request: &Request) -> Result<Value, Lost> {
+    pub(super) fn call_keyless(&mut self, request: &Request) -> Result<OwnedFrame, Lost> {
         let candidates = self.keyless_nodes();
         self.call_first(candidates, request)
     }
 
     /// Asks one node what nobody typed: not the one that watches keys, unless it is the only one.
-    pub(super) fn ask_keyless(&mut self, request: &Request) -> Result<Value, Lost> {
+    pub(super) fn ask_keyless(&mut self, request: &Request) -> Result<redis::Value, Lost> {
         let mut candidates = self.keyless_nodes();
         candidates.sort_by_key(|node| self.watches_at(node));
-        self.call_first(candidates, request)
+        let answer = self.call_first(candidates, request)?;
+        value_of(answer.frame()).map_err(Lost::Undecodable)
     }
 
     fn keyless_nodes(&self) -> Vec<Address> {
@@ -31,7 +31,7 @@ impl Cluster {
         candidates
     }
 
-    fn call_first(&mut self, candidates: Vec<Address>, request: &Request) -> Result<Value, Lost> {
+    fn call_first(&mut self, candidates: Vec<Address>, request: &Request) -> Result<OwnedFrame, Lost> {
         let mut unreached = Lost::Closed;
         for node in candidates {
             self.last = node.clone();
@@ -51,7 +51,7 @@ impl Cluster {
     }
 
     /// Runs a command without keys on every primary; the reply is a map of their replies by address.
-    pub fn call_all(&mut self, request: &Request) -> Result<Value, Lost> {
+    pub fn call_all(&mut self, request: &Request) -> Result<OwnedFrame, Lost> {
         let nodes: Vec<Address> = self.map.primaries().cloned().collect();
         // Every connection is there before the first node is asked.
         for node in &nodes {
@@ -69,8 +69,8 @@ impl Cluster {
             self.last = node.clone();
             let Some(known) = self.nodes.iter_mut().find(|known| known.address == node) else { continue };
             let answer = known.session.as_mut().map_or(Err(Lost::Closed), Session::answer)?;
-            replies.push((Value::BulkString(node.to_string().into_bytes()), answer));
+            replies.push((node.to_string(), answer));
         }
-        Ok(Value::Map(replies))
+        Ok(OwnedFrame::map(&replies))
     }
 }

@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use redis::Value;
 
-use super::super::session::{Lost, error_text};
+use super::super::session::Lost;
 use super::super::slots::{Announced, SlotMap};
 use super::super::target::Address;
 use super::{Cluster, NO_CLUSTER, NoMap, unopened};
+use crate::reply::error_text;
 use crate::request::Request;
 
 /// A map this young is not asked for again.

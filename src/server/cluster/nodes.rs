@@ -5,9 +5,10 @@ use std::time::Instant;
 use redis::Value;
 
 use super::super::open::{DISTRUSTED, Unopened};
-use super::super::session::{Lost, Session, error_text};
+use super::super::session::{Lost, Session};
 use super::super::target::{Address, Target};
 use super::{Cluster, Node, unopened};
+use crate::reply::{ErrorReply, Frame, OwnedFrame};
 use crate::request::Request;
 
 impl Cluster {
@@ -60,11 +61,10 @@ impl Cluster {
     pub(super) fn follow_select(&mut self, at: usize) -> Result<(), Lost> {
         let (node, db) = (&mut self.nodes[at], self.target.db);
         let Some(session) = node.session.as_mut().filter(|_| node.db != db) else { return Ok(()) };
-        let failed = match session.call(&Request::new(["SELECT", &db.to_string()])) {
-            Ok(Value::ServerError(error)) => {
-                Lost::Refused(format!("{} refused database {db}: {}", node.address, error_text(&error)))
-            }
-            Ok(_) => {
+        let selected = session.call(&Request::new(["SELECT", &db.to_string()]));
+        let failed = match selected.map(|answer| ErrorReply::of(answer.frame())) {
+            Ok(Some(error)) => Lost::Refused(format!("{} refused database {db}: {error}", node.address)),
+            Ok(None) => {
                 node.db = db;
                 return Ok(());
             }
@@ -75,15 +75,15 @@ impl Cluster {
     }
 
     /// Chooses a database: at one node now, at the others when they are needed.
-    pub(super) fn select(&mut self, request: &Request) -> Result<Value, Lost> {
+    pub(super) fn select(&mut self, request: &Request) -> Result<OwnedFrame, Lost> {
         let answer = self.call_keyless(request)?;
-        self.note_select(request, &answer);
+        self.note_select(request, answer.frame());
         Ok(answer)
     }
 
     /// Takes note that the node that was asked last has another database now.
-    pub(super) fn note_select(&mut self, request: &Request, answer: &Value) {
-        if matches!(answer, Value::ServerError(_)) {
+    pub(super) fn note_select(&mut self, request: &Request, answer: Frame<'_>) {
+        if answer.is_error() {
             return;
         }
         let chosen = std::str::from_utf8(request.arg(1)).ok().and_then(|text| text.parse().ok());

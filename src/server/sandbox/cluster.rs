@@ -8,11 +8,12 @@ use std::time::Duration;
 use redis::Value;
 
 use super::super::hello::Hello;
-use super::super::session::{Session, error_text};
+use super::super::session::Session;
 use super::super::slots::SLOTS;
 use super::super::target::{Address, Protocol, Target};
 use super::{Sandbox, wait_for};
 use crate::exit::{Failure, Outcome};
+use crate::reply::error_text;
 use crate::request::Request;
 
 const NODES: u16 = 3;
@@ -91,7 +92,7 @@ fn is_whole(node: &mut Session) -> Outcome<bool> {
 }
 
 fn ask(node: &mut Session, request: &Request) -> Outcome<Value> {
-    match node.call(request).map_err(|lost| lost.into_failure("--sandbox=cluster"))? {
+    match node.ask(request).map_err(|lost| lost.into_failure("--sandbox=cluster"))? {
         Value::ServerError(error) => Err(Failure::failed(format!("--sandbox=cluster: {}", error_text(&error)))),
         value => Ok(value),
     }

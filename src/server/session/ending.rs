@@ -5,13 +5,12 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use redis::{ServerError, Value};
-
 use super::super::probe::{SPEAKS_TLS, is_tls, speaks_tls};
 use super::super::target::Address;
 use super::super::tls;
 use super::super::transport::Transport;
-use super::{Lost, Session, error_text};
+use super::{Lost, Session};
+use crate::reply::ErrorReply;
 
 /// How servers and what stands before them say that there are too many clients.
 const CROWDED: [&str; 5] = [
@@ -61,10 +60,10 @@ impl Session {
 
     /// Whether the first value is no answer, but what a server says as it turns a connection away. That closes the
     /// connection; the same words in an answer, as a script may give them, do not.
-    pub(super) fn check_greeting(&mut self, value: Option<&Value>) -> Result<(), Lost> {
-        self.is_new = value.is_none();
-        let Some(Value::ServerError(error)) = value else { return Ok(()) };
-        let Some(reason) = describe_greeting(error) else { return Ok(()) };
+    pub(super) fn check_greeting(&mut self) -> Result<(), Lost> {
+        self.is_new = false;
+        let Some(error) = ErrorReply::of(self.current()) else { return Ok(()) };
+        let Some(reason) = describe_greeting(&error) else { return Ok(()) };
         if self.ends_here()? {
             self.refusal = Some(format!("cannot connect to {}: {reason}", self.target.address));
         }
@@ -74,9 +73,9 @@ impl Session {
     /// Waits a moment for the end of the connection; false if something else comes, or nothing.
     fn ends_here(&mut self) -> Result<bool, Lost> {
         let deadline = Instant::now() + FAREWELL;
-        while self.incoming.start == self.incoming.end {
+        while self.incoming.start + self.incoming.given == self.incoming.end {
             self.incoming.is_drained = false;
-            match self.incoming.fill(&mut self.transport) {
+            match self.incoming.fill(&mut self.transport, 0) {
                 Ok(count) => return Ok(count == 0),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if self.wait(None, Some(deadline))?.expired {
@@ -92,22 +91,19 @@ impl Session {
 }
 
 /// Why a server turns a connection away with these words, and what to do; none where they are no such words.
-pub(in crate::server) fn describe_greeting(error: &ServerError) -> Option<String> {
+pub(in crate::server) fn describe_greeting(error: &ErrorReply) -> Option<String> {
     let text = error.details()?.to_ascii_lowercase();
     match error.code() {
-        "ERR" if CROWDED.iter().any(|words| text.contains(words)) => Some(format!(
-            "the server has too many clients ({}); close some of them, or raise its maxclients",
-            error_text(error)
-        )),
+        "ERR" if CROWDED.iter().any(|words| text.contains(words)) => {
+            Some(format!("the server has too many clients ({error}); close some of them, or raise its maxclients"))
+        }
         "DENIED" if text.contains("protected mode") => Some(
             "the server is in protected mode (DENIED) and takes connections from its own machine only; give it a \
              password there, and that to rcli with -a, or CONFIG SET protected-mode no"
                 .to_owned(),
         ),
         // Dragonfly's, to whom speaks plainly where it expects TLS.
-        "ERR" if text.contains("bad tls header") => {
-            Some(format!("the server speaks TLS there ({}); use --tls", error_text(error)))
-        }
+        "ERR" if text.contains("bad tls header") => Some(format!("the server speaks TLS there ({error}); use --tls")),
         _ => None,
     }
 }

@@ -1,15 +1,16 @@
-//! Bytes that came from the server and were not decoded yet.
+//! Bytes that came from the server: the frame that was given out last, and what waits behind it.
 
 use std::io::{self, Read as _};
 
 use super::super::transport::Transport;
 
-/// Bytes that came from the server and were not decoded yet.
+/// Bytes that came from the server. Those from `start` to `end` are in use.
 pub struct Incoming {
-    /// Those that are not used yet are from `start` to `end`.
     pub buffer: Vec<u8>,
     pub start: usize,
     pub end: usize,
+    /// How many bytes, from `start` on, the frame that was given out last has. They stay until the next is asked for.
+    pub given: usize,
     /// All that was ever received, in bytes.
     pub total: u64,
     /// Whether the last read took all there was: until the next sleep another would only say so.
@@ -23,24 +24,20 @@ const LARGEST_RECEIVE_BUFFER: usize = 64 * 1024;
 impl Incoming {
     /// Nothing came yet.
     pub fn new(is_drained: bool) -> Self {
-        Self { buffer: vec![0; RECEIVE_BUFFER], start: 0, end: 0, total: 0, is_drained }
+        Self { buffer: vec![0; RECEIVE_BUFFER], start: 0, end: 0, given: 0, total: 0, is_drained }
     }
 
-    /// Makes room for more than the rest of an unended line, and reads once.
-    pub fn fill(&mut self, transport: &mut Transport) -> io::Result<usize> {
-        // A long line that comes in pieces is moved once at most: nothing stands before it any more.
-        if self.start > 0 {
-            self.buffer.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
-            self.start = 0;
-        }
-        if self.end == self.buffer.len() {
-            self.buffer.try_reserve_exact(self.end)?;
-            self.buffer.resize(self.end * 2, 0);
-        }
+    /// What was received of the frame that is still coming.
+    pub fn waiting(&self) -> &[u8] {
+        &self.buffer[self.start + self.given..self.end]
+    }
+
+    /// Reads once. `least` is how many bytes the frame that is being received has at least.
+    pub fn fill(&mut self, transport: &mut Transport, least: usize) -> io::Result<usize> {
         if self.is_drained {
             return Err(io::ErrorKind::WouldBlock.into());
         }
+        self.make_room(least)?;
         let space = self.buffer.len() - self.end;
         let count = transport.read(&mut self.buffer[self.end..])?;
         self.is_drained = 0 < count && count < space && transport.tells_when_drained();
@@ -52,10 +49,41 @@ impl Incoming {
         Ok(count)
     }
 
-    /// Lets go of a line that memory has no room for, so that there is room for these words about it.
-    pub fn give_up(&mut self) -> String {
-        let came = self.end;
-        (self.buffer, self.start, self.end) = (Vec::new(), 0, 0);
-        format!("memory has no room for a line of more than {came} bytes")
+    /// Moves what waits to the front, and grows the buffer where that leaves no room: to twice its size, but never
+    /// beyond what is known to come and little more. Nothing is kept for what has not arrived.
+    fn make_room(&mut self, least: usize) -> io::Result<()> {
+        // A long frame that comes in pieces is moved once at most: nothing stands before it any more.
+        if self.start > 0 {
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+        let size = self.buffer.len();
+        if self.end == 0 && size > LARGEST_RECEIVE_BUFFER {
+            self.buffer = vec![0; LARGEST_RECEIVE_BUFFER];
+        } else if self.end == size {
+            let enough = if least > size { least.saturating_add(RECEIVE_BUFFER) } else { usize::MAX };
+            let grown = size.saturating_mul(2).min(enough);
+            self.buffer.try_reserve_exact(grown - size)?;
+            self.buffer.resize(grown, 0);
+        }
+        Ok(())
+    }
+
+    /// The bytes of the frame that was given out last, where they are many and nothing else is held: taken out, not
+    /// copied.
+    pub fn take_given(&mut self) -> Option<Vec<u8>> {
+        if self.given <= LARGEST_RECEIVE_BUFFER || self.start > 0 || self.given < self.end {
+            return None;
+        }
+        let mut bytes = std::mem::replace(&mut self.buffer, vec![0; RECEIVE_BUFFER]);
+        bytes.truncate(self.end);
+        (self.end, self.given) = (0, 0);
+        Some(bytes)
+    }
+
+    /// Lets go of what memory has no room for, so that there is room for the words about it.
+    pub fn give_up(&mut self) {
+        (self.buffer, self.start, self.end, self.given) = (Vec::new(), 0, 0, 0);
     }
 }

@@ -3,26 +3,33 @@
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use redis::{ServerError, Value};
 use rustix::event::PollFlags;
 
-use super::super::session::{Lost, Session, error_text};
+use super::super::session::{Lost, Session};
 use super::Heard;
 use super::pulse::{Pulse, Verdict};
 use super::source::{Source, Subscription, is_pong};
-use crate::message::{Kind, Message};
+use crate::reply::{ErrorReply, Frame, Kind, Message, MessageKind, OwnedFrame};
 
 /// A connection that held for this long, or brought a message, was a good one: pauses and tries begin anew.
 const STEADY: Duration = Duration::from_secs(1);
 
 /// What came over the connection.
 pub enum Got {
-    /// Something for whoever listens.
-    Heard(Heard),
+    /// Something for whoever listens: [`Ear::heard`] has it.
+    Heard(Form),
     /// The command at this place among those of the source is confirmed; MONITOR's has no message.
-    Confirmed(usize, Option<Message>),
+    Confirmed(usize, Option<OwnedFrame>),
     /// The command at this place is refused.
-    Refused(usize, ServerError),
+    Refused(usize, ErrorReply),
+}
+
+/// What a frame is to whoever listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    Message(MessageKind),
+    Line,
+    Push,
 }
 
 /// Why the connection is of no use any more.
@@ -109,56 +116,71 @@ impl Ear {
     }
 
     /// The words for the refusal of the command at this place.
-    pub fn describe_refusal(&self, index: usize, error: &ServerError) -> String {
+    pub fn describe_refusal(&self, index: usize, error: &ErrorReply) -> String {
         self.source.describe_refusal(index, error)
     }
 
     /// What has come; none if nothing waits. Does not block.
     pub fn receive(&mut self) -> Result<Option<Got>, Loss> {
         loop {
-            let received = self.session.receive();
+            let received = self.session.advance();
             self.pulse.hear(self.session.received());
-            let Some(value) = received? else { return self.unsendable.take().map_or(Ok(None), Err) };
-            if let Some(got) = self.read(value)? {
+            if !received? {
+                return self.unsendable.take().map_or(Ok(None), Err);
+            }
+            if let Some(got) = self.read()? {
                 return Ok(Some(got));
             }
         }
     }
 
-    /// What a value means; none if it is nobody's business.
-    fn read(&mut self, value: Value) -> Result<Option<Got>, Loss> {
-        let value = match (&self.source, value) {
-            (_, Value::ServerError(error)) if !self.is_ready() => {
+    /// What was received last, which is of this form.
+    pub fn heard(&self, form: Form) -> Heard<'_> {
+        let frame = self.session.current();
+        match form {
+            Form::Message(_) => Message::of(frame).map_or(Heard::Nonsense, Heard::Message),
+            Form::Line => std::str::from_utf8(frame.head().text).map_or(Heard::Nonsense, Heard::Line),
+            Form::Push => Heard::Push(frame),
+        }
+    }
+
+    /// What the frame that was received last means; none if it is for this side only.
+    fn read(&mut self) -> Result<Option<Got>, Loss> {
+        let frame = self.session.current();
+        if let Some(error) = ErrorReply::of(frame) {
+            if !self.is_ready() {
                 self.answered += 1;
                 return Ok(Some(Got::Refused(self.answered - 1, error)));
             }
-            (_, Value::ServerError(_)) if self.pulse.settle() => return Ok(None),
-            (_, Value::ServerError(error)) => return Err(Loss::now(error_text(&error))),
-            (_, push @ Value::Push { .. }) if !is_known_push(&push) => return Ok(Some(Got::Heard(Heard::Push(push)))),
-            (Source::Monitor, Value::SimpleString(line)) if line.starts_with(|c: char| c.is_ascii_digit()) => {
-                self.has_delivered = true;
-                return Ok(Some(Got::Heard(Heard::Line(line))));
-            }
-            (Source::Monitor, Value::Okay) if !self.is_ready() => {
-                self.answered += 1;
-                return Ok(Some(Got::Confirmed(0, None)));
-            }
-            (Source::Monitor, Value::Okay) if self.pulse.settle() => return Ok(None),
-            (Source::Monitor, value) => value,
-            (Source::Subscriptions(_), value) => match Message::decode(value) {
-                Ok(message) if matches!(message.kind, Kind::Subscribe | Kind::PSubscribe | Kind::SSubscribe) => {
+            return if self.pulse.settle() { Ok(None) } else { Err(Loss::now(error.to_string())) };
+        }
+        let kind = MessageKind::of(frame);
+        match (&self.source, kind) {
+            (Source::Subscriptions(_), Some(kind)) => {
+                // That of a published message is found out by who reads it.
+                if !kind.is_published() && Message::of(frame).is_none() {
+                    return Err(Loss::now(format!("the server sent what belongs to no stream ({})", kind.name())));
+                }
+                if matches!(kind, MessageKind::Subscribe | MessageKind::PSubscribe | MessageKind::SSubscribe) {
                     self.answered += 1;
-                    return Ok(Some(Got::Confirmed(self.answered - 1, Some(message))));
+                    return Ok(Some(Got::Confirmed(self.answered - 1, Some(frame.to_owned()))));
                 }
-                Ok(message) => {
-                    self.has_delivered |= message.kind.is_published();
-                    return Ok(Some(Got::Heard(Heard::Message(message))));
-                }
-                Err(value) if is_pong(&value) && self.pulse.settle() => return Ok(None),
-                Err(value) => value,
-            },
-        };
-        Err(Loss::now(format!("the server sent what belongs to no stream ({})", name_of(&value))))
+                self.has_delivered |= kind.is_published();
+                Ok(Some(Got::Heard(Form::Message(kind))))
+            }
+            (_, None) if frame.kind() == Kind::Push => Ok(Some(Got::Heard(Form::Push))),
+            (Source::Monitor, None) if is_line(frame) => {
+                self.has_delivered = true;
+                Ok(Some(Got::Heard(Form::Line)))
+            }
+            (Source::Monitor, None) if frame.is_ok() && !self.is_ready() => {
+                self.answered += 1;
+                Ok(Some(Got::Confirmed(0, None)))
+            }
+            (Source::Monitor, None) if frame.is_ok() && self.pulse.settle() => Ok(None),
+            (Source::Subscriptions(_), None) if is_pong(frame) && self.pulse.settle() => Ok(None),
+            _ => Err(Loss::now(format!("the server sent what belongs to no stream ({})", name_of(frame.kind())))),
+        }
     }
 
     /// Sends what is to be sent before a sleep. When that begins, and when it has to end.
@@ -210,18 +232,19 @@ impl AsFd for Ear {
     }
 }
 
-fn is_known_push(value: &Value) -> bool {
-    matches!(value, Value::Push { kind, .. } if Kind::of_push(kind).is_some())
+/// Whether this may be a line of MONITOR: it begins with the time.
+fn is_line(frame: Frame<'_>) -> bool {
+    matches!(frame.bytes(), [b'+', b'0'..=b'9', ..])
 }
 
-/// What kind of value came, for a message to a person.
-fn name_of(value: &Value) -> &'static str {
-    match value {
-        Value::Okay | Value::SimpleString(_) => "a simple string",
-        Value::BulkString(_) => "a string",
-        Value::Int(_) => "a number",
-        Value::Nil => "nil",
-        Value::Array(_) | Value::Push { .. } => "an array of the wrong form",
+/// What came, for a message to a person.
+fn name_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Simple => "a simple string",
+        Kind::Bulk => "a string",
+        Kind::Integer => "a number",
+        Kind::Nil => "nil",
+        Kind::Array | Kind::Push => "an array of the wrong form",
         _ => "a value of another type",
     }
 }

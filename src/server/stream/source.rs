@@ -1,8 +1,6 @@
 //! What a stream listens to, and the commands that ask a server for it.
 
-use redis::{ServerError, Value};
-
-use super::super::session::error_text;
+use crate::reply::{ErrorReply, Frame, Kind};
 use crate::request::Request;
 
 /// What a subscription names.
@@ -104,8 +102,8 @@ impl Source {
     }
 
     /// The words for a refused command, the one at `index`.
-    pub(in crate::server) fn describe_refusal(&self, index: usize, error: &ServerError) -> String {
-        let words = error_text(error);
+    pub(in crate::server) fn describe_refusal(&self, index: usize, error: &ErrorReply) -> String {
+        let words = error.to_string();
         let Self::Subscriptions(subscriptions) = self else { return format!("MONITOR was refused: {words}") };
         let Some(Subscription { topic, name }) = subscriptions.get(index) else { return words };
         let command = Request::new([topic.command().as_bytes(), name]).shown(200);
@@ -121,7 +119,7 @@ impl Source {
 }
 
 /// Whether a refusal will be the same however often one asks.
-pub(in crate::server) fn is_final(error: &ServerError) -> bool {
+pub(in crate::server) fn is_final(error: &ErrorReply) -> bool {
     is_final_code(error.code()) || is_unknown_command(error)
 }
 
@@ -130,15 +128,16 @@ pub(in crate::server) fn is_final_code(code: &str) -> bool {
     matches!(code, "NOPERM" | "NOAUTH" | "WRONGPASS" | "MOVED" | "CROSSSLOT")
 }
 
-fn is_unknown_command(error: &ServerError) -> bool {
+fn is_unknown_command(error: &ErrorReply) -> bool {
     error.code() == "ERR" && error.details().is_some_and(|text| text.to_ascii_lowercase().contains("unknown command"))
 }
 
 /// Whether this is how a server answers PING on a subscribed connection: `PONG`, or in RESP2 an array of it.
-pub(super) fn is_pong(value: &Value) -> bool {
-    match value {
-        Value::SimpleString(text) => text == "PONG",
-        Value::Array(items) => matches!(items.first(), Some(Value::BulkString(word)) if word == b"pong"),
+pub(super) fn is_pong(frame: Frame<'_>) -> bool {
+    let mut walk = frame.walk();
+    match walk.next().map(|head| (head.kind, head.text)) {
+        Some((Kind::Simple, text)) => text == b"PONG",
+        Some((Kind::Array, _)) => walk.next().is_some_and(|word| word.kind == Kind::Bulk && word.text == b"pong"),
         _ => false,
     }
 }

@@ -19,7 +19,7 @@ use super::super::target::Target;
 use super::{Heard, Source, Stream, Subscription, Topic, Woken, pause};
 use crate::exit::Outcome;
 use crate::interrupt;
-use crate::message::{Data, Kind, Message};
+use crate::reply::{Data, Message, MessageKind};
 
 const CHANNEL: &[u8] = b"+switch-master";
 
@@ -104,7 +104,7 @@ impl Watcher {
         let mut stream = Stream::open(&target, Source::Subscriptions(vec![channel]), None)?;
         *tries = 0;
         loop {
-            while let Some(heard) = stream.next()? {
+            while let Some((heard, _)) = stream.next()? {
                 if let Heard::Message(message) = heard
                     && self.is_switch(&message)
                     && self.search().is_err()
@@ -120,9 +120,9 @@ impl Watcher {
     }
 
     /// Whether this tells of our primary: `NAME OLD-HOST OLD-PORT NEW-HOST NEW-PORT`.
-    fn is_switch(&self, message: &Message) -> bool {
+    fn is_switch(&self, message: &Message<'_>) -> bool {
         let Data::Payload(told) = &message.data else { return false };
-        message.kind == Kind::Message
+        message.kind == MessageKind::Message
             && message.channel == CHANNEL
             && told.split(|byte| *byte == b' ').next() == Some(self.sentinels.master.as_bytes())
     }

@@ -14,14 +14,14 @@ use rustix::event::{PollFd, PollFlags};
 
 use super::super::cluster::{Asker, Cluster};
 use super::super::slots::Announced;
-use super::super::stream::ear::{Ear, Got, Loss};
-use super::super::stream::{Event, Heard, Source, Subscription, Woken, ready_at, sleep, sooner};
+use super::super::stream::ear::{Ear, Form, Got, Loss};
+use super::super::stream::{Event, Heard, Source, Subscription, Told, Woken, ready_at, sleep, sooner};
 use super::super::target::{Address, Target};
 use super::scout::{Errand, Follow, Scout, slots_of};
 use super::tries::Tries;
 use super::want::{State, Want, What};
 use crate::exit::{Failure, Outcome};
-use crate::message::Kind;
+use crate::reply::MessageKind;
 
 /// How often nodes that joined or left are looked for.
 const LOOK: Duration = Duration::from_secs(2);
@@ -63,7 +63,9 @@ pub struct Nodes {
     /// Who the scout is: what it asks is not for showing.
     asker: Asker,
     /// What [`Self::next`] gives before anything else, and the nodes that it is about.
-    announced: VecDeque<(Arc<str>, Heard)>,
+    announced: VecDeque<(Arc<str>, Told)>,
+    /// What it gave of that last.
+    given: Option<Told>,
     /// The node that was heard last.
     current: Arc<str>,
     /// Whose turn it is, and for how long it has been.
@@ -107,6 +109,7 @@ impl Nodes {
             moves: Vec::new(),
             asker: cluster.asker(),
             announced: VecDeque::new(),
+            given: None,
             scout: Scout::new(cluster),
             current: Arc::from(target.address.to_string()),
             turn: 0,
@@ -119,23 +122,31 @@ impl Nodes {
         Ok(nodes)
     }
 
-    /// The node that was heard last.
-    pub fn node(&self) -> &str {
-        &self.current
-    }
-
     /// Whether any node is connected.
     pub fn is_connected(&self) -> bool {
         !self.members.is_empty()
     }
 
-    /// What has come; none if nothing waits. Does not block.
-    pub fn next(&mut self) -> Outcome<Option<Heard>> {
+    /// What has come, and where; none if nothing waits. Does not block.
+    pub fn next(&mut self) -> Outcome<Option<(Heard<'_>, &str)>> {
+        let received = self.advance()?;
+        let heard = match received {
+            Some((at, form)) => Some(self.members[at].ear.heard(form)),
+            None => self.given.as_ref().and_then(Told::heard),
+        };
+        Ok(heard.map(|heard| (heard, &*self.current)))
+    }
+
+    /// Receives until there is something to be told: the member that received it last and its form, or it stands in
+    /// `given`. Neither if nothing waits.
+    fn advance(&mut self) -> Outcome<Option<(usize, Form)>> {
         let mut silent = 0;
         loop {
-            if let Some((node, heard)) = self.announced.pop_front() {
+            self.given = None;
+            if let Some((node, told)) = self.announced.pop_front() {
                 self.current = node;
-                return Ok(Some(heard));
+                self.given = Some(told);
+                return Ok(None);
             }
             if silent >= self.members.len() {
                 return Ok(None);
@@ -147,14 +158,15 @@ impl Nodes {
                     silent += 1;
                     continue;
                 }
-                Ok(Some(Got::Heard(heard))) => {
-                    if let Some(heard) = self.hear(at, heard) {
-                        return Ok(Some(heard));
+                Ok(Some(Got::Heard(form))) => {
+                    if self.hear(at, form) {
+                        return Ok(Some((at, form)));
                     }
                 }
                 Ok(Some(Got::Confirmed(index, message))) => {
                     if let Some(message) = self.confirm(at, index, message) {
-                        return Ok(Some(Heard::Message(message)));
+                        self.given = Some(Told::Message(message));
+                        return Ok(None);
                     }
                 }
                 Ok(Some(Got::Refused(index, error))) => self.refuse(at, index, &error)?,
@@ -177,24 +189,26 @@ impl Nodes {
         }
     }
 
-    /// What a node said unasked; none if it is for this side only.
-    fn hear(&mut self, at: usize, heard: Heard) -> Option<Heard> {
+    /// A node said something unasked; false if it is for this side only.
+    fn hear(&mut self, at: usize, form: Form) -> bool {
         self.note_current(at);
-        match heard {
-            // The slot has moved: nobody has unsubscribed.
-            Heard::Message(message) if message.kind == Kind::SUnsubscribe => {
-                self.displace(at, &message.channel);
-                None
-            }
-            Heard::Line(line) if self.is_own(&line) => None,
-            heard => {
-                self.streak += 1;
-                if self.streak >= TURN {
-                    self.pass_on();
+        if matches!(form, Form::Line | Form::Message(MessageKind::SUnsubscribe)) {
+            match self.members[at].ear.heard(form) {
+                // The slot has moved: nobody has unsubscribed.
+                Heard::Message(message) => {
+                    let channel = message.channel.to_vec();
+                    self.displace(at, &channel);
+                    return false;
                 }
-                Some(heard)
+                Heard::Line(line) if self.is_own(line) => return false,
+                _ => {}
             }
         }
+        self.streak += 1;
+        if self.streak >= TURN {
+            self.pass_on();
+        }
+        true
     }
 
     /// Whether the scout asked this. Its line is `TIME [DB CLIENT] …`.
@@ -242,7 +256,7 @@ impl Nodes {
         self.due = Some(now + self.tries.pause());
         self.reason.clone_from(&reason);
         let event = Event::Disconnected { channel: None, reason, retrying: self.tries.may_go_on() };
-        self.announced.push_back((member.name, Heard::Event(event)));
+        self.announced.push_back((member.name, Told::Event(event)));
     }
 
     /// Whether something that is wanted is nowhere.

@@ -1,12 +1,11 @@
 //! Commands that a node sent elsewhere, and those behind them: the commands of a slot stay in order while the slot
 //! moves (contract section 11).
 
-use redis::Value;
-
 use super::super::lane::{ASKING, Lane};
 use super::super::order::NONE;
 use super::super::transit::Transit;
-use super::{Fleet, Loss};
+use super::{Answer, Fleet, Loss};
+use crate::reply::OwnedFrame;
 use crate::request::Request;
 use crate::server::{Address, Lost, Redirect};
 
@@ -41,7 +40,7 @@ impl Fleet {
         number: u64,
         slot: u16,
         redirect: &Redirect,
-        value: Value,
+        frame: &OwnedFrame,
     ) -> Result<(), Loss> {
         let request = self.lanes[at].last_answered();
         let asked = self.lanes[at].address().clone();
@@ -50,7 +49,7 @@ impl Fleet {
             _ => slot,
         };
         if slot == NONE {
-            self.answered(at, number, slot, value);
+            self.answered(at, number, slot, Answer::Whole(frame.clone()));
             return Ok(());
         }
         let mut was_asked = false;
@@ -89,7 +88,7 @@ impl Fleet {
             self.hold(slot, number, request);
         } else {
             traffic.is_given_up = true;
-            self.answered(at, number, slot, value);
+            self.answered(at, number, slot, Answer::Whole(frame.clone()));
         }
         Ok(())
     }

@@ -3,16 +3,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use redis::ServerError;
-
 use super::super::super::redirect::Redirect;
 use super::super::super::stream::ear::Loss;
 use super::super::super::stream::source::is_final;
-use super::super::super::stream::{ENDED, Event, Heard, Topic};
+use super::super::super::stream::{ENDED, Event, Told, Topic};
 use super::super::want::{State, Want, What};
 use super::Nodes;
 use crate::exit::{Failure, Outcome};
-use crate::message::Message;
+use crate::reply::{ErrorReply, OwnedFrame};
 
 /// Why what is not heard elsewhere is asked for again where there is no loss.
 const LEFT: &str = "its node has left";
@@ -21,7 +19,7 @@ const LEFT: &str = "its node has left";
 const QUIET_TRIES: u32 = 7;
 impl Nodes {
     /// A node has what it was asked for at this place. Gives the confirmation if it is to be told.
-    pub(super) fn confirm(&mut self, at: usize, index: usize, message: Option<Message>) -> Option<Message> {
+    pub(super) fn confirm(&mut self, at: usize, index: usize, message: Option<OwnedFrame>) -> Option<OwnedFrame> {
         self.note_current(at);
         let member = &mut self.members[at];
         let want = &mut self.wants[*member.asked.get(index)?];
@@ -30,7 +28,7 @@ impl Nodes {
         let gap = want.silent_since.take().map(|since| since.elapsed());
         let was_told = std::mem::replace(&mut want.is_told, false);
         let is_first = from.is_none();
-        let mut announce = |event| self.announced.push_back((Arc::clone(&member.name), Heard::Event(event)));
+        let mut announce = |event| self.announced.push_back((Arc::clone(&member.name), Told::Event(event)));
         match (from, gap, &want.what) {
             (Some(from), Some(gap), What::Shard(subscription, _)) if from != member.name => {
                 announce(Event::Moved { channel: subscription.name.clone(), from: from.to_string(), gap });
@@ -68,7 +66,7 @@ impl Nodes {
     }
 
     /// A node refuses what it was asked for at this place: it may be another's.
-    pub(super) fn refuse(&mut self, at: usize, index: usize, error: &ServerError) -> Outcome<()> {
+    pub(super) fn refuse(&mut self, at: usize, index: usize, error: &ErrorReply) -> Outcome<()> {
         let member = &self.members[at];
         let refusal = member.ear.describe_refusal(index, error);
         let Some(want) = member.asked.get(index).and_then(|want| self.wants.get_mut(*want)) else { return Ok(()) };
@@ -86,7 +84,7 @@ impl Nodes {
                         What::Shard(subscription, _) => Some(subscription.name.clone()),
                         _ => None,
                     };
-                    let lost = Heard::Event(Event::Disconnected { channel, reason: refusal.clone(), retrying });
+                    let lost = Told::Event(Event::Disconnected { channel, reason: refusal.clone(), retrying });
                     self.announced.push_back((Arc::clone(&self.members[at].name), lost));
                 }
                 self.due = Some(now + self.tries.pause());

@@ -7,7 +7,7 @@ use super::super::super::cluster::Cluster;
 use super::super::super::session::{Lost, Session};
 use super::super::super::stream::ear::Ear;
 use super::super::super::stream::source::is_final_code;
-use super::super::super::stream::{Event, Heard, Source};
+use super::super::super::stream::{Event, Source, Told};
 use super::super::super::target::Address;
 use super::super::scout::{Follow, Found};
 use super::super::want::{State, Want, What};
@@ -91,7 +91,7 @@ impl Nodes {
             let want = &mut self.wants[at];
             silent_since = silent_since.or(want.silent_since.filter(|_| want.is_told));
             *want = Want { state: State::Gone, ..Want::new(want.what.clone()) };
-            self.announced.push_back((name, Heard::Event(Event::Left)));
+            self.announced.push_back((name, Told::Event(Event::Left)));
         }
         for node in nodes {
             let is_it = |want: &Want| matches!(&want.what, What::Node(address) if address == node);
@@ -109,7 +109,7 @@ impl Nodes {
                 want.silent_since = silent_since.take();
                 want.is_told = want.silent_since.is_some();
             }
-            self.announced.push_back((Arc::from(node.to_string()), Heard::Event(Event::Joined)));
+            self.announced.push_back((Arc::from(node.to_string()), Told::Event(Event::Joined)));
         }
     }
 
@@ -132,7 +132,7 @@ impl Nodes {
                 told.push(Arc::clone(&name));
                 self.announced.push_back((
                     name,
-                    Heard::Event(Event::Disconnected { channel: None, reason: self.reason.clone(), retrying }),
+                    Told::Event(Event::Disconnected { channel: None, reason: self.reason.clone(), retrying }),
                 ));
             }
         }

@@ -1,0 +1,68 @@
+//! Errors that a server answers: their words, whatever the bytes, and the code in front of them.
+
+use std::borrow::Cow;
+use std::fmt::{self, Write as _};
+
+use super::frame::{Frame, OwnedFrame};
+
+/// A server error in its own words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErrorReply {
+    text: String,
+}
+
+impl ErrorReply {
+    /// The error that a reply is; none if it is none.
+    pub fn of(frame: Frame<'_>) -> Option<Self> {
+        frame.is_error().then(|| Self::new(frame.head().text))
+    }
+
+    /// An error of this text; bytes that are not UTF-8 are shown as `\xNN` (contract section 2).
+    pub fn new(text: &[u8]) -> Self {
+        Self { text: error_words(text).into_owned() }
+    }
+
+    /// The first word: `ERR`, `MOVED`, or whatever it is.
+    pub fn code(&self) -> &str {
+        self.text.split(' ').next().unwrap_or_default()
+    }
+
+    /// What stands behind the first word; none if nothing does.
+    pub fn details(&self) -> Option<&str> {
+        self.text.split_once(' ').map(|(_, details)| details)
+    }
+
+    /// The error as a reply.
+    pub fn to_frame(&self) -> OwnedFrame {
+        OwnedFrame::error(&self.text)
+    }
+}
+
+impl fmt::Display for ErrorReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// The words of an error, with every byte that is not UTF-8 as `\xNN`.
+pub fn error_words(bytes: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return text.into();
+    }
+    let mut words = String::with_capacity(bytes.len() + 16);
+    for chunk in bytes.utf8_chunks() {
+        words.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            let _ = write!(words, "\\x{byte:02x}");
+        }
+    }
+    words.into()
+}
+
+/// Code and message of an error in JSON: a first word that is not all capitals, digits and underscores is no code, and
+/// the message begins with it (contract section 2).
+pub fn split_code(text: &str) -> (&str, &str) {
+    let (code, message) = text.split_once(' ').unwrap_or((text, ""));
+    let is_code = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    if !code.is_empty() && code.bytes().all(is_code) { (code, message) } else { ("", text) }
+}

@@ -1,0 +1,339 @@
+//! Where a reply ends: finds the last byte of one RESP2 or RESP3 reply and builds nothing, resumable at any byte.
+//!
+//! What passes here is well-formed: a [`super::Frame`] over these bytes is read without checks. There is no limit on
+//! the depth of nesting, for nothing is kept a level: one counter says how many elements are still to come.
+
+use std::fmt;
+
+use crate::memory::has_room;
+
+/// A line this long without an end is no RESP.
+const MAX_LINE: usize = 64 * 1024 * 1024;
+
+/// A string of more bytes, or an aggregate of more elements, is to have room in memory before it comes.
+const LARGE: usize = 64 * 1024;
+/// The shortest element: `_` and CRLF.
+const SHORTEST: u64 = 3;
+
+/// Bytes that are no reply, or one that memory has no room for: what is wrong with them, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadFrame(pub String);
+
+impl fmt::Display for BadFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How far one reply was looked at. The bytes are the caller's: each call gets all of them, from the reply's first.
+#[derive(Debug)]
+pub struct Framer {
+    /// Where the next element begins.
+    at: usize,
+    /// The elements still to come, the reply itself at first.
+    left: u64,
+    /// Where the string that is passed over ends, its CRLF included; 0 where there is none.
+    body_end: usize,
+    /// How many bytes of an unended line, from `at` on, were searched for its end.
+    searched: usize,
+    /// Whether the string that is passed over is to begin with its format.
+    is_verbatim: bool,
+    /// What was declared last that is large.
+    large: Option<Declared>,
+    /// How many bytes the errors have that stand in it, one more for each.
+    errors: usize,
+}
+
+impl Default for Framer {
+    fn default() -> Self {
+        Self { at: 0, left: 1, body_end: 0, searched: 0, is_verbatim: false, large: None, errors: 0 }
+    }
+}
+
+impl Framer {
+    /// Looks on in `bytes`, which begin where the reply does. Its length, once it is whole; the framer is then ready
+    /// for the next one.
+    pub fn find_end(&mut self, bytes: &[u8]) -> Result<Option<Found>, BadFrame> {
+        // Most replies of a bulk load.
+        if self.at == 0 && bytes.starts_with(b"+OK\r\n") {
+            self.searched = 0;
+            return Ok(Some(Found { length: 5, errors: 0 }));
+        }
+        loop {
+            if self.body_end > 0 {
+                let Some(ending) = bytes.get(self.body_end - 2..self.body_end) else { return Ok(None) };
+                if ending != b"\r\n" {
+                    return Err(BadFrame("a string is longer than was declared".to_owned()));
+                }
+                if std::mem::take(&mut self.is_verbatim) && bytes.get(self.at + 3) != Some(&b':') {
+                    return Err(no_format());
+                }
+                self.at = self.body_end;
+                self.body_end = 0;
+                self.left -= 1;
+            } else if !self.element(bytes)? {
+                return Ok(None);
+            }
+            if self.left == 0 {
+                let found = Found { length: self.at, errors: self.errors };
+                *self = Self::default();
+                return Ok(Some(found));
+            }
+        }
+    }
+
+    /// How many bytes the reply has at least, as far as it has told.
+    pub fn least(&self) -> usize {
+        let (at, left) = if self.body_end > 0 { (self.body_end, self.left - 1) } else { (self.at, self.left) };
+        usize::try_from(left.saturating_mul(SHORTEST)).unwrap_or(usize::MAX).saturating_add(at)
+    }
+
+    /// What memory has no room for, in words: the large part that was declared last and the whole reply, or a line.
+    pub fn describe_no_room(&self, bytes: &[u8]) -> String {
+        if self.searched > LARGE {
+            return format!("memory has no room for a line of more than {} bytes", self.searched);
+        }
+        describe(bytes, self.large)
+    }
+
+    /// Passes over the line of one element; false where its end is not there yet.
+    fn element(&mut self, bytes: &[u8]) -> Result<bool, BadFrame> {
+        let waiting = bytes.get(self.at..).unwrap_or_default();
+        if let Some((mark, length, used)) = header(waiting) {
+            self.searched = 0;
+            self.at += used;
+            return self.begin(mark, length, bytes).map(|()| true);
+        }
+        let Some(end) = memchr::memchr(b'\n', waiting.get(self.searched..).unwrap_or_default()) else {
+            self.searched = waiting.len();
+            return check_unended(waiting).map(|()| false);
+        };
+        let end = self.searched + end;
+        self.searched = 0;
+        let [mark, line @ .., b'\r'] = &waiting[..end] else {
+            let shown = waiting[..end.min(40)].escape_ascii();
+            return Err(BadFrame(format!("'{shown}' is no line of RESP")));
+        };
+        self.at += end + 1;
+        match mark {
+            b'+' | b'(' => {}
+            b'-' => self.errors += 1 + line.len(),
+            b':' => check_integer(line)?,
+            b'$' | b'=' | b'!' | b'*' | b'~' | b'>' | b'%' | b'|' => {
+                match read_length(line, *mark)? {
+                    Some(length) => self.begin(*mark, length, bytes)?,
+                    None => self.left -= 1,
+                }
+                return Ok(true);
+            }
+            b'_' if line.is_empty() => {}
+            b'#' if matches!(line, b"t" | b"f") => {}
+            b',' => check_double(line)?,
+            b'_' => return Err(no(line, "nil")),
+            b'#' => return Err(no(line, "boolean")),
+            other => return Err(unknown_mark(*other)),
+        }
+        self.left -= 1;
+        Ok(true)
+    }
+
+    /// Begins a string or an aggregate of this length.
+    #[inline]
+    fn begin(&mut self, mark: u8, length: usize, bytes: &[u8]) -> Result<(), BadFrame> {
+        let count = length as u64;
+        let more = match mark {
+            b'$' | b'=' | b'!' => {
+                if mark == b'=' {
+                    if length < 4 {
+                        return Err(no_format());
+                    }
+                    self.is_verbatim = true;
+                }
+                if mark == b'!' {
+                    self.errors = self.errors.saturating_add(length).saturating_add(1);
+                }
+                self.body_end = length.checked_add(self.at + 2).ok_or_else(|| impossible(length))?;
+                return if length > LARGE { self.check_room(mark, length, bytes) } else { Ok(()) };
+            }
+            b'%' => count.checked_mul(2),
+            // Its pairs, then the element that it belongs to.
+            b'|' => count.checked_mul(2).and_then(|count| count.checked_add(1)),
+            _ => Some(count),
+        };
+        let left = more.and_then(|more| (self.left - 1).checked_add(more));
+        self.left = left.ok_or_else(|| impossible(length))?;
+        if length > LARGE { self.check_room(mark, length, bytes) } else { Ok(()) }
+    }
+
+    /// Whether there is room for all that is now known to come. What was not declared yet is the buffer's to ask for.
+    #[cold]
+    fn check_room(&mut self, mark: u8, length: usize, bytes: &[u8]) -> Result<(), BadFrame> {
+        self.large = Some(Declared { mark, length });
+        if has_room(self.least().saturating_sub(bytes.len())) {
+            return Ok(());
+        }
+        Err(BadFrame(self.describe_no_room(bytes)))
+    }
+}
+
+/// What memory has no room for, in words: the reply that these bytes begin.
+pub fn describe_no_room(bytes: &[u8]) -> String {
+    describe(bytes, None)
+}
+
+/// The part that memory has no room for and the reply that begins these bytes, in words.
+fn describe(bytes: &[u8], part: Option<Declared>) -> String {
+    match (part, Declared::first(bytes)) {
+        (Some(part), Some(whole)) if part != whole => format!("memory has no room for {part} in {whole}"),
+        (Some(one), _) | (None, Some(one)) => format!("memory has no room for {one}"),
+        (None, None) => format!("memory has no room for a line of more than {} bytes", bytes.len()),
+    }
+}
+
+/// What was declared to come.
+#[derive(Clone, Copy, Debug)]
+struct Declared {
+    mark: u8,
+    length: usize,
+}
+
+impl Declared {
+    /// What the first line declares.
+    fn first(bytes: &[u8]) -> Option<Self> {
+        let [mark, line @ .., b'\r'] = &bytes[..memchr::memchr(b'\n', bytes)?] else { return None };
+        let length = read_length(line, *mark).ok()??;
+        matches!(mark, b'$' | b'=' | b'!' | b'*' | b'~' | b'>' | b'%' | b'|').then_some(Self { mark: *mark, length })
+    }
+
+    fn unit(self) -> (&'static str, &'static str) {
+        match self.mark {
+            b'*' => ("an array", "elements"),
+            b'~' => ("a set", "elements"),
+            b'>' => ("a push", "elements"),
+            b'%' => ("a map", "pairs"),
+            b'|' => ("an attribute", "pairs"),
+            _ => ("a string", "bytes"),
+        }
+    }
+}
+
+impl PartialEq for Declared {
+    fn eq(&self, other: &Self) -> bool {
+        self.unit() == other.unit() && self.length == other.length
+    }
+}
+
+impl fmt::Display for Declared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, unit) = self.unit();
+        write!(f, "{what} of {} {unit}", self.length)
+    }
+}
+
+/// The longest length that [`header`] reads, in digits: no multiplication overflows.
+const SHORT_LENGTH: usize = 9;
+
+/// The mark and the length at the beginning, and how many bytes they take, where that is how a string or an aggregate
+/// begins. Anything unusual is for the careful way: a line that is not there wholly, or no line of this kind.
+#[inline]
+pub(super) fn header(bytes: &[u8]) -> Option<(u8, usize, usize)> {
+    let (mark, digits) = bytes.split_first()?;
+    if !matches!(mark, b'$' | b'*' | b'%' | b'>' | b'~' | b'=' | b'!' | b'|') {
+        return None;
+    }
+    let mut length = 0;
+    for (count, byte) in digits.iter().take(SHORT_LENGTH + 1).enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit < 10 && count < SHORT_LENGTH {
+            length = length * 10 + usize::from(digit);
+        } else {
+            let is_end = count > 0 && *byte == b'\r' && digits.get(count + 1) == Some(&b'\n');
+            return is_end.then_some((*mark, length, count + 3));
+        }
+    }
+    None
+}
+
+/// A whole reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// How many bytes it has.
+    pub length: usize,
+    /// How many bytes the errors have that stand in it, at any depth, one more for each; 0 where there is none.
+    pub errors: usize,
+}
+
+impl Found {
+    /// Whether an error stands in it.
+    pub fn has_error(&self) -> bool {
+        self.errors > 0
+    }
+
+    /// Whether there is room to tell of its errors: their words, escaped, in a message and in what is written of it.
+    pub fn can_be_told(&self) -> bool {
+        const COPIES: usize = 8;
+        self.errors <= LARGE || has_room(self.errors.saturating_mul(COPIES))
+    }
+}
+
+const MARKS: &[u8] = b"+-:$*_#,(!=%~|>";
+
+/// What has no line end yet must look like a reply all the same.
+fn check_unended(waiting: &[u8]) -> Result<(), BadFrame> {
+    match waiting.first() {
+        Some(mark) if !MARKS.contains(mark) => Err(unknown_mark(*mark)),
+        _ if waiting.len() > MAX_LINE => Err(BadFrame("a line does not end".to_owned())),
+        _ => Ok(()),
+    }
+}
+
+/// A declared length; -1 is RESP2's nil.
+pub(super) fn read_length(line: &[u8], mark: u8) -> Result<Option<usize>, BadFrame> {
+    if line == b"-1" && matches!(mark, b'$' | b'*') {
+        return Ok(None);
+    }
+    if line.is_empty() || line.len() >= 20 {
+        return Err(no(line, "length"));
+    }
+    let mut length = 0_usize;
+    for digit in line {
+        if !digit.is_ascii_digit() {
+            return Err(no(line, "length"));
+        }
+        length = length.saturating_mul(10).saturating_add(usize::from(digit - b'0'));
+    }
+    Ok(Some(length))
+}
+
+fn check_integer(line: &[u8]) -> Result<(), BadFrame> {
+    let digits = line.strip_prefix(b"-").unwrap_or(line);
+    // Fewer digits than the largest has need no parsing.
+    let is_small = (1..=18).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
+    if is_small || std::str::from_utf8(line).is_ok_and(|text| text.parse::<i64>().is_ok()) {
+        return Ok(());
+    }
+    Err(no(line, "integer"))
+}
+
+fn check_double(line: &[u8]) -> Result<(), BadFrame> {
+    match std::str::from_utf8(line).map(str::parse::<f64>) {
+        Ok(Ok(_)) => Ok(()),
+        _ => Err(no(line, "double")),
+    }
+}
+
+fn no(line: &[u8], what: &str) -> BadFrame {
+    BadFrame(format!("'{}' is no {what}", line[..line.len().min(40)].escape_ascii()))
+}
+
+fn no_format() -> BadFrame {
+    BadFrame("a verbatim string has no format".to_owned())
+}
+
+fn impossible(length: usize) -> BadFrame {
+    BadFrame(format!("a length of {length} is impossible"))
+}
+
+fn unknown_mark(mark: u8) -> BadFrame {
+    BadFrame(format!("'{}' begins no reply", mark.escape_ascii()))
+}

@@ -1,0 +1,177 @@
+//! What a subscribed connection receives, as redis-py's dictionaries name it (contract section 8). Knows frames, not
+//! connections, and not how a message looks.
+
+use super::frame::{Frame, Kind};
+
+/// The type of a message: the first key of its dictionary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageKind {
+    /// A channel was subscribed to.
+    Subscribe,
+    /// A channel was left.
+    Unsubscribe,
+    /// A pattern was subscribed to.
+    PSubscribe,
+    /// A pattern was left.
+    PUnsubscribe,
+    /// A shard channel was subscribed to.
+    SSubscribe,
+    /// A shard channel was left, also where the server did so itself.
+    SUnsubscribe,
+    /// Published to a channel.
+    Message,
+    /// Published to a channel that a pattern matches.
+    PMessage,
+    /// Published to a shard channel.
+    SMessage,
+}
+
+const KINDS: [(&str, MessageKind); 9] = [
+    ("message", MessageKind::Message),
+    ("pmessage", MessageKind::PMessage),
+    ("smessage", MessageKind::SMessage),
+    ("subscribe", MessageKind::Subscribe),
+    ("unsubscribe", MessageKind::Unsubscribe),
+    ("psubscribe", MessageKind::PSubscribe),
+    ("punsubscribe", MessageKind::PUnsubscribe),
+    ("ssubscribe", MessageKind::SSubscribe),
+    ("sunsubscribe", MessageKind::SUnsubscribe),
+];
+
+impl MessageKind {
+    /// The word of the protocol and of the dictionary.
+    pub fn name(self) -> &'static str {
+        KINDS.iter().find(|(_, kind)| *kind == self).map_or("", |(name, _)| name)
+    }
+
+    /// Whether this is a published message, not the confirmation of a subscription.
+    pub fn is_published(self) -> bool {
+        matches!(self, Self::Message | Self::PMessage | Self::SMessage)
+    }
+
+    /// The kind of the message that a frame seems to be; none if it is something else.
+    pub fn of(frame: Frame<'_>) -> Option<Self> {
+        let mut walk = frame.walk();
+        let head = walk.next()?;
+        if !matches!(head.kind, Kind::Array | Kind::Push) {
+            return None;
+        }
+        let name = walk.next()?;
+        if matches!(name.kind, Kind::Bulk | Kind::Simple) { Self::of_name(name.text) } else { None }
+    }
+
+    /// The kind that a frame's first element names.
+    fn of_name(name: &[u8]) -> Option<Self> {
+        Some(match name {
+            b"message" => Self::Message,
+            b"pmessage" => Self::PMessage,
+            b"smessage" => Self::SMessage,
+            b"subscribe" => Self::Subscribe,
+            b"unsubscribe" => Self::Unsubscribe,
+            b"psubscribe" => Self::PSubscribe,
+            b"punsubscribe" => Self::PUnsubscribe,
+            b"ssubscribe" => Self::SSubscribe,
+            b"sunsubscribe" => Self::SUnsubscribe,
+            _ => return None,
+        })
+    }
+}
+
+/// What a message carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Data<'a> {
+    /// After (un)subscribing: how many subscriptions the connection has, in the server's digits.
+    Count(&'a [u8]),
+    /// What was published.
+    Payload(&'a [u8]),
+}
+
+/// One message or confirmation, read from its frame.
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a> {
+    /// What it is.
+    pub kind: MessageKind,
+    /// The pattern that matched; only with [`MessageKind::PMessage`].
+    pub pattern: Option<&'a [u8]>,
+    /// The channel; for confirmations of patterns, the pattern (redis-py's shape).
+    pub channel: &'a [u8],
+    /// The published bytes, or the count of subscriptions.
+    pub data: Data<'a>,
+    /// All of it, as the server sent it.
+    pub frame: Frame<'a>,
+}
+
+impl<'a> Message<'a> {
+    /// Reads a frame: an array in RESP2, a push in RESP3; none if it is anything else.
+    pub fn of(frame: Frame<'a>) -> Option<Self> {
+        let mut walk = frame.walk();
+        let head = walk.next()?;
+        if !matches!(head.kind, Kind::Array | Kind::Push) {
+            return None;
+        }
+        let name = walk.next()?;
+        if !matches!(name.kind, Kind::Bulk | Kind::Simple) {
+            return None;
+        }
+        let kind = MessageKind::of_name(name.text)?;
+        let mut bulk = || walk.next().filter(|element| element.kind == Kind::Bulk).map(|element| element.text);
+        let pattern = if kind == MessageKind::PMessage { Some(bulk()?) } else { None };
+        let channel = bulk()?;
+        let last = walk.next()?;
+        let data = match (kind.is_published(), last.kind) {
+            (true, Kind::Bulk) => Data::Payload(last.text),
+            (false, Kind::Integer) => Data::Count(last.text),
+            _ => return None,
+        };
+        let count = if pattern.is_some() { 4 } else { 3 };
+        (head.count == count).then_some(Self { kind, pattern, channel, data, frame })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test ends by panicking")]
+mod tests {
+    use super::*;
+
+    type Parts<'a> = (MessageKind, Option<&'a [u8]>, &'a [u8], Data<'a>);
+
+    fn message(resp: &[u8]) -> Option<Parts<'_>> {
+        Message::of(Frame::new(resp, false)).map(|of| (of.kind, of.pattern, of.channel, of.data))
+    }
+
+    #[test]
+    fn both_protocols_give_the_same_message() {
+        let parts = "4\r\n$8\r\npmessage\r\n$2\r\nn*\r\n$4\r\nnews\r\n$2\r\n\x7f\0\r\n";
+        let (array, push) = (format!("*{parts}"), format!(">{parts}"));
+        let expected = (MessageKind::PMessage, Some(&b"n*"[..]), &b"news"[..], Data::Payload(b"\x7f\0"));
+        assert_eq!(message(array.as_bytes()), Some(expected));
+        assert_eq!(message(push.as_bytes()), Some(expected));
+    }
+
+    #[test]
+    fn a_confirmation_of_a_pattern_has_it_as_channel() {
+        let push = b">3\r\n$10\r\npsubscribe\r\n$2\r\nn*\r\n:2\r\n";
+        assert_eq!(message(push), Some((MessageKind::PSubscribe, None, &b"n*"[..], Data::Count(b"2"))));
+    }
+
+    #[test]
+    fn what_is_no_message_is_none() {
+        for frame in [
+            "*2\r\n$4\r\npong\r\n$0\r\n\r\n",
+            "*2\r\n$7\r\nmessage\r\n$7\r\nchannel\r\n",
+            "*3\r\n$7\r\nmessage\r\n$7\r\nchannel\r\n:1\r\n",
+            "*4\r\n$7\r\nmessage\r\n$1\r\np\r\n$1\r\nc\r\n$1\r\nd\r\n",
+            ">2\r\n$10\r\ninvalidate\r\n_\r\n",
+            "+PONG\r\n",
+        ] {
+            assert_eq!(message(frame.as_bytes()), None, "{frame}");
+        }
+    }
+
+    #[test]
+    fn every_kind_has_its_name() {
+        for (name, kind) in KINDS {
+            assert_eq!((kind.name(), MessageKind::of_name(name.as_bytes())), (name, Some(kind)));
+        }
+    }
+}

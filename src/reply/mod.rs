@@ -1,0 +1,18 @@
+//! What came from a server: frames, the bytes of one reply as they came, and what is read from them. Knows neither how
+//! they are shown nor where they came from.
+
+mod error;
+mod frame;
+mod framer;
+mod message;
+mod monitor_line;
+#[cfg(test)]
+mod tests;
+mod value;
+
+pub use self::error::{ErrorReply, error_words, split_code};
+pub use self::frame::{Element, Frame, Kind, OwnedFrame};
+pub use self::framer::{Framer, describe_no_room};
+pub use self::message::{Data, Message, MessageKind};
+pub use self::monitor_line::MonitorLine;
+pub use self::value::{error_text, text_of, value_of};

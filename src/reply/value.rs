@@ -1,0 +1,39 @@
+//! Answers to what rcli itself has asked, as the redis crate reads them.
+
+use redis::{ServerError, Value};
+
+use super::error::error_words;
+use super::frame::Frame;
+
+/// The reply as a value of the redis crate. What its parser refuses (more than 100 levels, an error inside that is not
+/// UTF-8) is told in words.
+pub fn value_of(frame: Frame<'_>) -> Result<Value, String> {
+    if frame.is_error() {
+        // Its parser takes errors in UTF-8 only, and this form holds line ends too.
+        let words = error_words(frame.head().text);
+        return parse(format!("!{}\r\n{words}\r\n", words.len()).as_bytes());
+    }
+    parse(frame.bytes())
+}
+
+fn parse(bytes: &[u8]) -> Result<Value, String> {
+    redis::parse_redis_value(bytes).map_err(|error| error.to_string())
+}
+
+/// The text of a string reply.
+pub fn text_of(value: &Value) -> Option<&str> {
+    match value {
+        Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),
+        Value::SimpleString(text) | Value::VerbatimString { text, .. } => Some(text),
+        Value::Okay => Some("OK"),
+        _ => None,
+    }
+}
+
+/// The server's own words: `CODE message`.
+pub fn error_text(error: &ServerError) -> String {
+    match error.details() {
+        Some(details) => format!("{} {details}", error.code()),
+        None => error.code().to_owned(),
+    }
+}
