@@ -338,15 +338,15 @@ impl ClusterPipe<'_> {
     }
 }
 
-/// Why a command has no place in a pipeline over a cluster, as far as can be told without one; none if it has.
+/// Why a command has no place in a pipeline over a cluster, as far as can be told without one; none if it has. Keys in
+/// several slots are no reason: such a line is answered with an error in its place.
 pub fn refuse_unplaceable(router: &mut Router, request: &Request) -> Option<String> {
     if matches!(effect_of(request), Effect::Sets(_)) {
         return refuse(request);
     }
     refuse(request).or_else(|| match router.route(request) {
         Ok(Route::Keyless) => Some(describe_keyless(request)),
-        Err(Unroutable::CrossSlot(error)) => Some(error),
-        Ok(Route::Slot { .. } | Route::Refused) | Err(Unroutable::AskServer) => None,
+        Ok(Route::Slot { .. } | Route::Refused) | Err(Unroutable::CrossSlot(_) | Unroutable::AskServer) => None,
     })
 }
 
