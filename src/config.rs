@@ -31,9 +31,6 @@ use crate::server::{
 const DEFAULT_HOST: &str = "127.0.0.1";
 const DEFAULT_PORT: u16 = 6379;
 const DEFAULT_SENTINEL_PORT: u16 = 26379;
-const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// `-t 0`: 31 years, which no clock overflows.
-const NO_LIMIT: Duration = Duration::from_secs(1_000_000_000);
 
 /// Every decision taken.
 #[derive(Debug)]
@@ -162,8 +159,8 @@ fn decide_target(connection: &ConnectionOptions, mut place: Place, format: Forma
         hello: Hello::new(connection.resp3 || place.protocol == Some(Protocol::Resp3)),
         limits_first_answer: connection.connect_timeout.is_some_and(|limit| !limit.is_zero()),
         connect_timeout: match connection.connect_timeout {
-            Some(Duration::ZERO) => NO_LIMIT,
-            given => given.unwrap_or(DEFAULT_CONNECT_TIMEOUT),
+            Some(Duration::ZERO) => Target::NO_LIMIT,
+            given => given.unwrap_or(Target::DEFAULT_LIMIT),
         },
         read_timeout: connection.read_timeout.filter(|limit| !limit.is_zero()),
         pushes: None,

@@ -8,7 +8,7 @@ use super::wait::wait_for_any;
 use crate::request::Request;
 
 /// A failover takes the cluster's node timeout, 15 s unless configured, and a moment: four times the limit on
-/// connecting, 5 s unless given, covers it.
+/// connecting, 5 s unless given, covers it. No limit on connecting is none on an answer that never comes, not on this.
 const LIMITS: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
@@ -28,7 +28,7 @@ pub struct Patience {
 impl Patience {
     /// All of it: it begins to run with the first pause.
     pub fn new(target: &Target) -> Self {
-        Self { deadline: None, limit: target.connect_timeout * LIMITS, pause: FIRST_PAUSE, hops: 0 }
+        Self { deadline: None, limit: target.search_limit() * LIMITS, pause: FIRST_PAUSE, hops: 0 }
     }
 
     /// When to try again: longer each time; none when it has run out.
@@ -65,4 +65,31 @@ impl Patience {
 /// What makes a node take the next command for a slot that is still being moved to it.
 pub fn asking() -> Request {
     Request::new(["ASKING"])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::hello::Hello;
+    use super::super::target::{Address, Protocol};
+    use super::*;
+
+    #[test]
+    fn no_limit_on_connecting_is_no_patience_without_end() {
+        let target = |connect_timeout| Target {
+            address: Address::Tcp("h".to_owned(), 1),
+            tls: None,
+            credentials: None,
+            db: 0,
+            protocol: Protocol::Resp3,
+            hello: Hello::default(),
+            connect_timeout,
+            limits_first_answer: false,
+            read_timeout: None,
+            pushes: None,
+        };
+        let limit = |connect_timeout| Patience::new(&target(connect_timeout)).limit;
+        assert_eq!(limit(Duration::from_millis(500)), Duration::from_secs(2));
+        assert_eq!(limit(Duration::from_mins(1)), Duration::from_mins(4));
+        assert_eq!(limit(Target::NO_LIMIT), Duration::from_secs(20));
+    }
 }

@@ -59,16 +59,18 @@ impl Sentinels {
     /// of it, so that a silent one does not keep us from the next.
     ///
     /// Just after a failover a sentinel may still name the old primary, and during one all of them do: a server that
-    /// is not reached, or says that it is a replica, is not believed, and all are asked again until the limit.
+    /// is not reached, or says that it is a replica, is not believed, and all are asked again until the limit. Where
+    /// there is none, the sentinels and the search have one all the same.
     pub(super) fn open_primary(&self, target: &Target) -> Result<Session, Unopened> {
-        let deadline = Instant::now() + target.connect_timeout;
+        let begin = Instant::now();
+        let (deadline, search_ends) = (begin + target.connect_timeout, begin + target.search_limit());
         let mut told = Round::default();
         loop {
             let mut round = Round::default();
             for (index, sentinel) in self.addresses.iter().enumerate() {
                 let waiting = self.addresses.len() - index;
                 // A share for the primary is kept back.
-                let primary = match self.ask(sentinel, target, share(deadline, waiting + 1)) {
+                let primary = match self.ask(sentinel, target, share(search_ends, waiting + 1)) {
                     Ok(primary) => primary,
                     Err(reason) => {
                         round.reasons.push(reason.or_signal()?);
@@ -90,7 +92,7 @@ impl Sentinels {
                 round.tried.push(primary);
             }
             // Where nothing was named at all, asking again would only delay the news.
-            let is_over = round.tried.is_empty() || deadline <= Instant::now() + PAUSE;
+            let is_over = round.tried.is_empty() || search_ends <= Instant::now() + PAUSE;
             // The last round may have had no time to learn anything.
             if told.tried.is_empty() || !round.tried.is_empty() {
                 told = round;

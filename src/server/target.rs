@@ -72,7 +72,7 @@ pub struct Target {
     pub protocol: Protocol,
     /// What is known of HELLO there.
     pub hello: Hello,
-    /// The limit on connecting, TLS and the introduction included.
+    /// The limit on connecting, TLS and the introduction included; [`Self::NO_LIMIT`] for none.
     pub connect_timeout: Duration,
     /// Whether it holds for the first answer too, whatever that is to: then a PING is asked where nothing else is.
     pub limits_first_answer: bool,
@@ -83,6 +83,17 @@ pub struct Target {
 }
 
 impl Target {
+    /// The limit on connecting where none is given.
+    pub const DEFAULT_LIMIT: Duration = Duration::from_secs(5);
+    /// What stands for no limit on connecting: 31 years, which no clock overflows.
+    pub const NO_LIMIT: Duration = Duration::from_secs(1_000_000_000);
+
+    /// The limit on what rcli does to find its way, which no option lifts: asking one node or sentinel of several, and
+    /// waiting until there is a way. That on connecting, or the default where there is none (contract section 1).
+    pub fn search_limit(&self) -> Duration {
+        if self.connect_timeout == Self::NO_LIMIT { Self::DEFAULT_LIMIT } else { self.connect_timeout }
+    }
+
     /// The version of RESP that a new connection speaks, as far as is known.
     pub fn spoken(&self) -> Protocol {
         if self.hello.is_hung_up_at() { Protocol::Resp2 } else { self.protocol }

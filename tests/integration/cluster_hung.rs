@@ -102,6 +102,23 @@ fn ctrl_c_tells_what_is_with_a_node_that_hangs() {
 }
 
 #[test]
+fn without_a_limit_on_connecting_a_node_that_hangs_keeps_nobody_from_the_others() {
+    let mut cluster = lenient();
+    let mut lines = cluster.nodes[2].rcli(["-c", "-t", "0"]).interactive().prints("1\n1\n").start();
+    lines.send("INCR foo\n");
+    lines.wait_for_lines(1);
+    cluster.nodes[0].hang();
+    cluster.nodes[2].kill_nine();
+    cluster.nodes[1].ask("CONFIG RESETSTAT");
+    lines.send("INCR foo\n");
+    // Who owns the slot now is asked of the one that hangs, then of the other.
+    cluster.nodes[1].wait_until("INFO commandstats", |stats| stats.contains("cmdstat_cluster|slots:"));
+    cluster.nodes[2].restart();
+    lines.finish();
+    cluster.nodes[0].revive();
+}
+
+#[test]
 fn what_is_with_a_primary_that_hangs_is_not_sent_to_the_one_that_takes_over() {
     let cluster = Cluster::with_replicas();
     let replica = &cluster.nodes[5];

@@ -1,5 +1,6 @@
 //! What a cluster says of itself: the slot map, and who belongs to it. Asked of whichever node answers.
 
+use std::mem;
 use std::time::{Duration, Instant};
 
 use redis::Value;
@@ -56,6 +57,19 @@ impl Cluster {
         if self.refreshed.is_some_and(|at| at.elapsed() < FRESH) {
             return Ok(false);
         }
+        self.searching(|cluster| cluster.read_map_anywhere(first))
+    }
+
+    /// Asks nodes what any of them knows: none that hangs is waited for without a limit.
+    fn searching<T>(&mut self, ask: impl FnOnce(&mut Self) -> T) -> T {
+        let limit = self.target.search_limit();
+        let given = mem::replace(&mut self.target.connect_timeout, limit);
+        let answer = ask(self);
+        self.target.connect_timeout = given;
+        answer
+    }
+
+    fn read_map_anywhere(&mut self, first: Option<&Address>) -> Result<bool, Lost> {
         for node in self.knowing(first) {
             match self.read_map(&node) {
                 Ok(Ok(())) => return Ok(true),
@@ -98,7 +112,7 @@ impl Cluster {
     /// no such node can be asked.
     pub fn members(&mut self, except: Option<&Address>) -> Vec<Address> {
         for node in self.knowing(None).into_iter().filter(|node| Some(node) != except) {
-            match self.members_seen_by(&node) {
+            match self.searching(|cluster| cluster.members_seen_by(&node)) {
                 Ok(members) if !members.is_empty() => return members,
                 Ok(_) => {}
                 Err(Lost::Interrupted(_)) => return Vec::new(),
