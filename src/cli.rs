@@ -2,6 +2,7 @@
 
 mod definition;
 mod line;
+mod option_set;
 mod options;
 pub mod settings;
 mod streams;
@@ -12,6 +13,7 @@ use clap::error::{ContextKind, ContextValue};
 use self::line::Line;
 
 pub use self::definition::definition;
+pub use self::option_set::OptionSet;
 pub use self::options::{
     ConnectionOptions, Encoding, GeneralOptions, OutputOptions, ReplOptions, SandboxKind, Verify, When,
 };

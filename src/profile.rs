@@ -5,12 +5,12 @@ mod file;
 
 use std::ffi::OsString;
 
-use crate::cli::settings::{Value, arguments, is_about_server};
+use crate::cli::settings::{Key, Value};
 use crate::cli::{Cli, Verb};
 use crate::config::{describe_url, environment, url_in_environment};
-use crate::exit::{Failure, Outcome};
+use crate::exit::Outcome;
 
-pub use file::{Profile, Profiles, Setting};
+pub use file::{Profile, Profiles};
 
 /// Options that give a password.
 const PASSWORDS: [&str; 4] = ["pass", "pass-file", "askpass", "password_command"];
@@ -25,8 +25,23 @@ const ENVIRONMENT: [(&str, &[&str]); 6] = [
     ("NO_COLOR", &["color"]),
 ];
 
+/// One option of a profile.
+#[derive(Debug)]
+pub struct Setting {
+    /// The option's long name.
+    pub key: String,
+    /// Its value.
+    pub value: Value,
+    /// Both as a word of a command line; none if the option is switched off.
+    word: Option<OsString>,
+    /// Whether it says which server is meant, or who we are there.
+    is_about_server: bool,
+    /// Where it stands in the file, counted from 1.
+    line: usize,
+}
+
 /// Puts the profile that `--profile` or `RCLI_PROFILE` names under what was typed.
-pub fn apply(cli: Cli) -> Outcome<Cli> {
+pub fn apply(mut cli: Cli) -> Outcome<Cli> {
     // What needs no server needs no profile either, and is to work while the file is being mended.
     if matches!(cli.verb, Some(Verb::Profiles | Verb::Completions { .. } | Verb::Generate { .. })) {
         return Ok(cli);
@@ -36,24 +51,18 @@ pub fn apply(cli: Cli) -> Outcome<Cli> {
     else {
         return Ok(cli);
     };
-    let profile = Profiles::load()?.take(&name)?;
-    let has = |name: &str| cli.connection.order.iter().any(|typed| typed == name);
-    let mut settings = profile.settings;
-    yield_to_another_server(&mut settings, has, &cli)?;
+    let mut settings = Profiles::load()?.get(&name, cli.options_mut())?.settings;
+    yield_to_another_server(&mut settings, &cli)?;
     settings.retain(|setting| !is_overridden_by_environment(&setting.key));
     if has_password_in_environment() {
         // The URL stays, its password does not.
-        for setting in settings.iter_mut().filter(|setting| setting.key == "url") {
-            setting.drop_url_password();
+        for setting in &mut settings {
+            setting.drop_url_password(&cli);
         }
     }
     // Keys have no order: each of them stands above what the URL says.
     settings.sort_by_key(|setting| setting.key != "url");
-    let mut line: Vec<OsString> = Vec::new();
-    for Setting { key, value, .. } in &settings {
-        line.extend(arguments(key, value).map_err(Failure::usage)?);
-    }
-    cli.over(line)
+    cli.over(settings.into_iter().filter_map(|setting| setting.word).collect())
 }
 
 fn is_overridden_by_environment(key: &str) -> bool {
@@ -66,7 +75,8 @@ fn has_password_in_environment() -> bool {
 
 /// Takes out what the profile says of its server where the command line or the environment names another: neither
 /// its password nor its certificate is for that one. A host or port that is typed only corrects the profile's own.
-fn yield_to_another_server(settings: &mut Vec<Setting>, typed: impl Fn(&str) -> bool, cli: &Cli) -> Outcome<()> {
+fn yield_to_another_server(settings: &mut Vec<Setting>, cli: &Cli) -> Outcome<()> {
+    let typed = |name: &str| cli.connection.order.iter().any(|typed| typed == name);
     let has = |settings: &[Setting], keys: &[&str]| settings.iter().any(|setting| keys.contains(&setting.key.as_str()));
     let is_corrected = typed("host") || typed("port");
     let names_kind = typed("socket") || typed("sentinel") || typed("sandbox");
@@ -83,7 +93,7 @@ fn yield_to_another_server(settings: &mut Vec<Setting>, typed: impl Fn(&str) -> 
         || is_corrected && has(settings, &["url", "socket", "sentinel"]);
     let names_one = has(settings, &["host", "port", "url", "socket", "sentinel"]);
     if typed("sandbox") || is_other && names_one {
-        settings.retain(|setting| !is_about_server(&setting.key));
+        settings.retain(|setting| !setting.is_about_server);
     } else if let Some((url, source)) = url {
         // The profile names no server: it completes what the URL leaves open.
         let said = describe_url(&url, source)?;
@@ -102,32 +112,37 @@ pub fn is_secret(key: &str) -> bool {
     matches!(key, "pass" | "sentinel-pass" | "password_command")
 }
 
+/// Whether a setting holds a password in so many words.
+fn holds_password(key: &str, value: Option<&Value>) -> bool {
+    match (key, value) {
+        ("pass" | "sentinel-pass", _) => true,
+        // What cannot be read may hold one.
+        ("url", Some(Value::Text(url))) => describe_url(url, "url").map_or(true, |said| said.holds_secret),
+        _ => false,
+    }
+}
+
 impl Setting {
-    /// Whether it holds a password in so many words.
-    pub fn holds_password(&self) -> bool {
-        match (self.key.as_str(), &self.value) {
-            ("pass" | "sentinel-pass", _) => true,
-            // What cannot be read may hold one.
-            ("url", Value::Text(url)) => describe_url(url, "url").map_or(true, |said| said.holds_secret),
-            _ => false,
-        }
+    /// The error says why the option cannot be set so.
+    fn new(key: &Key<'_>, value: Value, line: usize) -> Result<Self, String> {
+        let word = key.word(&value)?;
+        Ok(Self { key: key.name.to_string(), value, word, is_about_server: key.is_about_server(), line })
     }
 
     /// Whether it gives a password for the server, from wherever.
     pub fn gives_password(&self) -> bool {
-        PASSWORDS.contains(&self.key.as_str()) && self.is_on() || self.key == "url" && self.holds_password()
+        let is_password = PASSWORDS.contains(&self.key.as_str()) && self.word.is_some();
+        is_password || self.key == "url" && holds_password(&self.key, Some(&self.value))
     }
 
-    /// Whether it says something: an option that is switched off does not.
-    fn is_on(&self) -> bool {
-        self.value != Value::Flag(false)
-    }
-
-    fn drop_url_password(&mut self) {
-        if let Value::Text(url) = &mut self.value
+    fn drop_url_password(&mut self, cli: &Cli) {
+        if self.key == "url"
+            && let Value::Text(url) = &self.value
             && let Ok(said) = describe_url(url, "url")
+            && let Some(key) = cli.options().key(&self.key)
+            && let Ok(setting) = Self::new(&key, Value::Text(said.without_password), self.line)
         {
-            *url = said.without_password;
+            *self = setting;
         }
     }
 }

@@ -43,8 +43,7 @@ pub fn definition() -> Command {
         )
 }
 
-/// The options that stand before a command, and nothing of the subcommands: to build those takes longer than all else
-/// until a command is sent.
+/// The options that stand before a command, and nothing of the subcommands.
 pub(super) fn options() -> Command {
     ExecOptions::augment_args(Globals::augment_args(base())).disable_help_subcommand(true)
 }

@@ -2,15 +2,14 @@
 //! says something counts, wherever it stands: all global options become one line of words, and clap reads that once.
 
 use std::env;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io::{self, Write as _};
-use std::os::unix::ffi::OsStrExt as _;
 
+use clap::FromArgMatches as _;
 use clap::error::ErrorKind;
-use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches as _};
 
-use super::definition::{Globals, definition, options};
+use super::definition::{Globals, definition};
+use super::option_set::{OptionSet, in_order, parse};
 use super::verbs::{ExecArgs, ExecOptions, Verb};
 use super::{Cli, ConnectionOptions, describe};
 use crate::exit::{Exit, Failure, Outcome};
@@ -21,7 +20,7 @@ const OTHERS: [&str; 10] =
 
 /// The options that were typed, and what reads them.
 pub(super) struct Line {
-    definition: Command,
+    options: OptionSet,
     words: Vec<OsString>,
 }
 
@@ -40,11 +39,20 @@ impl Cli {
         cli.map_err(|wrong| wrong.complain(&words))
     }
 
-    /// The same command line with these options before all others.
-    pub fn over(self, mut options: Vec<OsString>) -> Outcome<Self> {
-        let Line { definition, words } = self.line;
-        options.extend(words);
-        assemble(definition, options, self.verb).map_err(|wrong| Failure::usage(describe(&wrong.error)))
+    /// What reads the options.
+    pub fn options(&self) -> &OptionSet {
+        &self.line.options
+    }
+
+    /// The same, to read with.
+    pub fn options_mut(&mut self) -> &mut OptionSet {
+        &mut self.line.options
+    }
+
+    /// The same command line with these words before all others.
+    pub fn over(self, mut words: Vec<OsString>) -> Outcome<Self> {
+        words.extend(self.line.words);
+        assemble(self.line.options, words, self.verb).map_err(|wrong| Failure::usage(describe(&wrong.error)))
     }
 }
 
@@ -64,7 +72,7 @@ impl From<clap::Error> for Wrong {
 impl Wrong {
     /// The options before a subcommand are to blame, if they are wrong; else what stands behind it.
     fn blame(self, before: &[OsString], verb: Option<&str>) -> Self {
-        match parse(&mut options(), before) {
+        match OptionSet::new().parse(before) {
             Err(error) => error.into(),
             Ok(_) => Self { verb: self.verb.or_else(|| verb.map(str::to_owned)), ..self },
         }
@@ -87,50 +95,17 @@ impl Wrong {
 }
 
 fn read(words: &[OsString]) -> Result<Cli, Wrong> {
-    let options = options();
-    let (before, rest) = split(&options, words);
+    let options = OptionSet::new();
+    let (before, rest) = options.split(words);
     let verb = rest.first().and_then(|word| word.to_str()).filter(|word| *word == "exec" || OTHERS.contains(word));
     read_verb(&options, verb, rest)
         .and_then(|(verb, behind)| assemble(options, [before, &behind].concat(), verb))
         .map_err(|wrong| wrong.blame(before, verb))
 }
 
-/// The options at the beginning, with their values, and what follows them. `--` ends them, and says nothing more.
-fn split<'w>(options: &Command, words: &'w [OsString]) -> (&'w [OsString], &'w [OsString]) {
-    let mut at = 0;
-    while let Some(word) = words.get(at) {
-        match word.as_bytes() {
-            b"--" => return (&words[..at], &words[at + 1..]),
-            [b'-', _, ..] => at += 1 + usize::from(takes_next(options, word)),
-            _ => break,
-        }
-    }
-    words.split_at(at.min(words.len()))
-}
-
-/// Whether the value of an option is the next word. What is no option is left to clap.
-fn takes_next(options: &Command, word: &OsStr) -> bool {
-    let has_value = |arg: &&Arg| {
-        let may_do_without = arg.get_num_args().is_some_and(|count| count.min_values() == 0);
-        arg.get_action().takes_values() && !may_do_without
-    };
-    let Some(word) = word.to_str() else { return false };
-    if let Some(long) = word.strip_prefix("--") {
-        let has_name = |arg: &&Arg| {
-            arg.get_long() == Some(long) || arg.get_all_aliases().is_some_and(|aliases| aliases.contains(&long))
-        };
-        return options.get_arguments().find(has_name).is_some_and(|arg| has_value(&arg));
-    }
-    // Of several letters the first one with a value has all that follows for it.
-    let named = |letter: char| options.get_arguments().find(|arg| arg.get_short() == Some(letter)).filter(has_value);
-    let letters = &word[1..];
-    let found = letters.char_indices().find(|(_, letter)| named(*letter).is_some());
-    found.is_some_and(|(at, letter)| at + letter.len_utf8() == letters.len())
-}
-
 /// The subcommand, and the global options behind it.
 fn read_verb(
-    options: &Command,
+    options: &OptionSet,
     name: Option<&str>,
     words: &[OsString],
 ) -> Result<(Option<Verb>, Vec<OsString>), Wrong> {
@@ -140,17 +115,17 @@ fn read_verb(
     };
     let Some(name) = name else { return Ok((exec(words), Vec::new())) };
     if name == "exec"
-        && let (behind, command @ [_, ..]) = split(options, &words[1..])
+        && let (behind, command @ [_, ..]) = options.split(&words[1..])
     {
         return Ok((exec(command), behind.to_vec()));
     }
     let matches = parse(&mut definition(), words)?;
-    Ok((Some(Verb::from_arg_matches(&matches)?), global_options(options, &matches)))
+    Ok((Some(Verb::from_arg_matches(&matches)?), options.words_of(&matches)))
 }
 
 /// A command line of these options and this verb.
-fn assemble(mut definition: Command, words: Vec<OsString>, mut verb: Option<Verb>) -> Result<Cli, Wrong> {
-    let mut matches = parse(&mut definition, &words)?;
+fn assemble(mut options: OptionSet, words: Vec<OsString>, mut verb: Option<Verb>) -> Result<Cli, Wrong> {
+    let mut matches = options.parse(&words)?;
     let order = in_order(&matches);
     let Globals { connection, output, general, repl } = Globals::from_arg_matches_mut(&mut matches)?;
     let exec = ExecOptions::from_arg_matches_mut(&mut matches)?;
@@ -159,54 +134,12 @@ fn assemble(mut definition: Command, words: Vec<OsString>, mut verb: Option<Verb
         _ if exec.is_empty() => {}
         _ => {
             let reason = "-x, -X, -r, -i and --quoted-input go with one command: rcli [OPTIONS] CMD [ARG]...";
-            let error = definition.error(ErrorKind::ArgumentConflict, reason);
+            let error = definition().error(ErrorKind::ArgumentConflict, reason);
             return Err(Wrong { error, verb: Some("exec".to_owned()) });
         }
     }
     let connection = ConnectionOptions { order, ..connection };
-    Ok(Cli { connection, output, general, repl, verb, line: Line { definition, words } })
-}
-
-pub(super) fn parse(command: &mut Command, words: &[OsString]) -> Result<ArgMatches, clap::Error> {
-    let words = words.iter().map(OsString::as_os_str);
-    command.try_get_matches_from_mut([OsStr::new("rcli")].into_iter().chain(words))
-}
-
-/// The names of the options that were typed, in the order of their last words.
-fn in_order(matches: &ArgMatches) -> Vec<String> {
-    let is_typed = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
-    let ids = matches.ids().map(clap::Id::as_str).filter(|id| is_typed(id));
-    let mut placed: Vec<(usize, String)> = ids.filter_map(|id| Some((matches.index_of(id)?, id.to_owned()))).collect();
-    placed.sort();
-    placed.into_iter().map(|(_, id)| id).collect()
-}
-
-/// The global options that were typed, as words, in their order.
-fn global_options(options: &Command, matches: &ArgMatches) -> Vec<OsString> {
-    let find = |id: &String| options.get_arguments().find(|arg| arg.get_id() == id.as_str());
-    let typed = in_order(matches);
-    typed.iter().filter_map(find).map(|arg| word_of(arg, matches.get_raw(arg.get_id().as_str()))).collect()
-}
-
-/// An option with its values as one word.
-fn word_of<'v>(arg: &Arg, values: Option<impl Iterator<Item = &'v OsStr>>) -> OsString {
-    let values = values.filter(|_| !matches!(arg.get_action(), ArgAction::SetTrue));
-    let values: Option<Vec<&OsStr>> = values.map(Iterator::collect);
-    word(arg, values.map(|values| values.join(OsStr::new(","))).as_deref())
-}
-
-/// An option as it is typed: with its value, or alone.
-pub(super) fn word(arg: &Arg, value: Option<&OsStr>) -> OsString {
-    let mut word: OsString = match (arg.get_long(), arg.get_short()) {
-        (Some(long), _) => format!("--{long}"),
-        (None, short) => short.map(|short| format!("-{short}")).unwrap_or_default(),
-    }
-    .into();
-    if let Some(value) = value {
-        word.push("=");
-        word.push(value);
-    }
-    word
+    Ok(Cli { connection, output, general, repl, verb, line: Line { options, words } })
 }
 
 #[cfg(test)]
@@ -222,30 +155,5 @@ mod tests {
             .collect();
         names.push("help".to_owned());
         assert_eq!(names, OTHERS);
-    }
-
-    #[test]
-    fn options_end_at_the_first_word_that_is_none_and_no_value() {
-        let options = options();
-        for (line, command) in [
-            ("PING", "PING"),
-            ("-p 1 PING", "PING"),
-            ("-p1 PING", "PING"),
-            ("-p=1 --port 2 --port=3 PING -p", "PING -p"),
-            ("-p exec PING", "PING"),
-            ("-xr 3 PING", "PING"),
-            ("-xr3 PING", "PING"),
-            ("-2ca -3 GET k", "GET k"),
-            ("--json --no-raw --sandbox cluster", "cluster"),
-            ("--sandbox=cluster -- -p", "-p"),
-            ("-", "-"),
-            ("--nosuch -Z PING", "PING"),
-            ("-r -1 PING", "PING"),
-            ("-p", ""),
-            ("--", ""),
-        ] {
-            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-            assert_eq!(split(&options, &words).1.join(OsStr::new(" ")), command, "{line}");
-        }
     }
 }

@@ -1,14 +1,13 @@
 //! The global options as a profile sets them: its keys are their long names, its values become arguments. There is no
 //! second list of options, so a new global one is a key as well (contract section 12).
 
+use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 
-use clap::{Arg, ArgAction, Command, ValueHint};
+use clap::{Arg, ArgAction, ValueHint};
 
-use super::definition::options;
-use super::describe;
-use super::line::{parse, word};
-use super::verbs;
+use super::option_set::{OptionSet, word};
+use super::{describe, verbs};
 
 /// Keys that say the same of a server in different ways: each with those that it cannot stand beside.
 const RIVALS: [(&[&str], &[&str]); 6] = [
@@ -36,48 +35,77 @@ pub enum Value {
     List(Vec<String>),
 }
 
-/// The keys that a profile may have.
-pub fn keys() -> Vec<String> {
-    options().get_arguments().filter_map(key).collect()
+/// A key that a profile may have.
+pub struct Key<'d> {
+    /// The option's long name, or what it is called here where it has none.
+    pub name: Cow<'d, str>,
+    option: &'d Arg,
 }
 
-/// Whether an option says which server is meant, or who we are there.
-pub fn is_about_server(name: &str) -> bool {
-    !ABOUT_ANY_SERVER.contains(&name)
-        && find(&options(), name).is_some_and(|arg| arg.get_help_heading() == Some("Connection"))
+impl OptionSet {
+    fn keys(&self) -> impl Iterator<Item = Key<'_>> {
+        self.all().filter_map(Key::of)
+    }
+
+    /// The key of this name; a `_` is as good as a `-`.
+    pub fn key(&self, name: &str) -> Option<Key<'_>> {
+        self.keys().find(|key| is_same(&key.name, name))
+    }
+
+    /// The key that a name is most like.
+    pub fn nearest_key(&self, name: &str) -> Option<Key<'_>> {
+        let plain = |name: &str| name.replace('_', "-");
+        let likeness = |key: &Key<'_>| strsim::jaro_winkler(&plain(&key.name), &plain(name));
+        self.keys().max_by(|one, other| likeness(one).total_cmp(&likeness(other)))
+    }
+
+    /// Whether the options take these values, all of them at once. The error says why not.
+    pub fn check(&mut self, words: &[OsString]) -> Result<(), String> {
+        self.parse(words).map(|_| ()).map_err(|error| describe(&error))
+    }
 }
 
-/// Whether an option takes the path of a file or directory.
-pub fn is_path(name: &str) -> bool {
-    find(&options(), name).is_some_and(|arg| matches!(arg.get_value_hint(), ValueHint::FilePath | ValueHint::DirPath))
+fn is_same(key: &str, name: &str) -> bool {
+    let plain = |byte: u8| if byte == b'_' { b'-' } else { byte };
+    key.bytes().map(plain).eq(name.bytes().map(plain))
 }
 
-/// An option set by a profile, as arguments. The error says why it cannot be set so.
-pub fn arguments(name: &str, value: &Value) -> Result<Vec<OsString>, String> {
-    let mut command = options();
-    let arg = find(&command, name).ok_or("unknown key")?;
-    let arguments = match (value, arg.get_action()) {
-        (Value::Flag(true), ArgAction::SetTrue) => vec![word(arg, None)],
-        (Value::Flag(false), ArgAction::SetTrue) => Vec::new(),
-        // An option that may do without its value.
-        (Value::Flag(is_on), _) if arg.get_num_args().is_some_and(|count| count.min_values() == 0) => {
-            if *is_on {
-                vec![word(arg, None)]
-            } else {
-                Vec::new()
+impl<'d> Key<'d> {
+    /// The key for an option; none if no profile may set it.
+    fn of(option: &'d Arg) -> Option<Self> {
+        let is_key = option.get_help_heading() != Some(verbs::EXEC_HEADING)
+            && !matches!(option.get_action(), ArgAction::Help | ArgAction::Version)
+            && option.get_id() != "profile";
+        let named = || option.get_long().map_or_else(|| option.get_id().as_str().replace('_', "-").into(), Cow::from);
+        is_key.then(|| Self { name: named(), option })
+    }
+
+    /// Whether it says which server is meant, or who we are there.
+    pub fn is_about_server(&self) -> bool {
+        self.option.get_help_heading() == Some("Connection") && !ABOUT_ANY_SERVER.contains(&&*self.name)
+    }
+
+    /// Whether it takes the path of a file or directory.
+    pub fn is_path(&self) -> bool {
+        matches!(self.option.get_value_hint(), ValueHint::FilePath | ValueHint::DirPath)
+    }
+
+    /// The option with this value as a word of a command line; none if it is switched off. The error says why it
+    /// cannot be set so.
+    pub fn word(&self, value: &Value) -> Result<Option<OsString>, String> {
+        let (name, option) = (&self.name, self.option);
+        let is_flag = matches!(option.get_action(), ArgAction::SetTrue);
+        let may_be_flag = option.get_num_args().is_some_and(|count| count.min_values() == 0);
+        match value {
+            Value::Flag(is_on) if is_flag || may_be_flag => Ok(is_on.then(|| word(option, None))),
+            _ if is_flag => Err(format!("'{name}' is true or false")),
+            Value::Flag(_) => Err(format!("'{name}' is a string or a number")),
+            Value::Text(text) | Value::Number(text) => Ok(Some(word(option, Some(OsStr::new(text))))),
+            Value::List(items) if option.get_value_delimiter().is_some() => {
+                Ok(Some(word(option, Some(OsStr::new(&items.join(","))))))
             }
+            Value::List(_) => Err(format!("'{name}' is one value, not a list")),
         }
-        (_, ArgAction::SetTrue) => return Err(format!("'{name}' is true or false")),
-        (Value::Flag(_), _) => return Err(format!("'{name}' is a string or a number")),
-        (Value::Text(text) | Value::Number(text), _) => vec![word(arg, Some(OsStr::new(text)))],
-        (Value::List(items), _) if arg.get_value_delimiter().is_some() => {
-            vec![word(arg, Some(OsStr::new(&items.join(","))))]
-        }
-        (Value::List(_), _) => return Err(format!("'{name}' is one value, not a list")),
-    };
-    match parse(&mut command, &arguments) {
-        Ok(_) => Ok(arguments),
-        Err(error) => Err(describe(&error)),
     }
 }
 
@@ -90,16 +118,4 @@ pub fn refuse_together(keys: &[&str]) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// The key for an option: its long name, or what it is called here where it has none.
-fn key(arg: &Arg) -> Option<String> {
-    let is_setting = arg.get_help_heading() != Some(verbs::EXEC_HEADING)
-        && !matches!(arg.get_action(), ArgAction::Help | ArgAction::Version)
-        && arg.get_id() != "profile";
-    is_setting.then(|| arg.get_long().map_or_else(|| arg.get_id().as_str().replace('_', "-"), str::to_owned))
-}
-
-fn find<'a>(command: &'a Command, name: &str) -> Option<&'a Arg> {
-    command.get_arguments().find(|arg| key(arg).as_deref() == Some(name))
 }

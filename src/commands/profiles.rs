@@ -6,25 +6,28 @@ use std::io::Write as _;
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 
-use crate::cli::OutputOptions;
 use crate::cli::settings::Value;
+use crate::cli::{OptionSet, OutputOptions};
 use crate::config::{decide_style, describe_url};
 use crate::exit::{Exit, Failure, Outcome, notice};
 use crate::profile::{Profile, Profiles, Setting, is_secret};
 use crate::render::{self, Format};
 use crate::text::{Escape, printable};
 
-/// Writes one line a profile.
+/// Writes one line a profile. What is wrong with one of them is reported, and keeps none of the others from being listed.
 pub fn run(output: &OutputOptions) -> Outcome<Exit> {
     let style = decide_style(output)?;
     let profiles = Profiles::load()?;
-    let Some(all) = profiles.all() else {
+    let Some(all) = profiles.all(&mut OptionSet::new()) else {
         notice(&format!("no profiles: there is no {}", profiles.path().display()));
         return Ok(Exit::Done);
     };
+    let mut exit = Exit::Done;
+    let all: Vec<Profile> =
+        all.into_iter().filter_map(|profile| profile.map_err(|bad| exit = exit.or(bad.report())).ok()).collect();
     let width = all.iter().map(|profile| profile.name.chars().count()).max().unwrap_or(0);
     let mut text = Vec::new();
-    for profile in all {
+    for profile in &all {
         let listed = Listed::of(profile);
         if style.format == Format::Json {
             let line = serde_json::to_string(&listed).map_err(|error| Failure::failed(error.to_string()))?;
@@ -38,7 +41,7 @@ pub fn run(output: &OutputOptions) -> Outcome<Exit> {
     let failed = |error| Failure::output(&error);
     let mut stdout = render::stdout().map_err(failed)?;
     stdout.write_all(&text).and_then(|()| stdout.flush()).map_err(failed)?;
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 /// A profile as it may be shown.

@@ -1,5 +1,6 @@
 //! The file of the profiles: where it is, who may read it, what stands in it. Each complaint says `FILE:LINE`.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::ops::Range;
@@ -9,15 +10,19 @@ use std::path::{Path, PathBuf};
 use etcetera::{BaseStrategy as _, base_strategy::Xdg};
 use toml::de::{DeTable, DeValue};
 
-use crate::cli::settings::{Value, arguments, is_path, keys, refuse_together};
+use super::{Setting, holds_password};
+use crate::cli::OptionSet;
+use crate::cli::settings::{Value, refuse_together};
 use crate::config::{describe_url, refuse_url};
 use crate::exit::{Failure, Outcome, describe_io};
 
-/// All profiles of the file.
-#[derive(Debug)]
+/// The file, read but not yet understood: what is wrong in one profile does not concern another.
 pub struct Profiles {
     path: PathBuf,
-    profiles: Option<Vec<Profile>>,
+    /// What stands for `~`.
+    home: PathBuf,
+    /// None if there is no file.
+    sections: Option<Vec<Section>>,
 }
 
 /// The options kept under one name, in the order of the file.
@@ -27,17 +32,21 @@ pub struct Profile {
     pub name: String,
     /// Its settings: each is an option that exists, with a value that it takes.
     pub settings: Vec<Setting>,
-    /// The line where it begins, counted from 1.
-    line: usize,
 }
 
-/// One option of a profile.
-#[derive(Debug)]
-pub struct Setting {
-    /// The option's long name.
-    pub key: String,
-    /// Its value.
-    pub value: Value,
+/// A profile as it stands in the file.
+struct Section {
+    name: String,
+    /// The line where it begins, counted from 1.
+    line: usize,
+    entries: Vec<Entry>,
+}
+
+/// A key and its value.
+struct Entry {
+    key: String,
+    /// None if no option can have a value of this kind.
+    value: Option<Value>,
     line: usize,
 }
 
@@ -47,17 +56,18 @@ impl Profiles {
         let strategy = Xdg::new()
             .map_err(|_| Failure::usage("profiles need a home directory: neither HOME nor XDG_CONFIG_HOME is set"))?;
         let path = strategy.config_dir().join("rcli").join("config.toml");
+        let home = strategy.home_dir().to_owned();
         let failed = |error: &io::Error| Failure::usage(format!("{}: {}", path.display(), describe_io(error)));
         let mut file = match File::open(&path) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self { path, profiles: None }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self { path, home, sections: None }),
             Err(error) => return Err(failed(&error)),
         };
         let mode = file.metadata().map_err(|error| failed(&error))?.permissions().mode();
         let mut text = String::new();
         file.read_to_string(&mut text).map_err(|error| failed(&error))?;
-        let profiles = Source { path: &path, text: &text, home: strategy.home_dir() }.read()?;
-        let has_password = profiles.iter().flat_map(|profile| &profile.settings).any(Setting::holds_password);
+        let sections = Text(&text).sections().map_err(|(line, reason)| bad(&path, line, &reason))?;
+        let has_password = sections.iter().flat_map(|section| &section.entries).any(Entry::holds_password);
         if has_password && mode & 0o077 != 0 {
             return Err(Failure::usage(format!(
                 "{}: holds a password and is open to others (mode {:03o}): run chmod 600 {}",
@@ -66,7 +76,7 @@ impl Profiles {
                 path.display()
             )));
         }
-        Ok(Self { path, profiles: Some(profiles) })
+        Ok(Self { path, home, sections: Some(sections) })
     }
 
     /// Where the file is, or would be.
@@ -75,117 +85,143 @@ impl Profiles {
     }
 
     /// All of them, in the order of the file; none if there is no file.
-    pub fn all(&self) -> Option<&[Profile]> {
-        self.profiles.as_deref()
+    pub fn all(&self, options: &mut OptionSet) -> Option<Vec<Outcome<Profile>>> {
+        let sections = self.sections.as_ref()?;
+        Some(sections.iter().map(|section| self.understand(section, options)).collect())
     }
 
     /// The profile of this name.
-    pub fn take(self, name: &str) -> Outcome<Profile> {
-        let path = self.path.display().to_string();
-        let Some(profiles) = self.profiles else {
+    pub fn get(&self, name: &str, options: &mut OptionSet) -> Outcome<Profile> {
+        let path = self.path.display();
+        let Some(sections) = &self.sections else {
             return Err(Failure::usage(format!("no profile '{name}': there is no {path}")));
         };
-        let known: Vec<String> = profiles.iter().map(|profile| profile.name.clone()).collect();
-        profiles.into_iter().find(|profile| profile.name == name).ok_or_else(|| {
+        let Some(section) = sections.iter().find(|section| section.name == name) else {
+            let known: Vec<&str> = sections.iter().map(|section| section.name.as_str()).collect();
             let known = if known.is_empty() { "no profile".to_owned() } else { known.join(", ") };
-            Failure::usage(format!("no profile '{name}': {path} has {known}"))
-        })
+            return Err(Failure::usage(format!("no profile '{name}': {path} has {known}")));
+        };
+        self.understand(section, options)
+    }
+
+    fn understand(&self, section: &Section, options: &mut OptionSet) -> Outcome<Profile> {
+        let settings = section.entries.iter().map(|entry| self.setting(entry, options)).collect::<Result<Vec<_>, _>>();
+        settings
+            .and_then(|settings| {
+                check(&settings, section.line, options)?;
+                Ok(Profile { name: section.name.clone(), settings })
+            })
+            .map_err(|(line, reason)| bad(&self.path, line, &format!("profile '{}': {reason}", section.name)))
+    }
+
+    fn setting(&self, entry: &Entry, options: &OptionSet) -> Result<Setting, Complaint> {
+        let Entry { key: name, value, line } = entry;
+        let Some(key) = options.key(name) else {
+            let hint = options.nearest_key(name).map(|key| format!("; the nearest known one is '{}'", key.name));
+            return Err((*line, format!("unknown key '{name}'{}", hint.unwrap_or_default())));
+        };
+        let value = match value {
+            None => return Err((*line, format!("'{name}' cannot have a value of this kind"))),
+            // A shell puts the home directory for `~/`; here nobody else does.
+            Some(Value::Text(text)) if key.is_path() => Value::Text(match text.strip_prefix("~/") {
+                Some(rest) => self.home.join(rest).to_string_lossy().into_owned(),
+                None => text.clone(),
+            }),
+            Some(value) => value.clone(),
+        };
+        Setting::new(&key, value, *line).map_err(|reason| (*line, reason))
     }
 }
 
-/// The text being read.
-struct Source<'a> {
-    path: &'a Path,
-    text: &'a str,
-    home: &'a Path,
+impl Entry {
+    fn holds_password(&self) -> bool {
+        holds_password(&self.key.replace('_', "-"), self.value.as_ref())
+    }
 }
 
-impl Source<'_> {
-    fn read(&self) -> Outcome<Vec<Profile>> {
-        let table = DeTable::parse(self.text)
+/// What is wrong, and in which line, counted from 1.
+type Complaint = (usize, String);
+
+/// All settings of a profile are looked at together, as the options they are; only a complaint is looked for one by one.
+fn check(settings: &[Setting], line: usize, options: &mut OptionSet) -> Result<(), Complaint> {
+    let words: Vec<OsString> = settings.iter().filter_map(|setting| setting.word.clone()).collect();
+    let checked = options.check(&words);
+    if checked.is_err() {
+        for Setting { word, line, .. } in settings {
+            options.check(word.as_slice()).map_err(|reason| (*line, reason))?;
+        }
+    }
+    for Setting { key, value, line, .. } in settings {
+        match (key.as_str(), value) {
+            ("url", Value::Text(url)) => describe_url(url, "url").map(|_| ()),
+            ("host" | "socket" | "sentinel", Value::Text(text)) => refuse_url(key, text),
+            ("sentinel", Value::List(texts)) => texts.iter().try_for_each(|text| refuse_url(key, text)),
+            _ => Ok(()),
+        }
+        .map_err(|failure| (*line, failure.into_message()))?;
+    }
+    let keys: Vec<&str> = settings.iter().filter(|setting| setting.word.is_some()).map(|it| it.key.as_str()).collect();
+    refuse_together(&keys).and(checked).map_err(|reason| (line, reason))
+}
+
+fn bad(path: &Path, line: usize, reason: &str) -> Failure {
+    Failure::usage(format!("{}:{line}: {}", path.display(), reason.replace('\n', " ")))
+}
+
+/// The text of the file.
+struct Text<'a>(&'a str);
+
+impl Text<'_> {
+    fn sections(&self) -> Result<Vec<Section>, Complaint> {
+        let table = DeTable::parse(self.0)
             // Its whole text would show the line, and with it perhaps a password.
-            .map_err(|error| self.bad(self.line(&error.span().unwrap_or_default()), error.message()))?;
-        let mut profiles = Vec::new();
+            .map_err(|error| (self.line(&error.span().unwrap_or_default()), error.message().to_owned()))?;
+        let mut sections = Vec::new();
         for (key, value) in table.get_ref() {
             let line = self.line(&key.span());
             let (true, DeValue::Table(tables)) = (key.get_ref() == "profile", value.get_ref()) else {
-                return Err(self.bad(line, &format!("unknown key '{}': tables are [profile.NAME]", key.get_ref())));
+                return Err((line, format!("unknown key '{}': tables are [profile.NAME]", key.get_ref())));
             };
             for (name, value) in tables {
                 let line = self.line(&name.span());
-                let DeValue::Table(settings) = value.get_ref() else {
-                    return Err(
-                        self.bad(line, &format!("'{}' is no table: profiles are [profile.NAME]", name.get_ref()))
-                    );
+                let DeValue::Table(table) = value.get_ref() else {
+                    return Err((line, format!("'{}' is no table: profiles are [profile.NAME]", name.get_ref())));
                 };
-                profiles.push(self.read_profile(name.get_ref(), line, settings)?);
+                sections.push(self.section(name.get_ref(), line, table));
             }
         }
-        profiles.sort_by_key(|profile| profile.line);
-        Ok(profiles)
+        sections.sort_by_key(|section| section.line);
+        Ok(sections)
     }
 
-    fn read_profile(&self, name: &str, line: usize, table: &DeTable<'_>) -> Outcome<Profile> {
-        let mut settings = Vec::new();
-        for (key, value) in table {
-            settings.push(self.read_setting(key.get_ref(), self.line(&key.span()), value.get_ref())?);
-        }
-        settings.sort_by_key(|setting: &Setting| setting.line);
-        for Setting { key, value, line } in &settings {
-            arguments(key, value).map_err(|reason| self.bad(*line, &reason))?;
-            match (key.as_str(), value) {
-                ("url", Value::Text(url)) => describe_url(url, "url").map(|_| ()),
-                ("host" | "socket" | "sentinel", Value::Text(text)) => refuse_url(key, text),
-                ("sentinel", Value::List(texts)) => texts.iter().try_for_each(|text| refuse_url(key, text)),
-                _ => Ok(()),
-            }
-            .map_err(|failure| self.bad(*line, &failure.into_message()))?;
-        }
-        let keys: Vec<&str> = settings.iter().filter(|setting| setting.is_on()).map(|it| it.key.as_str()).collect();
-        refuse_together(&keys).map_err(|reason| self.bad(line, &format!("profile '{name}': {reason}")))?;
-        Ok(Profile { name: name.to_owned(), settings, line })
-    }
-
-    fn read_setting(&self, key: &str, line: usize, value: &DeValue<'_>) -> Outcome<Setting> {
-        let known = keys();
-        let plain = |name: &str| name.replace('_', "-");
-        let Some(name) = known.iter().find(|name| plain(name) == plain(key)) else {
-            let likeness = |name: &str| strsim::jaro_winkler(&plain(name), &plain(key));
-            let nearest = known.iter().max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
-            let hint = nearest.map(|name| format!("; the nearest known one is '{name}'")).unwrap_or_default();
-            return Err(self.bad(line, &format!("unknown key '{key}'{hint}")));
-        };
-        let value = match value {
-            DeValue::Boolean(flag) => Some(Value::Flag(*flag)),
-            DeValue::Array(items) => {
-                items.iter().map(|item| scalar(item.get_ref())).collect::<Option<_>>().map(Value::List)
-            }
-            DeValue::String(text) => Some(Value::Text(text.clone().into_owned())),
-            value => scalar(value).map(Value::Number),
-        };
-        let value = value.ok_or_else(|| self.bad(line, &format!("'{key}' cannot have a value of this kind")))?;
-        Ok(Setting { key: name.clone(), value: self.expand_home(name, value), line })
-    }
-
-    /// A shell puts the home directory for `~/`; here nobody else does.
-    fn expand_home(&self, name: &str, value: Value) -> Value {
-        match &value {
-            Value::Text(text) if is_path(name) => match text.strip_prefix("~/") {
-                Some(rest) => Value::Text(self.home.join(rest).to_string_lossy().into_owned()),
-                None => value,
-            },
-            _ => value,
-        }
+    fn section(&self, name: &str, line: usize, table: &DeTable<'_>) -> Section {
+        let mut entries: Vec<Entry> = table
+            .iter()
+            .map(|(key, value)| Entry {
+                key: key.get_ref().to_string(),
+                value: read_value(value.get_ref()),
+                line: self.line(&key.span()),
+            })
+            .collect();
+        entries.sort_by_key(|entry| entry.line);
+        Section { name: name.to_owned(), line, entries }
     }
 
     /// The line of a place in the text, counted from 1.
     fn line(&self, span: &Range<usize>) -> usize {
-        let before = self.text.as_bytes().get(..span.start).unwrap_or(self.text.as_bytes());
+        let before = self.0.as_bytes().get(..span.start).unwrap_or(self.0.as_bytes());
         memchr::memchr_iter(b'\n', before).count() + 1
     }
+}
 
-    fn bad(&self, line: usize, reason: &str) -> Failure {
-        Failure::usage(format!("{}:{line}: {}", self.path.display(), reason.replace('\n', " ")))
+fn read_value(value: &DeValue<'_>) -> Option<Value> {
+    match value {
+        DeValue::Boolean(flag) => Some(Value::Flag(*flag)),
+        DeValue::Array(items) => {
+            items.iter().map(|item| scalar(item.get_ref())).collect::<Option<_>>().map(Value::List)
+        }
+        DeValue::String(text) => Some(Value::Text(text.clone().into_owned())),
+        value => scalar(value).map(Value::Number),
     }
 }
 

@@ -275,7 +275,7 @@ fn an_unknown_key_is_named_with_its_place_and_the_nearest_known_one() {
     ] {
         let config = format!("# a comment\n[profile.p]\njson = true\n{key} = \"{SECRET}\"\n");
         for args in [&["--profile", "p", "PING"][..], &["profiles"]] {
-            let parts = [&format!("{CONFIG}:4: ")[..], &format!("'{key}'"), &format!("'{nearest}'")];
+            let parts = [&format!("{CONFIG}:4: profile 'p': ")[..], &format!("'{key}'"), &format!("'{nearest}'")];
             let run = with(&config, args).status(2).complains(&parts).run();
             assert!(!run.err().contains(SECRET), "{}", run.err());
         }
@@ -302,9 +302,38 @@ fn a_wrong_value_is_named_with_its_place() {
         let place = format!("{CONFIG}:{wrong_line}: ");
         using(line, &["PING"]).status(2).complains(&[&place, reason]).run();
     }
+    // Among right ones, and where another value is put in its place.
+    let lines = "json = true\ndb = 3\nport = \"many\"\ncolor = \"never\"";
+    let parts = [&format!("{CONFIG}:4: profile 'p': ")[..], "'many'", "--port"];
+    for args in [&["PING"][..], &["-p", "1", "PING"], &["--sandbox", "PING"]] {
+        using(lines, args).status(2).complains(&parts).run();
+    }
     using("host = \"a\"\nsocket = \"b\"", &["PING"]).status(2).complains(&[":1: ", "'p'", "--socket", "--host"]).run();
     with("[profiles.p]\n", &["profiles"]).status(2).complains(&[":1: ", "'profiles'", "[profile.NAME]"]).run();
     with("\nprofile = 3\n", &["profiles"]).status(2).complains(&[":2: ", "[profile.NAME]"]).run();
+}
+
+#[test]
+fn what_is_wrong_in_one_profile_concerns_no_other() {
+    let server = Server::start();
+    let config = format!(
+        "[profile.bad]\nhots = \"{SECRET}\"\n[profile.good]\nport = {}\n[profile.worse]\nport = \"many\"\n\
+         [profile.worst]\nhost = \"a\"\nsocket = \"b\"\n[profile.last]\ndb = 3\n",
+        server.port()
+    );
+    with(&config, &["--profile", "good", "PING"]).prints("PONG\n").run();
+    with(&config, &["--profile", "worse", "PING"]).status(2).complains(&[":6: profile 'worse': "]).run();
+    let listed = format!("good  password not set  port={}\nlast  password not set  db=3\n", server.port());
+    let run = with(&config, &["profiles"]).prints(listed).status(2).any_stderr().run();
+    let complaints: Vec<String> = run.err().lines().map(str::to_owned).collect();
+    assert_eq!(complaints.len(), 3, "{complaints:?}");
+    for (complaint, place) in complaints.iter().zip([":2: profile 'bad'", ":6: profile 'worse'", ":7: profile 'worst'"])
+    {
+        assert!(complaint.contains(place) && !complaint.contains(SECRET), "{complaint}");
+    }
+    // A password in it is looked after all the same.
+    let config = format!("[profile.bad]\nhots = 1\npass = \"{SECRET}\"\n[profile.good]\nport = {}\n", server.port());
+    with(&config, &["--profile", "good", "PING"]).mode(CONFIG, 0o644).status(2).complains(&["chmod 600"]).run();
 }
 
 #[test]
