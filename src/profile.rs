@@ -6,7 +6,7 @@ mod file;
 use std::ffi::OsString;
 
 use crate::cli::settings::{Key, Value};
-use crate::cli::{Cli, Verb};
+use crate::cli::{Cli, OptionSet, Verb};
 use crate::config::{describe_url, environment, url_in_environment};
 use crate::exit::Outcome;
 
@@ -26,7 +26,7 @@ const ENVIRONMENT: [(&str, &[&str]); 6] = [
 ];
 
 /// One option of a profile.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Setting {
     /// The option's long name.
     pub key: String,
@@ -51,9 +51,15 @@ pub fn apply(mut cli: Cli) -> Outcome<Cli> {
     else {
         return Ok(cli);
     };
-    let mut settings = Profiles::load()?.get(&name, cli.options_mut())?.settings;
+    let profiles = Profiles::load()?;
+    let profile = profiles.get(&name, cli.options())?;
+    let mut settings = profile.settings.clone();
     yield_to_another_server(&mut settings, &cli)?;
     settings.retain(|setting| !is_overridden_by_environment(&setting.key));
+    if settings.len() < profile.settings.len() {
+        // What is left out is to be right as well. The rest is read below.
+        profiles.check(&profile, cli.options_mut())?;
+    }
     if has_password_in_environment() {
         // The URL stays, its password does not.
         for setting in &mut settings {
@@ -62,7 +68,10 @@ pub fn apply(mut cli: Cli) -> Outcome<Cli> {
     }
     // Keys have no order: each of them stands above what the URL says.
     settings.sort_by_key(|setting| setting.key != "url");
-    cli.over(settings.into_iter().filter_map(|setting| setting.word).collect())
+    cli.over(settings.into_iter().filter_map(|setting| setting.word).collect()).or_else(|failure| {
+        profiles.check(&profile, &mut OptionSet::new())?;
+        Err(failure)
+    })
 }
 
 fn is_overridden_by_environment(key: &str) -> bool {

@@ -30,8 +30,10 @@ pub struct Profiles {
 pub struct Profile {
     /// Its name.
     pub name: String,
-    /// Its settings: each is an option that exists, with a value that it takes.
+    /// Its settings: each is an option that exists, with a value of a kind that it takes.
     pub settings: Vec<Setting>,
+    /// The line where it begins, counted from 1.
+    line: usize,
 }
 
 /// A profile as it stands in the file.
@@ -86,12 +88,16 @@ impl Profiles {
 
     /// All of them, in the order of the file; none if there is no file.
     pub fn all(&self, options: &mut OptionSet) -> Option<Vec<Outcome<Profile>>> {
-        let sections = self.sections.as_ref()?;
-        Some(sections.iter().map(|section| self.understand(section, options)).collect())
+        let mut read = |section| {
+            let profile = self.understand(section, options)?;
+            self.check(&profile, options)?;
+            Ok(profile)
+        };
+        Some(self.sections.as_ref()?.iter().map(&mut read).collect())
     }
 
-    /// The profile of this name.
-    pub fn get(&self, name: &str, options: &mut OptionSet) -> Outcome<Profile> {
+    /// The profile of this name. Its values are not looked at yet: see [`Profiles::check`].
+    pub fn get(&self, name: &str, options: &OptionSet) -> Outcome<Profile> {
         let path = self.path.display();
         let Some(sections) = &self.sections else {
             return Err(Failure::usage(format!("no profile '{name}': there is no {path}")));
@@ -104,14 +110,29 @@ impl Profiles {
         self.understand(section, options)
     }
 
-    fn understand(&self, section: &Section, options: &mut OptionSet) -> Outcome<Profile> {
+    /// Whether the options take the values of a profile: all of them at once, as the words of one command line. Only a
+    /// complaint is looked for one by one.
+    pub fn check(&self, profile: &Profile, options: &mut OptionSet) -> Outcome<()> {
+        let words: Vec<OsString> = profile.settings.iter().filter_map(|setting| setting.word.clone()).collect();
+        let Err(reason) = options.check(&words) else { return Ok(()) };
+        for Setting { word, line, .. } in &profile.settings {
+            options.check(word.as_slice()).map_err(|reason| self.bad(&profile.name, (*line, reason)))?;
+        }
+        Err(self.bad(&profile.name, (profile.line, reason)))
+    }
+
+    fn understand(&self, section: &Section, options: &OptionSet) -> Outcome<Profile> {
         let settings = section.entries.iter().map(|entry| self.setting(entry, options)).collect::<Result<Vec<_>, _>>();
         settings
             .and_then(|settings| {
-                check(&settings, section.line, options)?;
-                Ok(Profile { name: section.name.clone(), settings })
+                refuse_rivals(&settings, section.line)?;
+                Ok(Profile { name: section.name.clone(), settings, line: section.line })
             })
-            .map_err(|(line, reason)| bad(&self.path, line, &format!("profile '{}': {reason}", section.name)))
+            .map_err(|complaint| self.bad(&section.name, complaint))
+    }
+
+    fn bad(&self, profile: &str, (line, reason): Complaint) -> Failure {
+        bad(&self.path, line, &format!("profile '{profile}': {reason}"))
     }
 
     fn setting(&self, entry: &Entry, options: &OptionSet) -> Result<Setting, Complaint> {
@@ -129,6 +150,13 @@ impl Profiles {
             }),
             Some(value) => value.clone(),
         };
+        match (&*key.name, &value) {
+            ("url", Value::Text(url)) => describe_url(url, "url").map(|_| ()),
+            ("host" | "socket" | "sentinel", Value::Text(text)) => refuse_url(&key.name, text),
+            ("sentinel", Value::List(texts)) => texts.iter().try_for_each(|text| refuse_url(&key.name, text)),
+            _ => Ok(()),
+        }
+        .map_err(|failure| (*line, failure.into_message()))?;
         Setting::new(&key, value, *line).map_err(|reason| (*line, reason))
     }
 }
@@ -142,26 +170,10 @@ impl Entry {
 /// What is wrong, and in which line, counted from 1.
 type Complaint = (usize, String);
 
-/// All settings of a profile are looked at together, as the options they are; only a complaint is looked for one by one.
-fn check(settings: &[Setting], line: usize, options: &mut OptionSet) -> Result<(), Complaint> {
-    let words: Vec<OsString> = settings.iter().filter_map(|setting| setting.word.clone()).collect();
-    let checked = options.check(&words);
-    if checked.is_err() {
-        for Setting { word, line, .. } in settings {
-            options.check(word.as_slice()).map_err(|reason| (*line, reason))?;
-        }
-    }
-    for Setting { key, value, line, .. } in settings {
-        match (key.as_str(), value) {
-            ("url", Value::Text(url)) => describe_url(url, "url").map(|_| ()),
-            ("host" | "socket" | "sentinel", Value::Text(text)) => refuse_url(key, text),
-            ("sentinel", Value::List(texts)) => texts.iter().try_for_each(|text| refuse_url(key, text)),
-            _ => Ok(()),
-        }
-        .map_err(|failure| (*line, failure.into_message()))?;
-    }
+/// Keys that say the same cannot stand in one profile.
+fn refuse_rivals(settings: &[Setting], line: usize) -> Result<(), Complaint> {
     let keys: Vec<&str> = settings.iter().filter(|setting| setting.word.is_some()).map(|it| it.key.as_str()).collect();
-    refuse_together(&keys).and(checked).map_err(|reason| (line, reason))
+    refuse_together(&keys).map_err(|reason| (line, reason))
 }
 
 fn bad(path: &Path, line: usize, reason: &str) -> Failure {
