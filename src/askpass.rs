@@ -8,7 +8,7 @@ use std::os::fd::AsFd as _;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
 use crate::exit::{Failure, Outcome, describe_io};
-use crate::interrupt;
+use crate::server::poll;
 use crate::text;
 
 /// A terminal that does not show what is typed, until this is dropped.
@@ -45,7 +45,7 @@ pub fn ask(question: &str) -> Outcome<Vec<u8>> {
     let mut password = Vec::new();
     let mut piece = [0; 256];
     while password.last() != Some(&b'\n') {
-        interrupt::wait_readable(silent.terminal.as_fd()).inspect_err(|_| {
+        poll::wait_readable(silent.terminal.as_fd()).inspect_err(|_| {
             // What comes next begins on a line of its own.
             let _ = (&silent.terminal).write_all(b"\n");
         })?;

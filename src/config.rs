@@ -22,11 +22,11 @@ use self::url::{Place, VARIABLES, describe_unknown, parse_url};
 use crate::askpass;
 use crate::cli::{self, ConnectionOptions, Encoding, OutputOptions, SandboxKind, When};
 use crate::exit::{Exit, Failure, Outcome, describe_io, notice};
-use crate::interrupt;
 use crate::render::{Format, Style};
 use crate::server::{
     Address, ClusterUse, Credentials, Hello, Protocol, Sandbox, Sentinels, Target, Tls, TlsFiles, Verify,
 };
+use crate::signal;
 
 const DEFAULT_HOST: &str = "127.0.0.1";
 const DEFAULT_PORT: u16 = 6379;
@@ -403,7 +403,7 @@ fn ask_command(command: &str) -> Outcome<Vec<u8>> {
         .stderr(Stdio::inherit())
         .output()
         .map_err(|error| failed(&describe_io(&error)))?;
-    if let Some(signal) = interrupt::received() {
+    if let Some(signal) = signal::received() {
         return Err(Failure::quiet(Exit::Signal(signal)));
     }
     if !output.status.success() {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use colored::Colorize as _;
 
-use crate::interrupt::Signal;
+use crate::signal::Signal;
 use crate::text;
 
 /// The exit statuses of contract section 1.

@@ -9,7 +9,6 @@ mod config;
 mod connection_state;
 mod exit;
 mod input;
-mod interrupt;
 mod memory;
 mod profile;
 mod record;
@@ -18,6 +17,7 @@ mod repl;
 mod reply;
 mod request;
 mod server;
+mod signal;
 mod table;
 mod text;
 mod transaction;
@@ -41,7 +41,7 @@ fn run() -> Outcome<Exit> {
             exit::notice(warning);
         }
     }
-    interrupt::install()
+    signal::install()
         .map_err(|error| Failure::failed(format!("cannot handle signals: {}", exit::describe_io(&error))))?;
     commands::run(cli)
 }

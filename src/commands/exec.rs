@@ -11,12 +11,11 @@ use crate::cli::ExecOptions;
 use crate::config::Config;
 use crate::exit::{Exit, Failure, Outcome, describe_io, report};
 use crate::input::{Malformed, describe_bad, parse_line};
-use crate::interrupt;
 use crate::record::{Record, is_report};
 use crate::render::Format;
 use crate::reply::{ErrorReply, OwnedFrame};
 use crate::request::Request;
-use crate::server::{Lost, Route, Server};
+use crate::server::{Lost, Route, Server, poll};
 
 /// Runs the command as often as asked.
 pub fn run(decide: impl FnOnce() -> Outcome<Config>, options: &ExecOptions, words: Vec<OsString>) -> Outcome<Exit> {
@@ -74,7 +73,7 @@ fn pause(server: &mut Server, until: Instant) -> Outcome<()> {
     match server.attend(None, Some(until)) {
         Ok(()) => Ok(()),
         Err(lost @ Lost::Interrupted(_)) => Err(lost.into_failure(&server.place())),
-        Err(_) => interrupt::sleep_until(until),
+        Err(_) => poll::sleep_until(until),
     }
 }
 

@@ -7,7 +7,6 @@ use super::{open_renderer, report_errors};
 use crate::config::Config;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::{Next, Source};
-use crate::interrupt;
 use crate::record::{Record, is_report};
 use crate::render::{Renderer, Stdout};
 use crate::repl::link::Link;
@@ -15,7 +14,7 @@ use crate::repl::local::leaves;
 use crate::repl::shell::{Answer, Shell, Trouble};
 use crate::reply::{ErrorReply, Frame, OwnedFrame};
 use crate::request::Request;
-use crate::server::{Lost, Server};
+use crate::server::{Lost, Server, poll};
 
 /// Reads stdin to its end, to a line `exit` or `quit`, or to the first line that cannot be run.
 pub fn run(config: &Config) -> Outcome<Exit> {
@@ -38,7 +37,7 @@ pub fn run(config: &Config) -> Outcome<Exit> {
             Next::Command => lines.feed(&request)?,
             Next::End => return lines.end(),
             Next::Pending => {
-                wait_for_input(&source, lines.shell.link().server()).map_err(|lost| lost.into_failure(&place))?;
+                wait_for_input(&source, lines.shell.link().server(), &place)?;
                 source.fill()?;
             }
         }
@@ -47,14 +46,12 @@ pub fn run(config: &Config) -> Outcome<Exit> {
 
 /// Waits until there is something to read, and takes in what the server says meanwhile. A connection that ends is
 /// noticed by the next command, which can name its line.
-fn wait_for_input(source: &Source, server: Option<&mut Server>) -> Result<(), Lost> {
+fn wait_for_input(source: &Source, server: Option<&mut Server>, place: &str) -> Outcome<()> {
     match server.map(|server| server.attend(Some(source.as_fd()), None)) {
-        Some(Ok(())) => return Ok(()),
-        Some(Err(lost @ (Lost::Interrupted(_) | Lost::Refused(_)))) => return Err(lost),
-        Some(Err(_)) | None => {}
+        Some(Ok(())) => Ok(()),
+        Some(Err(lost @ (Lost::Interrupted(_) | Lost::Refused(_)))) => Err(lost.into_failure(place)),
+        Some(Err(_)) | None => poll::wait_readable(source.as_fd()),
     }
-    interrupt::wait_for(source.as_fd()).map_err(Lost::Broken)?;
-    interrupt::received().map_or(Ok(()), |signal| Err(Lost::Interrupted(signal)))
 }
 
 struct Lines {

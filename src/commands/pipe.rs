@@ -30,12 +30,12 @@ use super::{open_renderer, report_errors};
 use crate::cli::{ConnectionOptions, OnError, OutputOptions, PipeArgs};
 use crate::config::{Config, decide_style};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::interrupt;
 use crate::record::{Record, is_report};
 use crate::render::{Format, Renderer, Stdout};
 use crate::reply::Frame;
 use crate::request::Request;
 use crate::server::{Lost, Router, Session};
+use crate::signal;
 
 /// Runs the pipeline, or only checks its input.
 pub fn run(
@@ -125,7 +125,7 @@ const FLUSH_DELAY: Duration = Duration::from_micros(500);
 impl Pipe<'_> {
     fn run(mut self, session: &mut Session) -> Outcome<Exit> {
         loop {
-            if let Some(signal) = interrupt::received() {
+            if let Some(signal) = signal::received() {
                 return Err(self.lost(&Lost::Interrupted(signal)));
             }
             let wants_input = self.load();

@@ -21,12 +21,11 @@ use crate::cli::TxnArgs;
 use crate::config::Config;
 use crate::exit::{Exit, Failure, Outcome, report};
 use crate::input::{Next, Source};
-use crate::interrupt;
 use crate::record::Record;
 use crate::render::{Format, Renderer, Stdout};
 use crate::reply::{Frame, OwnedFrame};
 use crate::request::Request;
-use crate::server::{Lost, Protocol, Server};
+use crate::server::{Lost, Protocol, Server, poll};
 
 const RETRIES_WITH_PROGRAM: u32 = 10;
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
@@ -61,7 +60,7 @@ impl Origin {
     fn read(args: &TxnArgs) -> Outcome<Self> {
         let mut source = Source::open(args.file.as_deref().unwrap_or(Path::new("-")))?;
         let block = if args.watch.is_empty() {
-            Some(read_block(&mut source, |source| interrupt::wait_readable(source.as_fd()))?)
+            Some(read_block(&mut source, |source| poll::wait_readable(source.as_fd()))?)
         } else {
             None
         };

@@ -8,11 +8,11 @@ use super::{Flow, Repl, SHOWN};
 use crate::commands::advice;
 use crate::commands::block::RAN_APART;
 use crate::exit::{Exit, Failure, Outcome, notice, report};
-use crate::interrupt::{self, Signal};
 use crate::record::Record;
 use crate::reply::{ErrorReply, Frame, OwnedFrame};
 use crate::request::Request;
 use crate::server::{Lost, LostBlock, Unopened};
+use crate::signal::{self, Signal};
 
 /// A command that takes this long says how long it took (contract section 10).
 const SLOW: Duration = Duration::from_millis(500);
@@ -148,7 +148,7 @@ impl Repl<'_> {
         if signal != Signal::Interrupt {
             return Err(Failure::quiet(Exit::Signal(signal)));
         }
-        interrupt::forget_ctrl_c();
+        signal::forget_ctrl_c();
         // The terminal has echoed ^C.
         self.write("\n")?;
         self.flush()?;
@@ -156,7 +156,7 @@ impl Repl<'_> {
         if self.shell.link().was_open() {
             match self.shell.link().ready() {
                 Ok(_) => {}
-                Err(Unopened::Interrupted(Signal::Interrupt)) => interrupt::forget_ctrl_c(),
+                Err(Unopened::Interrupted(Signal::Interrupt)) => signal::forget_ctrl_c(),
                 Err(unopened @ Unopened::Interrupted(_)) => return Err(unopened.into_failure()),
                 Err(
                     Unopened::Unreachable(message)

@@ -22,7 +22,8 @@ use super::history::{self, HistoryFile};
 use super::prompt::Prompt;
 use super::words::{has_open_quote, holds_secret};
 use crate::exit::{Exit, Failure, Outcome, describe_io, report};
-use crate::interrupt::{self, Signal};
+use crate::server::poll;
+use crate::signal::{self, Signal};
 
 /// What was typed.
 #[derive(Debug, PartialEq, Eq)]
@@ -163,9 +164,9 @@ impl Editor {
     }
 
     fn read_rich(&mut self, prompt: &Prompt) -> Outcome<Typed> {
-        interrupt::set_idle(true);
+        signal::set_idle(true);
         let read = self.rich.readline(&(prompt.raw.as_str(), prompt.styled.as_str()));
-        interrupt::set_idle(false);
+        signal::set_idle(false);
         match read {
             Ok(_) if self.is_cancelled.swap(false, Ordering::Relaxed) => Ok(Typed::Cancelled),
             Ok(text) => Ok(Typed::Text(text)),
@@ -201,11 +202,11 @@ impl Editor {
     fn plain_line(&mut self) -> Outcome<Typed> {
         let Some(stdin) = &mut self.plain else { return Ok(Typed::End) };
         if stdin.buffer().is_empty()
-            && let Err(failure) = interrupt::wait_readable(stdin.get_ref().as_fd())
+            && let Err(failure) = poll::wait_readable(stdin.get_ref().as_fd())
         {
             return match failure.exit() {
                 Exit::Signal(Signal::Interrupt) => {
-                    interrupt::forget_ctrl_c();
+                    signal::forget_ctrl_c();
                     Ok(Typed::Cancelled)
                 }
                 _ => Err(failure),
@@ -261,7 +262,7 @@ fn show(text: &str) -> Outcome<()> {
 /// A signal at the prompt ends the process from another thread: the terminal is put back as it was found.
 fn restore_terminal_at_a_signal() {
     let found = tcgetattr(io::stdin()).ok();
-    interrupt::let_ctrl_c_cancel(move || {
+    signal::let_ctrl_c_cancel(move || {
         if let Some(found) = &found {
             let _ = tcsetattr(io::stdin(), OptionalActions::Drain, found);
         }

@@ -9,9 +9,9 @@ use super::views::{Look, Spot, Wanted};
 use super::{Flow, Repl, help, history};
 use crate::config;
 use crate::exit::{Exit, Failure, Outcome, report};
-use crate::interrupt::{self, Signal};
 use crate::render::{self, Format, Style};
 use crate::server::{Server, Target, Unopened};
+use crate::signal::{self, Signal};
 use crate::text::{self, Escape, printable};
 
 impl Repl<'_> {
@@ -29,7 +29,7 @@ impl Repl<'_> {
                 return Ok(());
             }
             Err(Unopened::Interrupted(Signal::Interrupt)) => {
-                interrupt::forget_ctrl_c();
+                signal::forget_ctrl_c();
                 return Ok(());
             }
             Err(unopened) => return Err(unopened.into_failure()),
@@ -44,7 +44,7 @@ impl Repl<'_> {
             }
             Err(unopened) => {
                 self.shell.link().lose();
-                interrupt::forget_ctrl_c();
+                signal::forget_ctrl_c();
                 report(&unopened.into_failure().into_message());
                 return Ok(());
             }
@@ -76,7 +76,7 @@ impl Repl<'_> {
         let stdout = render::stdout().map_err(|error| Failure::output(&error))?;
         match wanted.show(&spot, &look, stdout) {
             Ok(Exit::Signal(Signal::Interrupt)) => {
-                interrupt::forget_ctrl_c();
+                signal::forget_ctrl_c();
                 // The terminal has echoed ^C.
                 self.write("\n")?;
                 Ok(Flow::Stop)
@@ -84,7 +84,7 @@ impl Repl<'_> {
             Ok(Exit::Signal(signal)) => Err(Failure::quiet(Exit::Signal(signal))),
             Ok(_) => Ok(Flow::On),
             Err(failure) if failure.exit() == Exit::Signal(Signal::Interrupt) => {
-                interrupt::forget_ctrl_c();
+                signal::forget_ctrl_c();
                 self.write("\n")?;
                 Ok(Flow::Stop)
             }

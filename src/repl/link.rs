@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use crate::connection_state::{ConnectionState, Effect, Setting, Watch, effect_of};
 use crate::exit::{Outcome, Told};
-use crate::interrupt;
 use crate::reply::{ErrorReply, Frame};
 use crate::request::Request;
 use crate::server::{ClusterUse, Lost, NO_CLUSTER, Server, Target, Unopened, refuse_in_cluster};
+use crate::signal;
 
 /// A connection that is open, or can be opened.
 pub struct Link {
@@ -258,7 +258,7 @@ fn open(target: &Target, cluster: Option<ClusterUse>) -> Result<Server, Unopened
             }
             Err(RecvTimeoutError::Timeout) => {}
         }
-        if let Some(signal) = interrupt::received() {
+        if let Some(signal) = signal::received() {
             return Err(Unopened::Interrupted(signal));
         }
     }

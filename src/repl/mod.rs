@@ -33,11 +33,11 @@ use crate::cli::ConnectionOptions;
 use crate::config::Config;
 use crate::exit::{Exit, Failure, Outcome, notice, report, report_pointing};
 use crate::input::{describe_bad, parse};
-use crate::interrupt;
 use crate::record::{Record, is_report};
 use crate::render::{self, Format, Renderer, Stdout, Style};
 use crate::reply::Frame;
 use crate::request::Request;
+use crate::signal;
 use crate::text::{Escape, printable};
 
 /// The longest part of a command in a message, in characters.
@@ -111,7 +111,7 @@ impl Repl<'_> {
                 Typed::Cancelled => continue,
                 Typed::End => break,
             };
-            interrupt::forget_ctrl_c();
+            signal::forget_ctrl_c();
             if self.run_text(&text)? == Flow::Leave {
                 break;
             }

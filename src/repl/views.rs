@@ -14,10 +14,10 @@ use std::time::Duration;
 use super::style::Paint;
 use crate::commands::listen::{Ending, Limits, View, collect, follow};
 use crate::exit::{Exit, Failure, Outcome, Told, describe_io};
-use crate::interrupt::Signal;
 use crate::render::{Format, Renderer, Style};
 use crate::request::Request;
 use crate::server::{Source, Streams, Target, Topic};
+use crate::signal::Signal;
 
 /// A view that somebody asked for.
 #[derive(Debug)]

@@ -10,9 +10,9 @@ use super::session::{Lost, Session};
 use super::target::{Address, Credentials, Protocol, Target};
 use super::transport::{Transport, Unconnected};
 use crate::exit::{Exit, Failure, notice};
-use crate::interrupt::Signal;
 use crate::reply::{ErrorReply, error_text, text_of, value_of};
 use crate::request::Request;
+use crate::signal::Signal;
 
 /// Stands for the code of a refusal by TLS, on either side.
 pub(super) const DISTRUSTED: &str = "TLS";

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use super::poll::wait_for_any;
 use super::session::Lost;
 use super::target::Target;
-use super::wait::wait_for_any;
 use crate::request::Request;
 
 /// A failover takes the cluster's node timeout, 15 s unless configured, and a moment: four times the limit on

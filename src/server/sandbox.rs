@@ -25,7 +25,7 @@ use tempfile::TempDir;
 use self::process::Process;
 use super::target::Address;
 use crate::exit::{Exit, Failure, Outcome, describe_io};
-use crate::interrupt;
+use crate::signal;
 
 /// Waits for whoever holds its stdin to end, ends the process groups "$2" and so on, and removes the directory "$1".
 /// What does not end when it is told to is killed after two seconds.
@@ -132,7 +132,7 @@ fn make_directory(ports: &[u16]) -> Outcome<TempDir> {
 fn wait_for(mut is_so: impl FnMut() -> Outcome<bool>, complaint: impl Fn() -> String) -> Outcome<()> {
     let deadline = Instant::now() + START_LIMIT;
     while !is_so()? {
-        if let Some(signal) = interrupt::received() {
+        if let Some(signal) = signal::received() {
             return Err(Failure::quiet(Exit::Signal(signal)));
         }
         if Instant::now() > deadline {

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use redis::Value;
 
 use super::open::Unopened;
+use super::poll;
 use super::session::Session;
 use super::target::{Address, Credentials, Protocol, Target};
-use crate::interrupt;
 use crate::reply::{error_text, text_of};
 use crate::request::Request;
+use crate::signal;
 
 /// A set of sentinels, and the name of the primary they watch for us.
 #[derive(Clone, Debug)]
@@ -100,7 +101,7 @@ impl Sentinels {
             if is_over {
                 return Err(self.unreached(&told));
             }
-            interrupt::sleep_until(Instant::now() + PAUSE).map_err(|_| interrupted())?;
+            poll::sleep_until(Instant::now() + PAUSE).map_err(|_| interrupted())?;
         }
     }
 
@@ -185,7 +186,7 @@ impl Unopened {
 }
 
 fn interrupted() -> Unopened {
-    interrupt::received().map_or_else(|| Unopened::Unreachable("interrupted".to_owned()), Unopened::Interrupted)
+    signal::received().map_or_else(|| Unopened::Unreachable("interrupted".to_owned()), Unopened::Interrupted)
 }
 
 /// An equal part of the time that is left, in whole milliseconds: messages show it.

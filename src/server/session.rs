@@ -16,15 +16,15 @@ use rustix::event::{PollFd, PollFlags};
 use self::incoming::Incoming;
 use super::hello::ServerVersion;
 use super::open::Unopened;
+use super::poll::{Ready, wait_among, wait_for_any};
 use super::target::Target;
 use super::tls;
 use super::transport::Transport;
-use super::wait::{Ready, wait_among, wait_for_any};
 use crate::connection_state::{Effect, Setting, effect_of};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::interrupt::{self, Signal};
 use crate::reply::{Frame, Framer, OwnedFrame, describe_no_room, value_of};
 use crate::request::Request;
+use crate::signal::{self, Signal};
 
 /// How many frames are taken in before it is another's turn.
 const FRAMES_A_ROUND: usize = 1024;
@@ -345,7 +345,7 @@ impl Session {
             match self.advance() {
                 Ok(true) if self.current().is_push() => {
                     self.tell();
-                    if let Some(signal) = interrupt::received() {
+                    if let Some(signal) = signal::received() {
                         return Err(Lost::Interrupted(signal));
                     }
                 }

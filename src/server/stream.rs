@@ -26,10 +26,10 @@ use self::roam::Roam;
 use self::source::{is_final, is_final_code};
 use self::switch::{Switched, Switches};
 use super::open::Unopened;
+use super::poll;
 use super::session::Session;
 use super::target::{Address, Target};
 use crate::exit::{Failure, Outcome, describe_io};
-use crate::interrupt;
 use crate::reply::{ErrorReply, Message, MessageKind, OwnedFrame};
 
 /// The first pause before a new connection is tried; doubled each time.
@@ -404,8 +404,7 @@ pub(super) fn sooner(deadline: Option<Instant>, due: Instant) -> Instant {
 }
 
 pub(super) fn sleep(fds: &mut [PollFd<'_>], deadline: Instant) -> Outcome<()> {
-    interrupt::sleep(fds, Some(deadline))
-        .map_err(|error| Failure::failed(format!("cannot wait: {}", describe_io(&error))))
+    poll::sleep(fds, Some(deadline)).map_err(|error| Failure::failed(format!("cannot wait: {}", describe_io(&error))))
 }
 
 /// The place of the first descriptor that is ready.

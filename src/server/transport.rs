@@ -11,13 +11,13 @@ use rustix::event::{PollFd, PollFlags};
 use rustls::{ClientConnection, StreamOwned};
 use socket2::{Domain, SockAddr, Socket, TcpKeepalive, Type};
 
+use super::poll::wait_among;
 use super::resolve::resolve;
 use super::session::Lost;
 use super::target::{Address, Target};
 use super::tls;
-use super::wait::wait_among;
 use crate::exit::describe_io;
-use crate::interrupt::Signal;
+use crate::signal::Signal;
 
 /// A dead peer is found after 10 s of silence and three probes 5 s apart: within 30 s (contract section 8).
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);

@@ -66,7 +66,7 @@ fn a_pipe_whose_server_sends_pushes_without_a_pause_ends() {
 }
 
 #[test]
-fn a_hangup_that_is_ignored_stays_ignored() {
+fn a_hangup_that_is_ignored_stays_ignored_by_handlers_too() {
     let server = Server::start();
     let run = server.rcli(["sub", "c"]).through_sh("trap '' HUP; exec \"$0\" \"$@\"");
     let mut run = doomed(run.prints_among(&["after"]), 143).start();
@@ -75,6 +75,12 @@ fn a_hangup_that_is_ignored_stays_ignored() {
     server.ask("PUBLISH c after");
     run.wait_for_lines(2);
     end(run, Signal::TERM);
+    let handler = "c=kill -s HUP $$; echo lives on";
+    let run = server.rcli(["sub", "-m", "c", "--count", "1", "--handler", handler]);
+    let run = run.through_sh("trap '' HUP; exec \"$0\" \"$@\"").prints("lives on\n").start();
+    server.wait_until("PUBSUB NUMSUB c", |reply| reply == "[c, 1]");
+    server.ask("PUBLISH c message");
+    run.finish();
 }
 
 #[test]

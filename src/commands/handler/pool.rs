@@ -18,9 +18,10 @@ use rustix::process::{Pid, WaitId, WaitIdOptions, kill_process_group, waitid};
 use super::super::guard::{self, Bound};
 use super::{Handler, Job};
 use crate::exit::{Failure, Outcome, describe_io, report};
-use crate::interrupt::{self, Signal};
 use crate::render::Style;
 use crate::reply::Message;
+use crate::server::poll;
+use crate::signal::{self, Signal};
 
 /// Messages that may wait, and their bytes; one may always.
 const BACKLOG: usize = 1000;
@@ -186,7 +187,7 @@ impl Handlers {
             }
             let until = Instant::now() + LEAVE;
             while !self.is_idle() && Instant::now() < until {
-                let _ = interrupt::sleep(&mut [PollFd::new(&self.wake, PollFlags::IN)], Some(until));
+                let _ = poll::sleep(&mut [PollFd::new(&self.wake, PollFlags::IN)], Some(until));
                 self.note();
             }
             if self.is_idle() {
@@ -245,11 +246,11 @@ impl Shared {
         let mut command = Command::new("sh");
         command.arg("-c").arg(&self.handlers[job.handler].command).stdin(Stdio::piped()).process_group(0);
         set_names(&mut command, job);
-        let _busy = interrupt::busy();
+        let _busy = signal::busy();
         guard::stand_by();
         let mut child = {
             let mut state = self.lock();
-            if state.closed || interrupt::is_ending() {
+            if state.closed || signal::is_ending() {
                 state.dropped += 1;
                 return Ok(());
             }
@@ -305,7 +306,7 @@ fn feed(mut stdin: ChildStdin, line: &[u8], pid: Pid) -> io::Result<()> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 let until = Instant::now() + GLANCE;
-                interrupt::sleep(&mut [PollFd::new(&stdin, PollFlags::OUT)], Some(until))?;
+                poll::sleep(&mut [PollFd::new(&stdin, PollFlags::OUT)], Some(until))?;
                 // A process that it left behind may hold its stdin open, unread.
                 if Instant::now() >= until && has_ended(pid)? {
                     return Ok(());

@@ -9,10 +9,10 @@ use rustix::event::{PollFd, PollFlags};
 use super::view::{End, Ending, View, Watched, watched};
 use crate::commands::handler::Handlers;
 use crate::exit::{Exit, Failure, Outcome, Told, describe_io};
-use crate::interrupt::{self, Signal};
 use crate::record::Record;
 use crate::reply::{Message, MonitorLine};
-use crate::server::{Event, Given, Heard, Streams, Woken, ready_at};
+use crate::server::{Event, Given, Heard, Streams, Woken, poll, ready_at};
+use crate::signal::{self, Signal};
 
 /// Between looks at the clock and at signals while messages come without a pause.
 const BUSY_MESSAGES: u32 = 256;
@@ -162,7 +162,7 @@ impl<W: Write, A: FnMut(Told)> Sink<'_, W, A> {
     fn sleep_while(&mut self, deadline: Option<Instant>, state: impl Fn(&Handlers) -> bool) -> Outcome<Option<End>> {
         while self.view.handlers.as_ref().is_some_and(&state) {
             let (mut fds, whats) = watched(self.ending, &self.view);
-            interrupt::sleep(&mut fds, deadline).map_err(|error| cannot_wait(&error))?;
+            poll::sleep(&mut fds, deadline).map_err(|error| cannot_wait(&error))?;
             match ready_at(&fds).map(|index| whats[index]) {
                 Some(Watched::Handlers) => self.view.handlers.iter().for_each(Handlers::note),
                 Some(what) => {
@@ -333,9 +333,9 @@ fn describe(event: &Event, place: &str) -> Option<Told> {
 /// Waits for the handlers that run, until a second signal.
 fn await_running(handlers: &Handlers, announce: &mut impl FnMut(Told)) -> Outcome<()> {
     let mut told_at = Some(Instant::now() + SHORT_PAUSE);
-    while !handlers.is_idle() && !interrupt::insisted() {
+    while !handlers.is_idle() && !signal::insisted() {
         let mut fds = [PollFd::from_borrowed_fd(handlers.fd(), PollFlags::IN)];
-        interrupt::sleep(&mut fds, Some(Instant::now() + GLANCE)).map_err(|error| cannot_wait(&error))?;
+        poll::sleep(&mut fds, Some(Instant::now() + GLANCE)).map_err(|error| cannot_wait(&error))?;
         handlers.note();
         if told_at.take_if(|at| *at <= Instant::now()).is_some() {
             let running = handlers.running();

@@ -8,8 +8,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::filter::Filter;
 use super::limits::Limits;
 use crate::commands::handler::Handlers;
-use crate::interrupt::{self, Signal};
 use crate::render::Renderer;
+use crate::signal::{self, Signal};
 
 /// How a stream is shown.
 pub struct View<W: Write> {
@@ -62,7 +62,7 @@ pub enum Ending {
 impl Ending {
     pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
         match self {
-            Self::Signals => interrupt::wake(),
+            Self::Signals => signal::wake(),
             Self::Stop(pipe) => Some(pipe.as_fd()),
         }
     }
@@ -70,7 +70,7 @@ impl Ending {
     /// How the view ends, if it is to end.
     pub(super) fn asked(&self) -> Option<End> {
         match self {
-            Self::Signals => interrupt::received().map(End::Signal),
+            Self::Signals => signal::received().map(End::Signal),
             Self::Stop(pipe) => {
                 let mut fds = [PollFd::new(pipe, PollFlags::IN)];
                 let is_ready = poll(&mut fds, Some(&Timespec::default())).is_ok_and(|count| count > 0);

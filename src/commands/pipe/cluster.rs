@@ -18,11 +18,11 @@ use crate::commands::{open_renderer, report_errors};
 use crate::config::Config;
 use crate::connection_state::{Effect, Setting, effect_of};
 use crate::exit::{Exit, Failure, Outcome, report};
-use crate::interrupt;
 use crate::record::Record;
 use crate::render::{Renderer, Stdout};
 use crate::request::Request;
 use crate::server::{ClusterUse, Lost, Route, Router, Unroutable, refuse_in_cluster};
+use crate::signal;
 
 /// Runs the pipeline.
 pub fn run(config: &Config, how: ClusterUse, args: &PipeArgs, mut supply: Supply) -> Outcome<Exit> {
@@ -68,7 +68,7 @@ struct ClusterPipe<'a> {
 impl ClusterPipe<'_> {
     fn run(mut self) -> Outcome<Exit> {
         loop {
-            if let Some(signal) = interrupt::received() {
+            if let Some(signal) = signal::received() {
                 return Err(self.lost(&Lost::Interrupted(signal).into()));
             }
             let (received, wants_input) = match self.work() {

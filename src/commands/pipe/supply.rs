@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use crate::exit::{Failure, Outcome, describe_io};
 use crate::input::{BadInput, Next, Source};
 use crate::request::Request;
+use crate::server::poll;
 
 /// What [`Supply::next`] found.
 #[derive(Debug, PartialEq, Eq)]
@@ -92,7 +93,7 @@ impl Supply {
 
     /// Reads more where nobody else is waited for; a signal ends the wait.
     pub fn wait_and_fill(&mut self) -> Outcome<()> {
-        crate::interrupt::wait_readable(self.current.as_fd())?;
+        poll::wait_readable(self.current.as_fd())?;
         self.fill()
     }
 

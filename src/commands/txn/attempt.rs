@@ -13,12 +13,12 @@ use crate::config::Config;
 use crate::connection_state::{Effect, effect_of};
 use crate::exit::{Failure, Outcome};
 use crate::input::Next;
-use crate::interrupt;
 use crate::record::{Record, is_report};
 use crate::render::{Format, Renderer, Style};
 use crate::reply::Frame;
 use crate::request::Request;
-use crate::server::{Lost, Server};
+use crate::server::{Lost, Server, poll};
+use crate::signal;
 use crate::transaction::{Step, Transaction};
 
 /// How long the last command of a program that has failed may take to be answered.
@@ -212,14 +212,14 @@ impl<'a> Attempt<'a> {
     /// The program ended in any other way: nothing is run.
     fn failed(&self, status: ExitStatus) -> Failure {
         // Ctrl-C on a terminal reaches the program as well as us, and it may have been quicker.
-        if let Err(interrupted) = interrupt::sleep_until(Instant::now() + SAME_SIGNAL) {
+        if let Err(interrupted) = poll::sleep_until(Instant::now() + SAME_SIGNAL) {
             return interrupted;
         }
         let how = match (status.code(), status.signal()) {
             (Some(code), _) => format!("ended with status {code}"),
-            (None, Some(signal)) => match signal_hook::low_level::signal_name(signal) {
-                Some(name) => format!("was ended by signal {signal} ({name})"),
-                None => format!("was ended by signal {signal}"),
+            (None, Some(number)) => match signal::name(number) {
+                Some(name) => format!("was ended by signal {number} ({name})"),
+                None => format!("was ended by signal {number}"),
             },
             (None, None) => "ended for no known reason".to_owned(),
         };

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::time::{Duration, Instant};
 
 use crate::exit::Outcome;
-use crate::interrupt;
+use crate::server::poll;
 
 /// No pause is doubled beyond this.
 const LONGEST: Duration = Duration::from_secs(20);
@@ -28,12 +28,12 @@ impl Backoff {
     /// (Whoever goes on without a pause meets a try that takes as long as his own again and again, and wins.)
     pub fn pause(&mut self, tried: Duration) -> Outcome<()> {
         if self.first.is_zero() {
-            return interrupt::sleep_until(Instant::now());
+            return poll::sleep_until(Instant::now());
         }
         let first = self.first.max(tried);
         let due = first.saturating_mul(1 << self.doublings.min(30)).min(LONGEST.max(self.first));
         self.doublings += 1;
-        interrupt::sleep_until(Instant::now() + due / 2 + due.mul_f64(chance()))
+        poll::sleep_until(Instant::now() + due / 2 + due.mul_f64(chance()))
     }
 }
 

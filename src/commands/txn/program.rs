@@ -18,8 +18,7 @@ use rustix::termios::tcgetpgrp;
 use super::super::guard::{self, Bound};
 use crate::exit::{Failure, Outcome, describe_io};
 use crate::input::Source;
-use crate::interrupt;
-use crate::server::{Lost, Server};
+use crate::server::{Lost, Server, poll};
 
 /// How long a program that is told to end has for it. Shorter than the grace that a signal leaves to rcli itself.
 const GRACE: Duration = Duration::from_millis(500);
@@ -177,7 +176,7 @@ impl Drop for Program {
         }
         self.signal(Signal::TERM);
         let mut fds = [PollFd::new(&self.ended, PollFlags::IN)];
-        let _ = interrupt::sleep(&mut fds, Some(Instant::now() + GRACE));
+        let _ = poll::sleep(&mut fds, Some(Instant::now() + GRACE));
         // Not yet waited for, it keeps its id and its group's: this can hit nobody else.
         self.signal(Signal::KILL);
         self.bound = None;

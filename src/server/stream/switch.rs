@@ -13,12 +13,12 @@ use std::time::Instant;
 use rustix::event::{PollFd, PollFlags};
 
 use super::super::open::Unopened;
+use super::super::poll;
 use super::super::sentinel::Sentinels;
 use super::super::session::Session;
 use super::super::target::Target;
 use super::{Heard, Source, Stream, Subscription, Topic, Woken, pause};
 use crate::exit::Outcome;
-use crate::interrupt;
 use crate::reply::{Data, Message, MessageKind};
 
 const CHANNEL: &[u8] = b"+switch-master";
@@ -147,7 +147,7 @@ impl Watcher {
     /// Rests before another try.
     fn rest(&self, tries: u32) -> Result<(), Stopped> {
         let mut fds = [PollFd::new(&*self.stopped, PollFlags::IN)];
-        let slept = interrupt::sleep(&mut fds, Some(Instant::now() + pause(tries)));
+        let slept = poll::sleep(&mut fds, Some(Instant::now() + pause(tries)));
         if slept.is_ok() && fds[0].revents().is_empty() { Ok(()) } else { Err(Stopped) }
     }
 }

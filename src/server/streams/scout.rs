@@ -13,7 +13,7 @@ use super::super::slots::Announced;
 use super::super::target::Address;
 use super::want::{Want, What};
 use crate::exit::{Failure, Outcome, describe_io};
-use crate::interrupt;
+use crate::signal;
 
 /// Nodes that are wanted for themselves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -164,7 +164,7 @@ fn explore(cluster: &mut Cluster, errand: &Errand) -> Found {
     // The cluster keeps its own sessions for its own questions: MONITOR would show every introduction of a new one.
     let nodes: Vec<_> = homes.into_iter().map(|home| (home.clone(), cluster.open_session(&home))).collect();
     let was_interrupted = |(_, opened): &(Address, _)| matches!(opened, Err(Lost::Interrupted(_)));
-    let is_cut_short = nodes.iter().any(was_interrupted) || nodes.is_empty() && interrupt::received().is_some();
+    let is_cut_short = nodes.iter().any(was_interrupted) || nodes.is_empty() && signal::received().is_some();
     Found { nodes, members, is_cut_short }
 }
 

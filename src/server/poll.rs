@@ -1,13 +1,15 @@
-//! The one sleep of every conversation: until a server can be read or written, other input is there, a deadline
-//! passes, or a signal comes. One session or many: a cluster waits for all of its nodes at once.
+//! The one sleep: until a server can be read or written, other input is there, a deadline passes, or a signal comes.
+//! One session or many: a cluster waits for all of its nodes at once. Where no server is waited for, there are none.
 
+use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::time::Instant;
 
-use rustix::event::{PollFd, PollFlags};
+use rustix::event::{self, PollFd, PollFlags, Timespec};
 
 use super::session::{Lost, Session};
-use crate::interrupt;
+use crate::exit::{Exit, Failure, Outcome, describe_io};
+use crate::signal;
 
 /// What a wait woke up for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,17 +48,17 @@ pub fn wait_among<'s>(
     let mut sessions: Vec<&mut Session> = sessions.into_iter().collect();
     let interests: Vec<PollFlags> = sessions.iter_mut().map(|session| session.interest()).collect();
     let mut fds = others.to_vec();
-    fds.extend(interrupt::wake().map(|wake| PollFd::from_borrowed_fd(wake, PollFlags::IN)));
+    fds.extend(signal::wake().map(|wake| PollFd::from_borrowed_fd(wake, PollFlags::IN)));
     let first_session = fds.len();
     let sockets = sessions.iter().zip(interests);
     fds.extend(sockets.map(|(session, interest)| PollFd::from_borrowed_fd(session.as_fd(), interest)));
-    interrupt::sleep(&mut fds, deadline).map_err(Lost::Broken)?;
+    sleep(&mut fds, deadline).map_err(Lost::Broken)?;
     let seen: Vec<PollFlags> = fds.iter().map(PollFd::revents).collect();
     drop(fds);
     let is_ready = |events: &PollFlags| !events.is_empty();
     let (seen_first, seen_sessions) = seen.split_at(first_session);
     let (seen_others, seen_wake) = seen_first.split_at(others.len());
-    if let (true, Some(signal)) = (seen_wake.iter().any(is_ready), interrupt::received()) {
+    if let (true, Some(signal)) = (seen_wake.iter().any(is_ready), signal::received()) {
         return Err(Lost::Interrupted(signal));
     }
     for (session, events) in sessions.iter_mut().zip(seen_sessions) {
@@ -64,4 +66,35 @@ pub fn wait_among<'s>(
     }
     let session = seen_sessions.iter().any(is_ready);
     Ok((Ready { session, input: false, expired: is_over(deadline) }, seen_others.iter().map(is_ready).collect()))
+}
+
+/// Sleeps until the descriptor can be read; a signal ends the run instead.
+pub fn wait_readable(fd: BorrowedFd<'_>) -> Outcome<()> {
+    wait(Some(fd), None)
+}
+
+/// Sleeps until the deadline; a signal ends the run instead.
+pub fn sleep_until(deadline: Instant) -> Outcome<()> {
+    wait(None, Some(deadline))
+}
+
+fn wait(fd: Option<BorrowedFd<'_>>, deadline: Option<Instant>) -> Outcome<()> {
+    let fds = fd.into_iter().chain(signal::wake());
+    let mut fds: Vec<_> = fds.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
+    sleep(&mut fds, deadline).map_err(|error| Failure::failed(format!("cannot wait: {}", describe_io(&error))))?;
+    signal::received().map_or(Ok(()), |signal| Err(Failure::quiet(Exit::Signal(signal))))
+}
+
+/// Sleeps until a descriptor is ready or the deadline passes. A signal does not end it, but where [`signal::wake`] is
+/// among them.
+pub fn sleep(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> io::Result<()> {
+    loop {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let timeout = left.and_then(|left| Timespec::try_from(left).ok());
+        match event::poll(fds, timeout.as_ref()) {
+            Ok(_) => return Ok(()),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
 }

@@ -1,17 +1,15 @@
-//! SIGINT, SIGTERM and SIGHUP: the one handler, a flag to ask and a pipe to poll. What a signal means is each loop's own business.
+//! SIGINT, SIGTERM and SIGHUP: the handlers, a flag to ask and a descriptor to poll. What a signal means is each loop's
+//! own business, and so is the sleep that it ends (`server::poll`).
 
 use std::io::{self, PipeReader, Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use nix::sys::signal::{SigSet, Signal as Caught};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-
-use crate::exit::{Exit, Failure, Outcome, describe_io};
+use signal_hook::iterator::Signals;
 
 /// A signal that ends a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,9 +49,15 @@ impl From<Signal> for rustix::process::Signal {
     }
 }
 
+/// The name of a signal by its number, `SIGKILL`; none where it has none.
+pub fn name(number: i32) -> Option<&'static str> {
+    signal_hook::low_level::signal_name(number)
+}
+
 static RECEIVED: AtomicU8 = AtomicU8::new(0);
-/// How much is being done that the first signal waits for.
-static BUSY: AtomicUsize = AtomicUsize::new(0);
+/// How much is being done that the first signal waits for, and whoever waits for its end.
+static BUSY: Mutex<usize> = Mutex::new(0);
+static FREE: Condvar = Condvar::new();
 /// Whether a second signal came meanwhile.
 static INSISTED: AtomicBool = AtomicBool::new(false);
 static WAKE: OnceLock<PipeReader> = OnceLock::new();
@@ -69,38 +73,22 @@ static FAREWELL: OnceLock<Box<dyn Fn() + Send + Sync>> = OnceLock::new();
 /// How long a run may take to write what it has received. A run that is blocked, on a stdout nobody reads
 /// or on a name server, is ended then: it could not have written more.
 const GRACE: Duration = Duration::from_secs(1);
-/// How often what a signal waits for is looked after.
-const GLANCE: Duration = Duration::from_millis(20);
 
-/// Installs the handler: from here on a signal is seen by [`received`] and makes [`wake`] readable.
-/// The second one is final, but for what is [`busy`]: that has
-/// the same grace then.
+/// Installs the handlers: from here on a signal is seen by [`received`] and makes [`wake`] readable. The second one is
+/// final, but for what is [`busy`]: that has the same grace then.
 pub fn install() -> io::Result<()> {
     let (reader, writer) = io::pipe()?;
     let _ = WAKE.set(reader);
-    let latest = Arc::new(AtomicUsize::new(0));
-    let told = Arc::clone(&latest);
-    // One thread for the three signals: ctrlc's, which does not say which of them came. That is written down in the
-    // signal's own handler, a moment after this one is woken; one that comes before both are there waits.
-    let signals = SigSet::from_iter([Caught::SIGINT, Caught::SIGTERM, Caught::SIGHUP]);
-    signals.thread_block()?;
-    let (again, end) = (Arc::clone(&told), writer.try_clone()?);
-    match ctrlc::try_set_handler(move || note(name_of(&told), &writer)) {
-        // One of them is ignored: SIGHUP, as nohup has it, stays so.
-        Err(ctrlc::Error::MultipleHandlers) => {
-            let keeps_on = is_ignored(SIGHUP);
-            ctrlc::set_handler(move || match name_of(&again) {
-                Signal::HangUp if keeps_on => {}
-                signal => note(signal, &end),
-            })
+    let ctrl_c = writer.try_clone()?;
+    ctrlc::set_handler(move || note(Signal::Interrupt, &ctrl_c)).map_err(io::Error::other)?;
+    // Where SIGHUP is ignored, as nohup has it, it stays so, for what is run from here as well.
+    let ending = if is_ignored(SIGHUP) { &[SIGTERM][..] } else { &[SIGTERM, SIGHUP] };
+    let mut signals = Signals::new(ending)?;
+    thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        for number in signals.forever() {
+            note(if number == SIGHUP { Signal::HangUp } else { Signal::Terminate }, &writer);
         }
-        result => result,
-    }
-    .map_err(io::Error::other)?;
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
-        signal_hook::flag::register_usize(signal, Arc::clone(&latest), signal.unsigned_abs() as usize)?;
-    }
-    signals.thread_unblock()?;
+    })?;
     Ok(())
 }
 
@@ -111,30 +99,15 @@ fn is_ignored(signal: i32) -> bool {
     ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
-/// Which signal came.
-fn name_of(latest: &AtomicUsize) -> Signal {
-    let until = Instant::now() + Duration::from_millis(100);
-    loop {
-        match i32::try_from(latest.swap(0, Ordering::SeqCst)) {
-            Ok(SIGTERM) => return Signal::Terminate,
-            Ok(SIGHUP) => return Signal::HangUp,
-            Ok(SIGINT) => return Signal::Interrupt,
-            // Two came at once, and the other one told of both.
-            _ if Instant::now() > until => return received().unwrap_or(Signal::Interrupt),
-            _ => thread::yield_now(),
-        }
-    }
-}
-
 fn note(signal: Signal, mut wake: &io::PipeWriter) {
     let cancels = signal == Signal::Interrupt && CTRL_C_CANCELS.load(Ordering::SeqCst);
-    let step = in_step();
+    let step = lock(&STEP);
     let before = RECEIVED.load(Ordering::SeqCst);
     if cancels && before != 0 {
         return;
     }
     if before != 0 && !(before == Signal::Interrupt.number() && CTRL_C_CANCELS.load(Ordering::SeqCst)) {
-        if BUSY.load(Ordering::SeqCst) == 0 || INSISTED.swap(true, Ordering::SeqCst) {
+        if *lock(&BUSY) == 0 || INSISTED.swap(true, Ordering::SeqCst) {
             end_now(signal);
         }
         end_later(signal);
@@ -149,17 +122,15 @@ fn note(signal: Signal, mut wake: &io::PipeWriter) {
     if IDLE.load(Ordering::SeqCst) {
         end_now(signal);
     }
-    thread::spawn(move || {
-        while BUSY.load(Ordering::SeqCst) > 0 {
-            thread::sleep(GLANCE);
-        }
-        end_later(signal);
-    });
+    end_later(signal);
 }
 
-/// Ends a run that has not ended by itself when the grace is over.
+/// Ends a run that has not ended by itself when the grace is over. That begins when the last of what the first signal
+/// waits for is done, or with the second signal.
 fn end_later(signal: Signal) {
     thread::spawn(move || {
+        let waits = |busy: &mut usize| *busy > 0 && !insisted();
+        drop(FREE.wait_while(lock(&BUSY), waits).unwrap_or_else(PoisonError::into_inner));
         thread::sleep(GRACE);
         end_now(signal);
     });
@@ -171,13 +142,14 @@ pub struct Busy(());
 
 /// Begins something that the first signal waits for.
 pub fn busy() -> Busy {
-    BUSY.fetch_add(1, Ordering::SeqCst);
+    *lock(&BUSY) += 1;
     Busy(())
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        BUSY.fetch_sub(1, Ordering::SeqCst);
+        *lock(&BUSY) -= 1;
+        FREE.notify_all();
     }
 }
 
@@ -191,8 +163,9 @@ pub fn is_ending() -> bool {
     received().is_some_and(|signal| signal != Signal::Interrupt || !CTRL_C_CANCELS.load(Ordering::SeqCst))
 }
 
-fn in_step() -> MutexGuard<'static, ()> {
-    STEP.lock().unwrap_or_else(PoisonError::into_inner)
+/// No thread can have left something half done here.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[expect(clippy::exit, reason = "the main thread is blocked where nothing can wake it")]
@@ -217,7 +190,7 @@ pub fn set_idle(idle: bool) {
 
 /// Forgets a Ctrl-C that came, so that the next wait is not cut short by it.
 pub fn forget_ctrl_c() {
-    let _step = in_step();
+    let _step = lock(&STEP);
     if received() != Some(Signal::Interrupt) {
         return;
     }
@@ -241,42 +214,4 @@ pub fn received() -> Option<Signal> {
 /// A descriptor that is readable once a signal came.
 pub fn wake() -> Option<BorrowedFd<'static>> {
     WAKE.get().map(|reader| reader.as_fd())
-}
-
-/// Sleeps until the descriptor can be read; a signal ends the run instead.
-pub fn wait_readable(fd: BorrowedFd<'_>) -> Outcome<()> {
-    wait(Some(fd), None)
-}
-
-/// Sleeps until the deadline; a signal ends the run instead.
-pub fn sleep_until(deadline: Instant) -> Outcome<()> {
-    wait(None, Some(deadline))
-}
-
-/// Sleeps until the descriptor can be read or a signal came.
-pub fn wait_for(fd: BorrowedFd<'_>) -> io::Result<()> {
-    poll_with_wake(Some(fd), None)
-}
-
-fn poll_with_wake(fd: Option<BorrowedFd<'_>>, deadline: Option<Instant>) -> io::Result<()> {
-    let mut fds: Vec<_> = fd.into_iter().chain(wake()).map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
-    sleep(&mut fds, deadline)
-}
-
-fn wait(fd: Option<BorrowedFd<'_>>, deadline: Option<Instant>) -> Outcome<()> {
-    poll_with_wake(fd, deadline).map_err(|error| Failure::failed(format!("cannot wait: {}", describe_io(&error))))?;
-    received().map_or(Ok(()), |signal| Err(Failure::quiet(Exit::Signal(signal))))
-}
-
-/// Sleeps until a descriptor is ready or the deadline passes.
-pub fn sleep(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> io::Result<()> {
-    loop {
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        let timeout = left.and_then(|left| Timespec::try_from(left).ok());
-        match poll(fds, timeout.as_ref()) {
-            Ok(_) => return Ok(()),
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
 }
