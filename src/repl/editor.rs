@@ -20,7 +20,7 @@ use rustyline::{
 use super::helper::LineHelper;
 use super::history::{self, HistoryFile};
 use super::prompt::Prompt;
-use super::words::{has_open_quote, holds_secret};
+use super::words::{holds_secret, open_quote};
 use crate::exit::{Exit, Failure, Outcome, describe_io, report};
 use crate::server::poll;
 use crate::signal::{self, Signal};
@@ -180,18 +180,20 @@ impl Editor {
     }
 
     fn read_plain(&mut self, prompt: &str) -> Outcome<Typed> {
-        let mut text = String::new();
+        let (mut text, mut open) = (String::new(), None);
         let mut shown = prompt;
         loop {
             show(shown)?;
-            match self.plain_line()? {
-                Typed::Text(line) => text.push_str(&line),
+            let line = match self.plain_line()? {
+                Typed::Text(line) => line,
                 other => {
                     show("\n")?;
                     return Ok(other);
                 }
-            }
-            if !has_open_quote(text.trim_end_matches('\n')) {
+            };
+            open = open_quote(open, line.trim_end_matches('\n'));
+            text.push_str(&line);
+            if open.is_none() {
                 return Ok(Typed::Text(text));
             }
             shown = "... ";

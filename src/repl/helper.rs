@@ -13,7 +13,7 @@ use super::complete::{complete, hint};
 use super::highlight::highlight;
 use super::lookup::Lookup;
 use super::style::{Ink, Paint};
-use super::words::{commands, has_open_quote};
+use super::words::{commands, open_quote};
 use crate::text::is_unprintable;
 
 /// What rustyline asks about the line.
@@ -96,7 +96,8 @@ impl Highlighter for LineHelper {
 
 impl Validator for LineHelper {
     fn validate(&self, context: &mut ValidationContext<'_>) -> Result<ValidationResult> {
-        let is_open = !self.is_asking && commands(context.input()).last().is_some_and(|last| has_open_quote(last));
+        let is_open =
+            !self.is_asking && commands(context.input()).last().is_some_and(|last| open_quote(None, last).is_some());
         Ok(if is_open { ValidationResult::Incomplete } else { ValidationResult::Valid(None) })
     }
 }

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 /// How many commands are kept.
 pub const KEPT: usize = 10_000;
+/// And how many bytes of them are read: one that was pasted may be large.
+const KEPT_BYTES: u64 = 16 << 20;
 
 /// For its owner only.
 const MODE: u32 = 0o600;
@@ -78,19 +80,26 @@ impl HistoryFile {
     fn read(&self) -> io::Result<Vec<String>> {
         let mut file = OpenOptions::new().read(true).write(true).open(&self.path)?;
         file.lock()?;
+        let (is_own, _) = look_at(&mut file)?;
+        let length = file.metadata()?.len();
+        let cut = length.saturating_sub(KEPT_BYTES);
+        file.seek(SeekFrom::Start(cut))?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
-        let lines: Vec<&[u8]> =
-            bytes.strip_prefix(HEADER).unwrap_or(&bytes).split_inclusive(|byte| *byte == b'\n').collect();
-        let is_own = bytes.starts_with(HEADER);
+        let mut lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
+        // The header, or what is left of a line that was cut.
+        if is_own || cut > 0 {
+            lines.drain(..lines.len().min(1));
+        }
+        let kept = &lines[lines.len().saturating_sub(KEPT)..];
         // It may grow to twice as much, so that it is not written anew at every start.
-        if is_own && lines.len() > 2 * KEPT {
+        if is_own && (lines.len() > 2 * KEPT || length > 2 * KEPT_BYTES) {
             file.set_len(0)?;
             file.rewind()?;
-            file.write_all(&[HEADER, &lines[lines.len() - KEPT..].concat()].concat())?;
+            file.write_all(&[HEADER, &kept.concat()].concat())?;
         }
         let text = |line: &&[u8]| String::from_utf8_lossy(line.trim_ascii_end()).into_owned();
-        let commands = lines.iter().skip(lines.len().saturating_sub(KEPT)).map(text);
+        let commands = kept.iter().map(text);
         Ok(if is_own { commands.map(|line| unescape(&line)).collect() } else { commands.collect() })
     }
 

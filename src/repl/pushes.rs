@@ -1,10 +1,11 @@
 //! Pushes out of band (`--show-pushes`): above the line being typed while there is one, else where replies go.
 
 use std::io::{self, Write as _};
+use std::mem;
 use std::os::fd::AsFd as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -13,11 +14,10 @@ use crate::record::Record;
 use crate::render::{Renderer, Style};
 use crate::server::{PushListener, Server};
 
-/// How many may wait for the terminal, and how often it is looked after when they are that many.
-const WAITING: usize = 4096;
-const GLANCE: Duration = Duration::from_millis(2);
-/// What is written at once.
+/// How many bytes may wait for the terminal; more stays with the server.
 const MANY: usize = 32 * 1024;
+/// How often it is looked after whether a line is still being typed.
+const GLANCE: Duration = Duration::from_millis(2);
 
 /// Where pushes go.
 pub struct Pushes {
@@ -25,20 +25,48 @@ pub struct Pushes {
     is_typing: Arc<AtomicBool>,
 }
 
+/// What waits to be written above the line being typed.
+#[derive(Default)]
+struct Waiting {
+    texts: Mutex<String>,
+    changed: Condvar,
+}
+
+impl Waiting {
+    /// Adds a text; gives it back when there is no room yet.
+    fn add(&self, text: String) -> Option<String> {
+        let texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_full = |texts: &mut String| texts.len() >= MANY;
+        let waited = self.changed.wait_timeout_while(texts, GLANCE, is_full);
+        let (mut texts, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+        if waited.timed_out() {
+            return Some(text);
+        }
+        texts.push_str(&text);
+        self.changed.notify_all();
+        None
+    }
+
+    /// Takes all there is, once there is something.
+    fn take(&self) -> String {
+        let texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.changed.wait_while(texts, |texts| texts.is_empty());
+        let taken = mem::take(&mut *waited.unwrap_or_else(PoisonError::into_inner));
+        self.changed.notify_all();
+        taken
+    }
+}
+
 impl Pushes {
     /// Who is to be told of them; what is sent to `above` is written above the line being typed.
     pub fn new(style: &Style, above: SyncSender<String>) -> (Self, PushListener) {
         let is_typing = Arc::new(AtomicBool::new(false));
         let (style, typing) = (style.clone(), Arc::clone(&is_typing));
-        let (queue, waiting) = sync_channel::<String>(WAITING);
-        let at_prompt = Arc::clone(&is_typing);
+        let waiting = Arc::new(Waiting::default());
+        let (at_prompt, from) = (Arc::clone(&is_typing), Arc::clone(&waiting));
         thread::spawn(move || {
-            while let Ok(mut texts) = waiting.recv() {
-                while texts.len() < MANY
-                    && let Ok(text) = waiting.try_recv()
-                {
-                    texts.push_str(&text);
-                }
+            loop {
+                let texts = from.take();
                 // Two writers at once would tear each other's lines: what is left waits for the next prompt.
                 while !at_prompt.load(Ordering::Relaxed) {
                     thread::sleep(GLANCE);
@@ -55,11 +83,10 @@ impl Pushes {
             let mut text = String::from_utf8_lossy(renderer.written()).into_owned();
             // Once the line is typed nobody takes what waits before the next one, and the prompt waits for us.
             while typing.load(Ordering::Relaxed) {
-                match queue.try_send(text) {
-                    Ok(()) | Err(TrySendError::Disconnected(_)) => return,
-                    Err(TrySendError::Full(back)) => text = back,
+                match waiting.add(text) {
+                    None => return,
+                    Some(back) => text = back,
                 }
-                thread::sleep(GLANCE);
             }
             let _ = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
         });

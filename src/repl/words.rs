@@ -83,25 +83,30 @@ pub fn holds_secret(line: &str) -> bool {
 /// The commands of a text: each line is one, but for a line whose quote is open, which goes on in the next.
 pub fn commands(text: &str) -> Vec<String> {
     let mut commands: Vec<String> = Vec::new();
-    let mut is_open = false;
+    let mut open = None;
     for line in text.lines() {
-        match commands.last_mut().filter(|_| is_open) {
+        match commands.last_mut().filter(|_| open.is_some()) {
             Some(command) => {
                 command.push('\n');
                 command.push_str(line);
             }
             None => commands.push(line.to_owned()),
         }
-        is_open = commands.last().is_some_and(|command| has_open_quote(command));
+        open = open_quote(open, line);
     }
     commands.retain(|command| !command.trim().is_empty());
     commands
 }
 
-/// Whether the end of a text stands inside a quote.
-pub fn has_open_quote(text: &str) -> bool {
-    let mut request = Request::default();
-    matches!(parse(text.as_bytes(), &mut request), Err(malformed) if malformed.reason == OPEN_QUOTE)
+/// The quote that the end of a line stands inside of. `before` is the one that the line begins inside of: what stands
+/// above it need not be read again.
+pub fn open_quote(before: Option<char>, line: &str) -> Option<char> {
+    let inside = before.map(|quote| format!("{quote}{line}"));
+    let text = inside.as_deref().unwrap_or(line);
+    match parse(text.as_bytes(), &mut Request::default()) {
+        Err(malformed) if malformed.reason == OPEN_QUOTE => text[malformed.at..].chars().next(),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -128,7 +133,20 @@ mod tests {
     fn lines_are_commands_but_open_quotes_go_on() {
         assert_eq!(commands("SET a 1\n\n  \nGET a\n"), ["SET a 1", "GET a"]);
         assert_eq!(commands("SET a \"x\ny\"\nGET a"), ["SET a \"x\ny\"", "GET a"]);
-        assert!(has_open_quote("SET a 'x") && !has_open_quote("SET a 'x'"));
+        assert_eq!(commands("SET a 'x\\\ny'\n\"z\\\"\n'\n\" PING"), ["SET a 'x\\\ny'", "\"z\\\"\n'\n\" PING"]);
+        assert_eq!(commands("# it's\n[\"a\nSET a \"x\n\"y\nPING"), ["# it's", "[\"a", "SET a \"x\n\"y", "PING"]);
+        assert_eq!(open_quote(None, "SET a 'x"), Some('\''));
+        assert_eq!(open_quote(None, "SET a 'x'"), None);
+        assert_eq!(open_quote(Some('"'), "x\" 'y"), Some('\''));
+    }
+
+    #[test]
+    fn a_text_of_many_lines_inside_a_quote_is_read_once() {
+        // To read again what stands above each line would be to read a terabyte.
+        let text = format!("SET k \"{}", "one line of what was pasted\n".repeat(300_000));
+        let (done, finished) = std::sync::mpsc::channel();
+        std::thread::spawn(move || done.send(commands(&text).len()));
+        assert_eq!(finished.recv_timeout(std::time::Duration::from_mins(1)), Ok(1));
     }
 
     #[test]

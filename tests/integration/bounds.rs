@@ -7,7 +7,7 @@ use crate::server::{Server, wait_for};
 use std::time::{Duration, Instant};
 
 /// A number, once it has not moved for a while. A look that is too early, on a busy machine, finds less.
-fn at_rest(mut number: impl FnMut() -> usize) -> usize {
+pub fn at_rest(mut number: impl FnMut() -> usize) -> usize {
     let (mut last, mut since) = (0, Instant::now());
     wait_for("a number that does not move", || {
         let now = number();

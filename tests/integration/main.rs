@@ -74,6 +74,7 @@ mod readme;
 mod reconnect;
 mod repl;
 mod repl_blocks;
+mod repl_bounds;
 mod repl_cluster;
 mod repl_keys;
 mod repl_sentinel;

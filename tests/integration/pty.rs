@@ -16,7 +16,7 @@ use std::num::NonZero;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Child;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -76,6 +76,8 @@ pub struct Terminal {
     child: Child,
     pty: Arc<Pty>,
     seen: Arc<(Mutex<Seen>, Condvar)>,
+    /// Held by whoever does not want it read.
+    gate: Arc<Mutex<()>>,
     home: TempDir,
     /// The terminal's settings before the program had it.
     first_settings: String,
@@ -106,12 +108,14 @@ impl Terminal {
         let screen = vt100::Parser::new(size(ROWS), size(columns), 0);
         let seen = Seen { screen, bytes: Vec::new(), is_over: false, taken: 0, given_back: 0, entered: 0 };
         let seen = Arc::new((Mutex::new(seen), Condvar::new()));
-        let (reader, shared) = (Arc::clone(&pty), Arc::clone(&seen));
+        let gate = Arc::<Mutex<()>>::default();
+        let (reader, shared, open) = (Arc::clone(&pty), Arc::clone(&seen), Arc::clone(&gate));
         std::thread::spawn(move || {
             let mut chunk = vec![0; 1 << 16];
             loop {
                 // The end of the program shows as an error.
                 let count = (&*reader).read(&mut chunk).unwrap_or(0);
+                drop(open.lock());
                 shared.0.lock().unwrap().add(&chunk[..count]);
                 shared.1.notify_all();
                 if count == 0 {
@@ -119,7 +123,7 @@ impl Terminal {
                 }
             }
         });
-        Self { child, pty, seen, home, first_settings }
+        Self { child, pty, seen, gate, home, first_settings }
     }
 
     /// Types this at the prompt, keys as their bytes. Ctrl-C alone is for whatever runs, prompt or not; but where no
@@ -178,6 +182,11 @@ impl Terminal {
         self.rows().join("\n")
     }
 
+    /// As long as this is held nobody reads what comes out: the terminal is full after a while.
+    pub fn stall(&self) -> MutexGuard<'_, ()> {
+        self.gate.lock().unwrap()
+    }
+
     /// All bytes that came out so far.
     pub fn bytes(&self) -> Vec<u8> {
         self.seen.0.lock().unwrap().bytes.clone()
@@ -215,6 +224,19 @@ impl Terminal {
         let typed = format!("{prompt} {line}");
         let expected: Vec<&str> = [typed.as_str()].into_iter().chain(answer.iter().copied()).chain([prompt]).collect();
         self.ends_with(&expected);
+    }
+
+    /// Types a line and waits for the prompt, until what stands there then satisfies the check. What was pressed before
+    /// may cancel the first of them.
+    pub fn run_until(&self, prompt: &str, line: &str, check: impl Fn(&[String]) -> bool) {
+        for _ in 0..5 {
+            self.line(line);
+            self.wait("the prompt", |rows| rows.last().is_some_and(|row| row == prompt));
+            if check(&self.rows()) {
+                return;
+            }
+        }
+        panic!("{line} did not do it; the screen shows\n{}", self.shown());
     }
 
     /// Waits until a row holds this.

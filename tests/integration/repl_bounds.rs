@@ -1,0 +1,221 @@
+//! What the prompt takes of memory and time: bounds of what Tab asks, of the history, and of what is written above the
+//! line being typed. Contract section 10.
+
+use crate::bounds::at_rest;
+use crate::cluster_nodes::Cluster;
+use crate::peer::{Peer, Script, peer, send};
+use crate::pty::{Terminal, open};
+use crate::resp::bulk;
+use crate::server::Server;
+use std::fs;
+
+const CTRL_U: &str = "\x15";
+
+/// A reply of a SCAN that goes on, with these keys.
+fn page(keys: impl ExactSizeIterator<Item = String>) -> Vec<u8> {
+    let mut reply = format!("*2\r\n$1\r\n1\r\n*{}\r\n", keys.len()).into_bytes();
+    keys.for_each(|key| reply.extend(bulk(&key)));
+    reply
+}
+
+/// A REPL on a peer, so wide, whose prompt has been seen.
+fn open_at(peer: &Peer, columns: u16) -> Terminal {
+    let terminal = peer.rcli([""; 0]).on_terminal(columns);
+    terminal.wait("the prompt", |rows| rows.last().is_some_and(|row| row.ends_with('>')));
+    terminal
+}
+
+/// How many keys each SCAN looked at.
+fn counts(peer: &Peer) -> Vec<usize> {
+    let scans = peer.ordinary().into_iter().filter(|command| command.starts_with("SCAN "));
+    scans.map(|scan| scan.split(' ').nth(5).and_then(|count| count.parse().ok()).expect("COUNT")).collect()
+}
+
+#[test]
+fn a_search_for_keys_that_never_ends_is_given_up() {
+    let endless = peer().always("SCAN", send(page([].into_iter()))).start();
+    let terminal = open_at(&endless, 120);
+    terminal.keys("GET k\tx");
+    terminal.shows("GET kx");
+    at_rest(|| counts(&endless).len());
+    let counts = counts(&endless);
+    // The first is quick to answer; the server is not kept from others by a later one.
+    assert_eq!(counts[0], 500, "{counts:?}");
+    assert!(counts.iter().all(|count| *count <= 8000), "{counts:?}");
+}
+
+#[test]
+fn no_more_is_asked_for_and_offered_than_helps() {
+    let many = peer().always("SCAN", send(page((1000..1700).map(|number| format!("k{number}"))))).start();
+    let terminal = open_at(&many, 120);
+    terminal.keys("GET k");
+    terminal.wait_pressing("\t", |rows| rows.last().is_some_and(|row| row.contains("all 500 possibilities?")));
+    terminal.keys("n");
+    terminal.keys("x");
+    terminal.shows("GET k1x");
+    // A second one of the same search would look at more.
+    let counts = counts(&many);
+    assert!(counts.iter().all(|count| *count == 500), "{counts:?}");
+}
+
+#[test]
+fn words_that_are_too_long_for_any_screen_are_not_offered() {
+    let keys = [format!("k{}", "a".repeat(100_000)), "kshort".to_owned(), format!("k{}", "b".repeat(1000))];
+    let peer = peer().always("SCAN", send(page(keys.into_iter()))).start();
+    let terminal = open_at(&peer, 120);
+    terminal.keys("GET k");
+    terminal.wait_pressing("\t", |rows| rows.last().is_some_and(|row| row.contains("GET kshort")));
+}
+
+#[test]
+fn a_server_of_very_many_commands_offers_a_part_of_them() {
+    let entry = |number: usize| format!("*6\r\n$6\r\nx{number}\r\n:1\r\n*0\r\n:0\r\n:0\r\n:0\r\n");
+    let table: String = (10_000..11_200).map(entry).collect();
+    let script = peer().always("COMMAND", send(format!("*1200\r\n{table}")));
+    let peer = script.always("COMMAND DOCS", send("*0\r\n")).start();
+    let terminal = open_at(&peer, 120);
+    terminal.keys("x");
+    // The server's table takes a moment to come.
+    terminal.wait_pressing("\t", |rows| rows.last().is_some_and(|row| row.contains("all 1000 possibilities?")));
+}
+
+/// Completes after a server that never answered, by `connect` to one that does.
+fn completes_elsewhere(silent: Script, args: &[&str]) {
+    let silent = silent.start();
+    let server = Server::start();
+    server.ask("SET key:there v");
+    let terminal = silent.rcli(args).on_terminal(120);
+    terminal.wait("the prompt", |rows| rows.last().is_some_and(|row| row.ends_with('>')));
+    let before = silent.connections();
+    terminal.keys("GET k\t");
+    // Somebody asks it.
+    crate::server::wait_for("another connection", || silent.connections() > before);
+    terminal.keys(CTRL_U);
+    terminal.line(&format!("connect {}", server.url()));
+    let prompt = format!("{}>", server.address());
+    terminal.ends_with(&[&prompt]);
+    terminal.keys("GET k");
+    let completed = format!("{prompt} GET key:there");
+    terminal.wait_pressing("\t", |rows| rows.last().is_some_and(|row| row.starts_with(&completed)));
+}
+
+#[test]
+fn a_server_that_never_answers_does_not_end_completion() {
+    completes_elsewhere(peer(), &[]);
+}
+
+#[test]
+fn a_server_that_never_greets_does_not_end_completion() {
+    completes_elsewhere(peer().hello(crate::peer::Answer::Silence), &["-t", "0.2"]);
+}
+
+#[test]
+fn a_primary_that_got_its_first_slot_meanwhile_is_asked_for_keys_too() {
+    let cluster = Cluster::with_args(4, &["--cluster-allow-replica-migration", "no"]);
+    let prompt = format!("{} cluster>", cluster.nodes[0].address());
+    let terminal = cluster.rcli([""; 0]).on_terminal(200);
+    terminal.ends_with(&[&prompt]);
+    cluster.ask_owner("bar", "SET {bar}old v");
+    terminal.keys("GET {bar}");
+    terminal.wait_pressing("\t", |rows| rows.last().is_some_and(|row| row.contains("GET {bar}old")));
+    terminal.keys(CTRL_U);
+    cluster.migrate("foo", 3);
+    assert_eq!(cluster.nodes[3].ask("SET {foo}new v"), "OK");
+    terminal.keys("GET {foo}");
+    terminal.wait_pressing("\t", |rows| rows.last().is_some_and(|row| row.contains("GET {foo}new")));
+}
+
+#[test]
+fn the_history_in_memory_keeps_its_bound() {
+    let server = Server::start();
+    let directory = tempfile::TempDir::new().unwrap();
+    let path = directory.path().join("h");
+    let old: String = (0..12_000).map(|number| format!("GET {number}\n")).collect();
+    fs::write(&path, format!("#V2\n{old}")).unwrap();
+    let terminal = server.rcli([""; 0]).env("RCLI_HISTFILE", &path).on_terminal(120);
+    let prompt = format!("{}>", server.address());
+    terminal.wait("the prompt", |rows| rows.last() == Some(&prompt));
+    terminal.run(&prompt, "PING", &["PONG"]);
+    terminal.run(&prompt, "history 2", &[" 9999  PING", "10000  history 2"]);
+}
+
+#[test]
+fn large_lines_of_the_history_are_bounded_in_bytes() {
+    let server = Server::start();
+    let directory = tempfile::TempDir::new().unwrap();
+    let (own, shared) = (directory.path().join("own"), directory.path().join("shared"));
+    let large: String = (10..50).map(|number| format!("ECHO {number}{}\n", "x".repeat(999_992))).collect();
+    fs::write(&own, format!("#V2\n{large}")).unwrap();
+    fs::write(&shared, &large).unwrap();
+    let prompt = format!("{}>", server.address());
+    for (variable, path) in [("RCLI_HISTFILE", &own), ("REDISCLI_HISTFILE", &shared)] {
+        let terminal = server.rcli([""; 0]).env(variable, path).on_terminal(120);
+        terminal.wait("the prompt", |rows| rows.last() == Some(&prompt));
+        // 16 MB of the 40.
+        terminal.run(&prompt, "history 1", &["   17  history 1"]);
+        terminal.leave();
+    }
+    let kept = fs::read_to_string(&own).unwrap();
+    assert!(kept.starts_with("#V2\nECHO 34x") && kept.ends_with("x\nhistory 1\n"), "{} bytes", kept.len());
+    assert_eq!(fs::metadata(&shared).unwrap().len(), large.len() as u64 + 10);
+}
+
+/// How much the server holds back of what this client is to be told, once that does not change any more.
+fn held_back(server: &Server, client: &str) -> usize {
+    at_rest(|| {
+        let list = server.ask("CLIENT LIST");
+        let line = list.lines().find(|line| line.contains(client)).expect("the client");
+        line.split(" tot-mem=").nth(1).and_then(|rest| rest.split(' ').next()?.parse().ok()).expect("its memory")
+    })
+}
+
+#[test]
+fn what_a_full_terminal_does_not_take_of_a_view_stays_with_the_server() {
+    let server = Server::with_args(["--client-output-buffer-limit", "pubsub", "0", "0", "0"]);
+    let (terminal, _) = open(&server, &[]);
+    terminal.line("SUBSCRIBE news &");
+    terminal.shows("\"type\":\"subscribe\"");
+    let stalled = terminal.stall();
+    let flood = "for i = 1, 4000 do redis.call('PUBLISH', 'news', i .. string.rep('x', 10000)) end";
+    server.call(&[b"EVAL", flood.as_bytes(), b"0"]);
+    // Of 40 MB; what the buffers of the connection hold is not seen.
+    let held = held_back(&server, " cmd=subscribe ");
+    assert!(held > 20_000_000, "{held}");
+    drop(stalled);
+}
+
+#[test]
+fn what_a_full_terminal_does_not_take_of_pushes_stays_with_the_server() {
+    let server = Server::start();
+    let (terminal, prompt) = open(&server, &["--show-pushes"]);
+    terminal.run(&prompt, "CLIENT TRACKING ON BCAST", &["OK"]);
+    let stalled = terminal.stall();
+    for number in 0..40 {
+        // One push of a million bytes.
+        let flood = format!("for i = 1, 100 do redis.call('SET', '{number}:' .. i .. string.rep('x', 10000), 1) end");
+        server.call(&[b"EVAL", flood.as_bytes(), b"0"]);
+    }
+    let held = held_back(&server, " flags=tB");
+    assert!(held > 20_000_000, "{held}");
+    drop(stalled);
+}
+
+#[test]
+fn a_view_that_never_pauses_is_shown_all_the_while() {
+    let server = Server::with_args(["--client-output-buffer-limit", "pubsub", "0", "0", "0"]);
+    let (terminal, _) = open(&server, &[]);
+    terminal.line("SUBSCRIBE news &");
+    terminal.shows("\"type\":\"subscribe\"");
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut client = server.client();
+            while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                let flood = b"for i = 1, 2000 do redis.call('PUBLISH', 'news', string.rep('x', 100)) end";
+                client.call(&[b"EVAL", flood, b"0"]).expect("an answer");
+            }
+        });
+        terminal.wait("messages", |rows| rows.iter().filter(|row| row.contains("xxx")).count() > 30);
+        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+}
