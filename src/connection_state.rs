@@ -96,20 +96,35 @@ fn client_setting(request: &Request) -> Option<Setting> {
 
 /// Commands that set something, the latest of each setting, in the order to send them again.
 #[derive(Clone, Debug, Default)]
-pub struct Settings(Vec<(Setting, Request)>);
+pub struct Settings {
+    /// Each with its number.
+    kept: Vec<(u64, Setting, Request)>,
+    latest: u64,
+}
 
 impl Settings {
     /// Takes a command that the server has taken.
     pub fn keep(&mut self, setting: Setting, request: &Request) {
         // One TRACKING adds its prefixes to those of another, until it is OFF.
         let adds = setting == Setting::Tracking && !request.is(2, "OFF");
-        self.0.retain(|(known, other)| *known != setting || adds && !other.is(2, "OFF") && other != request);
-        self.0.push((setting, request.clone()));
+        self.kept.retain(|(_, known, other)| *known != setting || adds && !other.is(2, "OFF") && other != request);
+        self.latest += 1;
+        self.kept.push((self.latest, setting, request.clone()));
     }
 
     /// The commands.
     pub fn iter(&self) -> impl Iterator<Item = &Request> {
-        self.0.iter().map(|(_, request)| request)
+        self.since(0)
+    }
+
+    /// The number of the command that was taken last, counted from 1; 0 for none.
+    pub fn latest(&self) -> u64 {
+        self.latest
+    }
+
+    /// The commands that a connection lacks which has those up to this number.
+    pub fn since(&self, number: u64) -> impl Iterator<Item = &Request> {
+        self.kept.iter().filter(move |(own, ..)| *own > number).map(|(.., request)| request)
     }
 }
 

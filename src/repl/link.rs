@@ -128,6 +128,9 @@ impl Link {
 
     /// What there is to tell since the last time: reconnects, and what was lost with a connection.
     pub fn take_notices(&mut self) -> Vec<Told> {
+        if let Some(Server::Cluster(cluster)) = &mut self.server {
+            self.notices.extend(cluster.take_refused().into_iter().map(Told::Failure));
+        }
         if let Some(Server::Cluster(cluster)) = &self.server
             && cluster.is_connected()
             && cluster.target().address != self.target().address

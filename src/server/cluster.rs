@@ -9,6 +9,7 @@ mod block;
 mod keyless;
 mod learn;
 mod nodes;
+mod state;
 
 use std::os::fd::BorrowedFd;
 use std::time::Instant;
@@ -16,6 +17,7 @@ use std::time::Instant;
 use redis::Value;
 
 pub(super) use self::asker::Asker;
+pub use self::state::refuse_in_cluster;
 
 use super::hello::ServerVersion;
 use super::open::Unopened;
@@ -26,6 +28,7 @@ use super::route::{Route, Router, Unroutable, route_of_keys};
 use super::session::{Lost, Session};
 use super::slots::{Announced, Places, SlotMap};
 use super::target::{Address, Target};
+use crate::connection_state::{Effect, Settings, effect_of};
 use crate::exit::Outcome;
 use crate::reply::{ErrorReply, OwnedFrame};
 use crate::request::Request;
@@ -38,6 +41,8 @@ struct Node {
     reads: bool,
     /// The database of the session.
     db: u32,
+    /// The number of the last of the settings that it has.
+    told: u64,
 }
 
 /// What is watched, and where.
@@ -63,6 +68,10 @@ pub struct Cluster {
     nodes: Vec<Node>,
     /// The keys that are watched.
     watch: Option<Watch>,
+    /// What else was set on the connections: every one gets it that is used.
+    settings: Settings,
+    /// What a node refused of that, in words.
+    refused: Vec<String>,
     /// Nodes that were found elsewhere than they are announced.
     detours: Vec<(Address, Address)>,
     /// The node that was asked last.
@@ -126,8 +135,10 @@ impl Cluster {
             router: Router::default(),
             map: SlotMap::default(),
             places: Places::default(),
-            nodes: vec![Node { address: seed.clone(), session: Some(session), reads: false, db: target.db }],
+            nodes: vec![Node { address: seed.clone(), session: Some(session), reads: false, db: target.db, told: 0 }],
             watch: None,
+            settings: Settings::default(),
+            refused: Vec::new(),
             detours: Vec::new(),
             last: seed.clone(),
             turn: 0,
@@ -252,8 +263,8 @@ impl Cluster {
         if request.is(0, "UNWATCH") {
             return self.unwatch(request);
         }
-        if request.is(0, "SELECT") {
-            return self.select(request);
+        if matches!(effect_of(request), Effect::Sets(_)) {
+            return self.set_state(request);
         }
         match self.route(request)? {
             Err(refusal) => Ok(refusal.to_frame()),
@@ -375,12 +386,6 @@ impl Cluster {
             has_input = wait_for_any(sessions, input, if is_all { deadline } else { Some(Instant::now()) })?.input;
         }
     }
-}
-
-/// What a cluster cannot do that a single server can; none if it can (contract section 11).
-pub fn refuse_in_cluster(request: &Request) -> Option<String> {
-    let name = ["AUTH", "HELLO", "RESET", "READONLY", "READWRITE", "ASKING"].iter().find(|name| request.is(0, name))?;
-    Some(format!("{name} is not possible in a cluster: its connections are all alike, as rcli's options say"))
 }
 
 /// Whether a node that cannot be had may be there later.

@@ -250,3 +250,42 @@ fn views_survive_a_migration_and_the_death_of_a_primary() {
     terminal.line("PING");
     terminal.wait("the answer", |rows| rows.iter().any(|row| row == "PONG") && rows.last() != Some(&prompt));
 }
+
+#[test]
+fn what_client_commands_set_holds_at_every_node_and_survives_a_reconnect() {
+    let cluster = Cluster::start();
+    let names = |node: usize| cluster.nodes[node].ask("CLIENT LIST").matches("name=me ").count();
+    let kept = |node: usize| cluster.nodes[node].ask("CLIENT LIST").matches("flags=e ").count();
+    let (terminal, prompt) = open(&cluster, &[]);
+    terminal.run(&prompt, "SET foo 1", &["OK"]);
+    terminal.run(&prompt, "CLIENT SETNAME other", &["OK"]);
+    terminal.run(&prompt, "CLIENT SETNAME me", &["OK"]);
+    terminal.line("MULTI");
+    terminal.line("CLIENT NO-EVICT on");
+    terminal.line("EXEC");
+    terminal.ends_with(&["1) CLIENT NO-EVICT on", "   OK", &prompt]);
+    terminal.run(&prompt, "GET foo", &["\"1\""]);
+    assert_eq!((names(0), names(2)), (1, 1));
+    assert_eq!((kept(0), kept(2)), (1, 1));
+    cluster.nodes[2].ask("CLIENT KILL TYPE normal SKIPME yes");
+    assert_eq!(names(2), 0);
+    terminal.run(&prompt, "GET foo", &["\"1\""]);
+    assert_eq!((names(2), kept(2)), (1, 1));
+    // A node that refuses it is used all the same, and that is told once.
+    cluster.nodes[1].ask("ACL SETUSER default -client|setname");
+    let place = cluster.nodes[1].address();
+    terminal.line("SET c 1");
+    terminal.shows(&format!("CLIENT SETNAME me was refused by {place}: NOPERM"));
+    terminal.wait("the answer", |rows| rows.contains(&"OK".to_owned()) && rows.last() == Some(&prompt));
+    terminal.line("clear");
+    terminal.wait("an empty screen", |rows| rows == [prompt.clone()]);
+    terminal.run(&prompt, "GET c", &["\"1\""]);
+    assert_eq!((names(1), kept(1)), (0, 1));
+    // The node that stood for the cluster too.
+    cluster.nodes[0].ask("CLIENT KILL TYPE normal SKIPME yes");
+    let prompt = prompt_at(&cluster.nodes[1]);
+    terminal.line("GET bar");
+    terminal.ends_with(&["(nil)", &prompt]);
+    assert_eq!((names(0), kept(0)), (1, 1));
+    terminal.leave();
+}

@@ -94,9 +94,7 @@ impl Cluster {
         let transacted = self.transact_at_slot(block)?;
         if let Transacted::Executed(replies) = &transacted {
             let replies = block.iter().zip(replies.frame().children());
-            for (request, reply) in replies.filter(|(request, _)| request.is(0, "SELECT")) {
-                self.note_select(request, reply);
-            }
+            replies.for_each(|(request, reply)| self.note_state(request, reply));
         }
         Ok(transacted)
     }
@@ -111,7 +109,7 @@ impl Cluster {
             self.last = watch.node.clone();
             let first = watch.is_asked.then(asking);
             let at = self.watching().map_err(lost_before)?;
-            self.follow_select(at).map_err(lost_before)?;
+            self.follow_state(at).map_err(lost_before)?;
             let session = self.watching_session().map_err(lost_before)?;
             let done = session.transact_behind(first.as_ref(), block.iter().copied())?;
             if done.ends_watch() {

@@ -71,6 +71,7 @@ impl Cluster {
             let answer = known.session.as_mut().map_or(Err(Lost::Closed), Session::answer)?;
             replies.push((node.to_string(), answer));
         }
+        self.note_state_everywhere(request, &replies);
         Ok(OwnedFrame::map(&replies))
     }
 }

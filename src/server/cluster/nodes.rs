@@ -8,7 +8,6 @@ use super::super::open::{DISTRUSTED, Unopened};
 use super::super::session::{Lost, Session};
 use super::super::target::{Address, Target};
 use super::{Cluster, Node, unopened};
-use crate::reply::{ErrorReply, Frame, OwnedFrame};
 use crate::request::Request;
 
 impl Cluster {
@@ -24,7 +23,7 @@ impl Cluster {
         let at = if let Some(at) = self.nodes.iter().position(|node| node.address == *address) {
             at
         } else {
-            self.nodes.push(Node { address: address.clone(), session: None, reads: false, db: 0 });
+            self.nodes.push(Node { address: address.clone(), session: None, reads: false, db: 0, told: 0 });
             self.nodes.len() - 1
         };
         let is_watching = self.watches_at(address);
@@ -45,9 +44,9 @@ impl Cluster {
             }
             let session = opened?;
             let node = &mut self.nodes[at];
-            (node.session, node.reads, node.db) = (Some(session), false, self.target.db);
+            (node.session, node.reads, node.db, node.told) = (Some(session), false, self.target.db, 0);
         }
-        self.follow_select(at)?;
+        self.follow_state(at)?;
         let node = &mut self.nodes[at];
         let Some(session) = &mut node.session else { return Err(Lost::Closed) };
         if reads && !std::mem::replace(&mut node.reads, true) {
@@ -55,42 +54,6 @@ impl Cluster {
             session.call(&Request::new(["READONLY"]))?;
         }
         Ok(session)
-    }
-
-    /// Chooses the database that was chosen last, where that was at another node.
-    pub(super) fn follow_select(&mut self, at: usize) -> Result<(), Lost> {
-        let (node, db) = (&mut self.nodes[at], self.target.db);
-        let Some(session) = node.session.as_mut().filter(|_| node.db != db) else { return Ok(()) };
-        let selected = session.call(&Request::new(["SELECT", &db.to_string()]));
-        let failed = match selected.map(|answer| ErrorReply::of(answer.frame())) {
-            Ok(Some(error)) => Lost::Refused(format!("{} refused database {db}: {error}", node.address)),
-            Ok(None) => {
-                node.db = db;
-                return Ok(());
-            }
-            Err(lost) => lost,
-        };
-        node.session = None;
-        Err(failed)
-    }
-
-    /// Chooses a database: at one node now, at the others when they are needed.
-    pub(super) fn select(&mut self, request: &Request) -> Result<OwnedFrame, Lost> {
-        let answer = self.call_keyless(request)?;
-        self.note_select(request, answer.frame());
-        Ok(answer)
-    }
-
-    /// Takes note that the node that was asked last has another database now.
-    pub(super) fn note_select(&mut self, request: &Request, answer: Frame<'_>) {
-        if answer.is_error() {
-            return;
-        }
-        let chosen = std::str::from_utf8(request.arg(1)).ok().and_then(|text| text.parse().ok());
-        let node = self.nodes.iter_mut().find(|node| node.address == self.last);
-        if let (Some(db), Some(node)) = (chosen, node) {
-            (node.db, self.target.db) = (db, db);
-        }
     }
 
     /// A session with a node that is the caller's alone.
