@@ -7,11 +7,14 @@ use std::fmt::Write as _;
 use crate::text::{Escape, escape_char, is_unprintable};
 
 /// A command: its arguments as bytes, the name first, in one reusable buffer.
+///
+/// They are kept as they are sent, so that to pack a command is one copy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Request {
-    bytes: Vec<u8>,
-    /// Where each argument ends in `bytes`.
-    ends: Vec<usize>,
+    /// Each argument as a RESP bulk string, one behind the other, and then the bytes of one that is being built.
+    packed: Vec<u8>,
+    /// Where the bytes of each argument begin and end in `packed`.
+    args: Vec<(usize, usize)>,
     /// The line of the input where the command begins, counted from 1; 0 where there is no input.
     pub line: u64,
 }
@@ -28,46 +31,55 @@ impl Request {
 
     /// Forgets the arguments and keeps the memory.
     pub fn clear(&mut self) {
-        self.bytes.clear();
-        self.ends.clear();
+        self.packed.clear();
+        self.args.clear();
     }
 
     /// Adds a whole argument.
+    #[inline]
     pub fn push(&mut self, arg: &[u8]) {
-        self.bytes.extend_from_slice(arg);
-        self.end_arg();
+        push_header(&mut self.packed, b'$', arg.len());
+        let start = self.packed.len();
+        self.packed.extend_from_slice(arg);
+        self.packed.extend_from_slice(b"\r\n");
+        self.args.push((start, start + arg.len()));
     }
 
     /// Adds bytes to the argument being built; [`Self::end_arg`] ends it.
     pub fn extend(&mut self, part: &[u8]) {
-        self.bytes.extend_from_slice(part);
+        self.packed.extend_from_slice(part);
     }
 
     /// Ends the argument being built, which may be empty.
     pub fn end_arg(&mut self) {
-        self.ends.push(self.bytes.len());
+        // Only now is its length known, which stands before it.
+        let (begin, end) = (self.args.last().map_or(0, |(_, end)| end + 2), self.packed.len());
+        push_header(&mut self.packed, b'$', end - begin);
+        let header = self.packed.len() - end;
+        self.packed[begin..].rotate_right(header);
+        self.args.push((begin + header, end + header));
+        self.packed.extend_from_slice(b"\r\n");
     }
 
     /// How many arguments there are, the name included.
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.args.len()
     }
 
     /// Whether there is not even a name.
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.args.is_empty()
     }
 
     /// The argument at `index`, the name at 0; empty where there is none.
+    #[inline]
     pub fn arg(&self, index: usize) -> &[u8] {
-        let Some(&end) = self.ends.get(index) else { return &[] };
-        let start = if index == 0 { 0 } else { self.ends[index - 1] };
-        &self.bytes[start..end]
+        self.args.get(index).map_or(&[], |(start, end)| &self.packed[*start..*end])
     }
 
     /// The arguments, the name first.
     pub fn args(&self) -> impl Iterator<Item = &[u8]> {
-        (0..self.len()).map(|index| self.arg(index))
+        self.args.iter().map(|(start, end)| &self.packed[*start..*end])
     }
 
     /// Whether the argument at `index` is this word, in any case.
@@ -75,25 +87,17 @@ impl Request {
         self.arg(index).eq_ignore_ascii_case(word.as_bytes())
     }
 
-    /// About how many bytes [`Self::pack`] appends.
+    /// How many bytes [`Self::pack`] appends, and a few more.
     pub fn packed_size(&self) -> usize {
-        self.bytes.len() + 8 * self.len() + 8
+        self.packed.len() + HEADER
     }
 
     /// Appends the command as a RESP array of bulk strings.
+    #[inline]
     pub fn pack(&self, out: &mut Vec<u8>) {
-        let mut number = itoa::Buffer::new();
-        out.reserve(self.bytes.len() + self.len() * 16 + 16);
-        out.push(b'*');
-        out.extend_from_slice(number.format(self.len()).as_bytes());
-        out.extend_from_slice(b"\r\n");
-        for arg in self.args() {
-            out.push(b'$');
-            out.extend_from_slice(number.format(arg.len()).as_bytes());
-            out.extend_from_slice(b"\r\n");
-            out.extend_from_slice(arg);
-            out.extend_from_slice(b"\r\n");
-        }
+        out.reserve(self.packed_size());
+        push_header(out, b'*', self.len());
+        out.extend_from_slice(&self.packed);
     }
 
     /// The command that [`Self::pack`] wrote at the start of `packed`; empty if `packed` holds no whole command.
@@ -129,6 +133,29 @@ impl Request {
         }
         shown
     }
+}
+
+/// The longest header that [`push_header`] writes.
+const HEADER: usize = 24;
+
+/// Appends `MARK length CRLF`.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "called for every argument, with a mark that is known")]
+fn push_header(out: &mut Vec<u8>, mark: u8, length: usize) {
+    // The names and values of most commands are short.
+    match u8::try_from(length) {
+        Ok(length @ 0..10) => out.extend_from_slice(&[mark, b'0' + length, b'\r', b'\n']),
+        Ok(length @ 10..100) => {
+            out.extend_from_slice(&[mark, b'0' + length / 10, b'0' + length % 10, b'\r', b'\n']);
+        }
+        _ => push_long_header(out, mark, length),
+    }
+}
+
+fn push_long_header(out: &mut Vec<u8>, mark: u8, length: usize) {
+    out.push(mark);
+    out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
+    out.extend_from_slice(b"\r\n");
 }
 
 /// Reads `MARK digits CRLF` from the front of `rest`.

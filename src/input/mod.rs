@@ -349,8 +349,7 @@ fn refuse_encoding(encoding: &str) -> String {
 
 /// Parses a line of text or JSON (contract section 3); an empty line or a comment leaves the request empty.
 pub fn parse(line: &[u8], request: &mut Request) -> Result<(), Malformed> {
-    let indent = line.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-    match line.get(indent) {
+    match line.iter().find(|byte| !byte.is_ascii_whitespace()) {
         None | Some(b'#') => Ok(()),
         Some(b'[') => json::parse(line, request),
         Some(_) => text::parse(line, request),

@@ -36,12 +36,11 @@ const SPACE_EXPECTED: &str = "a closing quote must be followed by a space or the
 pub fn parse(line: &[u8], request: &mut Request) -> Result<(), Malformed> {
     let mut at = 0;
     loop {
-        at += line[at..].iter().take_while(|byte| is_space(**byte)).count();
+        at = pass_spaces(line, at);
         if at == line.len() {
             return Ok(());
         }
         at = parse_arg(line, at, request)?;
-        request.end_arg();
     }
 }
 
@@ -51,7 +50,7 @@ pub fn spans(line: &[u8]) -> (Vec<Range<usize>>, Option<Malformed>) {
     let (mut spans, mut at) = (Vec::new(), 0);
     let mut request = Request::default();
     loop {
-        at += line[at..].iter().take_while(|byte| is_space(**byte)).count();
+        at = pass_spaces(line, at);
         if at == line.len() {
             return (spans, None);
         }
@@ -67,17 +66,52 @@ pub fn spans(line: &[u8]) -> (Vec<Range<usize>>, Option<Malformed>) {
     }
 }
 
+/// The place of the next word, or the end.
+#[inline]
+fn pass_spaces(line: &[u8], at: usize) -> usize {
+    let mut at = at;
+    while line.get(at).is_some_and(|byte| is_space(*byte)) {
+        at += 1;
+    }
+    at
+}
+
 /// Parses the argument that begins at `at`; gives the place after it.
 fn parse_arg(line: &[u8], at: usize, request: &mut Request) -> Result<usize, Malformed> {
-    let plain = line[at..].iter().take_while(|byte| !ends_word(**byte) && !matches!(byte, b'"' | b'\'')).count();
-    request.extend(&line[at..at + plain]);
-    let at = at + plain;
-    match line.get(at) {
-        Some(b'"') => parse_double_quoted(line, at, request),
-        Some(b'\'') => parse_single_quoted(line, at, request),
-        _ => Ok(at),
+    let mut end = at;
+    while line.get(end).is_some_and(|byte| !ENDS_PLAIN[usize::from(*byte)]) {
+        end += 1;
     }
+    let word = &line[at..end];
+    let end = match line.get(end) {
+        Some(b'"') => {
+            request.extend(word);
+            parse_double_quoted(line, end, request)?
+        }
+        Some(b'\'') => {
+            request.extend(word);
+            parse_single_quoted(line, end, request)?
+        }
+        _ => {
+            request.push(word);
+            return Ok(end);
+        }
+    };
+    request.end_arg();
+    Ok(end)
 }
+
+/// Whether a byte ends the plain part of a word: a quote, or fewer blanks than may stand between words. A table, for
+/// every byte of a pipeline is looked up.
+const ENDS_PLAIN: [bool; 256] = {
+    let mut ends = [false; 256];
+    let mut ending: &[u8] = b" \t\n\r\"'";
+    while let [byte, rest @ ..] = ending {
+        ends[*byte as usize] = true;
+        ending = rest;
+    }
+    ends
+};
 
 fn parse_double_quoted(line: &[u8], open: usize, request: &mut Request) -> Result<usize, Malformed> {
     let mut at = open + 1;
@@ -133,11 +167,6 @@ fn after_quote(line: &[u8], at: usize) -> Result<usize, Malformed> {
         Some(byte) if !is_space(*byte) => Err(Malformed::new(SPACE_EXPECTED, at)),
         _ => Ok(at),
     }
-}
-
-/// What ends a word that is not quoted: fewer blanks than may stand between words.
-fn ends_word(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
 fn is_space(byte: u8) -> bool {

@@ -4,14 +4,14 @@
 //! and nothing is built. Strings that are not UTF-8 are `{"base64":"…"}`, errors `{"error":{"code","message"}}`, and maps
 //! with keys that cannot be names, or with one there twice, are arrays of `[key, value]`.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::io::{self, Write};
 
 use base64::display::Base64Display;
 use base64::prelude::BASE64_STANDARD;
 
 use super::Style;
-use crate::reply::{Element, Frame, Kind, error_words, split_code};
+use crate::reply::{Element, Frame, Kind, Walk, error_words, split_code};
 use crate::request::Request;
 
 /// Writes a reply as one line.
@@ -62,6 +62,7 @@ pub fn envelope(
 }
 
 /// An aggregate that is open.
+#[derive(Clone, Copy)]
 struct Level {
     /// Its elements still to come.
     left: u64,
@@ -78,85 +79,127 @@ enum Form {
 }
 
 impl Level {
-    fn is_at_key(&self) -> bool {
+    fn is_at_key(self) -> bool {
         self.form != Form::Array && self.left.is_multiple_of(2)
     }
 
-    fn open(&self) -> &'static [u8] {
-        if self.form == Form::Object { b"{" } else { b"[" }
+    fn open(self) -> &'static [u8] {
+        match self.form {
+            Form::Object => b"{",
+            Form::Pairs if self.left > 0 => b"[[",
+            Form::Pairs | Form::Array => b"[",
+        }
     }
 
-    fn close(&self) -> &'static [u8] {
+    fn close(self) -> &'static [u8] {
         if self.form == Form::Object { b"}" } else { b"]" }
     }
 }
 
 /// Writes a value.
 fn value(out: &mut impl Write, style: &Style, frame: Frame<'_>) -> io::Result<()> {
-    let mut stack: Vec<Level> = Vec::new();
-    let mut forms = None;
-    for element in frame.walk() {
-        if element.kind.is_aggregate() {
-            let form = match element.kind {
-                Kind::Map => {
-                    let forms = forms.get_or_insert_with(|| forms_of_maps(frame, style.base64));
-                    forms.pop_front().unwrap_or(Form::Pairs)
-                }
-                _ => Form::Array,
-            };
-            let level = Level { left: element.count, form };
-            out.write_all(level.open())?;
-            if level.left > 0 {
-                begin(out, &level)?;
-                stack.push(level);
-                continue;
-            }
+    let mut walk = frame.walk();
+    let Some(head) = walk.next() else { return Ok(()) };
+    if !head.kind.is_aggregate() {
+        return scalar(out, style, head);
+    }
+    let mut forms = Forms { frame, base64: style.base64, passed: 0, all: Vec::new() };
+    let mut level = Level { left: head.count, form: forms.next(head.kind, head.count, &walk)? };
+    // Those around it: most replies have none.
+    let mut outer: Vec<Level> = Vec::new();
+    out.write_all(level.open())?;
+    loop {
+        while level.left == 0 {
             out.write_all(level.close())?;
-        } else if stack.last().is_some_and(|level| level.form == Form::Object && level.is_at_key()) {
+            let Some(around) = outer.pop() else { return Ok(()) };
+            level = around;
+            end(out, &mut level)?;
+        }
+        let Some(element) = walk.next() else { return Ok(()) };
+        if element.kind.is_aggregate() {
+            outer.push(level);
+            level = Level { left: element.count, form: forms.next(element.kind, element.count, &walk)? };
+            out.write_all(level.open())?;
+            continue;
+        }
+        if level.form == Form::Object && level.is_at_key() {
             string_or_base64(out, name_of(&element, false).unwrap_or_default())?;
         } else {
             scalar(out, style, element)?;
         }
-        while let Some(level) = stack.last_mut() {
-            end(out, level)?;
-            if level.left > 0 {
-                break;
-            }
-            out.write_all(level.close())?;
-            stack.pop();
-        }
+        end(out, &mut level)?;
     }
-    Ok(())
-}
-
-/// What stands before the first element of an aggregate.
-fn begin(out: &mut impl Write, level: &Level) -> io::Result<()> {
-    if level.form == Form::Pairs { out.write_all(b"[") } else { Ok(()) }
 }
 
 /// Counts an element that is written, and writes what stands behind it.
+#[inline]
 fn end(out: &mut impl Write, level: &mut Level) -> io::Result<()> {
     let was_key = level.is_at_key();
     level.left -= 1;
-    out.write_all(match (level.form, was_key, level.left) {
-        (Form::Object, true, _) => b":",
-        (Form::Pairs, true, _) => b",",
-        (Form::Pairs, false, 0) => b"]",
-        (Form::Pairs, false, _) => b"],[",
-        (_, _, 0) => b"",
-        _ => b",",
-    })
+    match (level.form, level.left) {
+        (Form::Object, _) if was_key => out.write_all(b":"),
+        (Form::Pairs, 0) => out.write_all(b"]"),
+        (Form::Pairs, _) if !was_key => out.write_all(b"],["),
+        (_, 0) => Ok(()),
+        _ => out.write_all(b","),
+    }
+}
+
+/// Which maps can be objects: those whose keys can be names and are there once.
+struct Forms<'a> {
+    frame: Frame<'a>,
+    base64: bool,
+    /// How many maps began.
+    passed: usize,
+    /// The forms of all of them, in the order in which they begin, once that was found out.
+    all: Vec<Form>,
+}
+
+impl<'a> Forms<'a> {
+    /// The form of an aggregate that begins where `walk` is.
+    fn next(&mut self, kind: Kind, count: u64, walk: &Walk<'a>) -> io::Result<Form> {
+        if kind != Kind::Map {
+            return Ok(Form::Array);
+        }
+        self.passed += 1;
+        if self.all.is_empty() {
+            if let Some(form) = form_of_small(count, walk.clone(), self.base64) {
+                return Ok(form);
+            }
+            self.all = forms_of_all(self.frame, self.base64)?;
+        }
+        Ok(self.all.get(self.passed - 1).copied().unwrap_or(Form::Pairs))
+    }
+}
+
+/// The form of a map that has few pairs and no aggregate in it; none for others.
+fn form_of_small(count: u64, mut walk: Walk<'_>, base64: bool) -> Option<Form> {
+    const FEW: usize = 8;
+    let mut names: [&[u8]; FEW] = [&[]; FEW];
+    let pairs = usize::try_from(count / 2).ok().filter(|pairs| *pairs <= FEW)?;
+    let mut form = Form::Object;
+    for at in 0..pairs {
+        let (key, value) = (walk.next()?, walk.next()?);
+        if key.kind.is_aggregate() || value.kind.is_aggregate() {
+            return None;
+        }
+        match name_of(&key, base64) {
+            Some(name) if !names[..at].contains(&name) => names[at] = name,
+            _ => form = Form::Pairs,
+        }
+    }
+    Some(form)
 }
 
 /// Which of the frame's maps can be objects, in the order in which they begin: one pass for all of them.
-fn forms_of_maps(frame: Frame<'_>, base64: bool) -> VecDeque<Form> {
+fn forms_of_all(frame: Frame<'_>, base64: bool) -> io::Result<Vec<Form>> {
     struct Open<'a> {
         left: u64,
         /// The map's place among the forms; none for what is no map.
         map: Option<usize>,
         names: HashSet<&'a [u8]>,
     }
-    let mut forms = VecDeque::new();
+    let mut forms = Vec::new();
     let mut stack: Vec<Open<'_>> = Vec::new();
     for element in frame.walk() {
         if let Some(Open { left, map: Some(map), names }) = stack.last_mut()
@@ -168,10 +211,14 @@ fn forms_of_maps(frame: Frame<'_>, base64: bool) -> VecDeque<Form> {
         if element.kind.is_aggregate() {
             let map = (element.kind == Kind::Map).then_some(forms.len());
             if map.is_some() {
-                forms.push_back(Form::Object);
+                forms.push(Form::Object);
             }
             if element.count > 0 {
-                stack.push(Open { left: element.count, map, names: HashSet::new() });
+                let mut names = HashSet::new();
+                if map.is_some() {
+                    reserve_names(&mut names, element.count / 2)?;
+                }
+                stack.push(Open { left: element.count, map, names });
                 continue;
             }
         }
@@ -183,7 +230,13 @@ fn forms_of_maps(frame: Frame<'_>, base64: bool) -> VecDeque<Form> {
             stack.pop();
         }
     }
-    forms
+    Ok(forms)
+}
+
+/// Room for the names of a map: where there is none the process would end without a word.
+fn reserve_names(names: &mut HashSet<&[u8]>, pairs: u64) -> io::Result<()> {
+    let room = usize::try_from(pairs).ok().and_then(|pairs| names.try_reserve(pairs).ok());
+    room.ok_or_else(|| io::Error::other(format!("memory has no room for the names of a map of {pairs} pairs")))
 }
 
 /// A map's key as an object's name; none where it cannot be one.
@@ -226,8 +279,7 @@ pub(super) fn bytes(out: &mut impl Write, style: &Style, bytes: &[u8]) -> io::Re
 }
 
 fn string_or_base64(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
-    // Most strings are ASCII with nothing to escape.
-    if bytes.iter().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')) {
+    if is_plain(bytes) {
         out.write_all(b"\"")?;
         out.write_all(bytes)?;
         return out.write_all(b"\"");
@@ -236,6 +288,43 @@ fn string_or_base64(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
         Ok(text) => string(out, text),
         Err(_) => base64(out, bytes),
     }
+}
+
+/// Whether bytes are ASCII with nothing to escape, as most strings are. Eight bytes are looked at at a time.
+fn is_plain(bytes: &[u8]) -> bool {
+    const WORD: usize = size_of::<u64>();
+    if bytes.len() < WORD {
+        return is_plain_short(bytes);
+    }
+    let (words, rest) = bytes.as_chunks::<WORD>();
+    // The last word may look at some bytes for the second time.
+    let last = bytes.last_chunk::<WORD>().filter(|_| !rest.is_empty());
+    words.iter().chain(last).all(|word| is_plain_word(u64::from_le_bytes(*word)))
+}
+
+/// The same of fewer bytes than a word has. The middle ones may be looked at twice.
+#[inline]
+fn is_plain_short(bytes: &[u8]) -> bool {
+    const HALF: usize = size_of::<u32>();
+    match (bytes.first_chunk::<HALF>(), bytes.last_chunk::<HALF>()) {
+        (Some(first), Some(last)) => {
+            let halves = [u32::from_le_bytes(*first), u32::from_le_bytes(*last)].map(u64::from);
+            is_plain_word(halves[0] | halves[1] << 32)
+        }
+        _ => bytes.iter().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')),
+    }
+}
+
+/// The same of eight bytes at once, by the high bit of each.
+fn is_plain_word(word: u64) -> bool {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH: u64 = ONES << 7;
+    let has_zero = |word: u64| word.wrapping_sub(ONES) & !word;
+    let is_control = word.wrapping_sub(ONES * 0x20) & !word;
+    // DEL is the one below 0x80 that this carries into the high bit.
+    let is_beyond = word | word.wrapping_add(ONES);
+    let is_special = has_zero(word ^ (ONES * 0x22)) | has_zero(word ^ (ONES * 0x5c));
+    (is_control | is_beyond | is_special) & HIGH == 0
 }
 
 /// Text as a JSON string.
@@ -249,10 +338,13 @@ fn base64(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
 
 /// An integer with its own digits, where they are a JSON number's.
 fn integer(out: &mut impl Write, text: &[u8]) -> io::Result<()> {
-    if is_number(text) {
+    // The framer has seen that it is an integer.
+    if let [b'1'..=b'9' | b'-', ..] | [b'0'] = text
+        && !text.starts_with(b"-0")
+    {
         return out.write_all(text);
     }
-    // `+1` or `007`, which no server sends.
+    // `-0`, `+1` or `007`, which no server sends.
     let number: i64 = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).unwrap_or_default();
     out.write_all(itoa::Buffer::new().format(number).as_bytes())
 }

@@ -3,7 +3,7 @@
 //! Only what a [`super::Framer`] passed becomes a frame, so reading cannot fail; should the bytes end too early all the
 //! same, a nil stands for what is missing. Attributes are passed over: only the value they belong to counts.
 
-use super::framer::{describe_no_room, header};
+use super::framer::{describe_no_room, digits, header};
 
 /// What an element is. Both of RESP's error forms are [`Kind::Error`], its three nils [`Kind::Nil`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -201,15 +201,10 @@ pub struct Walk<'a> {
 impl<'a> Iterator for Walk<'a> {
     type Item = Element<'a>;
 
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "called for every element; what it gives is large")]
     fn next(&mut self) -> Option<Element<'a>> {
-        loop {
-            let (mark, element) = self.read()?;
-            if mark != b'|' {
-                return Some(element);
-            }
-            self.skip(element.count);
-        }
+        self.read_usual().or_else(|| self.next_unusual())
     }
 }
 
@@ -234,8 +229,37 @@ impl<'a> Walk<'a> {
         Some(Frame { bytes: &from[..from.len() - self.rest.len()], has_error })
     }
 
+    /// The next element where it is a string or an integer, as most are.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as for `next`")]
+    fn read_usual(&mut self) -> Option<Element<'a>> {
+        match self.rest {
+            [b'$', rest @ ..] => {
+                let (length, used) = digits(rest)?;
+                let (text, ending) = rest[used..].split_at_checked(length)?;
+                self.rest = ending.get(2..)?;
+                Some(Element { kind: Kind::Bulk, text, count: 0 })
+            }
+            [b':', rest @ ..] => {
+                let (_, used) = digits(rest)?;
+                self.rest = &rest[used..];
+                Some(Element { kind: Kind::Integer, text: &rest[..used - 2], count: 0 })
+            }
+            _ => None,
+        }
+    }
+
+    fn next_unusual(&mut self) -> Option<Element<'a>> {
+        loop {
+            let (mark, element) = self.read()?;
+            if mark != b'|' {
+                return Some(element);
+            }
+            self.skip(element.count);
+        }
+    }
+
     /// The next element, an attribute included, and its mark.
-    #[inline]
     fn read(&mut self) -> Option<(u8, Element<'a>)> {
         let bytes = self.rest;
         if let Some((mark, length, used)) = header(bytes) {

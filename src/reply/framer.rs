@@ -53,33 +53,51 @@ impl Default for Framer {
 impl Framer {
     /// Looks on in `bytes`, which begin where the reply does. Its length, once it is whole; the framer is then ready
     /// for the next one.
+    #[inline]
     pub fn find_end(&mut self, bytes: &[u8]) -> Result<Option<Found>, BadFrame> {
         // Most replies of a bulk load.
         if self.at == 0 && bytes.starts_with(b"+OK\r\n") {
             self.searched = 0;
             return Ok(Some(Found { length: 5, errors: 0 }));
         }
-        loop {
-            if self.body_end > 0 {
-                let Some(ending) = bytes.get(self.body_end - 2..self.body_end) else { return Ok(None) };
-                if ending != b"\r\n" {
-                    return Err(BadFrame("a string is longer than was declared".to_owned()));
+        self.look_on(bytes)
+    }
+
+    fn look_on(&mut self, bytes: &[u8]) -> Result<Option<Found>, BadFrame> {
+        while self.left > 0 {
+            if self.body_end == 0 {
+                // What most elements are: a short string that is wholly there, or a short integer.
+                match quick(bytes.get(self.at..).unwrap_or_default()) {
+                    Some(length) => {
+                        self.at += length;
+                        self.searched = 0;
+                        self.left -= 1;
+                    }
+                    None if self.element(bytes)? => {}
+                    None => return Ok(None),
                 }
-                if std::mem::take(&mut self.is_verbatim) && bytes.get(self.at + 3) != Some(&b':') {
-                    return Err(no_format());
-                }
-                self.at = self.body_end;
-                self.body_end = 0;
-                self.left -= 1;
-            } else if !self.element(bytes)? {
+            } else if !self.end_body(bytes)? {
                 return Ok(None);
             }
-            if self.left == 0 {
-                let found = Found { length: self.at, errors: self.errors };
-                *self = Self::default();
-                return Ok(Some(found));
-            }
         }
+        let found = Found { length: self.at, errors: self.errors };
+        *self = Self::default();
+        Ok(Some(found))
+    }
+
+    /// Passes over the end of a string; false where it is not there yet.
+    fn end_body(&mut self, bytes: &[u8]) -> Result<bool, BadFrame> {
+        let Some(ending) = bytes.get(self.body_end - 2..self.body_end) else { return Ok(false) };
+        if ending != b"\r\n" {
+            return Err(BadFrame("a string is longer than was declared".to_owned()));
+        }
+        if std::mem::take(&mut self.is_verbatim) && bytes.get(self.at + 3) != Some(&b':') {
+            return Err(no_format());
+        }
+        self.at = self.body_end;
+        self.body_end = 0;
+        self.left -= 1;
+        Ok(true)
     }
 
     /// How many bytes the reply has at least, as far as it has told.
@@ -230,28 +248,62 @@ impl fmt::Display for Declared {
     }
 }
 
-/// The longest length that [`header`] reads, in digits: no multiplication overflows.
-const SHORT_LENGTH: usize = 9;
+/// The longest number that [`digits`] reads, in digits: no multiplication overflows.
+const MOST_DIGITS: usize = 9;
+
+/// The number at the beginning, how many bytes it takes, and its CRLF behind it. None for anything unusual, which is for
+/// the careful way: a line that is not there wholly, a long number, or none.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "asked for every element; a call would cost as much again")]
+pub(super) fn digits(bytes: &[u8]) -> Option<(usize, usize)> {
+    // Most have one digit or two.
+    match bytes {
+        [a @ b'0'..=b'9', b'\r', b'\n', ..] => Some((usize::from(a - b'0'), 3)),
+        [a @ b'0'..=b'9', b @ b'0'..=b'9', b'\r', b'\n', ..] => {
+            Some((usize::from(a - b'0') * 10 + usize::from(b - b'0'), 4))
+        }
+        _ => many_digits(bytes),
+    }
+}
+
+fn many_digits(bytes: &[u8]) -> Option<(usize, usize)> {
+    let mut number = 0;
+    for (count, byte) in bytes.iter().take(MOST_DIGITS + 1).enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            let is_end = count > 0 && bytes[count..].starts_with(b"\r\n");
+            return is_end.then_some((number, count + 2));
+        }
+        number = number * 10 + usize::from(digit);
+    }
+    None
+}
+
+/// How many bytes a string or an integer takes that is wholly there; none where it is something else or unusual.
+#[inline]
+fn quick(bytes: &[u8]) -> Option<usize> {
+    match bytes {
+        [b'$', rest @ ..] => {
+            let (length, used) = digits(rest)?;
+            let body = rest.get(used..)?;
+            (body.get(length..length + 2)? == b"\r\n").then_some(1 + used + length + 2)
+        }
+        [b':', b'-', rest @ ..] => digits(rest).map(|(_, used)| 2 + used),
+        [b':', rest @ ..] => digits(rest).map(|(_, used)| 1 + used),
+        _ => None,
+    }
+}
 
 /// The mark and the length at the beginning, and how many bytes they take, where that is how a string or an aggregate
-/// begins. Anything unusual is for the careful way: a line that is not there wholly, or no line of this kind.
+/// begins.
 #[inline]
 pub(super) fn header(bytes: &[u8]) -> Option<(u8, usize, usize)> {
-    let (mark, digits) = bytes.split_first()?;
+    let (mark, rest) = bytes.split_first()?;
     if !matches!(mark, b'$' | b'*' | b'%' | b'>' | b'~' | b'=' | b'!' | b'|') {
         return None;
     }
-    let mut length = 0;
-    for (count, byte) in digits.iter().take(SHORT_LENGTH + 1).enumerate() {
-        let digit = byte.wrapping_sub(b'0');
-        if digit < 10 && count < SHORT_LENGTH {
-            length = length * 10 + usize::from(digit);
-        } else {
-            let is_end = count > 0 && *byte == b'\r' && digits.get(count + 1) == Some(&b'\n');
-            return is_end.then_some((*mark, length, count + 3));
-        }
-    }
-    None
+    let (length, used) = digits(rest)?;
+    Some((*mark, length, 1 + used))
 }
 
 /// A whole reply.

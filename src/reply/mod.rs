@@ -11,7 +11,7 @@ mod tests;
 mod value;
 
 pub use self::error::{ErrorReply, error_words, split_code};
-pub use self::frame::{Element, Frame, Kind, OwnedFrame};
+pub use self::frame::{Element, Frame, Kind, OwnedFrame, Walk};
 pub use self::framer::{Framer, describe_no_room};
 pub use self::message::{Data, Message, MessageKind};
 pub use self::monitor_line::MonitorLine;
