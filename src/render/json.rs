@@ -387,3 +387,24 @@ fn error_body(out: &mut impl Write, text: &[u8]) -> io::Result<()> {
     string(out, message)?;
     out.write_all(b"}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::is_plain;
+
+    #[test]
+    fn plain_bytes_are_told_wherever_one_that_is_not_stands() {
+        for length in 0..40 {
+            let plain: Vec<u8> = (0..length).map(|at| b"aZ~ !#[]0"[at % 9]).collect();
+            assert!(is_plain(&plain), "{length}");
+            for at in 0..length {
+                for byte in 0..=u8::MAX {
+                    let mut bytes = plain.clone();
+                    bytes[at] = byte;
+                    let expected = matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
+                    assert_eq!(is_plain(&bytes), expected, "{byte:#x} at {at} of {length}");
+                }
+            }
+        }
+    }
+}
