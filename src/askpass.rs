@@ -7,7 +7,8 @@ use std::os::fd::AsFd as _;
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
-use crate::exit::{Failure, Outcome, describe_io};
+use crate::exit::{Failure, Outcome};
+use crate::report::describe_io;
 use crate::server::poll;
 use crate::text;
 

@@ -21,8 +21,9 @@ pub use self::url::describe_url;
 use self::url::{Place, VARIABLES, describe_unknown, parse_url};
 use crate::askpass;
 use crate::cli::{self, ConnectionOptions, Encoding, OutputOptions, SandboxKind, When};
-use crate::exit::{Exit, Failure, Outcome, describe_io, notice};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::render::{Format, Style};
+use crate::report::{describe_io, notice};
 use crate::server::{
     Address, ClusterUse, Credentials, Hello, Protocol, Sandbox, Sentinels, Target, Tls, TlsFiles, Verify,
 };

@@ -15,6 +15,7 @@ mod record;
 mod render;
 mod repl;
 mod reply;
+mod report;
 mod request;
 mod server;
 mod signal;
@@ -38,10 +39,10 @@ fn run() -> Outcome<Exit> {
     config::decide_stderr_color(&cli.output);
     if !cli.connection.no_auth_warning {
         for warning in &warnings {
-            exit::notice(warning);
+            report::notice(warning);
         }
     }
     signal::install()
-        .map_err(|error| Failure::failed(format!("cannot handle signals: {}", exit::describe_io(&error))))?;
+        .map_err(|error| Failure::failed(format!("cannot handle signals: {}", report::describe_io(&error))))?;
     commands::run(cli)
 }

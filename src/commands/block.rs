@@ -6,8 +6,9 @@ use std::collections::HashMap;
 use redis::Value;
 
 use super::report_errors;
-use crate::exit::{Exit, Failure, Outcome, report};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::reply::{ErrorReply, OwnedFrame};
+use crate::report::report;
 use crate::request::Request;
 use crate::server::{Lost, LostBlock, Server, Transacted};
 use crate::table::Table;

@@ -9,11 +9,12 @@ use super::refuse::refuse_uncounted;
 use super::{advice, open_renderer};
 use crate::cli::ExecOptions;
 use crate::config::Config;
-use crate::exit::{Exit, Failure, Outcome, describe_io, report};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::input::{Malformed, describe_bad, parse_line};
 use crate::record::{Record, is_report};
 use crate::render::Format;
 use crate::reply::{ErrorReply, OwnedFrame};
+use crate::report::{describe_io, report};
 use crate::request::Request;
 use crate::server::{Lost, Route, Server, poll};
 
@@ -40,7 +41,7 @@ pub fn run(decide: impl FnOnce() -> Outcome<Config>, options: &ExecOptions, word
             // A server that was told to stop answers by going away.
             Err(lost) if request.is(0, "SHUTDOWN") && lost.is_end() => break,
             Err(lost) => {
-                renderer.flush().map_err(|error| Failure::output(&error))?;
+                renderer.flush().map_err(Failure::output)?;
                 return Err(lost.into_failure(&server.place()));
             }
         };
@@ -48,11 +49,9 @@ pub fn run(decide: impl FnOnce() -> Outcome<Config>, options: &ExecOptions, word
         // `$(rcli GET k)` never captures an error.
         let is_written = config.style.format != Format::Raw || !frame.is_error();
         if is_written {
-            renderer
-                .write(&Record::Reply { frame, is_report: is_report(&request) })
-                .map_err(|error| Failure::output(&error))?;
+            renderer.write(&Record::Reply { frame, is_report: is_report(&request) }).map_err(Failure::output)?;
         }
-        renderer.flush().map_err(|error| Failure::output(&error))?;
+        renderer.flush().map_err(Failure::output)?;
         for error in frame.errors().map(ErrorReply::new) {
             exit = Exit::ErrorReply;
             let advice = advice(&error, server.is_cluster());

@@ -10,7 +10,8 @@ use clap_complete::Shell;
 
 use crate::cli::{self, ConnectionOptions, OutputOptions};
 use crate::config::Config;
-use crate::exit::{Exit, Failure, Outcome, describe_io};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::report::describe_io;
 use crate::request::Request;
 use crate::server::Session;
 use crate::table::Table;
@@ -19,7 +20,7 @@ use crate::table::Table;
 pub fn completions(shell: Shell) -> Outcome<Exit> {
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut definition(shell), "rcli", &mut text);
-    io::stdout().write_all(&text).map_err(|error| Failure::output(&error))?;
+    io::stdout().write_all(&text).map_err(Failure::output)?;
     Ok(Exit::Done)
 }
 

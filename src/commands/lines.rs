@@ -73,7 +73,7 @@ impl Lines {
             Ok(answer) => self.answer(request, &answer)?,
             Err(trouble) => return Err(self.describe(trouble, request)),
         }
-        self.renderer.flush().map_err(|error| Failure::output(&error))
+        self.renderer.flush().map_err(Failure::output)
     }
 
     fn describe(&self, trouble: Trouble, request: &Request) -> Failure {
@@ -127,9 +127,7 @@ impl Lines {
     }
 
     fn write(&mut self, request: &Request, frame: Frame<'_>) -> Outcome<()> {
-        self.renderer
-            .write(&Record::Reply { frame, is_report: is_report(request) })
-            .map_err(|error| Failure::output(&error))
+        self.renderer.write(&Record::Reply { frame, is_report: is_report(request) }).map_err(Failure::output)
     }
 
     /// The input has ended: an open block was never sent.

@@ -19,8 +19,9 @@ use crate::cli::{
     SubArgs,
 };
 use crate::config::{self, Config};
-use crate::exit::{Exit, Failure, Outcome, Told};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::render::{self, Format, Renderer, Style};
+use crate::report::Told;
 use crate::server::{Source, Streams, Subscription, Topic};
 
 /// Runs `rcli sub`.
@@ -129,7 +130,7 @@ fn refuse_json_options(format: Format, options: &[(&str, bool)]) -> Outcome<()> 
 }
 
 fn open_stdout(style: &Style) -> Outcome<Renderer<render::Stdout>> {
-    let stdout = render::stdout().map_err(|error| Failure::output(&error))?;
+    let stdout = render::stdout().map_err(Failure::output)?;
     Ok(Renderer::new(stdout, style.clone()))
 }
 

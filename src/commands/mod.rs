@@ -17,11 +17,12 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::cli::{Cli, Verb};
 use crate::config::Config;
-use crate::exit::{Exit, Failure, Outcome, report};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::record::Record;
 use crate::render::{self, Renderer, Stdout, Style};
 use crate::repl;
 use crate::reply::{ErrorReply, Frame};
+use crate::report::report;
 use crate::request::Request;
 use crate::server::PushListener;
 
@@ -54,7 +55,7 @@ pub fn run(cli: Cli) -> Outcome<Exit> {
 
 /// A renderer over stdout.
 fn open_renderer(style: &Style) -> Outcome<Renderer<Stdout>> {
-    let stdout = render::stdout().map_err(|error| Failure::output(&error))?;
+    let stdout = render::stdout().map_err(Failure::output)?;
     Ok(Renderer::new(stdout, style.clone()))
 }
 

@@ -191,7 +191,7 @@ impl Pipe<'_> {
                     if !frame.is_push() {
                         self.answered(frame)?;
                     } else if self.config.show_pushes {
-                        self.renderer.write(&Record::Push(frame)).map_err(|error| Failure::output(&error))?;
+                        self.renderer.write(&Record::Push(frame)).map_err(Failure::output)?;
                     }
                     count += 1;
                 }
@@ -265,9 +265,7 @@ impl Pipe<'_> {
     }
 
     fn write(&mut self, record: &Record<'_>) -> Outcome<()> {
-        self.progress
-            .write_beside(&mut self.renderer, |renderer| renderer.write(record))
-            .map_err(|error| Failure::output(&error))
+        self.progress.write_beside(&mut self.renderer, |renderer| renderer.write(record)).map_err(Failure::output)
     }
 
     /// Sleeps until something can be done; `is_busy` only looks whether there is input.
@@ -295,6 +293,6 @@ impl Pipe<'_> {
     }
 
     fn flush(&mut self) -> Outcome<()> {
-        self.renderer.flush().map_err(|error| Failure::output(&error))
+        self.renderer.flush().map_err(Failure::output)
     }
 }

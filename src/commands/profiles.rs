@@ -9,9 +9,10 @@ use serde::ser::{SerializeMap as _, Serializer};
 use crate::cli::settings::Value;
 use crate::cli::{OptionSet, OutputOptions};
 use crate::config::{decide_style, describe_url};
-use crate::exit::{Exit, Failure, Outcome, notice};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::profile::{Profile, Profiles, Setting, is_secret};
 use crate::render::{self, Format};
+use crate::report::notice;
 use crate::text::{Escape, printable};
 
 /// Writes one line a profile. What is wrong with one of them is reported, and keeps none of the others from being listed.
@@ -38,9 +39,8 @@ pub fn run(output: &OutputOptions) -> Outcome<Exit> {
         }
         text.push(b'\n');
     }
-    let failed = |error| Failure::output(&error);
-    let mut stdout = render::stdout().map_err(failed)?;
-    stdout.write_all(&text).and_then(|()| stdout.flush()).map_err(failed)?;
+    let written = render::stdout().and_then(|mut stdout| stdout.write_all(&text).and_then(|()| stdout.flush()));
+    written.map_err(Failure::output)?;
     Ok(exit)
 }
 

@@ -19,11 +19,12 @@ use super::refuse::refuse_in_block;
 use super::{advice, open_renderer};
 use crate::cli::TxnArgs;
 use crate::config::Config;
-use crate::exit::{Exit, Failure, Outcome, report};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::input::{Next, Source};
 use crate::record::Record;
 use crate::render::{Format, Renderer, Stdout};
 use crate::reply::{Frame, OwnedFrame};
+use crate::report::report;
 use crate::request::Request;
 use crate::server::{Lost, Protocol, Server, poll};
 
@@ -190,7 +191,7 @@ impl<'a> Txn<'a> {
         self.renderer
             .write(&Record::Reply { frame, is_report: false })
             .and_then(|()| self.renderer.flush())
-            .map_err(|error| Failure::output(&error))?;
+            .map_err(Failure::output)?;
         Ok(exit)
     }
 }

@@ -13,7 +13,8 @@ use std::path::Path;
 
 use self::begin::Begin;
 use self::resp::{Found, Scan};
-use crate::exit::{Exit, Failure, Outcome, describe_io};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::report::describe_io;
 use crate::request::{Request, secrets};
 use crate::text::{Escape, escape};
 

@@ -21,7 +21,8 @@ use super::helper::LineHelper;
 use super::history::{self, HistoryFile};
 use super::prompt::Prompt;
 use super::words::{holds_secret, open_quote};
-use crate::exit::{Exit, Failure, Outcome, describe_io, report};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::report::{describe_io, report};
 use crate::server::poll;
 use crate::signal::{self, Signal};
 
@@ -258,7 +259,7 @@ fn plain_stdin() -> Outcome<BufReader<File>> {
 
 fn show(text: &str) -> Outcome<()> {
     let mut stdout = io::stdout();
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(|error| Failure::output(&error))
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(Failure::output)
 }
 
 /// A signal at the prompt ends the process from another thread: the terminal is put back as it was found.

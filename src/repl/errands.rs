@@ -8,8 +8,9 @@ use super::style::Ink;
 use super::views::{Look, Spot, Wanted};
 use super::{Flow, Repl, help, history};
 use crate::config;
-use crate::exit::{Exit, Failure, Outcome, report};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::render::{self, Format, Style};
+use crate::report::report;
 use crate::server::{Server, Target, Unopened};
 use crate::signal::{self, Signal};
 use crate::text::{self, Escape, printable};
@@ -73,7 +74,7 @@ impl Repl<'_> {
             self.paint.text(Ink::Faint, "(Ctrl-C leaves; with a final & it runs above the prompt)")
         ))?;
         self.flush()?;
-        let stdout = render::stdout().map_err(|error| Failure::output(&error))?;
+        let stdout = render::stdout().map_err(Failure::output)?;
         match wanted.show(&spot, &look, stdout) {
             Ok(Exit::Signal(Signal::Interrupt)) => {
                 signal::forget_ctrl_c();

@@ -7,8 +7,9 @@ use std::thread;
 use std::time::Duration;
 
 use crate::connection_state::{ConnectionState, Effect, Setting, Watch, effect_of};
-use crate::exit::{Outcome, Told};
+use crate::exit::Outcome;
 use crate::reply::{ErrorReply, Frame};
+use crate::report::Told;
 use crate::request::Request;
 use crate::server::{ClusterUse, Lost, NO_CLUSTER, Server, Target, Unopened, refuse_in_cluster};
 use crate::signal;

@@ -31,11 +31,12 @@ use self::style::Paint;
 use self::views::{Jobs, Wanted};
 use crate::cli::ConnectionOptions;
 use crate::config::Config;
-use crate::exit::{Exit, Failure, Outcome, notice, report, report_pointing};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::input::{describe_bad, parse};
 use crate::record::{Record, is_report};
 use crate::render::{self, Format, Renderer, Stdout, Style};
 use crate::reply::Frame;
+use crate::report::{notice, report, report_pointing};
 use crate::request::Request;
 use crate::signal;
 use crate::text::{Escape, printable};
@@ -57,7 +58,7 @@ enum Flow {
 /// Talks with whoever sits at the terminal until they leave.
 pub fn run(mut config: Config, connection: &ConnectionOptions, is_sure: bool) -> Outcome<Exit> {
     let paint = Paint(config.style.color);
-    let stdout = render::stdout().map_err(|error| Failure::output(&error))?;
+    let stdout = render::stdout().map_err(Failure::output)?;
     let lookup = Lookup::start(config.target.clone(), config.cluster.is_some());
     let helper = LineHelper { lookup, paint, prompt_width: 0, is_asking: false };
     let mut editor = Editor::open(helper)?;
@@ -222,14 +223,14 @@ impl Repl<'_> {
     }
 
     fn record(&mut self, record: &Record<'_>) -> Outcome<()> {
-        self.renderer.write(record).map_err(|error| Failure::output(&error))
+        self.renderer.write(record).map_err(Failure::output)
     }
 
     fn write(&mut self, text: &str) -> Outcome<()> {
-        self.renderer.write_text(text).map_err(|error| Failure::output(&error))
+        self.renderer.write_text(text).map_err(Failure::output)
     }
 
     fn flush(&mut self) -> Outcome<()> {
-        self.renderer.flush().map_err(|error| Failure::output(&error))
+        self.renderer.flush().map_err(Failure::output)
     }
 }

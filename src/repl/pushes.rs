@@ -9,9 +9,10 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use crate::exit::{Failure, Outcome, describe_io};
+use crate::exit::{Failure, Outcome};
 use crate::record::Record;
 use crate::render::{Renderer, Style};
+use crate::report::describe_io;
 use crate::server::{PushListener, Server};
 
 /// How many bytes may wait for the terminal; more stays with the server.

@@ -13,8 +13,9 @@ use std::time::Duration;
 
 use super::style::Paint;
 use crate::commands::listen::{Ending, Limits, View, collect, follow};
-use crate::exit::{Exit, Failure, Outcome, Told, describe_io};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::render::{Format, Renderer, Style};
+use crate::report::{Told, describe_io};
 use crate::request::Request;
 use crate::server::{Source, Streams, Target, Topic};
 use crate::signal::Signal;

@@ -9,8 +9,9 @@ use super::session::ending::describe_greeting;
 use super::session::{Lost, Session};
 use super::target::{Address, Credentials, Protocol, Target};
 use super::transport::{Transport, Unconnected};
-use crate::exit::{Exit, Failure, notice};
+use crate::exit::{Exit, Failure};
 use crate::reply::{ErrorReply, error_text, text_of, value_of};
+use crate::report::notice;
 use crate::request::Request;
 use crate::signal::Signal;
 

@@ -8,7 +8,8 @@ use std::time::Instant;
 use rustix::event::{self, PollFd, PollFlags, Timespec};
 
 use super::session::{Lost, Session};
-use crate::exit::{Exit, Failure, Outcome, describe_io};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::report::describe_io;
 use crate::signal;
 
 /// What a wait woke up for.

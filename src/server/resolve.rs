@@ -9,7 +9,7 @@ use std::time::Instant;
 use rustix::event::{PollFd, PollFlags};
 
 use super::transport::{Unconnected, wait_until};
-use crate::exit::describe_io;
+use crate::report::describe_io;
 
 /// Looks a host up until `deadline`. The system's look-up knows no limit: it has a thread of its own, which is left to
 /// itself when nobody waits any longer.

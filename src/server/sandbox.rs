@@ -24,7 +24,8 @@ use tempfile::TempDir;
 
 use self::process::Process;
 use super::target::Address;
-use crate::exit::{Exit, Failure, Outcome, describe_io};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::report::describe_io;
 use crate::signal;
 
 /// Waits for whoever holds its stdin to end, ends the process groups "$2" and so on, and removes the directory "$1".

@@ -29,8 +29,9 @@ use super::open::Unopened;
 use super::poll;
 use super::session::Session;
 use super::target::{Address, Target};
-use crate::exit::{Failure, Outcome, describe_io};
+use crate::exit::{Failure, Outcome};
 use crate::reply::{ErrorReply, Message, MessageKind, OwnedFrame};
+use crate::report::describe_io;
 
 /// The first pause before a new connection is tried; doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);

@@ -16,7 +16,7 @@ use super::resolve::resolve;
 use super::session::Lost;
 use super::target::{Address, Target};
 use super::tls;
-use crate::exit::describe_io;
+use crate::report::describe_io;
 use crate::signal::Signal;
 
 /// A dead peer is found after 10 s of silence and three probes 5 s apart: within 30 s (contract section 8).

@@ -17,9 +17,10 @@ use rustix::process::{Pid, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::super::guard::{self, Bound};
 use super::{Handler, Job};
-use crate::exit::{Failure, Outcome, describe_io, report};
+use crate::exit::{Failure, Outcome};
 use crate::render::Style;
 use crate::reply::Message;
+use crate::report::{describe_io, report};
 use crate::server::poll;
 use crate::signal::{self, Signal};
 

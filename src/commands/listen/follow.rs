@@ -8,9 +8,10 @@ use rustix::event::{PollFd, PollFlags};
 
 use super::view::{End, Ending, View, Watched, watched};
 use crate::commands::handler::Handlers;
-use crate::exit::{Exit, Failure, Outcome, Told, describe_io};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::record::Record;
 use crate::reply::{Message, MonitorLine};
+use crate::report::{Told, describe_io};
 use crate::server::{Event, Given, Heard, Streams, Woken, poll, ready_at};
 use crate::signal::{self, Signal};
 
@@ -88,7 +89,7 @@ impl<W: Write, A: FnMut(Told)> Sink<'_, W, A> {
         let time = self.now();
         let handler = self.view.handlers.as_ref().and_then(|handlers| handlers.find(message));
         if let (Some(handlers), Some(index)) = (&self.view.handlers, handler) {
-            handlers.push(index, message, time, node).map_err(|error| Failure::output(&error))?;
+            handlers.push(index, message, time, node).map_err(Failure::output)?;
             if let Some(end) = self.await_room()? {
                 return Ok(Taken::End(end));
             }
@@ -116,11 +117,11 @@ impl<W: Write, A: FnMut(Told)> Sink<'_, W, A> {
     }
 
     fn write(&mut self, record: &Record<'_>) -> Outcome<()> {
-        self.view.renderer.write(record).map_err(|error| Failure::output(&error))
+        self.view.renderer.write(record).map_err(Failure::output)
     }
 
     fn flush(&mut self) -> Outcome<()> {
-        self.view.renderer.flush().map_err(|error| Failure::output(&error))
+        self.view.renderer.flush().map_err(Failure::output)
     }
 
     /// The time since 1970, if lines are to tell it.

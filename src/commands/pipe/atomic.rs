@@ -51,7 +51,7 @@ pub fn run(config: &Config, args: &PipeArgs, supply: &mut Supply) -> Outcome<Exi
             (Exit::Aborted, write_exec(&mut renderer, args, &block, OwnedFrame::nil().frame()))
         }
     };
-    written.and_then(|()| renderer.flush()).map_err(|error| Failure::output(&error))?;
+    written.and_then(|()| renderer.flush()).map_err(Failure::output)?;
     Ok(exit.or(errors))
 }
 

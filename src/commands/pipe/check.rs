@@ -1,7 +1,8 @@
 //! `pipe --check`: all the input is parsed, nothing is run, and nothing is connected to (contract section 6).
 
 use super::supply::{Supplied, Supply};
-use crate::exit::{Exit, Outcome, report};
+use crate::exit::{Exit, Outcome};
+use crate::report::report;
 use crate::request::Request;
 use crate::transaction::{Step, Transaction};
 

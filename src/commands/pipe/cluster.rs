@@ -17,9 +17,10 @@ use crate::commands::refuse::{describe_keyless, refuse_in_pipeline};
 use crate::commands::{open_renderer, report_errors};
 use crate::config::Config;
 use crate::connection_state::{Effect, Setting, effect_of};
-use crate::exit::{Exit, Failure, Outcome, report};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::record::Record;
 use crate::render::{Renderer, Stdout};
+use crate::report::report;
 use crate::request::Request;
 use crate::server::{ClusterUse, Lost, Route, Router, Unroutable, refuse_in_cluster};
 use crate::signal;
@@ -179,7 +180,7 @@ impl ClusterPipe<'_> {
     /// Writes the replies whose turn has come; how many.
     fn write_ready(&mut self) -> Outcome<usize> {
         for push in self.fleet.take_pushes() {
-            self.renderer.write(&Record::Push(push.frame())).map_err(|error| Failure::output(&error))?;
+            self.renderer.write(&Record::Push(push.frame())).map_err(Failure::output)?;
         }
         let mut count = 0;
         while let Some((origin, reply)) = self.fleet.order.take() {
@@ -197,9 +198,7 @@ impl ClusterPipe<'_> {
             self.progress.suspend(|| report_errors(source, request, value.frame(), true));
         }
         let text = reply.text.bytes();
-        self.progress
-            .write_beside(&mut self.renderer, |renderer| renderer.write_bytes(text))
-            .map_err(|error| Failure::output(&error))
+        self.progress.write_beside(&mut self.renderer, |renderer| renderer.write_bytes(text)).map_err(Failure::output)
     }
 
     /// Sleeps until something can be done; `is_busy` only looks whether there is input.
@@ -224,7 +223,7 @@ impl ClusterPipe<'_> {
     }
 
     fn flush(&mut self) -> Outcome<()> {
-        self.renderer.flush().map_err(|error| Failure::output(&error))
+        self.renderer.flush().map_err(Failure::output)
     }
 
     fn counts(&self, unanswered: usize) -> Counts {

@@ -6,7 +6,8 @@ use super::blocks::Cut;
 use super::check::UNCLOSED;
 use super::flight::Origin;
 use super::{Closing, Pipe};
-use crate::exit::{Exit, Failure, Outcome, report};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::report::report;
 use crate::server::Lost;
 
 impl Pipe<'_> {

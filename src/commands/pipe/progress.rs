@@ -7,8 +7,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 
 use super::super::stderr_is_terminal;
 use crate::cli::{PipeArgs, When};
-use crate::exit::notice;
 use crate::render::{Renderer, Stdout};
+use crate::report::notice;
 
 /// Redraws a second.
 const RATE: u8 = 10;

@@ -5,8 +5,9 @@ use std::fs;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::PathBuf;
 
-use crate::exit::{Failure, Outcome, describe_io};
+use crate::exit::{Failure, Outcome};
 use crate::input::{BadInput, Next, Source};
+use crate::report::describe_io;
 use crate::request::Request;
 use crate::server::poll;
 

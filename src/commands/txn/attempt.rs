@@ -159,7 +159,7 @@ impl<'a> Attempt<'a> {
         self.had_errors |= report_errors(self.program.output.name(), &request, frame, self.server.is_cluster());
         Renderer::new(self.program.replies(), self.style.clone())
             .write(&Record::Reply { frame, is_report: is_report(&request) })
-            .map_err(|error| Failure::output(&error))
+            .map_err(Failure::output)
     }
 
     /// Sleeps until something can be done, and reads output. True when there is nothing more to wait for.

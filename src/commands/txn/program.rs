@@ -16,8 +16,9 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, getpgrp, kill_process,
 use rustix::termios::tcgetpgrp;
 
 use super::super::guard::{self, Bound};
-use crate::exit::{Failure, Outcome, describe_io};
+use crate::exit::{Failure, Outcome};
 use crate::input::Source;
+use crate::report::describe_io;
 use crate::server::{Lost, Server, poll};
 
 /// How long a program that is told to end has for it. Shorter than the grace that a signal leaves to rcli itself.

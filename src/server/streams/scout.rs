@@ -12,7 +12,8 @@ use super::super::session::{Lost, Session};
 use super::super::slots::Announced;
 use super::super::target::Address;
 use super::want::{Want, What};
-use crate::exit::{Failure, Outcome, describe_io};
+use crate::exit::{Failure, Outcome};
+use crate::report::describe_io;
 use crate::signal;
 
 /// Nodes that are wanted for themselves.

@@ -10,7 +10,7 @@ use rustls::{ClientConnection, Error};
 use super::super::probe::{SPEAKS_PLAINLY, speaks_plainly};
 use super::super::transport::{Unconnected, wait_for};
 use super::words::tls_error;
-use crate::exit::describe_io;
+use crate::report::describe_io;
 
 /// How long a server may be silent before it is asked whether it speaks TLS at all: one that does not may wait for the
 /// end of a line.

@@ -1,0 +1,75 @@
+//! What is said to people on stderr: the one place that writes `rcli: …`, and errors of the system in words. Which
+//! status a run ends with is told by `exit`.
+
+use std::io::{self, Write as _};
+
+use colored::Colorize as _;
+
+use crate::text;
+
+/// What is told to people beside the output.
+#[derive(Debug)]
+pub enum Told {
+    /// Something has failed.
+    Failure(String),
+    /// Something has happened that is no failure, and is not to look like one.
+    Notice(String),
+}
+
+impl Told {
+    /// `rcli: MESSAGE` as it is written, with its line end. Control characters are escaped, so that nobody's text can
+    /// drive the terminal, or pass for a second message.
+    pub fn line(&self) -> String {
+        match self {
+            Self::Failure(message) => format!("{} {}\n", "rcli:".red().bold(), text::line(message)),
+            Self::Notice(message) => format!("{}\n", format!("rcli: {}", text::line(message)).dimmed()),
+        }
+    }
+
+    /// The same about something that has a name.
+    pub fn of(self, name: &str) -> Self {
+        match self {
+            Self::Failure(message) => Self::Failure(format!("{name}: {message}")),
+            Self::Notice(message) => Self::Notice(format!("{name}: {message}")),
+        }
+    }
+
+    /// Writes it to stderr: one line in one write.
+    pub fn report(&self) {
+        write_stderr(&self.line());
+    }
+}
+
+/// Writes `rcli: MESSAGE` to stderr: something has failed.
+pub fn report(message: &str) {
+    Told::Failure(message.to_owned()).report();
+}
+
+/// Writes `rcli: MESSAGE` to stderr: something has happened that is no failure.
+pub fn notice(message: &str) {
+    Told::Notice(message.to_owned()).report();
+}
+
+/// A failure, and lines below that point at a place in the input.
+pub fn report_pointing(message: &str, pointer: Option<&str>) {
+    let mut lines = Told::Failure(message.to_owned()).line();
+    if let Some(pointer) = pointer {
+        lines.push_str(pointer);
+        lines.push('\n');
+    }
+    write_stderr(&lines);
+}
+
+fn write_stderr(text: &str) {
+    // Nowhere is left to say that stderr is gone.
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
+/// An I/O error in words, without Rust's `(os error N)`.
+pub fn describe_io(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.find(" (os error") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
+    }
+}
