@@ -167,7 +167,7 @@ fn tall_values(frame: Frame<'_>) -> VecDeque<bool> {
             stack.push(Open { left: element.count, is_map: element.kind == Kind::Map, value, lines: 0 });
             continue;
         }
-        let mut lines = 1 + if has_lines(element.kind) { count_lines(element.text) } else { 0 };
+        let mut lines = 1 + if has_lines(&element) { count_lines(element.text) } else { 0 };
         if let Some(value) = value {
             values[value] = lines > 1;
         }
@@ -188,9 +188,14 @@ fn tall_values(frame: Frame<'_>) -> VecDeque<bool> {
     values
 }
 
-/// Whether text of this kind keeps its line ends.
-fn has_lines(kind: Kind) -> bool {
-    matches!(kind, Kind::Simple | Kind::Verbatim | Kind::Error | Kind::BigNumber)
+/// Whether it is shown as text that keeps its line ends.
+fn has_lines(element: &Element<'_>) -> bool {
+    element.kind == Kind::Error || is_text(element)
+}
+
+/// Whether it is text from the server. What is no UTF-8 is shown as the bytes it is.
+fn is_text(element: &Element<'_>) -> bool {
+    matches!(element.kind, Kind::Simple | Kind::Verbatim) && std::str::from_utf8(element.text).is_ok()
 }
 
 fn count_lines(text: &[u8]) -> u64 {
@@ -204,10 +209,8 @@ fn scalar(out: &mut impl Write, style: &Style, element: Element<'_>) -> io::Resu
     };
     let number = |kind: &str| paint(&format!("({kind}) {}", String::from_utf8_lossy(text)), |text| text.cyan());
     let shown = match element.kind {
-        Kind::Bulk => return quoted(out, text),
-        // What is no text is shown as the bytes it is.
-        Kind::Simple | Kind::Verbatim if std::str::from_utf8(text).is_err() => return quoted(out, text),
-        Kind::Simple | Kind::Verbatim => return safe(out, Escape::Lines, text),
+        _ if is_text(&element) => return safe(out, Escape::Lines, text),
+        Kind::Bulk | Kind::Simple | Kind::Verbatim => return quoted(out, text),
         Kind::BigNumber => return safe(out, Escape::Line, text),
         Kind::Nil => paint("(nil)", |text| text.dimmed()),
         Kind::Integer => number("integer"),

@@ -153,3 +153,9 @@ fn a_redis_server_8_or_valkey_style_greeting_with_more_keys_is_understood() {
     let peer = peer().hello(send(greeting)).answers([send("+PONG\r\n")]).start();
     peer.rcli(["--json", "PING"]).prints("\"PONG\"\n").run();
 }
+
+#[test]
+fn a_value_of_a_map_has_its_own_line_by_what_is_shown_of_it() {
+    let reply = b"%3\r\n+bytes\r\n=9\r\ntxt:a\nb\n\xff\r\n+text\r\n=7\r\ntxt:a\nb\r\n+last\r\n:1\r\n";
+    assert_eq!(human(reply), "1# bytes => \"a\\nb\\n\\xff\"\n2# text => \n   a\nb\n3# last => (integer) 1\n");
+}
