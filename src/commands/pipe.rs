@@ -117,7 +117,7 @@ struct Pipe<'a> {
 
 /// How many replies are read before the window is filled again.
 const REPLIES_A_ROUND: usize = 2048;
-/// The unsent part of the window is kept small: a peer that stops reading must not hold much of it.
+/// So much is packed before the kernel has taken it: a window that was asked for may be wider than memory.
 const UNSENT_BYTES: usize = 64 * 1024;
 /// Output is not flushed before a sleep as short as this: a busy server answers sooner.
 const FLUSH_DELAY: Duration = Duration::from_micros(500);

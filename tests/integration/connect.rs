@@ -202,9 +202,22 @@ fn a_server_that_does_not_accept_is_left_after_the_connect_timeout() {
     while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
         held.push(stream);
     }
+    let (port, place) = (address.port().to_string(), address.to_string());
     let begin = Instant::now();
-    rcli(["-p", &address.port().to_string(), "-t", "0.3", "PING"]).status(3).complains(&[&address.to_string()]).run();
+    let patient = rcli(["-p", &port, "PING"]).status(3).complains(&[&place, "took too long"]).start();
+    rcli(["-p", &port, "-t", "0.3", "PING"]).status(3).complains(&[&place]).run();
     assert!((Duration::from_millis(250)..Duration::from_secs(4)).contains(&begin.elapsed()), "{:?}", begin.elapsed());
+    // Where nothing is said: 5 s.
+    patient.finish();
+    assert!(begin.elapsed() > Duration::from_millis(4900), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn a_server_that_accepts_and_says_nothing_is_left_after_5_s() {
+    let peer = peer().hello(Answer::Silence).start();
+    let begin = Instant::now();
+    peer.rcli(["--json", "PING"]).status(3).complains(&["no answer within 5 s"]).run();
+    assert!(begin.elapsed() > Duration::from_millis(4900), "{:?}", begin.elapsed());
 }
 
 #[test]

@@ -2,8 +2,9 @@
 //! that the connection had (contract section 6).
 
 use crate::peer::{Answer, close, peer, send};
+use crate::rcli::rcli;
 use crate::running::Finished;
-use crate::server::Server;
+use crate::server::{Server, wait_for};
 use rustix::process::Signal;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -452,4 +453,27 @@ fn an_atomic_pipeline_runs_in_the_state_of_what_it_skips() {
     let mut client = server.client();
     client.call(&[b"SELECT", b"3"]).unwrap();
     assert_eq!(client.call(&[b"EXISTS", b"a", b"b"]).unwrap().to_string(), "1");
+}
+
+#[test]
+fn an_exec_that_a_dead_connection_did_not_take_leaves_no_doubt() {
+    let server = Server::start();
+    let (reader, mut input) = std::io::pipe().unwrap();
+    let socket = server.socket().display().to_string();
+    let told = "2 commands answered, 0 sent and unanswered; resume with --skip 1 \
+        (before the MULTI of stdin:2: its block did not run)";
+    let run = rcli(["-s", &socket, "pipe"]).stdin_from(reader).status(3).prints("OK\nOK\n");
+    let mut run = run.complains(&[told]).start();
+    input.write_all(b"SET a 1\nMULTI\n").unwrap();
+    run.wait_for_lines(2);
+    // Both are there when it looks: the end of the connection, and more input, which it packs first.
+    run.signal(Signal::STOP);
+    let status = format!("/proc/{}/status", run.pid());
+    wait_for("a stopped run", || std::fs::read_to_string(&status).unwrap().contains("State:\tT"));
+    server.ask("CLIENT KILL TYPE normal SKIPME yes");
+    server.wait_until("CLIENT LIST", |list| list.lines().count() == 1);
+    input.write_all(b"SET a 2\nEXEC\n").unwrap();
+    run.signal(Signal::CONT);
+    run.finish_with_open_stdin();
+    assert_eq!(server.ask("GET a"), "1");
 }

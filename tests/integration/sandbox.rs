@@ -193,6 +193,16 @@ fn a_server_that_dies_at_once_is_told_at_once_with_its_last_words() {
 }
 
 #[test]
+fn a_server_that_takes_no_connections_is_not_waited_for_for_ever() {
+    let (_dir, mute) = script("echo 'still thinking'; exec sleep 600");
+    let begin = Instant::now();
+    let run = rcli(["--sandbox", "PING"]).env("RCLI_SERVER_BIN", &mute).status(3);
+    let run = run.complains(&["takes no connections", "still thinking"]).run();
+    assert!(begin.elapsed() > Duration::from_secs(9), "a slow start is no failure");
+    assert_eq!(leftovers(run.home.path()), Vec::<PathBuf>::new());
+}
+
+#[test]
 fn a_path_too_long_for_a_socket_is_not_used() {
     let long = TempDir::with_prefix("x".repeat(100)).unwrap();
     for kind in ["--sandbox", "--sandbox=cluster"] {

@@ -173,19 +173,23 @@ fn a_pipe_whose_reader_is_slow_ends() {
     let server = Server::start();
     server.call(&[b"SETRANGE", b"k", b"99999", b"x"]);
     for (signal, status) in SIGNALS {
-        // Nobody reads: stdout is full and the program is blocked in a write.
-        let (_reader, writer) = std::io::pipe().expect("a pipe");
-        let run = doomed(server.rcli(["pipe"]).stdin("GET k\n".repeat(50)).stdout_to(writer), status).start();
-        server.wait_until("INFO commandstats", |stats| stats.contains("cmdstat_get:"));
-        run.signal(signal);
-        // A second signal is final, whatever stdout does.
-        std::thread::sleep(std::time::Duration::from_millis(200));
-        let _ = rustix::process::kill_process(
-            rustix::process::Pid::from_raw(i32::try_from(run.pid()).unwrap()).unwrap(),
-            signal,
-        );
-        run.finish();
-        server.ask("CONFIG RESETSTAT");
+        // A second signal is final, whatever stdout does; after one the run has a second, and no more.
+        for is_final in [true, false] {
+            // Nobody reads: stdout is full and the program is blocked in a write.
+            let (_reader, writer) = std::io::pipe().expect("a pipe");
+            let run = doomed(server.rcli(["pipe"]).stdin("GET k\n".repeat(50)).stdout_to(writer), status).start();
+            server.wait_until("INFO commandstats", |stats| stats.contains("cmdstat_get:"));
+            run.signal(signal);
+            if is_final {
+                std::thread::sleep(std::time::Duration::from_millis(200));
+                let _ = rustix::process::kill_process(
+                    rustix::process::Pid::from_raw(i32::try_from(run.pid()).unwrap()).unwrap(),
+                    signal,
+                );
+            }
+            run.finish();
+            server.ask("CONFIG RESETSTAT");
+        }
     }
 }
 

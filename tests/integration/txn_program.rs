@@ -348,3 +348,13 @@ fn an_error_reply_beside_an_aborted_block_makes_the_status_1() {
     let run = program(&server, &["--watch", "k", "--retries", "0"], script).status(1);
     run.prints("\n").reports_among(&["sh:1: INCR s: ERR", "aborted"]).run();
 }
+
+#[test]
+fn a_program_that_is_told_to_end_has_time_for_it_but_not_for_ever() {
+    let server = Server::start();
+    let told = ["sh:1: EXEC", "cleaned up\n"];
+    let script = "trap 'sleep 0.1; echo cleaned up >&2; exit' TERM; echo EXEC; while :; do sleep 0.01; done";
+    program(&server, &[], script).status(2).reports_among(&told).run();
+    let script = "trap '' TERM; echo EXEC; while :; do sleep 0.01; done";
+    program(&server, &[], script).status(2).complains(&told[..1]).run();
+}

@@ -42,8 +42,6 @@ const BATCH_BYTES: usize = 64 * 1024;
 const FIRST_WINDOW: usize = 512;
 /// Enough for a server nearby.
 const WINDOW: usize = 8 * 1024;
-/// Enough for each of several: what they answer out of order is to stay in the processor's cache.
-const SHARED_WINDOW: usize = 2 * 1024;
 /// What a server does in a second at most: the window covers a round trip at this rate.
 const COMMANDS_A_SECOND: f64 = 1_300_000.0;
 /// A window this large keeps a connection of 100 ms of round trip busy.
@@ -70,8 +68,6 @@ pub struct Flight {
     is_full: bool,
     /// What the window becomes once the size of replies is known.
     full_window: usize,
-    /// What a window is at least.
-    least: usize,
     /// The size of a reply in bytes, averaged over the latest.
     reply_size: u64,
     /// What was answered and received when the average was last taken.
@@ -96,16 +92,10 @@ impl Flight {
             window: FIRST_WINDOW,
             is_full: false,
             full_window: WINDOW,
-            least: WINDOW,
             reply_size: 0,
             noted: (0, 0),
             started: None,
         }
-    }
-
-    /// The same for one of several servers.
-    pub fn shared(window: Option<u32>) -> Self {
-        Self { full_window: SHARED_WINDOW, least: SHARED_WINDOW, ..Self::new(window) }
     }
 
     /// Whether one more command may be sent. A full window has room again when a quarter of it is answered: many small
@@ -188,7 +178,7 @@ impl Flight {
             self.recycle();
         }
         if let Some(started) = self.started.take() {
-            self.full_window = window_over(started.elapsed()).max(self.least);
+            self.full_window = window_over(started.elapsed()).max(WINDOW);
         }
         let Some(batch) = self.batches.front_mut() else { return false };
         let start = batch.commands[batch.answered].0 as usize;

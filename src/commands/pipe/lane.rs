@@ -38,7 +38,7 @@ pub struct Lane {
 impl Lane {
     /// A lane to a node that nobody has connected to.
     pub fn new(address: Address, is_reader: bool, window: Option<u32>) -> Self {
-        Self { address, session: None, flight: Flight::shared(window), is_reader, unreached: None }
+        Self { address, session: None, flight: Flight::new(window), is_reader, unreached: None }
     }
 
     /// Whether it is the lane of this node.
@@ -181,6 +181,6 @@ impl Lane {
     /// Starts afresh with the next session: nothing is in flight.
     pub fn reset(&mut self, window: Option<u32>) {
         self.session = None;
-        self.flight = Flight::shared(window);
+        self.flight = Flight::new(window);
     }
 }
