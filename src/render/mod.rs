@@ -157,3 +157,28 @@ impl Renderer<Vec<u8>> {
         self.writer.shrink_to(KEPT);
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::expect_used, reason = "a test ends by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_memory_of_a_large_record_is_given_back() {
+        let style = Style {
+            format: Format::Raw,
+            element_delimiter: Vec::new(),
+            reply_delimiter: Vec::new(),
+            one_line_errors: false,
+            base64: false,
+            nest_json: false,
+            color: false,
+            is_terminal: false,
+        };
+        let mut renderer = Renderer::new(Vec::new(), style);
+        renderer.write_bytes(&vec![b'x'; 1 << 20]).expect("memory takes everything");
+        assert_eq!(renderer.written().len(), 1 << 20);
+        renderer.forget();
+        assert!(renderer.written().is_empty() && renderer.writer.capacity() <= KEPT);
+    }
+}

@@ -2,9 +2,6 @@
 //! A command is never sent twice: whoever asked learns that the connection was lost.
 
 use std::mem;
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
-use std::time::Duration;
 
 use crate::connection_state::{ConnectionState, Effect, Setting, Watch, effect_of};
 use crate::exit::Outcome;
@@ -12,7 +9,6 @@ use crate::reply::{ErrorReply, Frame};
 use crate::report::Told;
 use crate::request::Request;
 use crate::server::{ClusterUse, Lost, NO_CLUSTER, Server, Target, Unopened, refuse_in_cluster};
-use crate::signal;
 
 /// A connection that is open, or can be opened.
 pub struct Link {
@@ -32,8 +28,6 @@ pub struct Link {
 
 /// The longest part of a command in a notice, in characters.
 const SHOWN: usize = 60;
-/// How often a connection being made is looked after for a Ctrl-C.
-const GLANCE: Duration = Duration::from_millis(10);
 
 impl Link {
     /// Opens a connection that is used until it is lost (stdin).
@@ -163,10 +157,10 @@ impl Link {
     pub fn ready(&mut self) -> Result<&mut Server, Unopened> {
         self.look_after();
         if self.server.is_none() && self.reopens {
-            let server = match open(self.target(), self.cluster) {
+            let server = match Server::try_open(self.target(), self.cluster) {
                 Err(Unopened::Refused { code, .. }) if self.takes_lone && code == NO_CLUSTER => {
                     self.cluster = None;
-                    open(self.target(), None)?
+                    Server::try_open(self.target(), None)?
                 }
                 opened => opened?,
             };
@@ -241,29 +235,6 @@ impl Link {
         match &mut self.server {
             Some(Server::One(session)) => session.introduce_again(self.state.target()),
             _ => Ok(()),
-        }
-    }
-}
-
-/// Opens a session in a thread of its own: looking up a name and connecting block where no signal reaches, and
-/// Ctrl-C is not to wait for them.
-fn open(target: &Target, cluster: Option<ClusterUse>) -> Result<Server, Unopened> {
-    let (sender, opened) = mpsc::sync_channel(1);
-    let copy = target.clone();
-    thread::spawn(move || {
-        // Nobody waits any longer: the session is closed again.
-        let _ = sender.send(Server::try_open(&copy, cluster));
-    });
-    loop {
-        match opened.recv_timeout(GLANCE) {
-            Ok(result) => return result,
-            Err(RecvTimeoutError::Disconnected) => {
-                return Err(Unopened::Unreachable(format!("cannot connect to {}", target.address)));
-            }
-            Err(RecvTimeoutError::Timeout) => {}
-        }
-        if let Some(signal) = signal::received() {
-            return Err(Unopened::Interrupted(signal));
         }
     }
 }

@@ -241,3 +241,26 @@ fn run(
         }
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::expect_used, reason = "a test ends by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_never_pauses_is_passed_on_by_whole_lines() {
+        let line = [b'x'; 999].into_iter().chain(*b"\n").collect::<Vec<u8>>();
+        let mut passed = Vec::new();
+        let print = |text| {
+            passed.push(text);
+            Ok(())
+        };
+        let mut lines = Lines { waiting: Vec::new(), paint: Paint(false), print };
+        for part in line.repeat(1000).chunks(300) {
+            lines.write_all(part).expect("no error");
+        }
+        assert!(lines.waiting.len() < MANY + 1000);
+        assert!(passed.iter().map(String::len).sum::<usize>() > 900_000);
+        assert!(passed.iter().all(|text| text.len() % 1000 == 0), "a part of a line");
+    }
+}

@@ -90,6 +90,16 @@ fn i_pauses_between_repetitions() {
 }
 
 #[test]
+fn the_longest_times_overflow_no_clock() {
+    let server = Server::start();
+    let longest = ["-t", "1e9", "--read-timeout", "1e9", "-r", "2", "-i", "1e9", "PING"];
+    server.rcli(longest).prints("PONG\n").status(130).start().interrupt_after(1);
+    for option in ["-t", "--read-timeout", "-i"] {
+        server.rcli([option, "1000000001", "PING"]).status(2).complains(&["more than 1000000000 seconds"]).run();
+    }
+}
+
+#[test]
 fn a_repeated_reply_is_written_before_the_pause() {
     let server = Server::start();
     let mut run =

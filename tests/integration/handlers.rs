@@ -1,6 +1,8 @@
 //! Handlers: what they get, in which order, how they fail, and that nothing of a message is ever run (contract section 8).
 
+use crate::peer::peer;
 use crate::rcli::Rcli;
+use crate::resp::bulk;
 use crate::running::Running;
 use crate::server::{Server, wait_for};
 use rustix::process::{Pid, Signal, test_kill_process_group};
@@ -203,6 +205,26 @@ fn handlers_that_run_when_a_signal_comes_are_waited_for_and_no_other_is_started(
         std::fs::write(run.home().join("go"), "").unwrap();
         run.finish();
     }
+}
+
+#[test]
+fn messages_that_never_pause_do_not_keep_a_signal_waiting() {
+    let peer = peer().start();
+    let command = "c=echo begun > log; until [ -e go ]; do sleep 0.01; done; echo done";
+    let run = peer.rcli(["sub", "-m", "c", "--handler", command]).status(143).prints("done\n");
+    let run = run.reports_among(&["messages that were received and not handled"]).start();
+    peer.wait_for_commands(1);
+    peer.say(&[b">3\r\n", bulk("subscribe").as_slice(), &bulk("c"), b":1\r\n"].concat());
+    let flood = [b">3\r\n", bulk("message").as_slice(), &bulk("c"), &bulk("x")].concat().repeat(10_000);
+    std::thread::scope(|scope| {
+        // Until the connection is closed.
+        scope.spawn(|| (0..100_000).for_each(|_| peer.say(&flood)));
+        wait_for("a handler", || !content(run.home(), "log").is_empty());
+        run.signal(Signal::TERM);
+        wait_for_stderr(&run, "waiting for 1 handlers");
+        std::fs::write(run.home().join("go"), "").unwrap();
+        run.finish();
+    });
 }
 
 #[test]

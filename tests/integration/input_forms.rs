@@ -187,6 +187,18 @@ fn a_literal_line_end_is_named_before_the_input_ends() {
 }
 
 #[test]
+fn what_no_server_takes_is_named_before_the_input_ends() {
+    let endless = format!("*1\r\n${}", "1".repeat(32));
+    for (bad, told) in
+        [("*2147483648\r\n", "a server takes 2147483647 at most"), (endless.as_str(), "a length is too long")]
+    {
+        let mut run = rcli(["pipe", "--check"]).interactive().status(2).complains(&[told]).start();
+        run.send(bad);
+        run.finish_with_open_stdin();
+    }
+}
+
+#[test]
 fn resp_in_single_bytes_is_the_same_commands() {
     let server = Server::start();
     let input =
@@ -200,7 +212,7 @@ fn resp_in_single_bytes_is_the_same_commands() {
 
 /// A run that may take this much time of a processor: what grows with the square of its input takes many times that.
 pub fn linear(run: crate::rcli::Rcli) -> crate::rcli::Rcli {
-    run.through_sh("ulimit -t 6; exec \"$0\" \"$@\"")
+    run.through_sh("ulimit -t 20; exec \"$0\" \"$@\"")
 }
 
 #[test]

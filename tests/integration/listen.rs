@@ -3,7 +3,7 @@
 use crate::peer::{peer, send};
 use crate::resp::bulk;
 use crate::running::Running;
-use crate::server::Server;
+use crate::server::{DEADLINE, Server};
 use rustix::process::Signal;
 use std::io::Read as _;
 
@@ -158,6 +158,22 @@ fn limits_end_with_0_or_with_5_where_a_count_was_not_reached() {
 }
 
 #[test]
+fn a_time_limit_holds_while_messages_come_without_a_pause() {
+    let peer = peer().start();
+    let null = std::fs::OpenOptions::new().write(true).open("/dev/null").unwrap();
+    let mut run = peer.rcli(["sub", "c", "--timeout", "0.5"]).stdout_to(null).start();
+    peer.wait_for_commands(1);
+    peer.say(&[b">3\r\n", bulk("subscribe").as_slice(), &bulk("c"), b":1\r\n"].concat());
+    let flood = [b">3\r\n", bulk("message").as_slice(), &bulk("c"), &bulk("x")].concat().repeat(10_000);
+    let begin = std::time::Instant::now();
+    while run.is_running() {
+        assert!(begin.elapsed() < DEADLINE, "the limit is not looked at");
+        peer.say(&flood);
+    }
+    run.finish();
+}
+
+#[test]
 fn a_message_begins_the_idle_time_anew() {
     let server = Server::start();
     let mut run =
@@ -177,12 +193,13 @@ fn a_message_begins_the_idle_time_anew() {
 #[test]
 fn wrong_usage_is_named() {
     let server = Server::start();
-    let cases: [(&[&str], &[&str]); 10] = [
+    let cases: [(&[&str], &[&str]); 11] = [
         (&["sub"], &["CHANNEL"]),
         (&["psub"], &["PATTERN"]),
         (&["ssub"], &["SHARD_CHANNEL"]),
         (&["sub", "c", "--count", "0"], &["--count"]),
         (&["sub", "c", "--idle", "x"], &["--idle", "seconds"]),
+        (&["sub", "c", "--idle", "1000000001"], &["--idle", "more than 1000000000 seconds"]),
         (&["sub", "c", "--no-reconnect", "--max-retries", "3"], &["--no-reconnect"]),
         (&["sub", "c", "--raw", "--time"], &["--time", "JSON"]),
         (&["sub", "c", "--human", "--data-json"], &["--data-json", "JSON"]),

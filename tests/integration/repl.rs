@@ -1,6 +1,8 @@
 //! The REPL as a person meets it: prompt, answers, Ctrl-C, questions, formats, terminals, and leaving. Contract section 10.
 
+use crate::peer::{Answer, peer};
 use crate::pty::open;
+use crate::rcli::rcli;
 use crate::server::{Server, wait_for};
 use rustix::process::Signal;
 
@@ -85,6 +87,21 @@ fn ctrl_c_cancels_the_command_that_is_waited_for_and_its_connection_is_closed() 
     terminal.run(&prompt, "RPUSH q x", &["(integer) 1"]);
     terminal.run(&prompt, "LRANGE q 0 -1", &["1) \"x\""]);
     terminal.leave();
+}
+
+#[test]
+fn ctrl_c_while_a_server_is_connected_to_gives_the_prompt() {
+    let silent = || peer().hello(Answer::Silence).start();
+    let (server, sentinel) = (silent(), silent());
+    let sentinels = format!("127.0.0.1:{}", sentinel.port());
+    let of_sentinels = rcli(["-t", "600", "--sentinel", &sentinels, "--master", "m"]);
+    for (peer, run) in [(&server, server.rcli(["-t", "600"])), (&sentinel, of_sentinels)] {
+        let terminal = run.on_terminal(160);
+        peer.wait_for_connection();
+        terminal.keys(CTRL_C);
+        terminal.wait("the prompt", |rows| rows.last().is_some_and(|row| row.ends_with("not connected>")));
+        terminal.leave();
+    }
 }
 
 /// Whether the row before the prompt says how long a command took.
@@ -341,7 +358,7 @@ fn no_color_has_no_colours() {
 
 #[test]
 fn a_sandbox_is_gone_when_the_repl_has_ended() {
-    let terminal = crate::rcli::rcli(["--sandbox"]).on_terminal(160);
+    let terminal = rcli(["--sandbox"]).on_terminal(160);
     terminal.wait("the prompt", |rows| rows.last().is_some_and(|row| row.ends_with("socket>")));
     terminal.line("SET k v");
     terminal.wait("the answer", |rows| rows.iter().any(|row| row == "OK"));
