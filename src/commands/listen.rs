@@ -22,7 +22,7 @@ use crate::config::{self, Config};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::render::{self, Format, Renderer, Style};
 use crate::report::Told;
-use crate::server::{Source, Streams, Subscription, Topic};
+use crate::server::{Source, Stream, Subscription, Topic};
 
 /// Runs `rcli sub`.
 pub fn sub(connection: &ConnectionOptions, output: &OutputOptions, args: &SubArgs) -> Outcome<Exit> {
@@ -107,10 +107,10 @@ pub fn collect<N: AsRef<std::ffi::OsStr>>(named: &[(Topic, &Vec<N>)]) -> Vec<Sub
 }
 
 /// Listens to the server, or to the cluster, or to that node of it.
-fn open(config: &Config, source: Source, retries: Option<u32>, node: Option<&str>) -> Outcome<Streams> {
+fn open(config: &Config, source: Source, retries: Option<u32>, node: Option<&str>) -> Outcome<Stream> {
     match node {
-        Some(node) => Streams::open_node(&config.target, config::parse_node(node, config.cluster)?, source, retries),
-        None => Streams::open(&config.target, config.cluster.is_some(), source, retries),
+        Some(node) => Stream::open_node(&config.target, config::parse_node(node, config.cluster)?, source, retries),
+        None => Stream::open(&config.target, config.cluster.is_some(), source, retries),
     }
 }
 

@@ -17,7 +17,7 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::render::{Format, Renderer, Style};
 use crate::report::{Told, describe_io};
 use crate::request::Request;
-use crate::server::{Source, Streams, Target, Topic};
+use crate::server::{Source, Stream, Target, Topic};
 use crate::signal::Signal;
 
 /// A view that somebody asked for.
@@ -40,8 +40,8 @@ pub struct Spot {
 }
 
 impl Spot {
-    fn open(&self, source: &Source) -> Outcome<Streams> {
-        Streams::open(&self.target, self.is_cluster, source.clone(), None)
+    fn open(&self, source: &Source) -> Outcome<Stream> {
+        Stream::open(&self.target, self.is_cluster, source.clone(), None)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::record::Record;
 use crate::reply::{Message, MonitorLine};
 use crate::report::{Told, describe_io};
-use crate::server::{Event, Given, Heard, Streams, Woken, poll, ready_at};
+use crate::server::{Event, Given, Heard, Stream, Woken, poll, ready_at};
 use crate::signal::{self, Signal};
 
 /// Between looks at the clock and at signals while messages come without a pause.
@@ -28,7 +28,7 @@ const SILENCE: Duration = Duration::from_millis(20);
 
 /// Follows a stream to its end. Every message received is written before; `announce` gets the lines for people.
 pub fn follow<W: Write>(
-    stream: Streams,
+    stream: Stream,
     view: View<W>,
     ending: &Ending,
     announce: &mut impl FnMut(Told),
@@ -40,7 +40,7 @@ pub fn follow<W: Write>(
 
 /// The stream, and what becomes of what it gives.
 struct Follower<'a, W: Write, A: FnMut(Told)> {
-    stream: Streams,
+    stream: Stream,
     sink: Sink<'a, W, A>,
 }
 

@@ -134,6 +134,12 @@ impl Cluster {
         Ok(members.iter().map(|member| self.places.reach(member, node)).collect())
     }
 
+    /// Has nothing to do with a node any more: it is asked last.
+    pub fn leave(&mut self, node: &Address) {
+        self.drop_session(node);
+        self.leave_home(node);
+    }
+
     /// Another node stands for the cluster if this one did: it is gone.
     pub(super) fn leave_home(&mut self, gone: &Address) {
         if self.target.address != *gone {

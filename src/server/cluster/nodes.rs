@@ -37,7 +37,7 @@ impl Cluster {
         }
         if self.nodes[at].session.is_none() {
             let asker = self.asker.clone();
-            let opened = self.open_telling(address, &|session| asker.note(session));
+            let opened = self.open_telling(address, &|session| asker.note(session)).map_err(unopened);
             self.is_cut_off = matches!(opened, Err(Lost::Unreached(_)));
             if self.is_cut_off {
                 self.leave_home(address);
@@ -65,21 +65,21 @@ impl Cluster {
         {
             return Ok(session);
         }
-        self.open_session(address)
+        self.open_node(address).map_err(unopened)
     }
 
     /// Opens a session with a node. A node that is not where it is announced, or has no certificate for that, is looked
     /// for at the host of the node that was named first, as behind forwarded ports, and taken if its id is right.
-    pub(in crate::server) fn open_session(&mut self, address: &Address) -> Result<Session, Lost> {
+    pub(in crate::server) fn open_node(&mut self, address: &Address) -> Result<Session, Unopened> {
         self.open_telling(address, &|_| ())
     }
 
-    fn open_telling(&mut self, address: &Address, tell: &dyn Fn(&Session)) -> Result<Session, Lost> {
+    fn open_telling(&mut self, address: &Address, tell: &dyn Fn(&Session)) -> Result<Session, Unopened> {
         let detour = self.detours.iter().find(|(announced, _)| announced == address).map(|(_, reached)| reached);
         let target = Target { address: detour.unwrap_or(address).clone(), ..self.target.clone() };
         let unreached = match Session::try_open_heard(&target, tell) {
-            Err(why) if detour.is_none() && is_elsewhere(&why) => unopened(why),
-            opened => return opened.map_err(unopened),
+            Err(why) if detour.is_none() && is_elsewhere(&why) => why,
+            opened => return opened,
         };
         let (Address::Tcp(host, port), Address::Tcp(seed, _)) = (address, &self.seed) else {
             return Err(unreached);

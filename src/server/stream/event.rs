@@ -32,16 +32,16 @@ pub struct Given<'a> {
 
 /// What is to be told before anything that comes next.
 #[derive(Debug)]
-pub(in crate::server) enum Told {
+pub(super) enum Queued {
     /// A confirmation.
     Message(OwnedFrame),
     /// What happened to the connection.
     Event(Event),
 }
 
-impl Told {
+impl Queued {
     /// What it says; none if it says nothing.
-    pub(in crate::server) fn heard(&self) -> Option<Heard<'_>> {
+    pub fn heard(&self) -> Option<Heard<'_>> {
         match self {
             Self::Message(frame) => Message::of(frame.frame()).map(Heard::Message),
             Self::Event(event) => Some(Heard::Event(event)),

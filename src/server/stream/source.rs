@@ -1,6 +1,6 @@
 //! What a stream listens to, and the commands that ask a server for it.
 
-use crate::reply::{ErrorReply, Frame, Kind};
+use crate::reply::ErrorReply;
 use crate::request::Request;
 
 /// What a subscription names.
@@ -62,84 +62,74 @@ pub enum Source {
 }
 
 impl Source {
-    /// How many confirmations the server owes before everything is heard.
-    pub(in crate::server) fn len(&self) -> usize {
+    /// Each thing that is a command of its own.
+    pub(super) fn into_subjects(self) -> Vec<Subject> {
         match self {
-            Self::Subscriptions(subscriptions) => subscriptions.len(),
-            Self::Monitor => 1,
+            Self::Subscriptions(subscriptions) => subscriptions.into_iter().map(Subject::Subscription).collect(),
+            Self::Monitor => vec![Subject::Monitor],
         }
     }
+}
 
-    /// Whether that is subscribed to.
-    pub(in crate::server) fn has(&self, subscription: &Subscription) -> bool {
-        matches!(self, Self::Subscriptions(subscriptions) if subscriptions.contains(subscription))
-    }
+/// What one command asks a server for: so a refusal names one channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Subject {
+    Subscription(Subscription),
+    Monitor,
+}
 
-    /// Does without it.
-    pub(in crate::server) fn forget(&mut self, subscription: &Subscription) {
-        if let Self::Subscriptions(subscriptions) = self {
-            subscriptions.retain(|other| other != subscription);
-        }
-    }
-
-    /// Packs what asks the server for it. A command each: so a refusal names one channel.
-    pub(in crate::server) fn pack(&self, out: &mut Vec<u8>) {
+impl Subject {
+    /// The command.
+    pub fn request(&self) -> Request {
         match self {
-            Self::Subscriptions(subscriptions) => {
-                for Subscription { topic, name } in subscriptions {
-                    Request::new([topic.command().as_bytes(), name]).pack(out);
-                }
-            }
-            Self::Monitor => Request::new(["MONITOR"]).pack(out),
+            Self::Subscription(Subscription { topic, name }) => Request::new([topic.command().as_bytes(), name]),
+            Self::Monitor => Request::new(["MONITOR"]),
         }
     }
 
-    /// Packs a question that any live server answers, in whatever words. It is seen by nobody: MONITOR shows a PING,
-    /// the asker's own too, but no command of administration.
-    pub(in crate::server) fn pack_probe(&self, out: &mut Vec<u8>) {
-        let name = if *self == Self::Monitor { "REPLCONF" } else { "PING" };
-        Request::new([name]).pack(out);
+    /// What it is called, for messages.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Subscription(subscription) => String::from_utf8_lossy(&subscription.name).into_owned(),
+            Self::Monitor => "MONITOR".to_owned(),
+        }
     }
 
-    /// The words for a refused command, the one at `index`.
-    pub(in crate::server) fn describe_refusal(&self, index: usize, error: &ErrorReply) -> String {
-        let words = error.to_string();
-        let Self::Subscriptions(subscriptions) = self else { return format!("MONITOR was refused: {words}") };
-        let Some(Subscription { topic, name }) = subscriptions.get(index) else { return words };
-        let command = Request::new([topic.command().as_bytes(), name]).shown(200);
-        let hint = if *topic == Topic::ShardChannel && is_unknown_command(error) {
+    /// The shard channel; none if it is something else.
+    pub fn shard_channel(&self) -> Option<&[u8]> {
+        match self {
+            Self::Subscription(Subscription { topic: Topic::ShardChannel, name }) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// The words for a refusal of the command.
+    pub fn describe_refusal(&self, error: &ErrorReply) -> String {
+        let command = self.request().shown(200);
+        let is_shard = self.shard_channel().is_some();
+        let hint = if is_shard && is_unknown_command(error) {
             "; this server has no shard channels: Redis 7 and Valkey have"
-        } else if error.code() == "MOVED" {
+        } else if is_shard && error.code() == "MOVED" {
             "; this server is a node of a cluster, and the channel belongs to another one"
         } else {
             ""
         };
-        format!("{command} was refused: {words}{hint}")
+        format!("{command} was refused: {error}{hint}")
     }
 }
 
 /// Whether a refusal will be the same however often one asks.
-pub(in crate::server) fn is_final(error: &ErrorReply) -> bool {
+pub(super) fn is_final(error: &ErrorReply) -> bool {
     is_final_code(error.code()) || is_unknown_command(error)
 }
 
 /// Whether an error of this code will be the same however often one asks.
-pub(in crate::server) fn is_final_code(code: &str) -> bool {
+pub(super) fn is_final_code(code: &str) -> bool {
     matches!(code, "NOPERM" | "NOAUTH" | "WRONGPASS" | "MOVED" | "CROSSSLOT")
 }
 
 fn is_unknown_command(error: &ErrorReply) -> bool {
     error.code() == "ERR" && error.details().is_some_and(|text| text.to_ascii_lowercase().contains("unknown command"))
-}
-
-/// Whether this is how a server answers PING on a subscribed connection: `PONG`, or in RESP2 an array of it.
-pub(super) fn is_pong(frame: Frame<'_>) -> bool {
-    let mut walk = frame.walk();
-    match walk.next().map(|head| (head.kind, head.text)) {
-        Some((Kind::Simple, text)) => text == b"PONG",
-        Some((Kind::Array, _)) => walk.next().is_some_and(|word| word.kind == Kind::Bulk && word.text == b"pong"),
-        _ => false,
-    }
 }
 
 #[cfg(test)]

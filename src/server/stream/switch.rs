@@ -17,7 +17,8 @@ use super::super::poll;
 use super::super::sentinel::Sentinels;
 use super::super::session::Session;
 use super::super::target::Target;
-use super::{Heard, Source, Stream, Subscription, Topic, Woken, pause};
+use super::retries::pause;
+use super::{Given, Heard, Source, Stream, Subscription, Topic, Woken};
 use crate::exit::Outcome;
 use crate::reply::{Data, Message, MessageKind};
 
@@ -101,11 +102,11 @@ impl Watcher {
     fn listen(&self, tries: &mut u32) -> Outcome<()> {
         let Some(target) = self.sentinels.first(&self.target) else { return Ok(()) };
         let channel = Subscription { topic: Topic::Channel, name: CHANNEL.to_vec() };
-        let mut stream = Stream::open(&target, Source::Subscriptions(vec![channel]), None)?;
+        let mut stream = Stream::open(&target, false, Source::Subscriptions(vec![channel]), None)?;
         *tries = 0;
         loop {
-            while let Some((heard, _)) = stream.next()? {
-                if let Heard::Message(message) = heard
+            while let Some(given) = stream.next()? {
+                if let Given { heard: Heard::Message(message), .. } = given
                     && self.is_switch(&message)
                     && self.search().is_err()
                 {

@@ -1,31 +1,33 @@
-//! When to look for what is missing, and which of the looks count as tries: what moved is followed at once, what was
-//! lost is tried for with growing pauses, and looked for in between (contract section 8).
+//! When to search for what is missing, and which of the searches count as retries: what moved is followed at once, what
+//! was lost is tried for with growing pauses, and looked for in between (contract section 8).
 
 use std::time::{Duration, Instant};
 
-use super::super::stream::pause;
-
+/// The first pause before a new connection is tried; doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// The first pause before what moved is asked for where it is said to be; doubled each time. The new node may hear of it
 /// a moment later than the old one.
 const FIRST_HOP: Duration = Duration::from_millis(5);
 /// How often in a row what moved is followed, where a lost connection would not be tried as often.
 const HOPS: u32 = 10;
 
-/// The tries in a row.
+/// The retries in a row.
 #[derive(Debug)]
-pub struct Tries {
+pub struct Retries {
     /// How many are allowed; none: any number.
     limit: Option<u32>,
-    /// The longest pause between two looks.
+    /// The longest pause between two searches.
     longest: Duration,
     count: u32,
-    /// When the next look counts.
+    /// When the next search counts.
     next: Option<Instant>,
     /// Whether a connection was lost, and not only a slot moved.
     has_lost: bool,
 }
 
-impl Tries {
+impl Retries {
+    /// So many are allowed; none: any number. Pauses between two searches are this long at most.
     pub fn new(limit: Option<u32>, longest: Duration) -> Self {
         Self { limit, longest, count: 0, next: None, has_lost: false }
     }
@@ -48,8 +50,8 @@ impl Tries {
         self.has_lost = true;
     }
 
-    /// It is looked now: that counts as a try if it is time for one.
-    pub fn note_look(&mut self, now: Instant) {
+    /// A search begins now: that counts as a retry if it is time for one.
+    pub fn note_search(&mut self, now: Instant) {
         if self.next.is_none_or(|next| next <= now) {
             self.count += 1;
             self.next = Some(now + self.backoff());
@@ -61,7 +63,7 @@ impl Tries {
         self.limit.is_none_or(|limit| self.count < if self.has_lost { limit } else { limit.max(HOPS) })
     }
 
-    /// The pause before the next look.
+    /// The pause before the next search.
     pub fn pause(&self) -> Duration {
         self.backoff().min(self.longest)
     }
@@ -69,6 +71,11 @@ impl Tries {
     fn backoff(&self) -> Duration {
         if self.has_lost { pause(self.count) } else { FIRST_HOP.saturating_mul(2_u32.saturating_pow(self.count)) }
     }
+}
+
+/// The pause after so many tries.
+pub fn pause(tries: u32) -> Duration {
+    FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(tries.min(16))).min(LONGEST_PAUSE)
 }
 
 #[cfg(test)]
@@ -79,33 +86,33 @@ mod tests {
 
     #[test]
     fn what_moved_is_followed_soon_and_some_hops_are_always_allowed() {
-        let mut tries = Tries::new(Some(0), LONGEST);
-        assert_eq!(tries.pause(), FIRST_HOP);
+        let mut retries = Retries::new(Some(0), LONGEST);
+        assert_eq!(retries.pause(), FIRST_HOP);
         let mut now = Instant::now();
         for _ in 0..HOPS {
-            assert!(tries.may_go_on());
-            now += tries.backoff();
-            tries.note_look(now);
+            assert!(retries.may_go_on());
+            now += retries.backoff();
+            retries.note_search(now);
         }
-        assert!(!tries.may_go_on());
-        assert_eq!(tries.pause(), LONGEST);
+        assert!(!retries.may_go_on());
+        assert_eq!(retries.pause(), LONGEST);
     }
 
     #[test]
     fn what_was_lost_is_looked_for_more_often_than_tried_for() {
-        let mut tries = Tries::new(Some(6), LONGEST);
-        tries.note_loss(true);
+        let mut retries = Retries::new(Some(6), LONGEST);
+        retries.note_loss(true);
         let begin = Instant::now();
-        let (mut now, mut looks) = (begin, 0);
-        while tries.may_go_on() {
-            now += tries.pause();
-            tries.note_look(now);
-            looks += 1;
+        let (mut now, mut searches) = (begin, 0);
+        while retries.may_go_on() {
+            now += retries.pause();
+            retries.note_search(now);
+            searches += 1;
         }
         // The pauses of the contract: 0.1 s doubling.
-        assert!(now.duration_since(begin) >= Duration::from_millis(100 + 200 + 400 + 800 + 1600), "{looks}");
-        assert!(looks > 10, "{looks}");
-        tries.note_loss(true);
-        assert_eq!(tries.count(), 0);
+        assert!(now.duration_since(begin) >= Duration::from_millis(100 + 200 + 400 + 800 + 1600), "{searches}");
+        assert!(searches > 10, "{searches}");
+        retries.note_loss(true);
+        assert_eq!(retries.count(), 0);
     }
 }

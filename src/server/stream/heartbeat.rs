@@ -1,12 +1,12 @@
-//! Signs of life: when the server was last heard, when to ask it for one, and when to take it for dead
-//! (contract section 8: within 30 s).
+//! The heartbeat of a connection: when the server was last heard, when to ask it for a sign of life, and when to take it
+//! for dead (contract section 8: within 30 s).
 
 use std::time::{Duration, Instant};
 
 /// After this much silence the server is asked for a sign of life.
 const QUIET: Duration = Duration::from_secs(10);
 /// How long it may take to give one.
-const PATIENCE: Duration = Duration::from_secs(15);
+const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 /// Not reading for this long is worth telling: the server may have dropped us for it.
 const STALL: Duration = Duration::from_secs(1);
 /// A sleep of this length with nothing to read says that nothing was on its way.
@@ -25,35 +25,33 @@ pub enum Verdict {
 
 /// The signs of life of one connection.
 #[derive(Debug)]
-pub struct Pulse {
+pub struct Heartbeat {
     /// The total of received bytes when the server was last heard.
     received: u64,
     heard: Instant,
     /// When it was asked; none if it has been heard since.
     asked: Option<Instant>,
-    /// Answers that are still to come, and are no messages.
-    owed: u32,
     /// When this end last read or slept.
     attended: Instant,
     /// Since when this end had not read, if what was read last came after a long pause.
     stalled: Option<Instant>,
 }
 
-impl Pulse {
-    /// The pulse of a connection that was just opened.
+impl Heartbeat {
+    /// That of a connection that was just opened.
     pub fn new() -> Self {
         let now = Instant::now();
-        Self { received: 0, heard: now, asked: None, owed: 0, attended: now, stalled: None }
+        Self { received: 0, heard: now, asked: None, attended: now, stalled: None }
     }
 
     /// Takes note of the total of bytes received.
+    #[inline]
     pub fn hear(&mut self, received: u64) {
-        if received == self.received {
-            return;
+        if received != self.received {
+            self.received = received;
+            self.heard = self.attend();
+            self.asked = None;
         }
-        self.received = received;
-        self.heard = self.attend();
-        self.asked = None;
     }
 
     /// This end turns to the connection, now. Tells when that is.
@@ -68,7 +66,7 @@ impl Pulse {
 
     /// When to look after the server, should it stay silent.
     pub fn due(&self) -> Instant {
-        self.asked.map_or(self.heard + QUIET, |asked| asked + PATIENCE)
+        self.asked.map_or(self.heard + QUIET, |asked| asked + ANSWER_LIMIT)
     }
 
     /// After a sleep that began at `slept`: what is to be done, if the server still has not been heard.
@@ -85,15 +83,7 @@ impl Pulse {
             return Verdict::Dead;
         }
         self.asked = Some(now);
-        self.owed += 1;
         Verdict::Ask
-    }
-
-    /// Takes a value that is no message for the answer that is owed; false if none is.
-    pub fn settle(&mut self) -> bool {
-        let is_owed = self.owed > 0;
-        self.owed = self.owed.saturating_sub(1);
-        is_owed
     }
 
     /// When the server was last heard.
