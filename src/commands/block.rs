@@ -48,7 +48,7 @@ impl BlockCheck {
     pub fn refusal(&mut self, server: Option<&mut Server>, request: &Request) -> Result<Option<String>, Lost> {
         let name = request.arg(0).to_ascii_lowercase();
         if let (Some(server), false) = (server, self.known.contains_key(&name)) {
-            let info = server.ask(&Request::new([b"COMMAND", b"INFO".as_slice(), &name]))?;
+            let info = server.ask(redis::cmd("COMMAND").arg("INFO").arg(&name))?;
             self.known.insert(name.clone(), Known::read(&info));
         }
         let args: Vec<&[u8]> = request.args().collect();

@@ -7,12 +7,12 @@ use std::path::Path;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, Command, ValueEnum as _};
 use clap_complete::Shell;
+use redis::Cmd;
 
 use crate::cli::{self, ConnectionOptions, OutputOptions};
 use crate::config::Config;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::report::describe_io;
-use crate::request::Request;
 use crate::server::Session;
 use crate::table::Table;
 
@@ -49,8 +49,8 @@ pub fn table(dir: &Path, urls: &[String], connection: &ConnectionOptions, output
     for url in urls {
         let options = ConnectionOptions { url: Some(url.clone()), resp3: true, ..connection.clone() };
         let mut session = Session::open(&Config::decide(&options, output)?.target)?;
-        let mut ask = |words: &[&str]| session.ask(&Request::new(words)).map_err(|lost| lost.into_failure("--table"));
-        replies.push((ask(&["COMMAND"])?, ask(&["COMMAND", "DOCS"])?));
+        let mut ask = |question: &Cmd| session.ask(question).map_err(|lost| lost.into_failure("--table"));
+        replies.push((ask(&redis::cmd("COMMAND"))?, ask(redis::cmd("COMMAND").arg("DOCS"))?));
     }
     let path = dir.join("src/table/commands.json");
     fs::write(&path, crate::table::generate(&replies))

@@ -11,10 +11,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use redis::Value;
+use redis::{Cmd, FromRedisValue, Value};
 
 use self::crowd::{Crowd, Place};
-use crate::request::Request;
 use crate::server::{Address, Target};
 use crate::table::Table;
 
@@ -160,8 +159,8 @@ impl Worker {
 
 fn read_table(place: &Place) -> Option<Table> {
     let mut crowd = Crowd::open(&Place { is_cluster: false, ..place.clone() })?;
-    let command = crowd.ask_one(&Request::new(["COMMAND"]))?;
-    let docs = crowd.ask_one(&Request::new(["COMMAND", "DOCS"]))?;
+    let command = crowd.ask_one(&redis::cmd("COMMAND"))?;
+    let docs = crowd.ask_one(redis::cmd("COMMAND").arg("DOCS"))?;
     Table::from_replies(&command, Some(&docs))
 }
 
@@ -172,11 +171,9 @@ fn look_up(crowd: &mut Crowd, question: &Question, deadline: Instant) -> Vec<Vec
         Question::Channels(prefix) => channels(crowd, "CHANNELS", prefix),
         Question::ShardChannels(prefix) => channels(crowd, "SHARDCHANNELS", prefix),
         Question::Parameters(prefix) => {
-            match crowd.ask_one(&Request::new([b"CONFIG".as_slice(), b"GET", &pattern(prefix)])) {
-                Some(Value::Map(pairs)) => pairs.into_iter().filter_map(|(name, _)| bytes(name)).collect(),
-                Some(Value::Array(items)) => items.into_iter().step_by(2).filter_map(bytes).collect(),
-                _ => Vec::new(),
-            }
+            let parameters = crowd.ask_one(redis::cmd("CONFIG").arg("GET").arg(pattern(prefix)));
+            let pairs: Vec<(Vec<u8>, Value)> = parameters.and_then(read).unwrap_or_default();
+            pairs.into_iter().map(|(name, _)| name).collect()
         }
     };
     found.sort();
@@ -186,9 +183,10 @@ fn look_up(crowd: &mut Crowd, question: &Question, deadline: Instant) -> Vec<Vec
 }
 
 fn channels(crowd: &mut Crowd, which: &str, prefix: &[u8]) -> Vec<Vec<u8>> {
-    let request = Request::new([b"PUBSUB".as_slice(), which.as_bytes(), &pattern(prefix)]);
-    let replies = crowd.ask(&vec![Some(request); crowd.len()]);
-    replies.into_iter().flatten().flat_map(strings).collect()
+    let mut question = redis::cmd("PUBSUB");
+    question.arg(which).arg(pattern(prefix));
+    let replies = crowd.ask(&vec![Some(question); crowd.len()]);
+    replies.into_iter().flatten().filter_map(read::<Vec<Vec<u8>>>).flatten().collect()
 }
 
 /// Looks for keys, everywhere at once, until there are enough, all were seen, or the time is up.
@@ -197,19 +195,18 @@ fn scan(crowd: &mut Crowd, prefix: &[u8], kind: Option<&str>, deadline: Instant)
     // Where each goes on; none once it has shown all it has.
     let mut cursors = vec![Some(b"0".to_vec()); crowd.len()];
     loop {
-        let asked: Vec<Option<Request>> =
+        let asked: Vec<Option<Cmd>> =
             cursors.iter().map(|cursor| cursor.as_ref().map(|cursor| scan_from(cursor, prefix, count, kind))).collect();
         // A server before 6.0 knows no TYPE.
         let mut is_refused = false;
         for (reply, cursor) in crowd.ask(&asked).into_iter().zip(&mut cursors) {
             match reply {
-                Some(Value::Array(reply)) => {
-                    let mut reply = reply.into_iter();
-                    *cursor = reply.next().and_then(bytes).filter(|cursor| cursor != b"0");
-                    found.extend(reply.next().map(strings).unwrap_or_default());
-                }
                 Some(Value::ServerError(_)) if kind.is_some() => is_refused = true,
-                _ => *cursor = None,
+                reply => {
+                    let (next, keys): (Vec<u8>, Vec<Vec<u8>>) = reply.and_then(read).unwrap_or_default();
+                    *cursor = Some(next).filter(|next| !next.is_empty() && next != b"0");
+                    found.extend(keys);
+                }
             }
         }
         if is_refused {
@@ -222,29 +219,18 @@ fn scan(crowd: &mut Crowd, prefix: &[u8], kind: Option<&str>, deadline: Instant)
     }
 }
 
-fn scan_from(cursor: &[u8], prefix: &[u8], count: usize, kind: Option<&str>) -> Request {
-    let mut scan = Request::new([b"SCAN".as_slice(), cursor, b"MATCH", &pattern(prefix), b"COUNT"]);
-    scan.push(count.to_string().as_bytes());
+fn scan_from(cursor: &[u8], prefix: &[u8], count: usize, kind: Option<&str>) -> Cmd {
+    let mut scan = redis::cmd("SCAN");
+    scan.arg(cursor).arg("MATCH").arg(pattern(prefix)).arg("COUNT").arg(count);
     if let Some(kind) = kind {
-        scan.push(b"TYPE");
-        scan.push(kind.as_bytes());
+        scan.arg("TYPE").arg(kind);
     }
     scan
 }
 
-fn strings(reply: Value) -> Vec<Vec<u8>> {
-    match reply {
-        Value::Array(items) | Value::Set(items) => items.into_iter().filter_map(bytes).collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn bytes(value: Value) -> Option<Vec<u8>> {
-    match value {
-        Value::BulkString(bytes) => Some(bytes),
-        Value::SimpleString(text) => Some(text.into_bytes()),
-        _ => None,
-    }
+/// What an answer holds; nothing where it is something else.
+fn read<T: FromRedisValue>(answer: Value) -> Option<T> {
+    redis::from_redis_value(answer).ok()
 }
 
 /// A glob-style pattern of everything that begins so.

@@ -1,5 +1,7 @@
 //! Answers to what rcli itself has asked, as the redis crate reads them.
 
+use std::collections::HashMap;
+
 use redis::{ServerError, Value};
 
 use super::error::error_words;
@@ -18,6 +20,11 @@ pub fn value_of(frame: Frame<'_>) -> Result<Value, String> {
 
 fn parse(bytes: &[u8]) -> Result<Value, String> {
     redis::parse_redis_value(bytes).map_err(|error| error.to_string())
+}
+
+/// The fields of a map, or of the flat array that it is in RESP2; none where it is neither.
+pub fn fields_of(value: &Value) -> HashMap<String, Value> {
+    redis::from_redis_value_ref(value).unwrap_or_default()
 }
 
 /// The text of a string reply.

@@ -13,7 +13,7 @@ use super::session::{Lost, Session};
 use super::target::Target;
 use super::transact::{LostBlock, Transacted};
 use crate::exit::Outcome;
-use crate::reply::{ErrorReply, Frame, OwnedFrame, value_of};
+use crate::reply::{ErrorReply, Frame, OwnedFrame};
 use crate::request::Request;
 
 /// How a cluster is used (contract section 11).
@@ -94,8 +94,11 @@ impl Server {
     }
 
     /// Asks what rcli itself wants to know: the answer as the redis crate reads it.
-    pub fn ask(&mut self, request: &Request) -> Result<redis::Value, Lost> {
-        value_of(self.call(request)?.frame()).map_err(Lost::Undecodable)
+    pub fn ask(&mut self, question: &redis::Cmd) -> Result<redis::Value, Lost> {
+        match self {
+            Self::One(session) => session.ask(question),
+            Self::Cluster(cluster) => cluster.ask_keyless(question),
+        }
     }
 
     /// WATCHes the keys, if there are any.

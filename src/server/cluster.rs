@@ -14,8 +14,6 @@ mod state;
 use std::os::fd::BorrowedFd;
 use std::time::Instant;
 
-use redis::Value;
-
 pub(super) use self::asker::Asker;
 pub use self::state::refuse_in_cluster;
 
@@ -232,14 +230,14 @@ impl Cluster {
             Ok(route) => Ok(Ok(route)),
             Err(Unroutable::CrossSlot(text)) => Ok(Err(ErrorReply::new(text.as_bytes()))),
             Err(Unroutable::AskServer) => {
-                let mut ask = Request::new(["COMMAND", "GETKEYS"]);
-                request.args().for_each(|arg| ask.push(arg));
-                let Value::Array(keys) = self.ask_keyless(&ask)? else { return Ok(Ok(Route::Keyless)) };
-                let keys = keys.iter().filter_map(|key| match key {
-                    Value::BulkString(key) => Some(key.as_slice()),
-                    _ => None,
+                let mut question = redis::cmd("COMMAND");
+                question.arg("GETKEYS");
+                request.args().for_each(|arg| {
+                    question.arg(arg);
                 });
-                Ok(match route_of_keys(keys, false) {
+                let keys: Result<Vec<Vec<u8>>, _> = redis::from_redis_value(self.ask_keyless(&question)?);
+                let Ok(keys) = keys else { return Ok(Ok(Route::Keyless)) };
+                Ok(match route_of_keys(keys.iter().map(Vec::as_slice), false) {
                     Ok(route) => Ok(route),
                     Err(Unroutable::CrossSlot(text)) => Err(ErrorReply::new(text.as_bytes())),
                     Err(Unroutable::AskServer) => Ok(Route::Keyless),

@@ -4,11 +4,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use redis::{ServerError, Value};
+use redis::{Cmd, ServerError, Value};
 
 use super::target::Target;
-use crate::reply::text_of;
-use crate::request::Request;
+use crate::reply::{fields_of, text_of};
 
 /// What is known of HELLO where a target leads. All clones of it know the same, so that neither the nodes of a cluster
 /// nor a reconnect find it out again.
@@ -89,12 +88,12 @@ impl Greeting {
 }
 
 /// HELLO with the credentials of the target.
-pub(super) fn request(target: &Target) -> Request {
-    let mut hello = Request::new(["HELLO", "3"]);
+pub(super) fn request(target: &Target) -> Cmd {
+    let mut hello = redis::cmd("HELLO");
+    hello.arg(3);
     if let Some(credentials) = &target.credentials {
-        hello.push(b"AUTH");
-        hello.push(credentials.user.as_deref().unwrap_or("default").as_bytes());
-        hello.push(&credentials.password);
+        let user = credentials.user.as_deref().unwrap_or("default");
+        hello.arg("AUTH").arg(user).arg(credentials.password.as_slice());
     }
     hello
 }
@@ -112,13 +111,11 @@ fn is_usable(error: &ServerError) -> bool {
 
 /// The name and the version in an answer to HELLO.
 pub(super) fn server_version(greeting: &Value) -> Option<ServerVersion> {
-    let Value::Map(fields) = greeting else { return None };
-    let field = |name: &str| {
-        fields.iter().find_map(|(key, value)| match (text_of(key), text_of(value)) {
-            (Some(key), Some(value)) if key == name => Some(value.chars().take(LONGEST_NAME).collect()),
-            _ => None,
-        })
-    };
+    if !matches!(greeting, Value::Map(_)) {
+        return None;
+    }
+    let fields = fields_of(greeting);
+    let field = |name: &str| Some(text_of(fields.get(name)?)?.chars().take(LONGEST_NAME).collect());
     Some(ServerVersion { name: field("server")?, version: field("version")? })
 }
 

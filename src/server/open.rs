@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use redis::{ServerError, Value};
+use redis::{Cmd, ServerError, Value};
 
 use super::hello::{self, Greeting, ServerVersion, server_version};
 use super::session::ending::describe_greeting;
@@ -12,7 +12,6 @@ use super::transport::{Transport, Unconnected};
 use crate::exit::{Exit, Failure};
 use crate::reply::{ErrorReply, error_text, text_of, value_of};
 use crate::report::notice;
-use crate::request::Request;
 use crate::signal::Signal;
 
 /// Stands for the code of a refusal by TLS, on either side.
@@ -143,7 +142,7 @@ impl Session {
     /// Waits for an answer, to a PING where nothing else was asked. Any answer is a sign of life, whatever it says.
     fn hear(&mut self, deadline: Instant) -> Result<(), Unopened> {
         if self.received() == 0 {
-            self.call_before(&Request::new(["PING"]), deadline)?;
+            self.call_before(&redis::cmd("PING"), deadline)?;
         }
         Ok(())
     }
@@ -154,7 +153,7 @@ impl Session {
         // Who hangs up at HELLO does not answer INFO either.
         if self.server.is_none() && !self.target.hello.is_hung_up_at() {
             let deadline = Instant::now() + self.target.connect_timeout;
-            Request::new(["INFO", "server"]).pack(self.outgoing());
+            self.put(redis::cmd("INFO").arg("server"));
             let info = self.answer_before(deadline)?;
             self.server = text_of(&info).and_then(version_of_info);
         }
@@ -164,7 +163,7 @@ impl Session {
     /// Says HELLO once more where it was refused before AUTH, so that the version of RESP is the one asked for.
     pub fn greet_again(&mut self) -> Result<(), Lost> {
         if self.server.is_none() && self.target.protocol == Protocol::Resp3 {
-            let greeting = self.ask(&Request::new(["HELLO", "3"]))?;
+            let greeting = self.ask(redis::cmd("HELLO").arg(3))?;
             self.server = server_version(&greeting);
         }
         Ok(())
@@ -178,17 +177,21 @@ impl Session {
     }
 
     /// Sends a command to a server that has until `deadline` to answer; a silence is one of connecting.
-    pub(super) fn call_before(&mut self, request: &Request, deadline: Instant) -> Result<Value, Unopened> {
-        request.pack(self.outgoing());
+    pub(super) fn call_before(&mut self, question: &Cmd, deadline: Instant) -> Result<Value, Unopened> {
+        self.put(question);
         self.answer_before(deadline)
     }
 
     fn introduce(&mut self, deadline: Instant) -> Result<(), Unopened> {
-        let select = (self.target.db != 0).then(|| Request::new(["SELECT".to_owned(), self.target.db.to_string()]));
+        let select = (self.target.db != 0).then(|| {
+            let mut select = redis::cmd("SELECT");
+            select.arg(self.target.db);
+            select
+        });
         if self.target.protocol == Protocol::Resp3 {
-            hello::request(&self.target).pack(self.outgoing());
+            self.put(&hello::request(&self.target));
             if let Some(select) = &select {
-                select.pack(self.outgoing());
+                self.put(select);
             }
             let greeting = Greeting::of(self.answer_before(deadline)?);
             self.target.hello.note_answered();
@@ -203,13 +206,13 @@ impl Session {
             }
         }
         if let Some(credentials) = &self.target.credentials {
-            auth(credentials).pack(self.outgoing());
+            self.put(&auth(credentials));
             let answer = self.answer_before(deadline)?;
             self.check_ok("AUTH", "refused the credentials", answer)?;
         }
         let mut selected = None;
         if let Some(select) = &select {
-            select.pack(self.outgoing());
+            self.put(select);
             selected = Some(self.answer_before(deadline)?);
         }
         self.check_select(selected)
@@ -287,12 +290,9 @@ fn version_of_info(info: &str) -> Option<ServerVersion> {
     })
 }
 
-fn auth(credentials: &Credentials) -> Request {
-    let mut auth = Request::new(["AUTH"]);
-    if let Some(user) = &credentials.user {
-        auth.push(user.as_bytes());
-    }
-    auth.push(&credentials.password);
+fn auth(credentials: &Credentials) -> Cmd {
+    let mut auth = redis::cmd("AUTH");
+    auth.arg(credentials.user.as_deref()).arg(credentials.password.as_slice());
     auth
 }
 

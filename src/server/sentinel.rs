@@ -1,6 +1,7 @@
 //! Sentinels: where they are, and the primary that they name (contract section 12). They are asked whenever a session
 //! is opened, so whoever opens a lost one again is with the new primary after a failover.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -12,7 +13,6 @@ use super::poll;
 use super::session::Session;
 use super::target::{Address, Credentials, Protocol, Target};
 use crate::reply::{error_text, text_of};
-use crate::request::Request;
 use crate::signal;
 
 /// A set of sentinels, and the name of the primary they watch for us.
@@ -142,13 +142,14 @@ impl Sentinels {
         let deadline = Instant::now() + limit;
         let target = Target { connect_timeout: limit, ..self.target_of(sentinel, target) };
         let mut session = Session::try_open_telling(&target, &|_| ())?;
-        let question = Request::new(["SENTINEL", "GET-MASTER-ADDR-BY-NAME", &self.master]);
+        let mut question = redis::cmd("SENTINEL");
+        question.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.master);
         match session.call_before(&question, deadline)? {
-            Value::Array(items) => {
-                named(&items).ok_or_else(|| Unopened::Unreachable(format!("{sentinel} names what is no address")))
+            answer @ Value::Array(_) => {
+                named(answer).ok_or_else(|| Unopened::Unreachable(format!("{sentinel} names what is no address")))
             }
             Value::Nil => {
-                let known = session.call_before(&Request::new(["SENTINEL", "MASTERS"]), deadline);
+                let known = session.call_before(redis::cmd("SENTINEL").arg("MASTERS"), deadline);
                 let known = known.ok().and_then(|masters| describe_known(&masters)).unwrap_or_default();
                 Err(Unopened::Unreachable(format!("{sentinel} knows no primary of that name{known}")))
             }
@@ -201,7 +202,7 @@ fn share(deadline: Instant, parts: usize) -> Duration {
 fn open_if_primary(target: &Target) -> Result<Session, Unopened> {
     let deadline = Instant::now() + target.connect_timeout;
     let mut session = Session::try_open_telling(target, &|_| ())?;
-    let role = session.call_before(&Request::new(["ROLE"]), deadline)?;
+    let role = session.call_before(&redis::cmd("ROLE"), deadline)?;
     let role = match &role {
         Value::Array(items) => items.first().and_then(text_of),
         // Whoever may not ask has to believe the sentinel.
@@ -215,21 +216,14 @@ fn open_if_primary(target: &Target) -> Result<Session, Unopened> {
 }
 
 /// The host and port of a sentinel's answer.
-fn named(items: &[Value]) -> Option<Address> {
-    match items {
-        [host, port] => Some(Address::Tcp(text_of(host)?.to_owned(), text_of(port)?.parse().ok()?)),
-        _ => None,
-    }
+fn named(answer: Value) -> Option<Address> {
+    let (host, port) = redis::from_redis_value(answer).ok()?;
+    Some(Address::Tcp(host, port))
 }
 
 /// The names in the answer to SENTINEL MASTERS, to stand after `knows no primary of that name`.
 fn describe_known(masters: &Value) -> Option<String> {
-    let Value::Array(masters) = masters else { return None };
-    let names: Vec<&str> = masters.iter().filter_map(master_name).collect();
+    let masters: Vec<HashMap<String, Value>> = redis::from_redis_value_ref(masters).ok()?;
+    let names: Vec<&str> = masters.iter().filter_map(|fields| text_of(fields.get("name")?)).collect();
     (!names.is_empty()).then(|| format!(", but {}", names.join(", ")))
-}
-
-fn master_name(master: &Value) -> Option<&str> {
-    let Value::Array(fields) = master else { return None };
-    fields.chunks_exact(2).find(|pair| text_of(&pair[0]) == Some("name")).and_then(|pair| text_of(&pair[1]))
 }

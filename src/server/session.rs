@@ -10,7 +10,7 @@ use std::io::{self, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use redis::Value;
+use redis::{Cmd, Value};
 use rustix::event::{PollFd, PollFlags};
 
 use self::incoming::Incoming;
@@ -312,8 +312,19 @@ impl Session {
     }
 
     /// Asks what rcli itself wants to know: the answer as the redis crate reads it.
-    pub fn ask(&mut self, request: &Request) -> Result<Value, Lost> {
-        value_of(self.call(request)?.frame()).map_err(Lost::Undecodable)
+    pub fn ask(&mut self, question: &Cmd) -> Result<Value, Lost> {
+        self.put(question);
+        self.answer_as_value()
+    }
+
+    /// Packs a question of rcli's own; the next thing that is waited for sends it.
+    pub fn put(&mut self, question: &Cmd) {
+        question.write_packed_command(&mut self.outgoing);
+    }
+
+    /// Waits for the answer to a question of rcli's own.
+    pub fn answer_as_value(&mut self) -> Result<Value, Lost> {
+        value_of(self.answer()?.frame()).map_err(Lost::Undecodable)
     }
 
     /// Packs a command that was typed; the next thing that is waited for sends it.

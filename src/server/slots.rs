@@ -48,8 +48,8 @@ impl SlotMap {
         let Value::Array(ranges) = reply else { return Err("CLUSTER SLOTS is not an array".to_owned()) };
         let mut map = Self { owners: vec![None; SLOTS.into()], ..Self::default() };
         for range in ranges {
-            let Value::Array(parts) = range else { return Err("a range of CLUSTER SLOTS is not an array".to_owned()) };
-            let [Value::Int(first), Value::Int(last), nodes @ ..] = parts.as_slice() else {
+            let parts = range.as_sequence().ok_or("a range of CLUSTER SLOTS is not an array")?;
+            let [Value::Int(first), Value::Int(last), nodes @ ..] = parts else {
                 return Err("a range of CLUSTER SLOTS has no bounds".to_owned());
             };
             let mut reached = Vec::with_capacity(nodes.len());
@@ -131,8 +131,7 @@ pub struct Announced {
 impl Announced {
     /// Reads a node of CLUSTER SLOTS: endpoint, port, id, and further facts in pairs.
     fn read(node: &Value) -> Option<Self> {
-        let Value::Array(parts) = node else { return None };
-        let [endpoint, Value::Int(port), rest @ ..] = parts.as_slice() else { return None };
+        let [endpoint, Value::Int(port), rest @ ..] = node.as_sequence()? else { return None };
         let id = rest.first().and_then(text_of).unwrap_or_default().to_owned();
         Self::at(text_of(endpoint), rest.get(1).and_then(|facts| fact(facts, "ip")), *port, id)
     }
@@ -149,7 +148,7 @@ impl Announced {
 
     /// Reads the nodes of CLUSTER SHARDS that are not down; none if nobody owns a slot.
     pub fn read_shards(reply: &Value, is_tls: bool) -> Vec<Self> {
-        let Value::Array(shards) = reply else { return Vec::new() };
+        let shards = reply.as_sequence().unwrap_or_default();
         if shards.iter().all(|shard| items_of(shard, "slots").is_empty()) {
             return Vec::new();
         }
@@ -179,19 +178,12 @@ impl Announced {
 
 /// A field of a map, which is a flat array in RESP2.
 fn field<'v>(fields: &'v Value, name: &str) -> Option<&'v Value> {
-    match fields {
-        Value::Map(pairs) => pairs.iter().find(|(key, _)| text_of(key) == Some(name)).map(|(_, value)| value),
-        Value::Array(items) => items.chunks(2).find(|pair| text_of(&pair[0]) == Some(name))?.get(1),
-        _ => None,
-    }
+    fields.as_map_iter()?.find(|(key, _)| text_of(key) == Some(name)).map(|(_, value)| value)
 }
 
 /// The items of a field that is an array.
 fn items_of<'v>(fields: &'v Value, name: &str) -> &'v [Value] {
-    match field(fields, name) {
-        Some(Value::Array(items)) => items,
-        _ => &[],
-    }
+    field(fields, name).and_then(Value::as_sequence).unwrap_or_default()
 }
 
 /// A further fact of a node, by its name.
@@ -218,8 +210,7 @@ impl Places {
 
     /// Learns the aliases of all nodes in a reply to CLUSTER SLOTS whose ids are known.
     pub fn learn_aliases(&mut self, slots: &Value, asked: &Address) {
-        let Value::Array(ranges) = slots else { return };
-        let ranges = ranges.iter().filter_map(|range| if let Value::Array(parts) = range { Some(parts) } else { None });
+        let ranges = slots.as_sequence().unwrap_or_default().iter().filter_map(Value::as_sequence);
         for node in ranges.flat_map(|parts| parts.iter().skip(2)).filter_map(Announced::read) {
             let known = self.ids.iter().find(|(id, _)| *id == node.id).map(|(_, reached)| reached.clone());
             let announced = announced_address(&node, asked);

@@ -57,7 +57,7 @@ pub fn complete(entry: &mut Entry, builtin: &Table) {
 /// Reads the reply to COMMAND, and gives each command its documentation. Sorted by name.
 pub fn read_entries(command: &Value, docs: Option<&Value>) -> Vec<Entry> {
     let docs = pairs(docs.unwrap_or(&Value::Nil));
-    let mut entries: Vec<Entry> = items(command).into_iter().filter_map(read_entry).collect();
+    let mut entries: Vec<Entry> = items(command).iter().filter_map(read_entry).collect();
     for entry in &mut entries {
         describe_from(entry, &docs);
     }
@@ -69,12 +69,12 @@ pub fn read_entries(command: &Value, docs: Option<&Value>) -> Vec<Entry> {
 /// categories, tips, key specs and subcommands.
 fn read_entry(reply: &Value) -> Option<Entry> {
     let fields = items(reply);
-    let field = |at: usize| fields.get(at).copied().unwrap_or(&Value::Nil);
+    let field = |at: usize| fields.get(at).unwrap_or(&Value::Nil);
     let name = text(field(0))?.to_uppercase().replace('|', " ");
-    let mut subcommands: Vec<Entry> = items(field(9)).into_iter().filter_map(read_entry).collect();
+    let mut subcommands: Vec<Entry> = items(field(9)).iter().filter_map(read_entry).collect();
     subcommands.sort_by(|a, b| a.name.cmp(&b.name));
     let key_specs = if fields.len() > 8 {
-        items(field(8)).into_iter().map(read_key_spec).collect()
+        items(field(8)).iter().map(read_key_spec).collect()
     } else {
         legacy_spec(number(field(3)), number(field(4)), number(field(5)))
     };
@@ -182,20 +182,13 @@ fn plain(reply: &Value) -> &Value {
 }
 
 /// The elements of an array or set.
-fn items(reply: &Value) -> Vec<&Value> {
-    match plain(reply) {
-        Value::Array(items) | Value::Set(items) => items.iter().collect(),
-        _ => Vec::new(),
-    }
+fn items(reply: &Value) -> &[Value] {
+    plain(reply).as_sequence().unwrap_or_default()
 }
 
 /// The pairs of a map, which RESP2 writes as an array.
 fn pairs(reply: &Value) -> Vec<(&Value, &Value)> {
-    match plain(reply) {
-        Value::Map(pairs) => pairs.iter().map(|(key, value)| (key, value)).collect(),
-        Value::Array(items) => items.chunks_exact(2).map(|pair| (&pair[0], &pair[1])).collect(),
-        _ => Vec::new(),
-    }
+    plain(reply).as_map_iter().map(Iterator::collect).unwrap_or_default()
 }
 
 /// The value of a key.
@@ -216,7 +209,7 @@ fn text(reply: &Value) -> Option<Cow<'_, str>> {
 
 /// The strings among the elements.
 fn texts(reply: &Value) -> Vec<String> {
-    items(reply).into_iter().filter_map(text).map(Cow::into_owned).collect()
+    items(reply).iter().filter_map(text).map(Cow::into_owned).collect()
 }
 
 /// A number, or 0.

@@ -2,10 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use redis::Value;
+use redis::{Cmd, Value};
 
-use crate::reply::value_of;
-use crate::request::Request;
 use crate::server::{Cluster, Credentials, Lost, Session, Target};
 
 /// How long a server may take to be connected to, and to answer, before it is given up.
@@ -74,28 +72,28 @@ impl Crowd {
     }
 
     /// Asks the first that can be asked.
-    pub fn ask_one(&mut self, request: &Request) -> Option<Value> {
+    pub fn ask_one(&mut self, question: &Cmd) -> Option<Value> {
         let session = self.sessions.iter_mut().find(|session| session.is_some())?;
-        let answer = session.as_mut()?.ask(request);
+        let answer = session.as_mut()?.ask(question);
         keep(session, answer)
     }
 
     /// Asks each something; the answers in their order, none from those that were not asked or are lost.
-    pub fn ask(&mut self, requests: &[Option<Request>]) -> Vec<Option<Value>> {
-        for (session, request) in self.sessions.iter_mut().zip(requests) {
-            if let (Some(open), Some(request)) = (session.as_mut(), request) {
-                request.pack(open.outgoing());
+    pub fn ask(&mut self, questions: &[Option<Cmd>]) -> Vec<Option<Value>> {
+        for (session, question) in self.sessions.iter_mut().zip(questions) {
+            if let (Some(open), Some(question)) = (session.as_mut(), question) {
+                open.put(question);
                 let sent = open.send();
                 keep(session, sent);
             }
         }
-        let answer = |(session, request): (&mut Option<Session>, &Option<Request>)| {
-            request.as_ref()?;
+        let answer = |(session, question): (&mut Option<Session>, &Option<Cmd>)| {
+            question.as_ref()?;
             let open = session.as_mut()?;
-            let answer = open.answer().and_then(|answer| value_of(answer.frame()).map_err(Lost::Undecodable));
+            let answer = open.answer_as_value();
             keep(session, answer)
         };
-        self.sessions.iter_mut().zip(requests).map(answer).collect()
+        self.sessions.iter_mut().zip(questions).map(answer).collect()
     }
 }
 

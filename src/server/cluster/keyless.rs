@@ -1,9 +1,11 @@
 //! Commands without keys: at one node, or at every primary.
 
+use redis::{Cmd, Value};
+
 use super::super::session::{Lost, Session};
 use super::super::target::Address;
 use super::Cluster;
-use crate::reply::{OwnedFrame, value_of};
+use crate::reply::OwnedFrame;
 use crate::request::Request;
 
 impl Cluster {
@@ -11,15 +13,14 @@ impl Cluster {
     /// else the first primary that can be reached.
     pub(super) fn call_keyless(&mut self, request: &Request) -> Result<OwnedFrame, Lost> {
         let candidates = self.keyless_nodes();
-        self.call_first(candidates, request)
+        self.at_first(candidates, |session| session.call(request))
     }
 
     /// Asks one node what nobody typed: not the one that watches keys, unless it is the only one.
-    pub(super) fn ask_keyless(&mut self, request: &Request) -> Result<redis::Value, Lost> {
+    pub(in crate::server) fn ask_keyless(&mut self, question: &Cmd) -> Result<Value, Lost> {
         let mut candidates = self.keyless_nodes();
         candidates.sort_by_key(|node| self.watches_at(node));
-        let answer = self.call_first(candidates, request)?;
-        value_of(answer.frame()).map_err(Lost::Undecodable)
+        self.at_first(candidates, |session| session.ask(question))
     }
 
     fn keyless_nodes(&self) -> Vec<Address> {
@@ -31,13 +32,18 @@ impl Cluster {
         candidates
     }
 
-    fn call_first(&mut self, candidates: Vec<Address>, request: &Request) -> Result<OwnedFrame, Lost> {
+    /// Does something at the first node that can be reached.
+    fn at_first<T>(
+        &mut self,
+        candidates: Vec<Address>,
+        mut call: impl FnMut(&mut Session) -> Result<T, Lost>,
+    ) -> Result<T, Lost> {
         let mut unreached = Lost::Closed;
         for node in candidates {
             self.last = node.clone();
             match self.session(&node, false) {
                 Ok(session) => {
-                    let answer = session.call(request);
+                    let answer = call(session);
                     if answer.is_err() {
                         self.drop_session(&node);
                     }

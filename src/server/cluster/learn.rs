@@ -10,7 +10,6 @@ use super::super::slots::{Announced, SlotMap};
 use super::super::target::Address;
 use super::{Cluster, NO_CLUSTER, NoMap, unopened};
 use crate::reply::error_text;
-use crate::request::Request;
 
 /// A map this young is not asked for again.
 const FRESH: Duration = Duration::from_millis(100);
@@ -20,8 +19,8 @@ impl Cluster {
     pub(super) fn read_map(&mut self, node: &Address) -> Result<Result<(), NoMap>, Lost> {
         let deadline = Instant::now() + self.target.connect_timeout;
         let session = self.session(node, false)?;
-        Request::new(["CLUSTER", "MYID"]).pack(session.outgoing());
-        Request::new(["CLUSTER", "SLOTS"]).pack(session.outgoing());
+        session.put(redis::cmd("CLUSTER").arg("MYID"));
+        session.put(redis::cmd("CLUSTER").arg("SLOTS"));
         // A node that hangs is not waited for: another one knows the map too.
         let id = session.answer_before(deadline).map_err(unopened)?;
         let slots = session.answer_before(deadline).map_err(unopened)?;
@@ -125,8 +124,8 @@ impl Cluster {
     /// None if the node knows no slots: it is of no cluster, then. A server before version 7 tells those that own some.
     fn members_seen_by(&mut self, node: &Address) -> Result<Vec<Address>, Lost> {
         let deadline = Instant::now() + self.target.connect_timeout;
-        let shards = Request::new(["CLUSTER", "SHARDS"]);
-        let shards = self.session(node, false)?.call_before(&shards, deadline).map_err(unopened)?;
+        let session = self.session(node, false)?;
+        let shards = session.call_before(redis::cmd("CLUSTER").arg("SHARDS"), deadline).map_err(unopened)?;
         if matches!(shards, Value::ServerError(_)) {
             return Ok(self.map.nodes().cloned().collect());
         }

@@ -89,7 +89,7 @@ impl Cluster {
         let there = Target { address: elsewhere.clone(), ..target };
         let Ok(mut session) = Session::try_open_telling(&there, tell) else { return Err(unreached) };
         let deadline = Instant::now() + there.connect_timeout;
-        match session.call_before(&Request::new(["CLUSTER", "MYID"]), deadline) {
+        match session.call_before(redis::cmd("CLUSTER").arg("MYID"), deadline) {
             Ok(Value::BulkString(own)) if own == id.as_bytes() => {
                 self.detours.push((address.clone(), elsewhere));
                 Ok(session)

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use redis::Value;
+use redis::{Cmd, Value};
 
 use super::super::hello::Hello;
 use super::super::session::Session;
@@ -13,8 +13,7 @@ use super::super::slots::SLOTS;
 use super::super::target::{Address, Protocol, Target};
 use super::{Sandbox, wait_for};
 use crate::exit::{Failure, Outcome};
-use crate::reply::error_text;
-use crate::request::Request;
+use crate::reply::{error_text, text_of};
 
 const NODES: u16 = 3;
 /// A node talks to the others on a second port, this much higher.
@@ -45,15 +44,18 @@ impl Sandbox {
         }
         let share = SLOTS / NODES + 1;
         for (index, node) in (0..).zip(&mut nodes) {
-            let mut slots = Request::new(["CLUSTER", "ADDSLOTS"]);
-            (index * share..((index + 1) * share).min(SLOTS)).for_each(|slot| slots.push(slot.to_string().as_bytes()));
+            let mut slots = redis::cmd("CLUSTER");
+            slots.arg("ADDSLOTS");
+            (index * share..((index + 1) * share).min(SLOTS)).for_each(|slot| {
+                slots.arg(slot);
+            });
             ask(node, &slots)?;
             // Given while they are strangers: nodes that meet with the same epoch have to settle that first.
-            ask(node, &Request::new(["CLUSTER", "SET-CONFIG-EPOCH", &(index + 1).to_string()]))?;
+            ask(node, redis::cmd("CLUSTER").arg("SET-CONFIG-EPOCH").arg(index + 1))?;
         }
         for (node, server) in nodes.iter_mut().zip(&self.servers) {
             for other in self.servers.iter().filter(|other| other.port() != server.port()) {
-                ask(node, &Request::new(["CLUSTER", "MEET", "127.0.0.1", &other.port().to_string()]))?;
+                ask(node, redis::cmd("CLUSTER").arg("MEET").arg("127.0.0.1").arg(other.port()))?;
             }
         }
         for node in &mut nodes {
@@ -80,8 +82,8 @@ fn private_target(socket: PathBuf) -> Target {
 
 /// Whether the node knows all others and serves its slots.
 fn is_whole(node: &mut Session) -> Outcome<bool> {
-    let Value::BulkString(info) = ask(node, &Request::new(["CLUSTER", "INFO"]))? else { return Ok(false) };
-    let info = String::from_utf8_lossy(&info).into_owned();
+    let info = ask(node, redis::cmd("CLUSTER").arg("INFO"))?;
+    let Some(info) = text_of(&info) else { return Ok(false) };
     let wanted = [
         "cluster_state:ok".to_owned(),
         format!("cluster_slots_ok:{SLOTS}"),
@@ -91,8 +93,8 @@ fn is_whole(node: &mut Session) -> Outcome<bool> {
     Ok(wanted.iter().all(|line| info.lines().any(|known| known == line)))
 }
 
-fn ask(node: &mut Session, request: &Request) -> Outcome<Value> {
-    match node.ask(request).map_err(|lost| lost.into_failure("--sandbox=cluster"))? {
+fn ask(node: &mut Session, question: &Cmd) -> Outcome<Value> {
+    match node.ask(question).map_err(|lost| lost.into_failure("--sandbox=cluster"))? {
         Value::ServerError(error) => Err(Failure::failed(format!("--sandbox=cluster: {}", error_text(&error)))),
         value => Ok(value),
     }
