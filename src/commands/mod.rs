@@ -81,15 +81,24 @@ pub fn advice(error: &ErrorReply, is_cluster: bool) -> &'static str {
 
 /// Says on stderr which command the server answered with errors (contract section 2); whether there were any.
 fn report_errors(source: &str, request: &Request, frame: Frame<'_>, is_cluster: bool) -> bool {
+    let has_errors = frame.errors().next().is_some();
+    describe_errors(source, request, frame, is_cluster).for_each(|told| report(&told));
+    has_errors
+}
+
+/// What there is to say of the errors in a reply.
+fn describe_errors(
+    source: &str,
+    request: &Request,
+    frame: Frame<'_>,
+    is_cluster: bool,
+) -> impl Iterator<Item = String> {
     const SHOWN: usize = 100;
-    let mut has_errors = false;
-    for error in frame.errors() {
+    frame.errors().map(move |error| {
         let error = ErrorReply::new(error);
         let advice = advice(&error, is_cluster);
-        report(&format!("{source}:{}: {}: {error}{advice}", request.line, request.shown(SHOWN)));
-        has_errors = true;
-    }
-    has_errors
+        format!("{source}:{}: {}: {error}{advice}", request.line, request.shown(SHOWN))
+    })
 }
 
 /// Whether stderr is a terminal, where a bar can move.

@@ -1,6 +1,8 @@
 //! Commands that would change how replies are counted: which they are, and what to use instead (contract sections 4 and 6).
 
+use crate::connection_state::{Effect, Setting, effect_of};
 use crate::request::Request;
+use crate::server::{Route, Router, Unroutable, refuse_in_cluster};
 
 /// A command that needs a word: its name, and why.
 type Refused = (&'static str, &'static str);
@@ -68,6 +70,36 @@ pub fn refuse_in_pipeline(request: &Request) -> Option<String> {
         return None;
     }
     refuse_among(&NOT_IN_PIPELINE, request).or_else(|| refuse_uncounted(request))
+}
+
+/// Why a command can run neither in a pipeline nor in a cluster, as far as its name tells; none if it can. What sets the
+/// state of a connection is sent to every node.
+pub fn refuse_in_cluster_pipeline(request: &Request) -> Option<String> {
+    if request.arg(0).len() < SHORTEST {
+        return None;
+    }
+    let reason = match effect_of(request) {
+        Effect::Multi | Effect::Exec | Effect::Discard | Effect::Watch | Effect::Unwatch => Some(format!(
+            "{} cannot stand in a pipeline over a cluster, whose nodes work at once: `rcli -c txn` runs a block",
+            request.shown(40)
+        )),
+        Effect::Sets(Setting::Replica) | Effect::None | Effect::Hello | Effect::Reset => refuse_in_pipeline(request),
+        Effect::Sets(_) => return None,
+    };
+    reason.or_else(|| refuse_in_cluster(request))
+}
+
+/// The same, and whether it has a node to go to, as far as can be told without one. Keys in several slots are no reason:
+/// such a line is answered with an error in its place.
+pub fn refuse_unroutable(router: &mut Router, request: &Request) -> Option<String> {
+    let refused = refuse_in_cluster_pipeline(request);
+    if refused.is_some() || matches!(effect_of(request), Effect::Sets(_)) {
+        return refused;
+    }
+    match router.route(request) {
+        Ok(Route::Keyless) => Some(describe_keyless(request)),
+        Ok(Route::Slot { .. } | Route::Refused) | Err(Unroutable::CrossSlot(_) | Unroutable::AskServer) => None,
+    }
 }
 
 /// Why a program of `txn` cannot have a command run before its MULTI; none if it can. What it watches must stay

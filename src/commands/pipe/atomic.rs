@@ -4,11 +4,12 @@
 use super::super::block::{Ran, check_block, report_aborted, run_block};
 use super::super::open_renderer;
 use super::super::refuse::refuse_in_block;
+use super::files::{InputFiles, Origin};
 use super::resume;
-use super::supply::{Supplied, Supply};
 use crate::cli::PipeArgs;
 use crate::config::Config;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::input::Next;
 use crate::record::{Record, is_report};
 use crate::render::{Renderer, Stdout};
 use crate::reply::{Frame, OwnedFrame};
@@ -16,17 +17,17 @@ use crate::request::Request;
 use crate::server::Server;
 
 /// The commands, and the number of the file of each.
-type Block = Vec<(Request, usize)>;
+type Block = Vec<(Request, u32)>;
 
 /// Reads everything, runs it as one block, and writes the replies one a line.
-pub fn run(config: &Config, args: &PipeArgs, supply: &mut Supply) -> Outcome<Exit> {
+pub fn run(config: &Config, args: &PipeArgs, files: &mut InputFiles) -> Outcome<Exit> {
     let mut server = None;
     let mut had_errors = false;
     if args.skip > 0 {
         let server = server.insert(Server::open(&config.target, config.cluster)?);
-        had_errors = resume::restore(supply, args, config.cluster.is_none(), |requests| server.set_state(requests))?;
+        had_errors = resume::restore(files, args, config.cluster.is_none(), |requests| server.set_state(requests))?;
     }
-    let block = read_block(supply)?;
+    let block = read_block(files)?;
     let mut server = match server {
         Some(server) => server,
         None => Server::open(&config.target, config.cluster)?,
@@ -35,8 +36,10 @@ pub fn run(config: &Config, args: &PipeArgs, supply: &mut Supply) -> Outcome<Exi
     if block.is_empty() {
         return Ok(if had_errors { Exit::ErrorReply } else { Exit::Done });
     }
-    let place = block.last().map_or_else(String::new, |(last, file)| format!("{}:{}", supply.name(*file), last.line));
-    let commands: Vec<_> = block.iter().map(|(request, file)| (supply.name(*file), request)).collect();
+    let place = block
+        .last()
+        .map_or_else(String::new, |(last, file)| files.names().place(Origin { file: *file, line: last.line }));
+    let commands: Vec<_> = block.iter().map(|(request, file)| (files.names().file(*file), request)).collect();
     check_block(&mut server, &commands)?;
     let errors = if had_errors { Exit::ErrorReply } else { Exit::Done };
     let (exit, written) = match run_block(&mut server, &commands, &place)? {
@@ -55,14 +58,14 @@ pub fn run(config: &Config, args: &PipeArgs, supply: &mut Supply) -> Outcome<Exi
     Ok(exit.or(errors))
 }
 
-fn read_block(supply: &mut Supply) -> Outcome<Block> {
+fn read_block(files: &mut InputFiles) -> Outcome<Block> {
     let mut block = Vec::new();
     let mut request = Request::default();
     loop {
-        match supply.next(&mut request, refuse_in_block) {
-            Ok(Supplied::Command) => block.push((request.clone(), supply.file_index())),
-            Ok(Supplied::Pending) => supply.wait_and_fill()?,
-            Ok(Supplied::End) => return Ok(block),
+        match files.next(&mut request, refuse_in_block) {
+            Ok(Next::Command) => block.push((request.clone(), files.origin(&request).file)),
+            Ok(Next::Pending) => files.wait_and_fill()?,
+            Ok(Next::End) => return Ok(block),
             Err(bad) => return Err(Failure::from(bad).noting("; nothing was run")),
         }
     }

@@ -4,8 +4,8 @@
 
 use std::collections::VecDeque;
 
-use super::flight::Origin;
-use crate::connection_state::{Effect, effect_of};
+use super::files::Origin;
+use crate::connection_state::Effect;
 use crate::reply::{ErrorReply, Frame};
 use crate::request::Request;
 
@@ -52,13 +52,9 @@ pub struct Blocks {
 }
 
 impl Blocks {
-    /// Takes note of a command that is sent.
-    pub fn push(&mut self, request: &Request, number: u64, file: usize) {
-        let effect = effect_of(request);
-        if effect != Effect::None {
-            let origin = Origin { file, line: request.line };
-            self.marks.push_back(Mark { number, origin, effect, is_alone: request.len() == 1 });
-        }
+    /// Takes note of a command that is sent and has an effect.
+    pub fn push(&mut self, request: &Request, effect: Effect, number: u64, origin: Origin) {
+        self.marks.push_back(Mark { number, origin, effect, is_alone: request.len() == 1 });
     }
 
     /// The command of this number was answered. Where its EXEC stands, if a watched key had changed.
@@ -127,15 +123,18 @@ impl Blocks {
 #[allow(clippy::unwrap_used, reason = "a test ends by panicking")]
 mod tests {
     use super::*;
+    use crate::connection_state::effect_of;
     use crate::reply::OwnedFrame;
 
     /// The blocks after these commands, sent one after the other; the second word is how the server answers.
     fn after(commands: &[(&str, &str)]) -> Blocks {
         let mut blocks = Blocks::default();
         for (line, (command, _)) in (1..).zip(commands) {
-            let mut request = Request::new(command.split(' '));
-            request.line = line;
-            blocks.push(&request, line, 0);
+            let request = Request::new(command.split(' '));
+            let effect = effect_of(&request);
+            if effect != Effect::None {
+                blocks.push(&request, effect, line, Origin { file: 0, line });
+            }
         }
         for (number, (_, answer)) in (1..).zip(commands) {
             let answer = match *answer {

@@ -1,31 +1,32 @@
 //! `pipe --check`: all the input is parsed, nothing is run, and nothing is connected to (contract section 6).
 
-use super::supply::{Supplied, Supply};
+use super::files::InputFiles;
 use crate::exit::{Exit, Outcome};
+use crate::input::Next;
 use crate::report::report;
 use crate::request::Request;
 use crate::transaction::{Step, Transaction};
 
 /// Names every line that cannot be run, a block that is not closed, and a `skip` that ends inside of one.
-pub fn run(supply: &mut Supply, skip: u64, mut refuse: impl FnMut(&Request) -> Option<String>) -> Outcome<Exit> {
+pub fn run(files: &mut InputFiles, skip: u64, mut refuse: impl FnMut(&Request) -> Option<String>) -> Outcome<Exit> {
     let mut request = Request::default();
     let mut transaction = Transaction::default();
     let mut opened = String::new();
     let mut is_good = true;
     loop {
-        let is_skipped = supply.number() < skip;
-        match supply.next(&mut request, |request| if is_skipped { None } else { refuse(request) }) {
-            Ok(Supplied::Command) => {
+        let is_skipped = files.number() < skip;
+        match files.next(&mut request, |request| if is_skipped { None } else { refuse(request) }) {
+            Ok(Next::Command) => {
                 if transaction.feed(&request) == Step::Opened {
-                    opened = format!("{}:{}", supply.name(supply.file_index()), request.line);
+                    opened = files.names().place(files.origin(&request));
                 }
-                if supply.number() == skip && transaction.queued().is_some() {
+                if files.number() == skip && transaction.queued().is_some() {
                     report(&format!("--skip {skip} lies inside the block that MULTI opens at {opened}"));
                     is_good = false;
                 }
             }
-            Ok(Supplied::Pending) => supply.wait_and_fill()?,
-            Ok(Supplied::End) => break,
+            Ok(Next::Pending) => files.wait_and_fill()?,
+            Ok(Next::End) => break,
             Err(input) => {
                 is_good = false;
                 let is_over = !input.recoverable;

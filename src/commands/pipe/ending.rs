@@ -4,24 +4,26 @@ use std::fmt::Write as _;
 
 use super::blocks::Cut;
 use super::check::UNCLOSED;
-use super::flight::Origin;
-use super::{Closing, Pipe};
+use super::driver::{Closing, Driver};
+use super::engine::{Halt, Loss, Unanswered};
+use super::files::Origin;
+use super::reorder::Waiting;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::report::report;
 use crate::server::Lost;
 
-impl Pipe<'_> {
+impl Driver<'_> {
     /// All that was sent is answered.
     pub(super) fn end(mut self) -> Outcome<Exit> {
-        self.flush()?;
-        self.progress.end_bar();
+        self.output.flush().map_err(Failure::output)?;
+        self.output.progress.end_bar();
         let exit = match self.closing.take() {
             Some(Closing::BadLine(failure)) => failure.noting(&self.before_bad_line()).report(),
             Some(Closing::Error) => {
-                report(&format!("stopped after an error: {}", self.resume(false)));
+                report(&format!("stopped after an error: {}", self.tell(false)));
                 Exit::ErrorReply
             }
-            Some(Closing::Input) | None => match self.blocks.cut_after(self.answered_number(), false) {
+            Some(Closing::Input) | None => match self.output.blocks.cut_after(self.answered_number(), false) {
                 Some(cut) => {
                     report(&format!("{}: MULTI: {UNCLOSED}", self.place(cut.begin)));
                     Exit::Usage
@@ -29,63 +31,95 @@ impl Pipe<'_> {
                 None => Exit::Done,
             },
         };
-        let errors = if self.had_errors { Exit::ErrorReply } else { Exit::Done };
-        let aborted = if self.was_aborted { Exit::Aborted } else { Exit::Done };
-        self.progress.summarize(self.flight.counts());
+        self.output.progress.summarize(self.output.counts(self.engine.answered(), 0));
+        let errors = if self.had_errors || self.output.errors > 0 { Exit::ErrorReply } else { Exit::Done };
+        let aborted = if self.output.was_aborted { Exit::Aborted } else { Exit::Done };
         Ok(exit.or(errors).or(aborted))
     }
 
-    /// The conversation is over before its time: writes what was received, and says how far it came.
-    pub(super) fn lost(&mut self, lost: &Lost) -> Failure {
-        if let Err(failure) = self.flush() {
+    /// The conversation is over before its time: hears the other nodes out, writes what has its turn, and says what was
+    /// answered, what was not, and what was answered out of turn.
+    pub(super) fn lost(&mut self, loss: &Loss) -> Failure {
+        if let Err(Halt::Output(failure)) = self.hear_out(loss) {
             return failure;
         }
-        self.progress.end_bar();
-        self.cut_unsent();
-        let exit = self.describe(lost).report();
-        self.progress.summarize(self.flight.counts());
+        self.output.progress.end_bar();
+        let number = loss.command.as_ref().map(|command| command.number);
+        let is_garbled = matches!(loss.lost, Lost::Undecodable(_)) && number == Some(self.engine.answered());
+        let told = self.tell(is_garbled);
+        let exit = self.describe(loss, &told).report();
+        let unanswered = self.engine.unanswered().count;
+        self.output.progress.summarize(self.output.counts(self.engine.answered(), unanswered));
         Failure::quiet(exit)
     }
 
-    fn describe(&self, lost: &Lost) -> Failure {
-        match lost {
+    /// Writes what was received, and what the other nodes still answer. Envelopes say themselves what they answer, and
+    /// are written out of turn too.
+    fn hear_out(&mut self, loss: &Loss) -> Result<(), Halt> {
+        self.engine.drain(!matches!(loss.lost, Lost::Interrupted(_)), &mut self.output)?;
+        self.forget_unsent();
+        if self.args.envelope {
+            for waiting in self.engine.waiting() {
+                self.output.write_waiting(waiting)?;
+            }
+        }
+        Ok(self.output.flush()?)
+    }
+
+    fn describe(&self, loss: &Loss, told: &str) -> Failure {
+        let node = loss.node.as_ref().map_or_else(String::new, |node| format!("{node}: "));
+        let reason = loss.lost.reason();
+        match &loss.lost {
             Lost::Interrupted(signal) => {
-                report(&format!("interrupted: {}", self.resume(false)));
+                report(&format!("interrupted: {told}"));
                 Failure::quiet(Exit::Signal(*signal))
             }
             Lost::Undecodable(_) => {
-                let Some((request, file)) = self.flight.next_answered() else {
-                    return Failure::failed(format!("{}: {}", self.config.target.address, lost.reason()));
-                };
-                let place = self.place(Origin { file, line: request.line });
-                let resume = self.resume(true);
-                Failure::failed(format!("{place}: {}: {}: {resume}", request.shown(100), lost.reason()))
+                let command = loss.command.as_ref().map_or_else(String::new, |command| {
+                    format!("{}: {}: ", self.place(command.origin()), command.request.shown(100))
+                });
+                Failure::failed(format!("{command}{node}{reason}: {told}"))
             }
             // Turned away before it began: it is to be begun again as it was.
-            Lost::Refused(message) => Failure::failed(format!("{message}; nothing was run")),
-            Lost::Silent(_) | Lost::Unreached(_) => {
-                Failure::failed(format!("connection lost: {}: {}", lost.reason(), self.resume(false)))
+            Lost::Refused(message) if !self.engine.is_cluster() => {
+                Failure::failed(format!("{message}; nothing was run"))
             }
-            Lost::Closed | Lost::Broken(_) => Failure::failed(format!("connection lost: {}", self.resume(false))),
+            Lost::Closed | Lost::Broken(_) if !self.engine.is_cluster() => {
+                Failure::failed(format!("connection lost: {told}"))
+            }
+            _ => Failure::failed(format!("connection lost: {node}{reason}: {told}")),
         }
     }
 
-    /// `FILE:LINE`.
-    pub(super) fn place(&self, origin: Origin) -> String {
-        format!("{}:{}", self.supply.name(origin.file), origin.line)
+    /// The number in the input of the command that was answered last.
+    fn answered_number(&self) -> u64 {
+        self.args.skip + self.engine.answered()
+    }
+
+    fn place(&self, origin: Origin) -> String {
+        self.output.names.place(origin)
+    }
+
+    /// ` (FILE:LINE to FILE:LINE)`.
+    fn range(&self, first: Origin, last: Origin) -> String {
+        format!(" ({} to {})", self.place(first), self.place(last))
     }
 
     /// The counts of a run that ended early, and how to go on; with `is_garbled` the next answer has come, and cannot
     /// be decoded: its command is skipped too.
-    fn resume(&self, is_garbled: bool) -> String {
-        let (answered, sent) = (self.flight.answered(), self.flight.len());
-        let range = self
-            .flight
-            .range()
-            .map_or_else(String::new, |(first, last)| format!(" ({} to {})", self.place(first), self.place(last)));
-        let mut told = format!("{answered} commands answered, {sent} sent and unanswered{range}; ");
+    fn tell(&self, is_garbled: bool) -> String {
+        let answered = self.engine.answered();
+        let Unanswered { count: sent, range } = self.engine.unanswered();
+        let range = range.map_or_else(String::new, |[(_, first), (_, last)]| self.range(first, last));
+        let mut told = format!("{answered} commands answered, {sent} sent and unanswered{range}");
+        let later = self.engine.waiting().count();
+        if let (Some(first), last) = (self.engine.waiting().next(), self.engine.waiting().next_back()) {
+            let Waiting { origin, .. } = last.unwrap_or(first);
+            let _ = write!(told, ", {later} later ones answered{}", self.range(first.origin, *origin));
+        }
+        told.push_str("; ");
         let number = self.answered_number();
-        let in_doubt = match self.blocks.cut_after(number, is_garbled) {
+        let in_doubt = match self.output.blocks.cut_after(number, is_garbled) {
             Some(cut) => {
                 told.push_str(&self.resume_at(cut.before));
                 told.push_str(&self.describe_cut(cut));
@@ -102,6 +136,10 @@ impl Pipe<'_> {
                 sent
             }
         };
+        if later > 0 {
+            let and = if is_garbled { " and" } else { ", which" };
+            let _ = write!(told, "{and} runs those {later} again");
+        }
         told.push_str(describe_doubt(in_doubt));
         told
     }
@@ -109,7 +147,7 @@ impl Pipe<'_> {
     /// How to go on after so many commands.
     fn resume_at(&self, number: u64) -> String {
         let mut told = format!("resume with --skip {number}");
-        let not_run = self.args.not_run.iter().chain(self.blocks.not_run());
+        let not_run = self.args.not_run.iter().chain(self.output.blocks.not_run());
         for (index, exec) in not_run.enumerate() {
             let _ = write!(told, "{}{exec}", if index == 0 { " --not-run " } else { "," });
         }
@@ -129,23 +167,16 @@ impl Pipe<'_> {
 
     /// What there is to say of the lines before one that cannot be run.
     fn before_bad_line(&self) -> String {
-        let number = self.answered_number();
-        let cut = self.blocks.cut_after(number, false);
-        let skip = cut.map_or(number, |cut| cut.before);
-        let mut told = describe_before(self.flight.answered(), skip, &self.resume_at(skip));
-        told.push_str(&cut.map_or_else(String::new, |cut| self.describe_cut(cut)));
-        told
+        let cut = self.output.blocks.cut_after(self.answered_number(), false);
+        let skip = cut.map_or(self.answered_number(), |cut| cut.before);
+        let mend = if skip > 0 { format!("; mend it and {}", self.resume_at(skip)) } else { String::new() };
+        let block = cut.map_or_else(String::new, |cut| self.describe_cut(cut));
+        format!("; {} commands before it were answered{mend}{block}", self.engine.answered())
     }
 }
 
-/// What there is to say of the commands before a line that cannot be run, and how to go on where any is to be skipped.
-pub(super) fn describe_before(answered: u64, skip: u64, resume: &str) -> String {
-    let mend = if skip > 0 { format!("; mend it and {resume}") } else { String::new() };
-    format!("; {answered} commands before it were answered{mend}")
-}
-
 /// What there is to say of so many commands that were sent and not answered.
-pub(super) fn describe_doubt(unanswered: usize) -> &'static str {
+fn describe_doubt(unanswered: usize) -> &'static str {
     match unanswered {
         0 => "",
         1 => "; the unanswered one may have run",

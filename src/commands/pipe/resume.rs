@@ -4,11 +4,11 @@
 
 use super::super::refuse::refuse_in_pipeline;
 use super::super::report_errors;
-use super::flight::Origin;
-use super::supply::{Supplied, Supply};
+use super::files::{InputFiles, Origin};
 use crate::cli::PipeArgs;
 use crate::connection_state::{Effect, Setting, effect_of};
 use crate::exit::{Exit, Failure, Outcome};
+use crate::input::Next;
 use crate::reply::{ErrorReply, Frame, OwnedFrame};
 use crate::report::{notice, report};
 use crate::request::Request;
@@ -22,7 +22,7 @@ const SHOWN: usize = 100;
 
 /// Passes over the skipped commands, and has those that set the state run again by `ask`, which answers each. Whether
 /// an error was among the answers, which is reported. Without `knows_blocks` a MULTI opens nothing.
-pub fn restore<F>(supply: &mut Supply, args: &PipeArgs, knows_blocks: bool, ask: F) -> Outcome<bool>
+pub fn restore<F>(files: &mut InputFiles, args: &PipeArgs, knows_blocks: bool, ask: F) -> Outcome<bool>
 where
     F: FnMut(&[Request]) -> Result<Vec<OwnedFrame>, Lost>,
 {
@@ -30,12 +30,12 @@ where
         return Ok(false);
     }
     let mut restore = Restore {
-        supply,
+        files,
         args,
         knows_blocks,
         ask,
         transaction: Transaction::default(),
-        opened: (0, Origin { file: 0, line: 0 }),
+        opened: (0, Origin::default()),
         block: Vec::new(),
         due: Vec::new(),
         held: Vec::new(),
@@ -56,10 +56,10 @@ where
 }
 
 /// A command, and the number of its file.
-type Skipped = (Request, usize);
+type Skipped = (Request, u32);
 
 struct Restore<'a, F> {
-    supply: &'a mut Supply,
+    files: &'a mut InputFiles,
     args: &'a PipeArgs,
     knows_blocks: bool,
     ask: F,
@@ -83,11 +83,11 @@ where
 {
     fn run(&mut self) -> Outcome<()> {
         let mut request = Request::default();
-        while self.supply.number() < self.args.skip {
-            match self.supply.next(&mut request, |_| None)? {
-                Supplied::Command => self.pass(&request)?,
-                Supplied::Pending => self.supply.wait_and_fill()?,
-                Supplied::End => break,
+        while self.files.number() < self.args.skip {
+            match self.files.next(&mut request, |_| None)? {
+                Next::Command => self.pass(&request)?,
+                Next::Pending => self.files.wait_and_fill()?,
+                Next::End => break,
             }
         }
         self.send_due()?;
@@ -107,21 +107,21 @@ where
         if refuse_in_pipeline(request).is_some() {
             return Ok(());
         }
-        let file = self.supply.file_index();
+        let origin = self.files.origin(request);
         match if self.knows_blocks { self.transaction.feed(request) } else { Step::Run } {
             Step::Run => match effect_of(request) {
-                Effect::Sets(_) => self.keep((request.clone(), file))?,
-                Effect::Watch if self.knows_blocks => self.held.push((request.clone(), file)),
+                Effect::Sets(_) => self.keep((request.clone(), origin.file))?,
+                Effect::Watch if self.knows_blocks => self.held.push((request.clone(), origin.file)),
                 Effect::Unwatch => self.end_watch(),
                 _ => {}
             },
-            Step::Opened => self.opened = (self.supply.number(), Origin { file, line: request.line }),
+            Step::Opened => self.opened = (self.files.number(), origin),
             // With arguments it is no EXEC, and servers drop the block for it.
             Step::Queue if effect_of(request) == Effect::Exec => {
                 self.transaction = Transaction::default();
                 self.end_block(false)?;
             }
-            Step::Queue | Step::Refused(_) => self.block.push((request.clone(), file)),
+            Step::Queue | Step::Refused(_) => self.block.push((request.clone(), origin.file)),
             Step::Discarded | Step::Reset => self.end_block(false)?,
             Step::Execute(_) => self.end_block(true)?,
         }
@@ -132,7 +132,7 @@ where
     fn end_block(&mut self, is_exec: bool) -> Outcome<()> {
         self.end_watch();
         let block = std::mem::take(&mut self.block);
-        let is_known = is_exec && self.args.not_run.contains(&self.supply.number());
+        let is_known = is_exec && self.args.not_run.contains(&self.files.number());
         if is_known || !block.iter().any(sets_state) {
             return Ok(());
         }
@@ -208,7 +208,7 @@ where
         if due.is_empty() {
             return Ok(());
         }
-        let (requests, files): (Vec<Request>, Vec<usize>) = due.into_iter().unzip();
+        let (requests, files): (Vec<Request>, Vec<u32>) = due.into_iter().unzip();
         let answers = self.ask(&requests)?;
         for ((request, file), answer) in requests.iter().zip(files).zip(answers) {
             self.answered(request, file, answer.frame())?;
@@ -216,7 +216,7 @@ where
         Ok(())
     }
 
-    fn answered(&mut self, request: &Request, file: usize, answer: Frame<'_>) -> Outcome<()> {
+    fn answered(&mut self, request: &Request, file: u32, answer: Frame<'_>) -> Outcome<()> {
         let place = self.place(Origin { file, line: request.line });
         let command = request.shown(SHOWN);
         match (effect_of(request), ErrorReply::of(answer)) {
@@ -224,7 +224,7 @@ where
                 Err(Failure::failed(format!("{place}: {command}: refused when it was sent again to resume: {error}")))
             }
             (_, Some(_)) => {
-                self.had_errors |= report_errors(self.supply.name(file), request, answer, true);
+                self.had_errors |= report_errors(self.files.names().file(file), request, answer, true);
                 Ok(())
             }
             (Effect::Watch, _) => {
@@ -244,7 +244,7 @@ where
     }
 
     fn place(&self, origin: Origin) -> String {
-        format!("{}:{}", self.supply.name(origin.file), origin.line)
+        self.files.names().place(origin)
     }
 }
 

@@ -1,51 +1,51 @@
-//! A slot on its way from one node to another, or not served just now. Its commands wait until none of them is in
-//! flight; then the oldest goes alone, and once it is answered the others follow. So commands of one slot keep their
-//! order however they are sent around (contract section 11).
+//! A slot that moves from one node to another, or is not served just now. Its commands are held until none of them is in
+//! flight; then the oldest goes alone, and once it is answered the others are released. So commands of one slot keep
+//! their order however they are sent around (contract section 11).
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use crate::request::Request;
+use super::in_flight::Command;
 use crate::server::{Patience, Target};
 
 /// The commands of one slot that wait.
 #[derive(Debug)]
-pub struct Transit {
+pub struct HeldSlot {
     /// By their numbers in the input.
-    waiting: BTreeMap<u64, Request>,
+    waiting: BTreeMap<u64, Command>,
     /// The command that went alone.
-    scout: Option<u64>,
+    alone: Option<u64>,
     /// When the next may go.
     not_before: Option<Instant>,
     patience: Patience,
 }
 
-impl Transit {
+impl HeldSlot {
     /// Nothing waits yet.
     pub fn new(target: &Target) -> Self {
-        Self { waiting: BTreeMap::new(), scout: None, not_before: None, patience: Patience::new(target) }
+        Self { waiting: BTreeMap::new(), alone: None, not_before: None, patience: Patience::new(target) }
     }
 
     /// Adds a command that was not sent, or did not run.
-    pub fn hold(&mut self, number: u64, request: Request) {
-        if self.scout == Some(number) {
-            self.scout = None;
+    pub fn hold(&mut self, command: Command) {
+        if self.alone == Some(command.number) {
+            self.alone = None;
         }
-        self.waiting.insert(number, request);
+        self.waiting.insert(command.number, command);
     }
 
     /// A command was answered: whether it was the one that went alone, so that the others may follow.
     pub fn note_answered(&mut self, number: u64) -> bool {
-        let was_scout = self.scout == Some(number);
-        if was_scout {
-            self.scout = None;
+        let was_alone = self.alone == Some(number);
+        if was_alone {
+            self.alone = None;
         }
-        was_scout
+        was_alone
     }
 
     /// The command that goes alone was sent around once more; false when that was too often.
     pub fn follow(&mut self, number: u64) -> bool {
-        if self.scout != Some(number) {
+        if self.alone != Some(number) {
             return true;
         }
         let next = self.patience.next_hop();
@@ -65,22 +65,22 @@ impl Transit {
 
     /// Whether the oldest command may go now, if nothing of the slot is in flight.
     pub fn is_due(&self) -> bool {
-        self.scout.is_none() && self.not_before.is_none_or(|at| at <= Instant::now())
+        self.alone.is_none() && self.not_before.is_none_or(|at| at <= Instant::now())
     }
 
     /// When the oldest command may go, if it has to wait for a time.
     pub fn due(&self) -> Option<Instant> {
-        self.not_before.filter(|_| self.scout.is_none())
+        self.not_before.filter(|_| self.alone.is_none())
     }
 
     /// Takes the oldest command.
-    pub fn take_oldest(&mut self) -> Option<(u64, Request)> {
-        self.waiting.pop_first()
+    pub fn take_oldest(&mut self) -> Option<Command> {
+        self.waiting.pop_first().map(|(_, command)| command)
     }
 
     /// This command goes alone.
     pub fn send_ahead(&mut self, number: u64) {
-        self.scout = Some(number);
+        self.alone = Some(number);
     }
 
     /// Forgets the commands from this number on.
@@ -90,6 +90,6 @@ impl Transit {
 
     /// Whether nothing waits, and nothing went ahead.
     pub fn is_over(&self) -> bool {
-        self.waiting.is_empty() && self.scout.is_none()
+        self.waiting.is_empty() && self.alone.is_none()
     }
 }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fs;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use crate::exit::{Failure, Outcome};
 use crate::input::{BadInput, Next, Source};
@@ -11,30 +12,51 @@ use crate::report::describe_io;
 use crate::request::Request;
 use crate::server::poll;
 
-/// What [`Supply::next`] found.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Supplied {
-    /// The request was filled in.
-    Command,
-    /// No complete command is waiting: [`Supply::fill`] reads more.
-    Pending,
-    /// Every file has ended.
-    End,
+/// Where a command came from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The number of its file.
+    pub file: u32,
+    /// The line where it begins.
+    pub line: u64,
+}
+
+/// The names of the files, for messages.
+#[derive(Clone, Debug)]
+pub struct Names(Rc<[String]>);
+
+impl Names {
+    fn new(files: &[PathBuf]) -> Self {
+        let stdin = || "stdin".to_owned();
+        let names = files.iter().map(|path| if path.as_os_str() == "-" { stdin() } else { path.display().to_string() });
+        Self(if files.is_empty() { [stdin()].into() } else { names.collect() })
+    }
+
+    /// The name of a file.
+    pub fn file(&self, file: u32) -> &str {
+        self.0.get(file as usize).map_or("", String::as_str)
+    }
+
+    /// `FILE:LINE`.
+    pub fn place(&self, origin: Origin) -> String {
+        format!("{}:{}", self.file(origin.file), origin.line)
+    }
 }
 
 /// Files of commands, read in order.
-pub struct Supply {
+pub struct InputFiles {
+    names: Names,
     waiting: VecDeque<PathBuf>,
     current: Source,
-    /// The names of the files so far, the current one last.
-    names: Vec<String>,
+    /// The number of the current file.
+    file: u32,
     size: Option<u64>,
     consumed_before: u64,
     /// How many commands were read.
     number: u64,
 }
 
-impl Supply {
+impl InputFiles {
     /// Opens the first file and makes sure that the others can be opened and read; no file is stdin.
     pub fn open(files: &[PathBuf]) -> Outcome<Self> {
         let mut size = Some(0);
@@ -57,7 +79,7 @@ impl Supply {
         } else if files.iter().any(|path| path.as_os_str() == "-") {
             size = None;
         }
-        Ok(Self { names: vec![current.name().to_owned()], waiting, current, size, consumed_before: 0, number: 0 })
+        Ok(Self { names: Names::new(files), waiting, current, file: 0, size, consumed_before: 0, number: 0 })
     }
 
     /// The next command that is wholly in memory and can run; `refuse` says why one cannot.
@@ -65,7 +87,7 @@ impl Supply {
         &mut self,
         request: &mut Request,
         mut refuse: impl FnMut(&Request) -> Option<String>,
-    ) -> Result<Supplied, BadInput> {
+    ) -> Result<Next, BadInput> {
         loop {
             match self.current.next(request)? {
                 Next::Command => {
@@ -74,14 +96,14 @@ impl Supply {
                         let message = format!("{}:{}: {reason}", self.current.name(), request.line);
                         return Err(BadInput::new(message, true));
                     }
-                    return Ok(Supplied::Command);
+                    return Ok(Next::Command);
                 }
-                Next::Pending => return Ok(Supplied::Pending),
+                Next::Pending => return Ok(Next::Pending),
                 Next::End => {
-                    let Some(path) = self.waiting.pop_front() else { return Ok(Supplied::End) };
+                    let Some(path) = self.waiting.pop_front() else { return Ok(Next::End) };
                     self.consumed_before += self.current.consumed();
                     self.current = Source::open(&path)?;
-                    self.names.push(self.current.name().to_owned());
+                    self.file += 1;
                 }
             }
         }
@@ -113,14 +135,14 @@ impl Supply {
         self.number
     }
 
-    /// The number of the current file.
-    pub fn file_index(&self) -> usize {
-        self.names.len() - 1
+    /// Where a command of the current file stands.
+    pub fn origin(&self, request: &Request) -> Origin {
+        Origin { file: self.file, line: request.line }
     }
 
-    /// The name of a file, for FILE:LINE.
-    pub fn name(&self, index: usize) -> &str {
-        self.names.get(index).map_or("", String::as_str)
+    /// The names of all the files.
+    pub fn names(&self) -> &Names {
+        &self.names
     }
 
     /// The size of all the input in bytes, where that is known.

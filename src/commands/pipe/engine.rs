@@ -1,0 +1,367 @@
+//! The nodes of a pipeline, all of them at work at once. A lone server is one node without a router. In a cluster the
+//! commands go to the nodes that own their slots, and those of a slot stay in order whatever becomes of the slot
+//! meanwhile (contract section 11). The input and what is said at the end are the driver's.
+
+mod ending;
+mod receive;
+mod redirects;
+mod state;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::time::Instant;
+
+use super::files::Origin;
+use super::held_slot::HeldSlot;
+use super::in_flight::{Answered, Command};
+use super::node::Node;
+use super::output::Output;
+use super::reorder::{Entry, NONE, Reorder};
+use crate::commands::refuse::describe_keyless;
+use crate::config::Config;
+use crate::connection_state::Settings;
+use crate::exit::{Failure, Outcome};
+use crate::reply::OwnedFrame;
+use crate::request::Request;
+use crate::server::{Address, Cluster, Lost, PushQueue, Ready, Route, SLOTS, Session, Target, wait_for_any};
+
+pub use self::ending::Unanswered;
+
+/// What became of a command that was to be routed.
+pub enum Routed {
+    /// It is in flight, or held until its slot has come to rest.
+    Taken,
+    /// Its node has enough to do: later.
+    NoRoom,
+    /// Its keys are in several slots: this is the answer in its place.
+    CrossSlot(OwnedFrame),
+    /// It cannot run in a pipeline over a cluster.
+    Bad(String),
+}
+
+/// Why a pipeline cannot go on.
+#[derive(Debug)]
+pub enum Halt {
+    /// A server is lost.
+    Lost(Loss),
+    /// The output cannot be written.
+    Output(Failure),
+}
+
+/// The loss of a server.
+#[derive(Debug)]
+pub struct Loss {
+    /// Why.
+    pub lost: Lost,
+    /// The address of the node, where there are several.
+    pub node: Option<String>,
+    /// The command whose answer could not be decoded.
+    pub command: Option<Box<Command>>,
+    /// Whether everything was answered by then.
+    pub is_late: bool,
+}
+
+impl From<Lost> for Loss {
+    fn from(lost: Lost) -> Self {
+        Self { lost, node: None, command: None, is_late: false }
+    }
+}
+
+impl From<Lost> for Halt {
+    fn from(lost: Lost) -> Self {
+        Self::Lost(lost.into())
+    }
+}
+
+impl From<io::Error> for Halt {
+    fn from(error: io::Error) -> Self {
+        Self::Output(Failure::output(error))
+    }
+}
+
+/// What is known of a slot.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    /// How many of its commands are in flight.
+    in_flight: u32,
+    /// The node that the latest of them was given to.
+    latest: u16,
+    /// The node that owns it; [`NONE`] until it is looked up.
+    owner: u16,
+    /// Whether its commands wait in a [`HeldSlot`].
+    is_held: bool,
+    /// Whether it was waited for in vain: until one of its commands runs, the others are not waited for.
+    is_given_up: bool,
+}
+
+const QUIET: Slot = Slot { in_flight: 0, latest: NONE, owner: NONE, is_held: false, is_given_up: false };
+
+/// The nodes, the slots, and the commands in the order of the input.
+pub struct Engine {
+    /// None where there is only one server.
+    cluster: Option<Cluster>,
+    reads_from_replicas: bool,
+    nodes: Vec<Node>,
+    /// Those of a cluster.
+    slots: Vec<Slot>,
+    held: BTreeMap<u16, HeldSlot>,
+    reorder: Reorder,
+    window: Option<u32>,
+    /// The node that had no room for the command that is next.
+    blocked: Option<usize>,
+    /// What the commands so far have set on every connection.
+    settings: Settings,
+    /// The command that is setting it just now.
+    setting: Option<(u64, Origin)>,
+    /// Whether nothing more is sent: what does not run now never will.
+    is_ending: bool,
+    /// The pushes that came while something else was waited for.
+    pushes: PushQueue,
+}
+
+impl Engine {
+    /// Connects to the server, or to the cluster: to its nodes only when they have something to do.
+    pub fn open(config: &Config, window: Option<u32>) -> Outcome<Self> {
+        let pushes = PushQueue::default();
+        let target =
+            Target { pushes: config.target.pushes.as_ref().map(|_| pushes.listener()), ..config.target.clone() };
+        let reads_from_replicas = config.cluster.is_some_and(|how| how.read_from_replicas);
+        let (mut cluster, mut slots, mut nodes) = (None, Vec::new(), Vec::new());
+        if config.cluster.is_some() {
+            cluster = Some(Cluster::open(&target, reads_from_replicas)?);
+            slots = vec![QUIET; SLOTS.into()];
+        } else {
+            let session = Session::open(&target)?;
+            nodes.push(Node::lone(target.address, session, window));
+        }
+        Ok(Self {
+            cluster,
+            reads_from_replicas,
+            nodes,
+            slots,
+            held: BTreeMap::new(),
+            reorder: Reorder::new(window),
+            window,
+            blocked: None,
+            settings: Settings::default(),
+            setting: None,
+            is_ending: false,
+            pushes,
+        })
+    }
+
+    /// Whether the commands are routed to the nodes of a cluster.
+    pub fn is_cluster(&self) -> bool {
+        self.cluster.is_some()
+    }
+
+    /// Whether the next command can be routed.
+    #[inline]
+    pub fn has_room(&mut self) -> bool {
+        if self.cluster.is_none() {
+            return self.nodes[0].in_flight.has_room();
+        }
+        if let Some(at) = self.blocked {
+            if self.nodes[at].is_open() && !self.nodes[at].in_flight.has_room() {
+                return false;
+            }
+            self.blocked = None;
+        }
+        self.reorder.has_room()
+    }
+
+    /// Gives a command to the node it belongs to.
+    #[inline]
+    pub fn route(&mut self, request: &Request, file: u32) -> Result<Routed, Lost> {
+        let Some(cluster) = &mut self.cluster else {
+            let number = self.next_number();
+            self.nodes[0].in_flight.push(request, number, file);
+            return Ok(Routed::Taken);
+        };
+        match cluster.route(request)? {
+            Ok(Route::Slot { slot, is_read }) => self.route_to(slot, is_read, request, file),
+            Ok(Route::Keyless) => Ok(Routed::Bad(describe_keyless(request))),
+            // Any node says what is wrong with it.
+            Ok(Route::Refused) => match self.any_node()? {
+                Some(at) => Ok(self.enqueue(at, NONE, false, request, file)),
+                None => Err(no_node()),
+            },
+            Err(error) => Ok(Routed::CrossSlot(error.to_frame())),
+        }
+    }
+
+    fn route_to(&mut self, slot: u16, is_read: bool, request: &Request, file: u32) -> Result<Routed, Lost> {
+        let Slot { in_flight, latest, is_held, .. } = self.slots[usize::from(slot)];
+        if is_read
+            && self.reads_from_replicas
+            && !is_held
+            && let Some(at) = self.reader(slot)?
+        {
+            return Ok(self.enqueue(at, slot, false, request, file));
+        }
+        let owner = if is_held { None } else { self.owner(slot)? };
+        match owner {
+            Some(at) if in_flight == 0 || usize::from(latest) == at => Ok(self.enqueue(at, slot, true, request, file)),
+            // Older ones are on their way elsewhere, or nobody is there to take it.
+            _ => {
+                let number = self.reorder.push(Entry::new(slot, NONE, true, request.packed_size()));
+                self.hold(slot, Command { number, file, request: request.clone() });
+                Ok(Routed::Taken)
+            }
+        }
+    }
+
+    /// Gives the next command to a node, if that has room.
+    fn enqueue(&mut self, at: usize, slot: u16, is_ordered: bool, request: &Request, file: u32) -> Routed {
+        if !self.nodes[at].in_flight.has_room() {
+            self.blocked = Some(at);
+            return Routed::NoRoom;
+        }
+        let node = short(at);
+        let number = self.reorder.push(Entry::new(slot, node, is_ordered, request.packed_size()));
+        self.nodes[at].in_flight.push(request, number, file);
+        if is_ordered {
+            self.slots[usize::from(slot)].note_given(node);
+        }
+        Routed::Taken
+    }
+
+    /// Gives a node a command that was held or sent elsewhere before.
+    fn dispatch(&mut self, at: usize, command: &Command) {
+        let Command { number, file, request } = command;
+        self.nodes[at].in_flight.push(request, *number, *file);
+        let Some(entry) = self.reorder.get_mut(*number) else { return };
+        (entry.node, entry.is_ordered, entry.is_asked) = (short(at), true, false);
+        self.slots[usize::from(entry.slot)].note_given(entry.node);
+    }
+
+    /// Gives a command that no node is asked for its place and its answer.
+    pub fn answer_here(
+        &mut self,
+        request: &Request,
+        file: u32,
+        answer: &OwnedFrame,
+        output: &mut Output,
+    ) -> io::Result<()> {
+        let number = self.reorder.push(Entry::new(NONE, NONE, false, request.packed_size()));
+        let command = Command { number, file, request: request.clone() };
+        self.reorder.answer(number, answer.frame(), Answered::Known(&command), output)
+    }
+
+    /// The node that owns a slot; none while there is no such node, or it cannot be reached.
+    #[inline]
+    fn owner(&mut self, slot: u16) -> Result<Option<usize>, Lost> {
+        let known = usize::from(self.slots[usize::from(slot)].owner);
+        if self.nodes.get(known).is_some_and(Node::is_open) {
+            return Ok(Some(known));
+        }
+        self.find_owner(slot)
+    }
+
+    fn find_owner(&mut self, slot: u16) -> Result<Option<usize>, Lost> {
+        let shard = self.cluster.as_ref().and_then(|cluster| cluster.map().owner(slot));
+        let Some(primary) = shard.map(|shard| shard.primary.clone()) else { return Ok(None) };
+        let owner = self.open_node(&primary, false)?;
+        self.slots[usize::from(slot)].owner = owner.map_or(NONE, short);
+        Ok(owner)
+    }
+
+    /// The node of a replica that may answer a read of this slot.
+    fn reader(&mut self, slot: u16) -> Result<Option<usize>, Lost> {
+        match self.cluster.as_mut().and_then(|cluster| cluster.reader(slot)) {
+            Some(replica) => self.open_node(&replica, true),
+            None => Ok(None),
+        }
+    }
+
+    fn any_node(&mut self) -> Result<Option<usize>, Lost> {
+        if let Some(at) = self.nodes.iter().position(Node::is_open) {
+            return Ok(Some(at));
+        }
+        for primary in self.primaries() {
+            if let Some(at) = self.open_node(&primary, false)? {
+                return Ok(Some(at));
+            }
+        }
+        Ok(None)
+    }
+
+    fn primaries(&self) -> Vec<Address> {
+        self.cluster.as_ref().map_or_else(Vec::new, |cluster| cluster.map().primaries().cloned().collect())
+    }
+
+    /// An open node; none if it cannot be reached.
+    fn open_node(&mut self, address: &Address, is_reader: bool) -> Result<Option<usize>, Lost> {
+        let at = self.nodes.iter().position(|node| node.is(address, is_reader)).unwrap_or_else(|| {
+            self.nodes.push(Node::new(address.clone(), is_reader, self.window));
+            self.nodes.len() - 1
+        });
+        if !self.nodes[at].is_open() {
+            // Connecting may take its time: the other nodes have something to do meanwhile.
+            self.send();
+        }
+        let Some(cluster) = &mut self.cluster else { return Ok(Some(at)) };
+        match self.nodes[at].connect(&self.settings, || cluster.lend_session(address)) {
+            Ok(()) => Ok(Some(at)),
+            Err(Lost::Unreached(_)) => Ok(None),
+            Err(lost) => Err(lost),
+        }
+    }
+
+    /// Passes on what the kernels take now.
+    pub fn send(&mut self) {
+        self.nodes.iter_mut().for_each(Node::send);
+    }
+
+    /// Sleeps until a node can be read or written, `input` can be read, or the deadline passes.
+    pub fn wait(&mut self, input: Option<BorrowedFd<'_>>, deadline: Option<Instant>) -> Result<Ready, Lost> {
+        let readable: Vec<bool> = (0..self.nodes.len()).map(|at| self.may_read(at)).collect();
+        let nodes = self.nodes.iter_mut().zip(readable).filter(|(_, is_readable)| *is_readable);
+        wait_for_any(nodes.filter_map(|(node, _)| node.session.as_mut()), input, deadline)
+    }
+
+    /// When something has to be done even if nothing comes: a slot to be tried again, or a silence that was too long.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let nodes = self.nodes.iter().enumerate().filter(|(at, _)| self.may_read(*at));
+        let silence = nodes.filter_map(|(_, node)| node.silence_ends());
+        silence.chain(self.held.values().filter_map(HeldSlot::due)).min()
+    }
+
+    /// The pushes that came while something else was waited for.
+    pub fn take_pushes(&self) -> Vec<OwnedFrame> {
+        self.pushes.take()
+    }
+
+    /// Whether every command is answered.
+    pub fn is_idle(&self) -> bool {
+        self.reorder.is_empty() && self.nodes.iter().all(|node| node.in_flight.is_empty())
+    }
+
+    /// How many replies were written.
+    pub fn answered(&self) -> u64 {
+        self.reorder.turn()
+    }
+
+    /// The number of the next command, counted from 0: so many were taken.
+    pub fn next_number(&self) -> u64 {
+        let taken = if self.cluster.is_some() { self.reorder.len() } else { self.nodes[0].in_flight.len() };
+        self.reorder.turn() + taken as u64
+    }
+}
+
+impl Slot {
+    fn note_given(&mut self, node: u16) {
+        self.in_flight += 1;
+        self.latest = node;
+    }
+}
+
+/// A node's place, as slots and entries keep it.
+fn short(at: usize) -> u16 {
+    u16::try_from(at).unwrap_or(NONE)
+}
+
+fn no_node() -> Lost {
+    Lost::Unreached("no node of the cluster can be reached".to_owned())
+}

@@ -1,0 +1,130 @@
+//! What the nodes answer: each reply finds its command, and is written in its turn.
+
+use std::time::Instant;
+
+use super::super::in_flight::{ASKING, Answered};
+use super::super::output::Output;
+use super::super::reorder::NONE;
+use super::{Engine, Halt, Loss};
+use crate::server::{Lost, Redirect, Session};
+
+/// How many replies are read before more is sent. Of several nodes each has a part of it.
+const REPLIES_A_ROUND: usize = 2048;
+
+impl Engine {
+    /// Takes in the replies and pushes that have come, up to a round of them; how many there were.
+    pub fn receive(&mut self, output: &mut Output) -> Result<usize, Halt> {
+        let most = REPLIES_A_ROUND / self.nodes.len().max(1);
+        let mut count = 0;
+        for at in 0..self.nodes.len() {
+            if self.may_read(at) {
+                count += self.receive_from(at, most, output)?;
+            }
+        }
+        Ok(count)
+    }
+
+    /// Whether replies of this node may be taken in: where many wait already, only those that can end the wait.
+    pub(super) fn may_read(&self, at: usize) -> bool {
+        let awaited = self.reorder.front().map_or(NONE, |entry| entry.node);
+        !self.reorder.is_over_byte_limit() || awaited == NONE || usize::from(awaited) == at
+    }
+
+    fn receive_from(&mut self, at: usize, most: usize, output: &mut Output) -> Result<usize, Halt> {
+        let mut count = 0;
+        while count < most {
+            let node = &mut self.nodes[at];
+            let Some(session) = &mut node.session else { break };
+            let frame = match session.receive() {
+                Ok(Some(frame)) => frame,
+                Ok(None) => {
+                    if let Some(lost) = node.take_unsendable() {
+                        self.drop_node(at, lost)?;
+                    }
+                    break;
+                }
+                Err(lost) => {
+                    self.drop_node(at, lost)?;
+                    break;
+                }
+            };
+            count += 1;
+            if frame.is_push() {
+                output.push(frame)?;
+                continue;
+            }
+            let Some(number) = node.in_flight.answer() else {
+                let lost = Lost::Undecodable("it answers nothing that was asked".to_owned());
+                return Err(Halt::Lost(self.loss_at(at, lost)));
+            };
+            let Some(entry) = self.reorder.get_mut(number) else {
+                // Of a lone server's commands nothing else is kept. Nobody waits for the reply to an ASKING.
+                if number != ASKING {
+                    self.reorder.answer(number, frame, Answered::Last(&node.in_flight), output)?;
+                }
+                continue;
+            };
+            let slot = entry.slot;
+            if entry.is_ordered {
+                self.slots[usize::from(slot)].in_flight -= 1;
+            }
+            if frame.may_hold_errors()
+                && let Some(redirect) = Redirect::of(frame)
+            {
+                let answer = frame.to_owned();
+                self.redirected(at, number, &redirect, &answer, output)?;
+                continue;
+            }
+            self.reorder.answer(number, frame, Answered::Last(&node.in_flight), output)?;
+            self.note_run(slot, number);
+        }
+        let node = &mut self.nodes[at];
+        if let Some(session) = &node.session {
+            node.in_flight.note_received(session.received());
+        }
+        Ok(count)
+    }
+
+    /// A command of this slot was run.
+    #[inline]
+    fn note_run(&mut self, slot: u16, number: u64) {
+        if let Some(known) = self.slots.get_mut(usize::from(slot)) {
+            known.is_given_up = false;
+            if known.is_held {
+                self.note_answered(slot, number);
+            }
+        }
+    }
+
+    /// A connection has ended. What was not sent goes elsewhere; what was sent is lost.
+    fn drop_node(&mut self, at: usize, why: Lost) -> Result<(), Halt> {
+        let is_late = self.is_idle();
+        self.requeue_unsent(at);
+        if self.cluster.is_some() && self.nodes[at].in_flight.unanswered().next().is_none() {
+            self.nodes[at].reset(self.window);
+            return Ok(self.refresh(None)?);
+        }
+        let loss = Loss { is_late, ..self.loss_at(at, why) };
+        self.nodes[at].close();
+        Err(Halt::Lost(loss))
+    }
+
+    fn loss_at(&self, at: usize, why: Lost) -> Loss {
+        let node = &self.nodes[at];
+        let is_undecodable = matches!(why, Lost::Undecodable(_));
+        let command = if is_undecodable { node.in_flight.next_answered().map(Box::new) } else { None };
+        let is_named = self.cluster.is_some() || is_undecodable && command.is_none();
+        Loss { node: is_named.then(|| node.address.to_string()), command, ..why.into() }
+    }
+
+    /// The loss of a node that stayed silent beyond the read limit, if one did. Asked after a sleep, which takes note of
+    /// whom was heard.
+    pub fn check_silence(&mut self) -> Result<(), Halt> {
+        let is_silent = |at: &usize| self.nodes[*at].silence_ends().is_some_and(|end| end <= Instant::now());
+        let Some(at) = (0..self.nodes.len()).filter(|at| self.may_read(*at)).find(is_silent) else { return Ok(()) };
+        let why = self.nodes[at].session.as_ref().map_or(Lost::Closed, Session::silent);
+        let loss = self.loss_at(at, why);
+        self.nodes[at].close();
+        Err(Halt::Lost(loss))
+    }
+}

@@ -1,0 +1,160 @@
+//! What a pipeline writes: replies to stdout, and to stderr what is to be said of those that are errors.
+
+use std::io::{self, Write};
+
+use super::blocks::Blocks;
+use super::files::Names;
+use super::in_flight::{Answered, Command};
+use super::progress::{Counts, Progress};
+use super::rendered::Rendered;
+use super::reorder::Waiting;
+use crate::cli::PipeArgs;
+use crate::commands::block::report_aborted;
+use crate::commands::{describe_errors, open_renderer};
+use crate::config::Config;
+use crate::exit::Outcome;
+use crate::record::{Record, is_report};
+use crate::render::{Format, Renderer, Stdout};
+use crate::reply::{Frame, Kind};
+use crate::report::report;
+
+/// Where replies go.
+pub struct Output {
+    renderer: Renderer<Stdout>,
+    /// Renders what has to wait for its turn.
+    scratch: Renderer<Vec<u8>>,
+    form: Form,
+    shows_pushes: bool,
+    is_cluster: bool,
+    /// The names of the input files.
+    pub names: Names,
+    /// The bar.
+    pub progress: Progress,
+    /// What the answers say of the blocks.
+    pub blocks: Blocks,
+    /// How many replies were, or held, errors.
+    pub errors: u64,
+    /// Whether an EXEC ran nothing for a watched key.
+    pub was_aborted: bool,
+    /// A reply was, or held, an error, since this was last asked.
+    saw_error: bool,
+}
+
+/// What is written of a reply.
+#[derive(Clone, Copy)]
+struct Form {
+    is_quiet: bool,
+    /// Whether it stands in an envelope with its command.
+    is_enveloped: bool,
+    /// Whether the text of INFO and its kind is written as it is.
+    shows_reports: bool,
+    /// How many commands stand before the first.
+    skipped: u64,
+}
+
+impl Output {
+    /// Stdout as the configuration wants it; `size` is the size of the input in bytes, where that is known.
+    pub fn open(config: &Config, args: &PipeArgs, names: &Names, size: Option<u64>) -> Outcome<Self> {
+        let form = Form {
+            is_quiet: args.quiet,
+            is_enveloped: args.envelope,
+            shows_reports: config.style.format != Format::Json,
+            skipped: args.skip,
+        };
+        Ok(Self {
+            renderer: open_renderer(&config.style)?,
+            scratch: Renderer::new(Vec::new(), config.style.clone()),
+            form,
+            shows_pushes: config.show_pushes,
+            is_cluster: config.cluster.is_some(),
+            names: names.clone(),
+            progress: Progress::new(args, size),
+            blocks: Blocks::default(),
+            errors: 0,
+            was_aborted: false,
+            saw_error: false,
+        })
+    }
+
+    /// Writes the reply whose turn it is, straight from its frame.
+    pub fn write_reply(&mut self, number: u64, frame: Frame<'_>, answered: Answered<'_>) -> io::Result<()> {
+        if let Some(exec) = self.blocks.answer(self.form.skipped + number + 1, frame) {
+            self.was_aborted = true;
+            self.progress.suspend(|| report_aborted(&self.names.place(exec), ""));
+        }
+        if frame.may_hold_errors() {
+            let errors = self.describe(frame, answered);
+            self.report(errors.as_deref());
+        }
+        let form = self.form;
+        self.progress.write_beside(&mut self.renderer, |renderer| form.render(renderer, frame, answered))
+    }
+
+    /// Renders a reply that has to wait for its turn.
+    pub fn render(&mut self, frame: Frame<'_>, answered: Answered<'_>) -> io::Result<Waiting> {
+        let errors = if frame.may_hold_errors() { self.describe(frame, answered) } else { None };
+        self.form.render(&mut self.scratch, frame, answered)?;
+        let text = Rendered::new(self.scratch.written());
+        self.scratch.forget();
+        Ok(Waiting { text, origin: answered.origin(), errors })
+    }
+
+    /// Writes a reply that was rendered before its turn.
+    pub fn write_waiting(&mut self, waiting: &Waiting) -> io::Result<()> {
+        self.report(waiting.errors.as_deref());
+        let text = waiting.text.bytes();
+        self.progress.write_beside(&mut self.renderer, |renderer| renderer.write_bytes(text))
+    }
+
+    /// What there is to say of the errors in a reply.
+    #[cold]
+    fn describe(&mut self, frame: Frame<'_>, answered: Answered<'_>) -> Option<Box<[String]>> {
+        let Command { file, request, .. } = answered.command()?;
+        let errors: Box<[String]> = describe_errors(self.names.file(file), &request, frame, self.is_cluster).collect();
+        self.saw_error |= !errors.is_empty();
+        Some(errors).filter(|errors| !errors.is_empty())
+    }
+
+    fn report(&mut self, errors: Option<&[String]>) {
+        if let Some(errors) = errors {
+            self.errors += 1;
+            self.progress.suspend(|| errors.iter().for_each(|error| report(error)));
+        }
+    }
+
+    /// Writes a push that came out of band, where that is asked for.
+    pub fn push(&mut self, push: Frame<'_>) -> io::Result<()> {
+        if self.shows_pushes { self.renderer.write(&Record::Push(push)) } else { Ok(()) }
+    }
+
+    /// Whether a reply was, or held, an error since this was last asked.
+    pub fn take_saw_error(&mut self) -> bool {
+        std::mem::take(&mut self.saw_error)
+    }
+
+    /// Passes on what was written.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.renderer.flush()
+    }
+
+    /// How far it has come: so many replies were written, and so many commands sent and not answered.
+    pub fn counts(&self, answered: u64, unanswered: usize) -> Counts {
+        Counts { answered, errors: self.errors, unanswered }
+    }
+}
+
+impl Form {
+    #[inline]
+    fn render<W: Write>(self, renderer: &mut Renderer<W>, frame: Frame<'_>, answered: Answered<'_>) -> io::Result<()> {
+        if self.is_quiet {
+            return Ok(());
+        }
+        if self.is_enveloped {
+            let Some(Command { number, request, .. }) = answered.command() else { return Ok(()) };
+            return renderer.write(&Record::Envelope { index: self.skipped + number + 1, request: &request, frame });
+        }
+        let is_text = self.shows_reports && matches!(frame.kind(), Kind::Bulk | Kind::Verbatim);
+        let is_report = is_text && answered.command().is_some_and(|command| is_report(&command.request));
+        renderer.write(&Record::Reply { frame, is_report })
+    }
+}
