@@ -21,9 +21,10 @@ pub use self::url::describe_url;
 use self::url::{Place, VARIABLES, describe_unknown, parse_url};
 use crate::askpass;
 use crate::cli::{self, ConnectionOptions, Encoding, OutputOptions, SandboxKind, When};
+use crate::color::Colors;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::render::{Format, Style};
-use crate::report::{describe_io, notice};
+use crate::report::{describe_io, notice, set_colors};
 use crate::server::{
     Address, ClusterUse, Credentials, Hello, Protocol, Sandbox, Sentinels, Target, Tls, TlsFiles, Verify,
 };
@@ -60,14 +61,14 @@ pub fn decide_style(output: &OutputOptions) -> Outcome<Style> {
         one_line_errors: false,
         base64: output.encoding == Some(Encoding::Base64),
         nest_json: false,
-        color: wants_color(output.color, io::stdout().is_terminal()),
+        colors: decide_colors(output.color, io::stdout().is_terminal()),
         is_terminal: io::stdout().is_terminal(),
     })
 }
 
-/// Decides on the colours of stderr, for [`report`].
+/// Decides on the colours of stderr, for [`crate::report`].
 pub fn decide_stderr_color(output: &OutputOptions) {
-    colored::control::set_override(wants_color(output.color, io::stderr().is_terminal()));
+    set_colors(decide_colors(output.color, io::stderr().is_terminal()));
 }
 
 /// The same options for a stream, whose lines are JSON unless an option or RCLI_FORMAT says otherwise (contract
@@ -77,13 +78,11 @@ pub fn for_stream(output: &OutputOptions) -> OutputOptions {
     OutputOptions { json: output.json || !is_decided, ..output.clone() }
 }
 
-fn wants_color(when: Option<When>, is_terminal: bool) -> bool {
+fn decide_colors(when: Option<When>, is_terminal: bool) -> Colors {
     match when.unwrap_or(When::Auto) {
-        When::Always => true,
-        When::Never => false,
-        When::Auto => {
-            is_terminal && environment("NO_COLOR").is_none() && environment("TERM").is_none_or(|term| term != "dumb")
-        }
+        When::Always => Colors(true),
+        When::Never => Colors(false),
+        When::Auto => Colors::by_default(is_terminal),
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod askpass;
 mod cli;
+mod color;
 mod commands;
 mod config;
 mod connection_state;

@@ -1,11 +1,19 @@
 //! What is said to people on stderr: the one place that writes `rcli: …`, and errors of the system in words. Which
 //! status a run ends with is told by `exit`.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::OnceLock;
 
-use colored::Colorize as _;
-
+use crate::color::{Colors, Part};
 use crate::text;
+
+/// Whether stderr has colours.
+static COLORS: OnceLock<Colors> = OnceLock::new();
+
+/// Decides whether stderr has colours. What is said before has those of the default.
+pub fn set_colors(colors: Colors) {
+    let _ = COLORS.set(colors);
+}
 
 /// What is told to people beside the output.
 #[derive(Debug)]
@@ -20,9 +28,12 @@ impl Told {
     /// `rcli: MESSAGE` as it is written, with its line end. Control characters are escaped, so that nobody's text can
     /// drive the terminal, or pass for a second message.
     pub fn line(&self) -> String {
+        let colors = COLORS.get().copied().unwrap_or_else(|| Colors::by_default(io::stderr().is_terminal()));
         match self {
-            Self::Failure(message) => format!("{} {}\n", "rcli:".red().bold(), text::line(message)),
-            Self::Notice(message) => format!("{}\n", format!("rcli: {}", text::line(message)).dimmed()),
+            Self::Failure(message) => format!("{} {}\n", colors.paint(Part::Alarm, "rcli:"), text::line(message)),
+            Self::Notice(message) => {
+                format!("{}\n", colors.paint(Part::Notice, &format!("rcli: {}", text::line(message))))
+            }
         }
     }
 

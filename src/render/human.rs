@@ -1,11 +1,11 @@
 //! Human output: redis-cli's typed text, made safe for a terminal (contract section 2).
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::{self, Write};
 
-use colored::{ColoredString, Colorize as _};
-
 use super::Style;
+use crate::color::Part;
 use crate::record::is_report;
 use crate::reply::{Element, Frame, Kind, error_words};
 use crate::request::{Request, quote_part};
@@ -30,7 +30,7 @@ pub fn block(out: &mut impl Write, style: &Style, block: &[Request], reply: Fram
     let width = itoa::Buffer::new().format(block.len()).len();
     for ((index, request), frame) in (1..).zip(block).zip(reply.children()) {
         let command = request.shown(SHOWN);
-        let command = if style.color { command.dimmed().to_string() } else { command };
+        let command = style.colors.paint(Part::Hint, &command);
         writeln!(out, "{index:>width$}) {command}")?;
         if is_report(request) {
             self::reply(out, style, frame, true)?;
@@ -204,23 +204,20 @@ fn count_lines(text: &[u8]) -> u64 {
 
 fn scalar(out: &mut impl Write, style: &Style, element: Element<'_>) -> io::Result<()> {
     let text = element.text;
-    let paint = |text: &str, paint: fn(&str) -> ColoredString| {
-        if style.color { paint(text).to_string() } else { text.to_owned() }
-    };
-    let number = |kind: &str| paint(&format!("({kind}) {}", String::from_utf8_lossy(text)), |text| text.cyan());
-    let shown = match element.kind {
+    let number = |kind: &str| (Part::Number, Cow::from(format!("({kind}) {}", String::from_utf8_lossy(text))));
+    let (part, shown) = match element.kind {
         _ if is_text(&element) => return safe(out, Escape::Lines, text),
         Kind::Bulk | Kind::Simple | Kind::Verbatim => return quoted(out, text),
         Kind::BigNumber => return safe(out, Escape::Line, text),
-        Kind::Nil => paint("(nil)", |text| text.dimmed()),
+        Kind::Nil => (Part::Hint, "(nil)".into()),
         Kind::Integer => number("integer"),
         Kind::Double => number("double"),
-        Kind::Boolean => paint(if text == b"t" { "(true)" } else { "(false)" }, |text| text.cyan()),
-        Kind::Error => paint(&format!("(error) {}", printable(&error_words(text), Escape::Lines)), |text| text.red()),
+        Kind::Boolean => (Part::Number, if text == b"t" { "(true)" } else { "(false)" }.into()),
+        Kind::Error => (Part::Error, format!("(error) {}", printable(&error_words(text), Escape::Lines)).into()),
         // Redis itself sends no empty push.
         Kind::Array | Kind::Push => return out.write_all(b"(empty array)"),
         Kind::Set => return out.write_all(b"(empty set)"),
         Kind::Map => return out.write_all(b"(empty hash)"),
     };
-    out.write_all(shown.as_bytes())
+    out.write_all(style.colors.paint(part, &shown).as_bytes())
 }

@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::fd::AsFd as _;
 
+use crate::color::Colors;
 use crate::record::Record;
 use crate::reply::Frame;
 use crate::request::Request;
@@ -40,8 +41,8 @@ pub struct Style {
     pub base64: bool,
     /// JSON: the data of a message that is itself JSON is nested (`--data-json`).
     pub nest_json: bool,
-    /// Human: colours.
-    pub color: bool,
+    /// Human: whether stdout has colours.
+    pub colors: Colors,
     /// What is written is shown on a terminal, which nothing in it may drive. Human output is safe in any case.
     pub is_terminal: bool,
 }
@@ -172,7 +173,7 @@ mod tests {
             one_line_errors: false,
             base64: false,
             nest_json: false,
-            color: false,
+            colors: Colors(false),
             is_terminal: false,
         };
         let mut renderer = Renderer::new(Vec::new(), style);

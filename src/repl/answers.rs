@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::shell::{Answer, Trouble};
-use super::style::Ink;
 use super::{Flow, Repl, SHOWN};
+use crate::color::Part;
 use crate::commands::advice;
 use crate::commands::block::RAN_APART;
 use crate::exit::{Exit, Failure, Outcome};
@@ -32,8 +32,8 @@ impl Repl<'_> {
             Err(trouble) => self.trouble(request, trouble)?,
         };
         if elapsed >= SLOW {
-            let seconds = self.paint.text(Ink::Faint, &format!("({:.2}s)", elapsed.as_secs_f64()));
-            self.write(&format!("{seconds}\n"))?;
+            let seconds = format!("({:.2}s)", elapsed.as_secs_f64());
+            self.write(&format!("{}\n", self.style.colors.paint(Part::Hint, &seconds)))?;
         }
         Ok(flow)
     }

@@ -4,9 +4,9 @@ use super::helper::columns;
 use super::link::Link;
 use super::local::{Local, Place};
 use super::shell::Shell;
-use super::style::Ink;
-use super::views::{Look, Spot, Wanted};
+use super::views::{Spot, Wanted};
 use super::{Flow, Repl, help, history};
+use crate::color::Part;
 use crate::config;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::render::{self, Format, Style};
@@ -60,22 +60,21 @@ impl Repl<'_> {
     /// Opens a streaming view. The session is not touched: its database, WATCH and block stay.
     pub(super) fn view(&mut self, wanted: Wanted) -> Outcome<Flow> {
         let style = Style { format: self.view_format, ..self.style.clone() };
-        let look = Look { style, paint: self.paint };
         // The prompt may be older than the loss of its server.
         self.shell.link().look_after();
         self.report_notices();
         let link = self.shell.link();
         let spot = Spot { target: link.target().clone(), is_cluster: link.is_cluster() };
         if wanted.in_background {
-            return self.start_job(wanted, &spot, &look).map_or_else(stay, |()| Ok(Flow::On));
+            return self.start_job(wanted, &spot, &style).map_or_else(stay, |()| Ok(Flow::On));
         }
         self.write(&format!(
             "{}\n",
-            self.paint.text(Ink::Faint, "(Ctrl-C leaves; with a final & it runs above the prompt)")
+            self.style.colors.paint(Part::Hint, "(Ctrl-C leaves; with a final & it runs above the prompt)")
         ))?;
         self.flush()?;
         let stdout = render::stdout().map_err(Failure::output)?;
-        match wanted.show(&spot, &look, stdout) {
+        match wanted.show(&spot, &style, stdout) {
             Ok(Exit::Signal(Signal::Interrupt)) => {
                 signal::forget_ctrl_c();
                 // The terminal has echoed ^C.
@@ -93,10 +92,10 @@ impl Repl<'_> {
         }
     }
 
-    fn start_job(&mut self, wanted: Wanted, spot: &Spot, look: &Look) -> Outcome<()> {
+    fn start_job(&mut self, wanted: Wanted, spot: &Spot, style: &Style) -> Outcome<()> {
         let title = wanted.title.clone();
         let above = self.editor.above()?;
-        let number = self.jobs.start(wanted, spot, look, above)?;
+        let number = self.jobs.start(wanted, spot, style, above)?;
         self.write(&format!("[{number}] {title}\n"))
     }
 

@@ -12,16 +12,16 @@ use rustyline::{Context, Helper, Result};
 use super::complete::{complete, hint};
 use super::highlight::highlight;
 use super::lookup::Lookup;
-use super::style::{Ink, Paint};
 use super::words::{commands, open_quote};
+use crate::color::{Colors, Part};
 use crate::text::is_unprintable;
 
 /// What rustyline asks about the line.
 pub struct LineHelper {
     /// Who knows the server's words.
     pub lookup: Lookup,
-    /// The colours.
-    pub paint: Paint,
+    /// Whether there are colours.
+    pub colors: Colors,
     /// How many columns the prompt takes.
     pub prompt_width: usize,
     /// Whether a question is being answered, and no command typed.
@@ -79,18 +79,18 @@ impl Highlighter for LineHelper {
     fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
         let line = visible(line);
         // A pasted text is several commands: the first one's colours would not fit the others.
-        if self.is_asking || !self.paint.0 || line.contains('\n') && commands(&line).len() > 1 {
+        if self.is_asking || !self.colors.0 || line.contains('\n') && commands(&line).len() > 1 {
             return line;
         }
-        Cow::Owned(highlight(&line, &self.lookup.table(), self.paint))
+        Cow::Owned(highlight(&line, &self.lookup.table(), self.colors))
     }
 
     fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {
-        Cow::Owned(self.paint.text(Ink::Faint, hint))
+        self.colors.paint(Part::Hint, hint)
     }
 
     fn highlight_char(&self, line: &str, _: usize, kind: CmdKind) -> bool {
-        kind != CmdKind::MoveCursor && (self.paint.0 || matches!(visible(line), Cow::Owned(_)))
+        kind != CmdKind::MoveCursor && (self.colors.0 || matches!(visible(line), Cow::Owned(_)))
     }
 }
 

@@ -15,7 +15,6 @@ mod lookup;
 mod prompt;
 mod pushes;
 pub mod shell;
-mod style;
 mod views;
 mod words;
 
@@ -27,7 +26,6 @@ use self::lookup::Lookup;
 use self::prompt::Prompt;
 use self::pushes::Pushes;
 use self::shell::Shell;
-use self::style::Paint;
 use self::views::{Jobs, Wanted};
 use crate::cli::ConnectionOptions;
 use crate::config::Config;
@@ -57,10 +55,9 @@ enum Flow {
 
 /// Talks with whoever sits at the terminal until they leave.
 pub fn run(mut config: Config, connection: &ConnectionOptions, is_sure: bool) -> Outcome<Exit> {
-    let paint = Paint(config.style.color);
     let stdout = render::stdout().map_err(Failure::output)?;
     let lookup = Lookup::start(config.target.clone(), config.cluster.is_some());
-    let helper = LineHelper { lookup, paint, prompt_width: 0, is_asking: false };
+    let helper = LineHelper { lookup, colors: config.style.colors, prompt_width: 0, is_asking: false };
     let mut editor = Editor::open(helper)?;
     let mut pushes = None;
     if config.show_pushes {
@@ -71,7 +68,6 @@ pub fn run(mut config: Config, connection: &ConnectionOptions, is_sure: bool) ->
         config: &config,
         connection,
         is_sure,
-        paint,
         style: config.style.clone(),
         renderer: Renderer::new(stdout, config.style.clone()),
         shell: Shell::new(Link::lasting(config.target.clone(), config.cluster)),
@@ -89,7 +85,6 @@ struct Repl<'a> {
     connection: &'a ConnectionOptions,
     /// Whether dangerous commands run unasked (`--yes`).
     is_sure: bool,
-    paint: Paint,
     style: Style,
     renderer: Renderer<Stdout>,
     shell: Shell,
@@ -139,7 +134,7 @@ impl Repl<'_> {
             let link = self.shell.link();
             helper.lookup.follow(link.target(), link.is_cluster());
         }
-        Prompt::of(&mut self.shell, self.paint)
+        Prompt::of(&mut self.shell, self.style.colors)
     }
 
     /// Runs what was typed: one command, or the lines of what was pasted, one by one.

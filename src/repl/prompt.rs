@@ -1,7 +1,7 @@
 //! The prompt: `127.0.0.1:6379[2](TX 3)> ` (contract section 10).
 
 use super::shell::Shell;
-use super::style::{Ink, Paint};
+use crate::color::{Colors, Part};
 
 /// The prompt as text, and as it looks on a terminal with colours.
 #[derive(Debug)]
@@ -14,20 +14,20 @@ pub struct Prompt {
 
 impl Prompt {
     /// The prompt for the state of a shell.
-    pub fn of(shell: &mut Shell, paint: Paint) -> Self {
+    pub fn of(shell: &mut Shell, colors: Colors) -> Self {
         let queued = shell.queued();
         let link = shell.link();
         let place = if link.is_open() {
             let db = if link.target().db == 0 { String::new() } else { format!("[{}]", link.target().db) };
             let cluster = if link.is_cluster() { " cluster" } else { "" };
-            (format!("{}{db}{cluster}", link.name()), Ink::Place)
+            (format!("{}{db}{cluster}", link.name()), Part::Prompt)
         } else {
-            ("not connected".to_owned(), Ink::Error)
+            ("not connected".to_owned(), Part::Error)
         };
         let block = queued.map(|count| format!("(TX {count})")).unwrap_or_default();
         Self {
             raw: format!("{}{block}> ", place.0),
-            styled: format!("{}{}> ", paint.text(place.1, &place.0), paint.text(Ink::Block, &block)),
+            styled: format!("{}{}> ", colors.paint(place.1, &place.0), colors.paint(Part::Block, &block)),
         }
     }
 

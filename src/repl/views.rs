@@ -11,7 +11,8 @@ use std::sync::mpsc::SyncSender;
 use std::thread;
 use std::time::Duration;
 
-use super::style::Paint;
+use super::highlight::highlight_json;
+use crate::color::Colors;
 use crate::commands::listen::{Ending, Limits, View, collect, follow};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::render::{Format, Renderer, Style};
@@ -45,15 +46,6 @@ impl Spot {
     }
 }
 
-/// How a view looks.
-#[derive(Clone, Debug)]
-pub struct Look {
-    /// The format, and how bytes are written.
-    pub style: Style,
-    /// The colours of JSON lines.
-    pub paint: Paint,
-}
-
 impl Wanted {
     /// The view that a command asks for; none if it is no such command. `line` is the command as it was typed: a
     /// quoted `&` is a channel's name.
@@ -78,13 +70,13 @@ impl Wanted {
     }
 
     /// Shows it until Ctrl-C, or until it cannot go on.
-    pub fn show(self, spot: &Spot, look: &Look, out: impl Write) -> Outcome<Exit> {
+    pub fn show(self, spot: &Spot, style: &Style, out: impl Write) -> Outcome<Exit> {
         let stream = spot.open(&self.source)?;
         let mut out = out;
-        let lines = Lines::new(look, move |text: String| out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+        let lines = Lines::new(style, move |text: String| out.write_all(text.as_bytes()).and_then(|()| out.flush()));
         follow(
             stream,
-            View::new(Renderer::new(lines, look.style.clone()), Limits::none()),
+            View::new(Renderer::new(lines, style.clone()), Limits::none()),
             &Ending::Signals,
             &mut |told: Told| told.report(),
         )
@@ -95,7 +87,7 @@ impl Wanted {
 struct Lines<P: FnMut(String) -> io::Result<()>> {
     waiting: Vec<u8>,
     /// The colours, where lines are JSON.
-    paint: Paint,
+    colors: Colors,
     print: P,
 }
 
@@ -103,9 +95,9 @@ struct Lines<P: FnMut(String) -> io::Result<()>> {
 const MANY: usize = 32 * 1024;
 
 impl<P: FnMut(String) -> io::Result<()>> Lines<P> {
-    fn new(look: &Look, print: P) -> Self {
-        let is_painted = look.style.format == Format::Json && look.paint.0;
-        Self { waiting: Vec::new(), paint: Paint(is_painted), print }
+    fn new(style: &Style, print: P) -> Self {
+        let colors = if style.format == Format::Json { style.colors } else { Colors(false) };
+        Self { waiting: Vec::new(), colors, print }
     }
 }
 
@@ -124,7 +116,7 @@ impl<P: FnMut(String) -> io::Result<()>> Write for Lines<P> {
         }
         let text = mem::take(&mut self.waiting);
         let text = String::from_utf8_lossy(&text);
-        (self.print)(text.split_inclusive('\n').map(|line| self.paint.json(line)).collect())
+        (self.print)(text.split_inclusive('\n').map(|line| highlight_json(line, self.colors)).collect())
     }
 }
 
@@ -151,20 +143,20 @@ const RETRY: Duration = Duration::from_millis(100);
 impl Jobs {
     /// Starts a view in a thread of its own; what is sent to `above` is written above the line being typed. Gives its
     /// number.
-    pub fn start(&mut self, wanted: Wanted, spot: &Spot, look: &Look, above: SyncSender<String>) -> Outcome<usize> {
+    pub fn start(&mut self, wanted: Wanted, spot: &Spot, style: &Style, above: SyncSender<String>) -> Outcome<usize> {
         let (stopped, stop) =
             io::pipe().map_err(|error| Failure::failed(format!("cannot start a view: {}", describe_io(&error))))?;
         self.last += 1;
         let number = self.last;
         let is_over = Arc::new(AtomicBool::new(false));
-        let (over, spot, look) = (Arc::clone(&is_over), spot.clone(), look.clone());
+        let (over, spot, style) = (Arc::clone(&is_over), spot.clone(), style.clone());
         let (title, source) = (wanted.title.clone(), wanted.source.clone());
         thread::spawn(move || {
             let print = |text| {
                 // What a stopped view still had to say is nobody's business any more.
                 if over.load(Ordering::Relaxed) { Ok(()) } else { above.send(text).map_err(io::Error::other) }
             };
-            run(&source, &spot, &look, &Ending::Stop(stopped), &format!("[{number}] {title}"), print);
+            run(&source, &spot, &style, &Ending::Stop(stopped), &format!("[{number}] {title}"), print);
             over.store(true, Ordering::Relaxed);
         });
         self.list.push(Job { number, title: wanted.title, source: wanted.source, stop, is_over });
@@ -218,14 +210,14 @@ impl Drop for Job {
 fn run(
     source: &Source,
     spot: &Spot,
-    look: &Look,
+    style: &Style,
     ending: &Ending,
     name: &str,
     print: impl Fn(String) -> io::Result<()> + Copy,
 ) {
     loop {
         let ended = spot.open(source).and_then(|stream| {
-            let renderer = Renderer::new(Lines::new(look, print), look.style.clone());
+            let renderer = Renderer::new(Lines::new(style, print), style.clone());
             follow(stream, View::new(renderer, Limits::none()), ending, &mut |told: Told| {
                 let _ = print(told.of(name).line());
             })
@@ -255,7 +247,7 @@ mod tests {
             passed.push(text);
             Ok(())
         };
-        let mut lines = Lines { waiting: Vec::new(), paint: Paint(false), print };
+        let mut lines = Lines { waiting: Vec::new(), colors: Colors(false), print };
         for part in line.repeat(1000).chunks(300) {
             lines.write_all(part).expect("no error");
         }

@@ -84,8 +84,14 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Starts the program.
-    pub fn start(args: &[OsString], env: &[(OsString, OsString)], home: TempDir, columns: u16) -> Self {
+    /// Starts the program, by a shell where there is a script for one.
+    pub fn start(
+        script: Option<&str>,
+        args: &[OsString],
+        env: &[(OsString, OsString)],
+        home: TempDir,
+        columns: u16,
+    ) -> Self {
         let (pty, pts) = pty_process::blocking::open().expect("a pty");
         pty.resize(Size::new(ROWS, columns)).expect("its size");
         let is_dumb = env.iter().any(|(name, value)| name == "TERM" && value == "dumb");
@@ -93,7 +99,12 @@ impl Terminal {
             drop_nothing_at_ctrl_c(&pty);
         }
         let first_settings = settings_of(&pty);
-        let child = Command::new(env!("CARGO_BIN_EXE_rcli"))
+        let binary = env!("CARGO_BIN_EXE_rcli");
+        let command = match script {
+            Some(script) => Command::new("sh").args(["-c", script, binary]),
+            None => Command::new(binary),
+        };
+        let child = command
             .args(args)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())

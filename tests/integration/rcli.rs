@@ -192,7 +192,7 @@ impl Rcli {
 
     /// Starts the program on a terminal of its own, so many columns wide. Nothing is compared: the test looks.
     pub fn on_terminal(self, columns: u16) -> Terminal {
-        Terminal::start(&self.args, &self.env, self.home, columns)
+        Terminal::start(self.shell.as_deref(), &self.args, &self.env, self.home, columns)
     }
 
     /// Starts the program and leaves it running.

@@ -1,7 +1,7 @@
 //! What only shows on a terminal: the formats and colours chosen there, the question for a password, the bar of `pipe`.
 
 use crate::pty::Terminal;
-use crate::rcli::rcli;
+use crate::rcli::{Rcli, rcli};
 use crate::server::Server;
 
 /// Runs to the end on a terminal; the screen and the status.
@@ -34,7 +34,23 @@ fn colours_are_for_terminals_that_want_them() {
     assert!(!escapes(incr().env("NO_COLOR", "1").on_terminal(80)), "NO_COLOR");
     assert!(!escapes(incr().env("TERM", "dumb").on_terminal(80)), "TERM=dumb");
     assert!(!escapes(server.rcli(["--color", "never", "INCR", "n"]).on_terminal(80)), "--color never");
-    server.rcli(["--color", "always", "--human", "INCR", "n"]).prints("\x1b[36m(integer) 5\x1b[0m\n").run();
+    server.rcli(["--color", "always", "--human", "INCR", "n"]).prints("\x1b[35m(integer) 5\x1b[0m\n").run();
+}
+
+#[test]
+fn each_stream_has_its_own_colours() {
+    let server = Server::start();
+    let shown = |run: Rcli, redirection: &str| {
+        let mut terminal = run.through_sh(&format!("exec \"$0\" \"$@\" {redirection}")).on_terminal(80);
+        terminal.status();
+        String::from_utf8_lossy(&terminal.bytes()).into_owned()
+    };
+    let nil = "\x1b[2m(nil)\x1b[0m";
+    assert_eq!(shown(server.rcli(["GET", "none"]), "2>/dev/null").trim_end(), nil, "stdout alone is a terminal");
+    let wrong = || server.rcli(["--human", "--no-such-option"]);
+    let is_colored = |text: String| text.starts_with("\x1b[1;31mrcli:\x1b[0m ");
+    assert!(is_colored(shown(wrong(), ">/dev/null")), "stderr alone is a terminal");
+    assert!(shown(wrong().env("NO_COLOR", "1").env("CLICOLOR_FORCE", "1"), "").starts_with("rcli: "), "NO_COLOR");
 }
 
 #[test]
