@@ -4,15 +4,17 @@
 //! and nothing is built. Strings that are not UTF-8 are `{"base64":"…"}`, errors `{"error":{"code","message"}}`, and maps
 //! with keys that cannot be names, or with one there twice, are arrays of `[key, value]`.
 
+mod scalar;
+
 use std::collections::HashSet;
 use std::io::{self, Write};
 
-use base64::display::Base64Display;
-use base64::prelude::BASE64_STANDARD;
-
+use self::scalar::{error_body, name_of, scalar, string_or_base64};
 use super::Style;
-use crate::reply::{Element, Frame, Kind, Walk, error_words, split_code};
+use crate::reply::{Frame, Kind, Walk};
 use crate::request::Request;
+
+pub(super) use self::scalar::{bytes, string};
 
 /// Writes a reply as one line.
 pub fn reply(out: &mut impl Write, style: &Style, frame: Frame<'_>) -> io::Result<()> {
@@ -237,174 +239,4 @@ fn forms_of_all(frame: Frame<'_>, base64: bool) -> io::Result<Vec<Form>> {
 fn reserve_names(names: &mut HashSet<&[u8]>, pairs: u64) -> io::Result<()> {
     let room = usize::try_from(pairs).ok().and_then(|pairs| names.try_reserve(pairs).ok());
     room.ok_or_else(|| io::Error::other(format!("memory has no room for the names of a map of {pairs} pairs")))
-}
-
-/// A map's key as an object's name; none where it cannot be one.
-fn name_of<'a>(key: &Element<'a>, base64: bool) -> Option<&'a [u8]> {
-    match key.kind {
-        Kind::Bulk if base64 => None,
-        Kind::Simple | Kind::Bulk | Kind::Verbatim => std::str::from_utf8(key.text).is_ok().then_some(key.text),
-        Kind::Integer | Kind::Double | Kind::BigNumber => Some(key.text),
-        Kind::Boolean => Some(boolean(key.text)),
-        Kind::Nil | Kind::Error | Kind::Array | Kind::Set | Kind::Map | Kind::Push => None,
-    }
-}
-
-fn boolean(text: &[u8]) -> &'static [u8] {
-    if text == b"t" { b"true" } else { b"false" }
-}
-
-fn scalar(out: &mut impl Write, style: &Style, element: Element<'_>) -> io::Result<()> {
-    match element.kind {
-        Kind::Bulk => bytes(out, style, element.text),
-        Kind::Simple | Kind::Verbatim => string_or_base64(out, element.text),
-        Kind::Integer => integer(out, element.text),
-        Kind::Double | Kind::BigNumber => number(out, element.text),
-        Kind::Boolean => out.write_all(boolean(element.text)),
-        Kind::Error => {
-            out.write_all(b"{\"error\":")?;
-            error_body(out, element.text)?;
-            out.write_all(b"}")
-        }
-        Kind::Nil | Kind::Array | Kind::Set | Kind::Map | Kind::Push => out.write_all(b"null"),
-    }
-}
-
-/// A string, or `{"base64":"…"}` where it is not UTF-8 or every string is to be so.
-pub(super) fn bytes(out: &mut impl Write, style: &Style, bytes: &[u8]) -> io::Result<()> {
-    if style.base64 {
-        return base64(out, bytes);
-    }
-    string_or_base64(out, bytes)
-}
-
-fn string_or_base64(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
-    if is_plain(bytes) {
-        out.write_all(b"\"")?;
-        out.write_all(bytes)?;
-        return out.write_all(b"\"");
-    }
-    match std::str::from_utf8(bytes) {
-        Ok(text) => string(out, text),
-        Err(_) => base64(out, bytes),
-    }
-}
-
-/// Whether bytes are ASCII with nothing to escape, as most strings are. Eight bytes are looked at at a time.
-fn is_plain(bytes: &[u8]) -> bool {
-    const WORD: usize = size_of::<u64>();
-    if bytes.len() < WORD {
-        return is_plain_short(bytes);
-    }
-    let (words, rest) = bytes.as_chunks::<WORD>();
-    // The last word may look at some bytes for the second time.
-    let last = bytes.last_chunk::<WORD>().filter(|_| !rest.is_empty());
-    words.iter().chain(last).all(|word| is_plain_word(u64::from_le_bytes(*word)))
-}
-
-/// The same of fewer bytes than a word has. The middle ones may be looked at twice.
-#[inline]
-fn is_plain_short(bytes: &[u8]) -> bool {
-    const HALF: usize = size_of::<u32>();
-    match (bytes.first_chunk::<HALF>(), bytes.last_chunk::<HALF>()) {
-        (Some(first), Some(last)) => {
-            let halves = [u32::from_le_bytes(*first), u32::from_le_bytes(*last)].map(u64::from);
-            is_plain_word(halves[0] | halves[1] << 32)
-        }
-        _ => bytes.iter().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')),
-    }
-}
-
-/// The same of eight bytes at once, by the high bit of each.
-fn is_plain_word(word: u64) -> bool {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGH: u64 = ONES << 7;
-    let has_zero = |word: u64| word.wrapping_sub(ONES) & !word;
-    let is_control = word.wrapping_sub(ONES * 0x20) & !word;
-    // DEL is the one below 0x80 that this carries into the high bit.
-    let is_beyond = word | word.wrapping_add(ONES);
-    let is_special = has_zero(word ^ (ONES * 0x22)) | has_zero(word ^ (ONES * 0x5c));
-    (is_control | is_beyond | is_special) & HIGH == 0
-}
-
-/// Text as a JSON string.
-pub(super) fn string(out: &mut impl Write, text: &str) -> io::Result<()> {
-    Ok(serde_json::to_writer(out, text)?)
-}
-
-fn base64(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
-    write!(out, "{{\"base64\":\"{}\"}}", Base64Display::new(bytes, &BASE64_STANDARD))
-}
-
-/// An integer with its own digits, where they are a JSON number's.
-fn integer(out: &mut impl Write, text: &[u8]) -> io::Result<()> {
-    // The framer has seen that it is an integer.
-    if let [b'1'..=b'9' | b'-', ..] | [b'0'] = text
-        && !text.starts_with(b"-0")
-    {
-        return out.write_all(text);
-    }
-    // `-0`, `+1` or `007`, which no server sends.
-    let number: i64 = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).unwrap_or_default();
-    out.write_all(itoa::Buffer::new().format(number).as_bytes())
-}
-
-/// A number with the digits that the server wrote; a string if those are no JSON number.
-fn number(out: &mut impl Write, text: &[u8]) -> io::Result<()> {
-    if is_number(text) { out.write_all(text) } else { string_or_base64(out, text) }
-}
-
-/// Whether this is a number in JSON: `-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?`.
-fn is_number(text: &[u8]) -> bool {
-    let digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let text = text.strip_prefix(b"-").unwrap_or(text);
-    let whole = digits(text);
-    if whole == 0 || whole > 1 && text[0] == b'0' {
-        return false;
-    }
-    let mut rest = &text[whole..];
-    if let [b'.', fraction @ ..] = rest {
-        let count = digits(fraction);
-        if count == 0 {
-            return false;
-        }
-        rest = &fraction[count..];
-    }
-    if let [b'e' | b'E', exponent @ ..] = rest {
-        let exponent = exponent.strip_prefix(b"+").or(exponent.strip_prefix(b"-")).unwrap_or(exponent);
-        let count = digits(exponent);
-        return count > 0 && count == exponent.len();
-    }
-    rest.is_empty()
-}
-
-fn error_body(out: &mut impl Write, text: &[u8]) -> io::Result<()> {
-    let words = error_words(text);
-    let (code, message) = split_code(&words);
-    out.write_all(b"{\"code\":")?;
-    string(out, code)?;
-    out.write_all(b",\"message\":")?;
-    string(out, message)?;
-    out.write_all(b"}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_plain;
-
-    #[test]
-    fn plain_bytes_are_told_wherever_one_that_is_not_stands() {
-        for length in 0..40 {
-            let plain: Vec<u8> = (0..length).map(|at| b"aZ~ !#[]0"[at % 9]).collect();
-            assert!(is_plain(&plain), "{length}");
-            for at in 0..length {
-                for byte in 0..=u8::MAX {
-                    let mut bytes = plain.clone();
-                    bytes[at] = byte;
-                    let expected = matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
-                    assert_eq!(is_plain(&bytes), expected, "{byte:#x} at {at} of {length}");
-                }
-            }
-        }
-    }
 }
