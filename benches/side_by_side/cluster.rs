@@ -20,6 +20,7 @@ use crate::workload::{Workload, repeated_sets};
 /// The rows of this topic.
 pub const BENCHES: &[Bench] = &[
     Bench { name: "cluster-pipe", run: pipe },
+    Bench { name: "cluster-of-one", run: of_one },
     Bench { name: "cluster-memory", run: memory },
     Bench { name: "cluster-exec", run: exec },
 ];
@@ -48,6 +49,16 @@ fn pipe(lab: &mut Lab) -> Result<Vec<Row>> {
     let pairs = alternate(lab, lab.sizes.pairs, |_| ours.run(), |_| single.run())?;
     let against_single = Row::compared(title, "`rcli pipe` on one server", Goal::Cpu(1.4), &pairs);
     Ok(vec![against_python, against_single])
+}
+
+fn of_one(lab: &mut Lab) -> Result<Vec<Row>> {
+    let cluster = Cluster::of(lab, 1)?;
+    let work = Workload::sets(lab, lab.sizes.cluster_lines)?;
+    let ours = cluster.rcli(lab).args(["--json", "pipe"]).args([&work.text]);
+    let single = lab.rcli_at(cluster.port()).args(["--json", "pipe"]).args([&work.text]);
+    let pairs = alternate(lab, lab.sizes.pairs, |_| ours.run(), |_| single.run())?;
+    let title = format!("`pipe -c` of {} `SET` lines on a cluster of one node", thousands(work.lines));
+    Ok(vec![Row::compared(title, "`rcli pipe` on the same node", Goal::Cpu(1.05), &pairs)])
 }
 
 fn memory(lab: &mut Lab) -> Result<Vec<Row>> {
@@ -80,14 +91,19 @@ pub struct Cluster {
 impl Cluster {
     /// Starts the lab's server three times, and makes a cluster of them.
     pub fn start(lab: &Lab) -> Result<Self> {
+        Self::of(lab, NODES)
+    }
+
+    /// The same of this many primaries.
+    pub fn of(lab: &Lab, count: u16) -> Result<Self> {
         let mut cluster = Self { nodes: Vec::new() };
-        for _ in 0..NODES {
+        for _ in 0..count {
             cluster.nodes.push(start_node(lab)?);
         }
-        for index in 0..NODES {
+        for index in 0..count {
             let (first, last) = (
-                index * (SLOTS / NODES),
-                if index + 1 == NODES { SLOTS - 1 } else { (index + 1) * (SLOTS / NODES) - 1 },
+                index * (SLOTS / count),
+                if index + 1 == count { SLOTS - 1 } else { (index + 1) * (SLOTS / count) - 1 },
             );
             let port = cluster.nodes[usize::from(index)].1;
             call::<()>(port, &["CLUSTER", "ADDSLOTSRANGE", &first.to_string(), &last.to_string()])?;
@@ -98,7 +114,7 @@ impl Cluster {
         }
         let deadline = Instant::now() + Duration::from_secs(30);
         for (_, port) in &cluster.nodes {
-            while !is_whole(*port)? {
+            while !is_whole(*port, count)? {
                 ensure!(Instant::now() < deadline, "the nodes do not become a cluster");
                 std::thread::sleep(Duration::from_millis(20));
             }
@@ -182,9 +198,9 @@ fn free_port() -> Result<u16> {
     (24_000..34_000).find(|port| is_free(*port) && is_free(port + 10_000)).context("no port is free")
 }
 
-fn is_whole(port: u16) -> Result<bool> {
+fn is_whole(port: u16, count: u16) -> Result<bool> {
     let info: String = call(port, &["CLUSTER", "INFO"])?;
-    Ok(info.contains("cluster_state:ok") && info.contains(&format!("cluster_known_nodes:{NODES}")))
+    Ok(info.contains("cluster_state:ok") && info.contains(&format!("cluster_known_nodes:{count}")))
 }
 
 fn call<T: FromRedisValue>(port: u16, words: &[&str]) -> Result<T> {

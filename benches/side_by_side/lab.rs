@@ -116,6 +116,11 @@ impl Lab {
         self.rcli_at(self.server.port)
     }
 
+    /// `rcli` that is not told where the server is.
+    pub fn rcli_nowhere(&self) -> Job {
+        Job::new(&self.rcli)
+    }
+
     /// `rcli` on another port.
     pub fn rcli_at(&self, port: u16) -> Job {
         Job::new(&self.rcli).args(["-p", &port.to_string()])

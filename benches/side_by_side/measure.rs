@@ -41,6 +41,7 @@ impl Usage {
 pub struct Job {
     program: OsString,
     args: Vec<OsString>,
+    env: Vec<(OsString, OsString)>,
     stdin: Option<PathBuf>,
     stdout: Option<PathBuf>,
 }
@@ -48,13 +49,20 @@ pub struct Job {
 impl Job {
     /// A job without arguments that reads nothing and whose output goes to /dev/null.
     pub fn new(program: impl AsRef<OsStr>) -> Self {
-        Self { program: program.as_ref().to_owned(), args: Vec::new(), stdin: None, stdout: None }
+        Self { program: program.as_ref().to_owned(), args: Vec::new(), env: Vec::new(), stdin: None, stdout: None }
     }
 
     /// Adds arguments.
     #[must_use]
     pub fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
         self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self
+    }
+
+    /// Sets a variable of the environment.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.env.push((name.into(), value.as_ref().to_owned()));
         self
     }
 
@@ -79,6 +87,7 @@ impl Job {
         for name in ["RCLI_URL", "REDIS_URL", "RCLI_FORMAT", "RCLI_PROFILE", "REDISCLI_AUTH", "VALKEYCLI_AUTH"] {
             command.env_remove(name);
         }
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command
     }
 

@@ -28,7 +28,7 @@ fn pipe_memory(lab: &mut Lab) -> Result<Vec<Row>> {
         let job = lab.rcli().args(["--json", "pipe"]).args([&work]);
         let usage = job.run_watched()?;
         let title = format!("peak memory of `pipe`, {} lines", thousands(lines));
-        rows.push(Row::sized(title, 8 * MEGABYTE, usage.peak, "VmHWM of rcli"));
+        rows.push(Row::sized(title, 63 * MEGABYTE / 10, usage.peak, "VmHWM of rcli"));
     }
     Ok(rows)
 }

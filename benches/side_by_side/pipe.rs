@@ -28,7 +28,7 @@ fn sets(lab: &mut Lab) -> Result<Vec<Row>> {
     let work = Workload::sets(lab, lab.sizes.set_lines)?;
     check_replies(lab, &work, Lab::empty)?;
     let title = format!("{} `SET` lines, JSON replies", thousands(work.lines));
-    let goal = Goal::WallAndCpu(1.05, 0.50);
+    let goal = Goal::WallAndCpu(1.05, 0.35);
     let (pairs, share) = against_bulk(lab, &work, None, Lab::empty)?;
     let to_null = Row::compared(format!("{title} to /dev/null"), BULK_PEER, goal, &pairs).also(&share);
     let replies = lab.path("replies");

@@ -19,7 +19,24 @@ fn ping(lab: &mut Lab) -> Result<Vec<Row>> {
     let theirs = lab.redis_cli().args(["PING"]);
     let pairs = alternate(lab, lab.sizes.pairs, |_| repeated(runs, &ours), |_| repeated(runs, &theirs))?;
     let title = format!("`rcli exec PING`, {runs} processes");
-    Ok(vec![Row::compared(title, "`redis-cli PING`", Goal::Wall(0.35), &pairs)])
+    let plain = Row::compared(title, "`redis-cli PING`", Goal::Wall(0.37), &pairs);
+    let ours = with_profile(lab)?;
+    let pairs = alternate(lab, lab.sizes.pairs, |_| repeated(runs, &ours), |_| repeated(runs, &theirs))?;
+    let title = format!("the same with a profile of eight keys, {runs} processes");
+    Ok(vec![plain, Row::compared(title, "`redis-cli PING`", Goal::Wall(0.40), &pairs)])
+}
+
+/// `exec PING` with all that it needs to know in a profile.
+fn with_profile(lab: &Lab) -> Result<Job> {
+    let config = lab.path("config");
+    std::fs::create_dir_all(config.join("rcli"))?;
+    let keys = format!(
+        "[profile.bench]\nhost = \"127.0.0.1\"\nport = {}\ndb = 0\njson = true\nresp3 = true\n\
+         connect-timeout = 5\nread-timeout = 30\nno-auth-warning = true\n",
+        lab.server.port
+    );
+    std::fs::write(config.join("rcli/config.toml"), keys)?;
+    Ok(lab.rcli_nowhere().env("XDG_CONFIG_HOME", &config).args(["--profile", "bench", "exec", "PING"]))
 }
 
 /// The sum of some runs one after the other.
@@ -40,8 +57,19 @@ fn lrange(lab: &mut Lab) -> Result<Vec<Row>> {
     check_same_list(lab, &ours, &theirs)?;
     let pairs = alternate(lab, lab.sizes.pairs, |_| ours.run(), |_| theirs.run())?;
     let title = format!("LRANGE of {} elements as JSON", thousands(elements));
-    let memory = format!("{} to {} peak", megabytes(pairs.ours.peak), megabytes(pairs.theirs.peak));
-    Ok(vec![Row::compared(title, "`redis-cli --json`", Goal::Wall(1.0), &pairs).also(&memory)])
+    let wire = wire_size(elements);
+    let peak = Row::sized(
+        format!("peak memory of {title}"),
+        2 * wire + 8 * 1024 * 1024,
+        pairs.ours.peak,
+        &format!("for a reply of {}; redis-cli {}", megabytes(wire), megabytes(pairs.theirs.peak)),
+    );
+    Ok(vec![Row::compared(title, "`redis-cli --json`", Goal::Wall(0.15), &pairs), peak])
+}
+
+/// How many bytes the reply takes: an element has 15, and what stands around it 7.
+fn wire_size(elements: usize) -> u64 {
+    22 * elements as u64
 }
 
 fn seed_list(lab: &mut Lab, elements: usize) -> Result<()> {

@@ -62,7 +62,7 @@ fn sub(lab: &mut Lab) -> Result<Vec<Row>> {
     let pairs = lab.sizes.pairs.min(5);
     let (ours, theirs) = (Subject::rcli(lab), Subject::redis_cli(lab));
     let pairs = alternate(lab, pairs, |lab| drain(lab, &ours), |lab| drain(lab, &theirs))?;
-    let goal = Goal::RateAndCpu(2.2, 0.5);
+    let goal = Goal::RateAndCpu(6.0, 0.15);
     let rate = 1.0 / pairs.wall.median;
     let against = "`redis-cli SUBSCRIBE` to a file";
     let row = Row::compared(drain_title(lab), against, goal, &pairs).also(&format!("rate {rate:.1}×"));
@@ -206,7 +206,7 @@ fn monitor(lab: &mut Lab) -> Result<Vec<Row>> {
         alternate(lab, lab.sizes.pairs.min(5), |lab| watch_benchmark(lab, &ours), |lab| watch_benchmark(lab, &theirs))?;
     let title = format!("MONITOR of {} commands, redis-benchmark -P 16", thousands(lab.sizes.monitored));
     let against = "`redis-cli MONITOR` to a file";
-    Ok(vec![Row::compared(title, against, Goal::Cpu(0.45), &pairs).also("nothing lost")])
+    Ok(vec![Row::compared(title, against, Goal::Cpu(0.30), &pairs).also("nothing lost")])
 }
 
 /// A monitor to a file while redis-benchmark runs; an error when a command is missing.
