@@ -235,6 +235,27 @@ fn a_block_that_was_aborted_is_not_taken_for_run() {
 }
 
 #[test]
+fn a_block_that_memory_had_no_room_for_is_not_taken_for_run() {
+    let server = server();
+    let input = "SELECT 1\nMULTI\nSELECT 3\nSET k v\nEXEC\nSET after 1\n";
+    let mut run = server.rcli(["pipe", "--on-error", "stop", "--window", "1"]).interactive().status(1);
+    run = run
+        .prints_among(&["OK\nOK\nQUEUED\nQUEUED\nEXECABORT "])
+        .reports_among(&["resume with --skip 5 --not-run 5\n"]);
+    let mut run = run.start();
+    let (queued, rest) = input.split_at(input.find("EXEC").unwrap());
+    run.send(queued);
+    run.wait_for_lines(4);
+    server.ask("CONFIG SET maxmemory 1");
+    run.send(rest);
+    run.finish();
+    server.ask("CONFIG SET maxmemory 0");
+    server.rcli(["pipe", "--skip", "5", "--not-run", "5"]).stdin(input).prints("OK\n").run();
+    server.rcli(["-n", "1", "GET", "after"]).prints("1\n").run();
+    assert_eq!(server.ask("DBSIZE"), "0");
+}
+
+#[test]
 fn a_file_cut_again_and_again_comes_to_its_end() {
     let server = server();
     let input = format!("{ABORTED}{MIXED}");
