@@ -15,6 +15,9 @@ pub fn set_colors(colors: Colors) {
     let _ = COLORS.set(colors);
 }
 
+/// What notices begin with that say themselves what they are.
+const WORDS: [&str; 3] = ["warning: ", "cancelled: ", "summary: "];
+
 /// What is told to people beside the output.
 #[derive(Debug)]
 pub enum Told {
@@ -32,7 +35,10 @@ impl Told {
         match self {
             Self::Failure(message) => format!("{} {}\n", colors.paint(Part::Alarm, "rcli:"), text::line(message)),
             Self::Notice(message) => {
-                format!("{}\n", colors.paint(Part::Notice, &format!("rcli: {}", text::line(message))))
+                // Where there are no colours a word tells it from a failure.
+                let is_told = colors.0 || WORDS.iter().any(|word| message.starts_with(word));
+                let word = if is_told { "" } else { "note: " };
+                format!("{}\n", colors.paint(Part::Notice, &format!("rcli: {word}{}", text::line(message))))
             }
         }
     }

@@ -100,7 +100,7 @@ fn a_slot_that_is_assigned_anew_to_its_owner_is_a_loss_and_a_return_of_its_chann
     for run in [cluster.rcli(["ssub", "foo"]), cluster.rcli(["ssub", "foo", "--node", &address]), plain()] {
         let run = run.args(["--events", "--count", "1"]).any_stdout();
         let lost = format!("rcli: foo: not heard at {address}: the server has ended the subscription");
-        let back = format!("rcli: foo: subscribed again at {address} after");
+        let back = format!("rcli: note: foo: subscribed again at {address} after");
         let mut run = run.reports_among(&[&lost, &back, "what came meanwhile is lost"]).start();
         run.wait_for_lines(1);
         cluster.nodes[owner].ask(&format!("CLUSTER SETSLOT {} NODE {}", cluster.slot("foo"), cluster.id(owner)));

@@ -88,7 +88,7 @@ fn proxy() -> Script {
 /// What is said of it.
 fn notice(peer: &Peer) -> String {
     let place = format!("127.0.0.1:{}", peer.port());
-    format!("rcli: {place} closes the connection at HELLO: going on in RESP2, which -2 asks for at once\n")
+    format!("rcli: note: {place} closes the connection at HELLO: going on in RESP2, which -2 asks for at once\n")
 }
 
 #[test]

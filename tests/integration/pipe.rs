@@ -346,11 +346,11 @@ fn the_summary_is_the_last_line_on_stderr() {
         .stdin("SET s v\nINCR s\nGET s\n")
         .status(1)
         .any_stdout()
-        .reports_among(&["rcli: 3 commands, 3 replies, 1 errors, "])
+        .reports_among(&["rcli: summary: 3 commands, 3 replies, 1 errors, "])
         .run();
     let err = run.err();
     let last = err.lines().last().unwrap_or_default();
-    assert_eq!(shape(last), "rcli: N commands, N replies, N errors, N.N seconds, N commands/s", "{err}");
+    assert_eq!(shape(last), "rcli: summary: N commands, N replies, N errors, N.N seconds, N commands/s", "{err}");
 }
 
 #[test]
@@ -359,7 +359,7 @@ fn a_quiet_pipe_still_counts_in_its_summary() {
     server
         .rcli(["pipe", "-q", "--summary"])
         .stdin("PING\nPING\n")
-        .complains(&["rcli: 2 commands, 2 replies, 0 errors, "])
+        .complains(&["rcli: summary: 2 commands, 2 replies, 0 errors, "])
         .run();
 }
 

@@ -333,7 +333,8 @@ fn a_dumb_terminal_has_a_prompt_and_no_escape_sequences() {
     terminal.line("BLPOP q 0");
     server.wait_until("CLIENT LIST", |list| list.contains("cmd=blpop"));
     terminal.keys(CTRL_C);
-    terminal.shows("connected again");
+    terminal.shows(&format!("rcli: note: connected again to {}", server.address()));
+    terminal.shows("rcli: cancelled: BLPOP q 0");
     terminal.ends_with(&[&prompt]);
     assert!(!terminal.bytes().contains(&0x1b), "escape sequences on a dumb terminal");
     terminal.leave();
@@ -349,6 +350,11 @@ fn no_color_has_no_colours() {
     terminal.ends_with(&["OK", &prompt]);
     terminal.line("NOSUCH");
     terminal.wait("the error", |rows| rows.last() == Some(&prompt));
+    // A word tells notices from failures then.
+    terminal.line("FLUSHALL");
+    terminal.wait("the question", |rows| rows.last().is_some_and(|row| row.ends_with("run it? (y/N)")));
+    terminal.keys("\r");
+    terminal.ends_with(&["rcli: note: not run", &prompt]);
     let text = String::from_utf8_lossy(&terminal.bytes()).into_owned();
     let colored = text
         .match_indices("\x1b[")

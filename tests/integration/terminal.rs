@@ -100,7 +100,7 @@ fn the_bar_tells_bytes_rate_errors_and_the_time_left() {
     }
     let last = stderr.lines().last().unwrap();
     assert!(
-        last.starts_with("rcli: 20010 commands, 20010 replies, 10 errors, "),
+        last.starts_with("rcli: summary: 20010 commands, 20010 replies, 10 errors, "),
         "the summary is the last line: {last}"
     );
 }
@@ -110,6 +110,6 @@ fn replies_and_the_bar_share_a_terminal() {
     let server = Server::start();
     let terminal = server.rcli(["pipe", "cmds.txt"]).file("cmds.txt", "SET k 1\nINCR k\nGET k\n").on_terminal(120);
     let (screen, status) = finish(terminal);
-    assert!(screen.starts_with("OK\n(integer) 2\n\"2\"\nrcli: 3 commands, 3 replies, "), "{screen}");
+    assert!(screen.starts_with("OK\n(integer) 2\n\"2\"\nrcli: summary: 3 commands, 3 replies, "), "{screen}");
     assert_eq!(status, 0);
 }

@@ -109,7 +109,7 @@ impl Progress {
             let answered = counts.answered;
             let elapsed = self.started.elapsed();
             notice(&format!(
-                "{} commands, {answered} replies, {} errors, {:.3} seconds, {} commands/s",
+                "summary: {} commands, {answered} replies, {} errors, {:.3} seconds, {} commands/s",
                 answered + counts.unanswered as u64,
                 counts.errors,
                 elapsed.as_secs_f64(),
