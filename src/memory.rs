@@ -2,6 +2,7 @@
 
 use std::collections::TryReserveError;
 use std::hint::black_box;
+use std::io;
 
 /// Whether there is room for this many bytes now, where what takes them cannot be told that there is none.
 pub fn has_room(bytes: usize) -> bool {
@@ -16,6 +17,21 @@ pub fn copy(bytes: &[u8]) -> Result<Vec<u8>, TryReserveError> {
     copied.try_reserve_exact(bytes.len())?;
     copied.extend_from_slice(bytes);
     Ok(copied)
+}
+
+/// Writes into a vector; what there is no room for is an error, and the vector as it was before that write.
+pub struct Growing<'a>(pub &'a mut Vec<u8>);
+
+impl io::Write for Growing<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.try_reserve(bytes.len())?;
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use std::time::Duration;
 pub use self::pool::Handlers;
 
 use crate::exit::{Failure, Outcome};
+use crate::memory::Growing;
 use crate::record::Record;
 use crate::render::{Format, Renderer, Style};
 use crate::reply::Message;
@@ -49,11 +50,11 @@ impl Job {
     ) -> io::Result<Self> {
         let (time, node) = told;
         let style = Style { format: Format::Json, is_terminal: false, ..style.clone() };
-        let mut renderer = Renderer::new(Vec::new(), style);
-        renderer.write(&Record::Message { message, time, node })?;
+        let mut line = Vec::new();
+        Renderer::new(Growing(&mut line), style).write(&Record::Message { message, time, node })?;
         Ok(Self {
             handler,
-            line: renderer.into_writer(),
+            line,
             kind: message.kind.name(),
             channel: message.channel.to_vec(),
             pattern: message.pattern.map(<[u8]>::to_vec),

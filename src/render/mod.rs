@@ -102,11 +102,6 @@ impl<W: Write> Renderer<W> {
         self.style = style;
     }
 
-    /// The writer, with everything that was written to it.
-    pub fn into_writer(self) -> W {
-        self.writer
-    }
-
     /// Passes on what was written.
     pub fn flush(&mut self) -> io::Result<()> {
         self.writer.flush()

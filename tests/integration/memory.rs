@@ -122,6 +122,31 @@ fn a_reply_that_really_comes_ends_with_its_size() {
 }
 
 #[test]
+fn what_a_program_or_a_handler_is_given_ends_with_its_size_too() {
+    let server = Server::start();
+    let length = 30_000_000;
+    server.call(&[b"SET", b"k", "x".repeat(length).as_bytes()]);
+    server.call(&[b"CONFIG", b"SET", b"client-output-buffer-limit", b"pubsub 0 0 0"]);
+    // From what takes the string once to what takes it as often as it is held.
+    let mut statuses = Vec::new();
+    for memory in [75_000, 90_000, 105_000, 120_000, 135_000, 400_000] {
+        let program = "echo GET k; head -c 9 > /dev/null; echo MULTI; echo PING";
+        let run = server.rcli(["txn", "--", "sh", "-c", program]);
+        let run = within(memory, run).status_among(&[0, 3]).any_stdout().any_stderr().run();
+        let told = run.err();
+        assert!(run.code == 0 || told.contains("sh:1: ") && told.contains("a string of 30000000 bytes"), "{told}");
+        statuses.push(run.code);
+        let run = server.rcli(["sub", "c", "--count", "1", "--no-reconnect", "--handler", "c=cat > /dev/null"]);
+        let run = within(memory, run).status_among(&[0, 3]).any_stdout().any_stderr().interactive().start();
+        server.wait_until("PUBSUB NUMSUB c", |count| count.contains('1'));
+        server.call(&[b"EVAL", b"return redis.call('PUBLISH', 'c', redis.call('GET', 'k'))", b"0"]);
+        let run = run.finish();
+        assert!(run.code == 0 || run.err().contains("memory has no room for "), "{}", run.err());
+    }
+    assert!(statuses.contains(&3) && statuses.last() == Some(&0), "{statuses:?}");
+}
+
+#[test]
 fn what_is_shown_is_not_held_twice() {
     let server = Server::start();
     let length = 30_000_000;

@@ -10,7 +10,7 @@ use super::view::{End, Ending, View, Watched, watched};
 use crate::commands::handler::Handlers;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::record::Record;
-use crate::reply::{Message, MonitorLine};
+use crate::reply::{Message, MonitorLine, describe_no_room};
 use crate::report::{Told, describe_io};
 use crate::server::{Event, Given, Heard, Stream, Woken, poll, ready_at};
 use crate::signal::{self, Signal};
@@ -89,7 +89,7 @@ impl<W: Write, A: FnMut(Told)> Sink<'_, W, A> {
         let time = self.now();
         let handler = self.view.handlers.as_ref().and_then(|handlers| handlers.find(message));
         if let (Some(handlers), Some(index)) = (&self.view.handlers, handler) {
-            handlers.push(index, message, time, node).map_err(Failure::output)?;
+            handlers.push(index, message, time, node).map_err(|error| unhandled(&error, message))?;
             if let Some(end) = self.await_room()? {
                 return Ok(Taken::End(end));
             }
@@ -329,6 +329,14 @@ fn describe(event: &Event, place: &str) -> Option<Told> {
         Event::Disconnected { .. } | Event::PassedOver { .. } => Told::Failure(text),
         _ => Told::Notice(text),
     })
+}
+
+/// Why a message could not be made ready for its handler.
+fn unhandled(error: &io::Error, message: &Message<'_>) -> Failure {
+    match error.kind() {
+        io::ErrorKind::OutOfMemory => Failure::failed(describe_no_room(message.frame.bytes())),
+        _ => Failure::failed(describe_io(error)),
+    }
 }
 
 /// Waits for the handlers that run, until a second signal.

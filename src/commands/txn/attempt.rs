@@ -2,6 +2,7 @@
 //! Nothing here blocks but the one wait, which hears the server, the program and signals alike.
 
 use std::ffi::OsString;
+use std::io;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
@@ -13,9 +14,10 @@ use crate::config::Config;
 use crate::connection_state::{Effect, effect_of};
 use crate::exit::{Failure, Outcome};
 use crate::input::Next;
+use crate::memory::Growing;
 use crate::record::{Record, is_report};
 use crate::render::{Format, Renderer, Style};
-use crate::reply::Frame;
+use crate::reply::{Frame, describe_no_room};
 use crate::request::Request;
 use crate::server::{Lost, Server, poll};
 use crate::signal;
@@ -157,9 +159,19 @@ impl<'a> Attempt<'a> {
             return Err(Failure::failed(format!("{}: an answer to nothing that was asked", self.place)));
         };
         self.had_errors |= report_errors(self.program.output.name(), &request, frame, self.server.is_cluster());
-        Renderer::new(self.program.replies(), self.style.clone())
-            .write(&Record::Reply { frame, is_report: is_report(&request) })
-            .map_err(Failure::output)
+        let replies = self.program.replies();
+        let before = replies.len();
+        let record = Record::Reply { frame, is_report: is_report(&request) };
+        match Renderer::new(Growing(replies), self.style.clone()).write(&record) {
+            Err(error) if error.kind() == io::ErrorKind::OutOfMemory => {
+                // Now there is room for these words about it.
+                replies.truncate(before);
+                replies.shrink_to_fit();
+                self.unanswered = Some(request);
+                Err(self.lost(Lost::Undecodable(describe_no_room(frame.bytes()))))
+            }
+            written => written.map_err(Failure::output),
+        }
     }
 
     /// Sleeps until something can be done, and reads output. True when there is nothing more to wait for.
