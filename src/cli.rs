@@ -20,7 +20,7 @@ pub use self::options::{
 pub use self::streams::{
     LimitOptions, ListenOptions, MonitorArgs, OnHandlerError, PsubArgs, ReconnectOptions, SsubArgs, SubArgs,
 };
-pub use self::verbs::{ExecOptions, OnError, PipeArgs, TxnArgs, Verb};
+pub use self::verbs::{CompletionsArgs, ExecArgs, ExecOptions, GenerateArgs, OnError, PipeArgs, TxnArgs, Verb};
 
 /// A command line: the global options, wherever they stood, and what is to be done.
 pub struct Cli {

@@ -167,6 +167,11 @@ impl ConnectionState {
         &self.settings
     }
 
+    /// The server is no node of a cluster.
+    pub fn leave_cluster(&mut self) {
+        (self.start.cluster, self.target.cluster) = (None, None);
+    }
+
     /// The server is reached elsewhere now.
     pub fn move_to(&mut self, address: crate::server::Address) {
         self.start.address = address.clone();

@@ -2,15 +2,16 @@
 //!
 //! Data goes one way: argv or lines → `cli` → `config` → `commands` → `request` → `server` → `record` → `render` → `exit`.
 
-mod askpass;
 mod cli;
 mod color;
 mod commands;
 mod config;
 mod connection_state;
+mod context;
 mod exit;
 mod input;
 mod memory;
+mod password;
 mod profile;
 mod record;
 mod render;
@@ -27,6 +28,8 @@ mod transaction;
 use std::process::ExitCode;
 
 use crate::cli::Cli;
+use crate::config::Config;
+use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 
 fn main() -> ExitCode {
@@ -38,12 +41,11 @@ fn run() -> Outcome<Exit> {
     let warnings = config::warnings_of_typed_passwords(&typed.connection);
     let cli = profile::apply(typed)?;
     config::decide_stderr_color(&cli.output);
-    if !cli.connection.no_auth_warning {
-        for warning in &warnings {
-            report::notice(warning);
-        }
+    let config = Config::decide(&cli, warnings)?;
+    for warning in &config.warnings {
+        report::notice(warning);
     }
     signal::install()
         .map_err(|error| Failure::failed(format!("cannot handle signals: {}", report::describe_io(&error))))?;
-    commands::run(cli)
+    commands::run(&Context::new(config), cli.verb.as_ref())
 }

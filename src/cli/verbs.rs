@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
 use super::options::{When, parse_seconds};
-use super::streams::{MonitorArgs, PsubArgs, SsubArgs, SubArgs};
+use super::streams::{ListenOptions, MonitorArgs, PsubArgs, SsubArgs, SubArgs};
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
@@ -25,21 +25,53 @@ Examples:
   rcli --profile prod GET user:1
   RCLI_PROFILE=prod rcli GET user:1")]
     Profiles,
-    /// Print the completions for a shell
-    #[command(before_help = "Examples:\n  rcli completions bash > ~/.local/share/bash-completion/completions/rcli")]
-    Completions {
-        /// The shell
-        shell: clap_complete::Shell,
-    },
-    /// Write completions/ and man/, and with --table src/table/commands.json, below a directory
+    Completions(CompletionsArgs),
     #[command(hide = true)]
-    Generate {
-        /// Directory to write into
-        dir: PathBuf,
-        /// A server to ask for its commands; the first one that has a command describes it
-        #[arg(long, value_name = "URL")]
-        table: Vec<String>,
-    },
+    Generate(GenerateArgs),
+}
+
+impl Verb {
+    /// Whether a server is talked to that the command line, the environment or a profile names.
+    pub fn needs_server(&self) -> bool {
+        match self {
+            Self::Pipe(args) => !args.check,
+            Self::Profiles | Self::Completions(_) | Self::Generate(_) => false,
+            _ => true,
+        }
+    }
+
+    /// What is done with the messages of a subscription.
+    pub fn listen_options(&self) -> Option<&ListenOptions> {
+        match self {
+            Self::Sub(args) => Some(&args.listen),
+            Self::Psub(args) => Some(&args.listen),
+            Self::Ssub(args) => Some(&args.listen),
+            _ => None,
+        }
+    }
+
+    /// Whether it goes on until something ends it.
+    pub fn is_stream(&self) -> bool {
+        matches!(self, Self::Monitor(_)) || self.listen_options().is_some()
+    }
+}
+
+/// Print the completions for a shell
+#[derive(Args, Debug)]
+#[command(before_help = "Examples:\n  rcli completions bash > ~/.local/share/bash-completion/completions/rcli")]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+/// Write completions/ and man/, and with --table src/table/commands.json, below a directory
+#[derive(Args, Debug)]
+pub struct GenerateArgs {
+    /// Directory to write into
+    pub dir: PathBuf,
+    /// A server to ask for its commands; the first one that has a command describes it
+    #[arg(long, value_name = "URL")]
+    pub table: Vec<String>,
 }
 
 /// Run one command

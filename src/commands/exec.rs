@@ -2,13 +2,13 @@
 
 use std::ffi::OsString;
 use std::io::{self, Read as _};
-use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::time::Instant;
 
+use super::advice;
 use super::refuse::refuse_uncounted;
-use super::{advice, open_renderer};
-use crate::cli::ExecOptions;
-use crate::config::Config;
+use crate::cli::{ExecArgs, ExecOptions};
+use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::{Malformed, describe_bad, parse_line};
 use crate::record::{Record, is_report};
@@ -19,24 +19,26 @@ use crate::request::Request;
 use crate::server::{Lost, Route, Server, poll};
 
 /// Runs the command as often as asked.
-pub fn run(decide: impl FnOnce() -> Outcome<Config>, options: &ExecOptions, words: Vec<OsString>) -> Outcome<Exit> {
-    let request = build(options, words)?;
+pub fn run(context: &Context, args: &ExecArgs) -> Outcome<Exit> {
+    let ExecArgs { options, command } = args;
+    let request = build(options, command)?;
     if let Some(reason) = refuse_uncounted(&request) {
         return Err(Failure::usage(reason));
     }
-    let config = decide()?;
-    let mut server = Server::open(&config.target, config.cluster)?;
+    let target = context.target()?;
+    let mut server = Server::open(&target)?;
     if let Some(reason) = server.refuse(&request) {
         return Err(Failure::usage(reason));
     }
-    if config.cluster.is_some_and(|how| how.all_nodes) {
+    let on_all_nodes = target.cluster.is_some_and(|how| how.all_nodes);
+    if on_all_nodes {
         refuse_keys_on_all_nodes(&mut server, &request)?;
     }
-    let mut renderer = open_renderer(&config.style)?;
+    let mut renderer = context.renderer()?;
     let mut left = options.repeat.unwrap_or(1);
     let mut exit = Exit::Done;
     while left != 0 {
-        let reply = match call(&config, &mut server, &request) {
+        let reply = match call(on_all_nodes, &mut server, &request) {
             Ok(reply) => reply,
             // A server that was told to stop answers by going away.
             Err(lost) if request.is(0, "SHUTDOWN") && lost.is_end() => break,
@@ -47,7 +49,7 @@ pub fn run(decide: impl FnOnce() -> Outcome<Config>, options: &ExecOptions, word
         };
         let frame = reply.frame();
         // `$(rcli GET k)` never captures an error.
-        let is_written = config.style.format != Format::Raw || !frame.is_error();
+        let is_written = context.config.style.format != Format::Raw || !frame.is_error();
         if is_written {
             renderer.write(&Record::Reply { frame, is_report: is_report(&request) }).map_err(Failure::output)?;
         }
@@ -77,9 +79,9 @@ fn pause(server: &mut Server, until: Instant) -> Outcome<()> {
 }
 
 /// Runs the command once, where it belongs.
-fn call(config: &Config, server: &mut Server, request: &Request) -> Result<OwnedFrame, Lost> {
+fn call(on_all_nodes: bool, server: &mut Server, request: &Request) -> Result<OwnedFrame, Lost> {
     match server {
-        Server::Cluster(cluster) if config.cluster.is_some_and(|how| how.all_nodes) => cluster.call_all(request),
+        Server::Cluster(cluster) if on_all_nodes => cluster.call_all(request),
         server => server.call(request),
     }
 }
@@ -97,8 +99,8 @@ fn refuse_keys_on_all_nodes(server: &mut Server, request: &Request) -> Outcome<(
 }
 
 /// Builds the command from the words and, where an option says so, from stdin.
-fn build(options: &ExecOptions, words: Vec<OsString>) -> Outcome<Request> {
-    let mut args: Vec<Vec<u8>> = words.into_iter().map(OsString::into_vec).collect();
+fn build(options: &ExecOptions, words: &[OsString]) -> Outcome<Request> {
+    let mut args: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
     if options.quoted_input {
         let name = args.first().cloned().unwrap_or_default();
         args = args.into_iter().map(|arg| unquote(&name, arg)).collect::<Outcome<_>>()?;
@@ -106,11 +108,11 @@ fn build(options: &ExecOptions, words: Vec<OsString>) -> Outcome<Request> {
     if options.stdin_last {
         args.push(read_stdin()?);
     } else if let Some(tag) = &options.stdin_tag {
-        let tag = tag.clone().into_vec();
-        let Some(place) = args.iter().skip(1).position(|arg| *arg == tag) else {
+        let tag = tag.as_bytes();
+        let Some(place) = args.iter().skip(1).position(|arg| arg == tag) else {
             return Err(Failure::usage(format!(
                 "-X {}: no argument of the command is that tag",
-                String::from_utf8_lossy(&tag)
+                String::from_utf8_lossy(tag)
             )));
         };
         args[place + 1] = read_stdin()?;

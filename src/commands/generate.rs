@@ -9,23 +9,29 @@ use clap::{Arg, Command, ValueEnum as _};
 use clap_complete::Shell;
 use redis::Cmd;
 
-use crate::cli::{self, ConnectionOptions, OutputOptions};
-use crate::config::Config;
+use crate::cli::{self, CompletionsArgs, GenerateArgs};
+use crate::config::Elsewhere;
+use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::report::describe_io;
-use crate::server::Session;
+use crate::server::{Protocol, Session, Target};
 use crate::table::Table;
 
 /// Writes the completions of one shell to stdout.
-pub fn completions(shell: Shell) -> Outcome<Exit> {
+pub fn completions(args: &CompletionsArgs) -> Outcome<Exit> {
+    let shell = args.shell;
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut definition(shell), "rcli", &mut text);
     io::stdout().write_all(&text).map_err(Failure::output)?;
     Ok(Exit::Done)
 }
 
-/// Writes `completions/` and `man/` below a directory.
-pub fn run(dir: &Path) -> Outcome<Exit> {
+/// Writes `completions/` and `man/` below a directory; or, where servers are named, the table of commands.
+pub fn run(context: &Context, args: &GenerateArgs) -> Outcome<Exit> {
+    if args.table.is_empty() { documents(&args.dir) } else { table(context, &args.dir, &args.table) }
+}
+
+fn documents(dir: &Path) -> Outcome<Exit> {
     let failed =
         |path: &Path, error: &io::Error| Failure::failed(format!("{}: {}", path.display(), describe_io(error)));
     let completions = dir.join("completions");
@@ -44,11 +50,11 @@ pub fn run(dir: &Path) -> Outcome<Exit> {
 }
 
 /// Writes `src/table/commands.json` below a directory, from the COMMAND and COMMAND DOCS of running servers.
-pub fn table(dir: &Path, urls: &[String], connection: &ConnectionOptions, output: &OutputOptions) -> Outcome<Exit> {
+fn table(context: &Context, dir: &Path, urls: &[String]) -> Outcome<Exit> {
     let mut replies = Vec::new();
     for url in urls {
-        let options = ConnectionOptions { url: Some(url.clone()), resp3: true, ..connection.clone() };
-        let mut session = Session::open(&Config::decide(&options, output)?.target)?;
+        let target = context.elsewhere(&Elsewhere::Url(url.clone()), false, None)?;
+        let mut session = Session::open(&Target { protocol: Protocol::Resp3, ..target })?;
         let mut ask = |question: &Cmd| session.ask(question).map_err(|lost| lost.into_failure("--table"));
         replies.push((ask(&redis::cmd("COMMAND"))?, ask(redis::cmd("COMMAND").arg("DOCS"))?));
     }

@@ -3,8 +3,8 @@
 use std::os::fd::AsFd as _;
 
 use super::block::{NOTHING_RAN, RAN_APART, describe_lost_block, refuse_block, report_aborted};
-use super::{open_renderer, report_errors};
-use crate::config::Config;
+use super::report_errors;
+use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::{Next, Source};
 use crate::record::{Record, is_report};
@@ -17,16 +17,17 @@ use crate::request::Request;
 use crate::server::{Lost, Server, poll};
 
 /// Reads stdin to its end, to a line `exit` or `quit`, or to the first line that cannot be run.
-pub fn run(config: &Config) -> Outcome<Exit> {
+pub fn run(context: &Context) -> Outcome<Exit> {
     let mut source = Source::stdin()?;
-    let link = Link::once(&config.target, config.cluster)?;
-    let renderer = open_renderer(&config.style)?;
-    let place = config.target.address.to_string();
+    let target = context.target()?;
+    let link = Link::once(&target)?;
+    let renderer = context.renderer()?;
+    let place = target.address.to_string();
     let mut lines = Lines {
         renderer,
         source: source.name().to_owned(),
         shell: Shell::new(link),
-        is_cluster: config.cluster.is_some(),
+        is_cluster: target.cluster.is_some(),
         had_errors: false,
         was_aborted: false,
     };

@@ -14,61 +14,55 @@ pub use self::limits::Limits;
 pub use self::view::{Ending, View};
 
 use super::handler::{Handlers, parse_handlers};
-use crate::cli::{
-    ConnectionOptions, ListenOptions, MonitorArgs, OnHandlerError, OutputOptions, PsubArgs, ReconnectOptions, SsubArgs,
-    SubArgs,
-};
-use crate::config::{self, Config};
+use crate::cli::{ListenOptions, MonitorArgs, OnHandlerError, PsubArgs, ReconnectOptions, SsubArgs, SubArgs};
+use crate::config;
+use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::render::{self, Format, Renderer, Style};
+use crate::render::Format;
 use crate::report::Told;
 use crate::server::{Source, Stream, Subscription, Topic};
 
 /// Runs `rcli sub`.
-pub fn sub(connection: &ConnectionOptions, output: &OutputOptions, args: &SubArgs) -> Outcome<Exit> {
+pub fn sub(context: &Context, args: &SubArgs) -> Outcome<Exit> {
     let subscriptions = collect(&[(Topic::Channel, &args.channels), (Topic::Pattern, &args.patterns)]);
-    listen(connection, output, &args.listen, subscriptions, None)
+    listen(context, &args.listen, subscriptions, None)
 }
 
 /// Runs `rcli psub`.
-pub fn psub(connection: &ConnectionOptions, output: &OutputOptions, args: &PsubArgs) -> Outcome<Exit> {
+pub fn psub(context: &Context, args: &PsubArgs) -> Outcome<Exit> {
     let subscriptions = collect(&[(Topic::Pattern, &args.patterns), (Topic::Channel, &args.channels)]);
-    listen(connection, output, &args.listen, subscriptions, None)
+    listen(context, &args.listen, subscriptions, None)
 }
 
 /// Runs `rcli ssub`.
-pub fn ssub(connection: &ConnectionOptions, output: &OutputOptions, args: &SsubArgs) -> Outcome<Exit> {
-    listen(connection, output, &args.listen, collect(&[(Topic::ShardChannel, &args.channels)]), args.node.as_deref())
+pub fn ssub(context: &Context, args: &SsubArgs) -> Outcome<Exit> {
+    listen(context, &args.listen, collect(&[(Topic::ShardChannel, &args.channels)]), args.node.as_deref())
 }
 
 /// Runs `rcli monitor`.
-pub fn monitor(connection: &ConnectionOptions, output: &OutputOptions, args: &MonitorArgs) -> Outcome<Exit> {
-    let config = Config::decide(connection, &config::for_stream(output))?;
-    refuse_json_options(config.style.format, &[("--events", args.reconnect.events)])?;
+pub fn monitor(context: &Context, args: &MonitorArgs) -> Outcome<Exit> {
+    refuse_json_options(context, &[("--events", args.reconnect.events)])?;
     let limits = Limits::begin(&args.limits);
-    let stream = open(&config, Source::Monitor, retries(&args.reconnect), args.node.as_deref())?;
-    let mut view = View::new(open_stdout(&config.style)?, limits);
+    let stream = open(context, Source::Monitor, retries(&args.reconnect), args.node.as_deref())?;
+    let mut view = View::new(context.renderer()?, limits);
     view.events = args.reconnect.events;
-    view.pushes = config.show_pushes;
+    view.pushes = context.config.show_pushes;
     view.filter = Filter::new(&args.only, args.client.as_deref(), args.in_db);
     view.output = Some(rustix::stdio::stdout());
     follow(stream, view, &Ending::Signals, &mut |told: Told| told.report())
 }
 
 fn listen(
-    connection: &ConnectionOptions,
-    output: &OutputOptions,
+    context: &Context,
     options: &ListenOptions,
     subscriptions: Vec<Subscription>,
     node: Option<&str>,
 ) -> Outcome<Exit> {
     let handlers = parse_handlers(&options.handlers, &subscriptions)?;
-    let config = Config::decide(connection, &config::for_stream(output))?;
-    let style = Style { nest_json: options.data_json, ..config.style.clone() };
     // A handler gets JSON in any case, so these mean something where there is one.
     let has_handlers = !handlers.is_empty();
     refuse_json_options(
-        style.format,
+        context,
         &[
             ("--time", options.time && !has_handlers),
             ("--data-json", options.data_json && !has_handlers),
@@ -76,15 +70,15 @@ fn listen(
         ],
     )?;
     let limits = Limits::begin(&options.limits);
-    let stream = open(&config, Source::Subscriptions(subscriptions), retries(&options.reconnect), node)?;
-    let mut view = View::new(open_stdout(&style)?, limits);
+    let stream = open(context, Source::Subscriptions(subscriptions), retries(&options.reconnect), node)?;
+    let mut view = View::new(context.renderer()?, limits);
     view.confirmations = !options.ignore_subscribe_messages;
     view.time = options.time;
     view.events = options.reconnect.events;
-    view.pushes = config.show_pushes;
+    view.pushes = context.config.show_pushes;
     if has_handlers {
         let stop = options.on_handler_error == OnHandlerError::Stop;
-        view.handlers = Some(Handlers::start(handlers, options.handler_jobs.into(), stop, &style)?);
+        view.handlers = Some(Handlers::start(handlers, options.handler_jobs.into(), stop, &context.config.style)?);
     } else {
         view.output = Some(rustix::stdio::stdout());
     }
@@ -107,10 +101,11 @@ pub fn collect<N: AsRef<std::ffi::OsStr>>(named: &[(Topic, &Vec<N>)]) -> Vec<Sub
 }
 
 /// Listens to the server, or to the cluster, or to that node of it.
-fn open(config: &Config, source: Source, retries: Option<u32>, node: Option<&str>) -> Outcome<Stream> {
+fn open(context: &Context, source: Source, retries: Option<u32>, node: Option<&str>) -> Outcome<Stream> {
+    let target = context.target_telling(None)?;
     match node {
-        Some(node) => Stream::open_node(&config.target, config::parse_node(node, config.cluster)?, source, retries),
-        None => Stream::open(&config.target, config.cluster.is_some(), source, retries),
+        Some(node) => Stream::open_node(&target, config::parse_node(node, target.cluster)?, source, retries),
+        None => Stream::open(&target, source, retries),
     }
 }
 
@@ -119,19 +114,14 @@ fn retries(options: &ReconnectOptions) -> Option<u32> {
 }
 
 /// Options that only JSON lines can follow are not passed over in silence.
-fn refuse_json_options(format: Format, options: &[(&str, bool)]) -> Outcome<()> {
+fn refuse_json_options(context: &Context, options: &[(&str, bool)]) -> Outcome<()> {
     let given = options.iter().find(|(_, is_given)| *is_given);
     match given {
-        Some((name, _)) if format != Format::Json => {
+        Some((name, _)) if context.config.style.format != Format::Json => {
             Err(Failure::usage(format!("{name} goes with JSON lines: leave out --raw and --human")))
         }
         _ => Ok(()),
     }
-}
-
-fn open_stdout(style: &Style) -> Outcome<Renderer<render::Stdout>> {
-    let stdout = render::stdout().map_err(Failure::output)?;
-    Ok(Renderer::new(stdout, style.clone()))
 }
 
 #[cfg(test)]

@@ -13,62 +13,32 @@ pub mod refuse;
 mod txn;
 
 use std::io::{self, IsTerminal as _};
-use std::sync::{Mutex, PoisonError};
 
-use crate::cli::{Cli, Verb};
-use crate::config::Config;
-use crate::exit::{Exit, Failure, Outcome};
-use crate::record::Record;
-use crate::render::{self, Renderer, Stdout, Style};
+use crate::cli::Verb;
+use crate::context::Context;
+use crate::exit::{Exit, Outcome};
 use crate::repl;
 use crate::reply::{ErrorReply, Frame};
 use crate::report::report;
 use crate::request::Request;
-use crate::server::PushListener;
 
 /// Runs what was typed.
-pub fn run(cli: Cli) -> Outcome<Exit> {
-    let Cli { connection, output, repl: repl_options, verb, .. } = cli;
-    let decide = || Config::decide(&connection, &output).and_then(write_pushes);
-    if connection.all_nodes && !matches!(verb, Some(Verb::Exec(_))) {
-        return Err(Failure::usage("--all-nodes goes with one command: rcli -c --all-nodes CMD [ARG]..."));
-    }
+pub fn run(context: &Context, verb: Option<&Verb>) -> Outcome<Exit> {
     match verb {
-        Some(Verb::Exec(args)) => exec::run(decide, &args.options, args.command),
-        Some(Verb::Pipe(args)) => pipe::run(decide, &args, &connection, &output),
-        Some(Verb::Sub(args)) => listen::sub(&connection, &output, &args),
-        Some(Verb::Psub(args)) => listen::psub(&connection, &output, &args),
-        Some(Verb::Ssub(args)) => listen::ssub(&connection, &output, &args),
-        Some(Verb::Monitor(args)) => listen::monitor(&connection, &output, &args),
-        Some(Verb::Txn(args)) => txn::run(decide, &args),
-        Some(Verb::Profiles) => profiles::run(&output),
-        Some(Verb::Completions { shell }) => generate::completions(shell),
-        Some(Verb::Generate { dir, table }) if table.is_empty() => generate::run(&dir),
-        Some(Verb::Generate { dir, table }) => generate::table(&dir, &table, &connection, &output),
+        Some(Verb::Exec(args)) => exec::run(context, args),
+        Some(Verb::Pipe(args)) => pipe::run(context, args),
+        Some(Verb::Sub(args)) => listen::sub(context, args),
+        Some(Verb::Psub(args)) => listen::psub(context, args),
+        Some(Verb::Ssub(args)) => listen::ssub(context, args),
+        Some(Verb::Monitor(args)) => listen::monitor(context, args),
+        Some(Verb::Txn(args)) => txn::run(context, args),
+        Some(Verb::Profiles) => profiles::run(context),
+        Some(Verb::Completions(args)) => generate::completions(args),
+        Some(Verb::Generate(args)) => generate::run(context, args),
         // With stdout elsewhere the prompt and the colours would be in somebody's data.
-        None if io::stdin().is_terminal() && io::stdout().is_terminal() => {
-            repl::run(Config::decide(&connection, &output)?, &connection, repl_options.yes)
-        }
-        None => lines::run(&decide()?),
+        None if io::stdin().is_terminal() && io::stdout().is_terminal() => repl::run(context),
+        None => lines::run(context),
     }
-}
-
-/// A renderer over stdout.
-fn open_renderer(style: &Style) -> Outcome<Renderer<Stdout>> {
-    let stdout = render::stdout().map_err(Failure::output)?;
-    Ok(Renderer::new(stdout, style.clone()))
-}
-
-/// Has pushes written when they come, where they are asked for. Where that is not possible, the next reply says so.
-fn write_pushes(mut config: Config) -> Outcome<Config> {
-    if config.show_pushes {
-        let renderer = Mutex::new(open_renderer(&config.style)?);
-        config.target.pushes = Some(PushListener::new(move |push| {
-            let mut renderer = renderer.lock().unwrap_or_else(PoisonError::into_inner);
-            let _ = renderer.write(&Record::Push(push)).and_then(|()| renderer.flush());
-        }));
-    }
-    Ok(config)
 }
 
 /// What to do about an error reply, to stand behind its words.

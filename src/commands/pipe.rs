@@ -22,38 +22,27 @@ mod window;
 use self::driver::Driver;
 use self::files::InputFiles;
 use super::refuse::{refuse_in_block, refuse_in_pipeline, refuse_unroutable};
-use crate::cli::{ConnectionOptions, OutputOptions, PipeArgs};
-use crate::config::{Config, decide_style};
+use crate::cli::PipeArgs;
+use crate::context::Context;
 use crate::exit::{Exit, Outcome};
-use crate::render::Format;
 use crate::server::Router;
 
 /// Runs the pipeline, or only checks its input.
-pub fn run(
-    decide: impl FnOnce() -> Outcome<Config>,
-    args: &PipeArgs,
-    connection: &ConnectionOptions,
-    output: &OutputOptions,
-) -> Outcome<Exit> {
+pub fn run(context: &Context, args: &PipeArgs) -> Outcome<Exit> {
     let mut files = InputFiles::open(&args.files)?;
     if args.check {
-        decide_style(output)?;
         if args.atomic {
             return check::run(&mut files, args.skip, refuse_in_block);
         }
-        if connection.means_cluster() {
+        if context.config.connection.is_cluster() {
             let mut router = Router::default();
             return check::run(&mut files, args.skip, |request| refuse_unroutable(&mut router, request));
         }
         return check::run(&mut files, args.skip, refuse_in_pipeline);
     }
-    let mut config = decide()?;
-    config.style.one_line_errors = true;
-    if args.envelope {
-        config.style.format = Format::Json;
-    }
+    let target = context.target()?;
     if args.atomic {
-        return atomic::run(&config, args, &mut files);
+        return atomic::run(context, &target, args, &mut files);
     }
-    Driver::open(&config, args, files)?.run()
+    Driver::open(context, &target, args, files)?.run()
 }

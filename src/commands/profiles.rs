@@ -6,9 +6,10 @@ use std::io::Write as _;
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 
+use crate::cli::OptionSet;
 use crate::cli::settings::Value;
-use crate::cli::{OptionSet, OutputOptions};
-use crate::config::{decide_style, describe_url};
+use crate::config::describe_url;
+use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::profile::{Profile, Profiles, Setting, is_secret};
 use crate::render::{self, Format};
@@ -16,8 +17,8 @@ use crate::report::notice;
 use crate::text::{Escape, printable};
 
 /// Writes one line a profile. What is wrong with one of them is reported, and keeps none of the others from being listed.
-pub fn run(output: &OutputOptions) -> Outcome<Exit> {
-    let style = decide_style(output)?;
+pub fn run(context: &Context) -> Outcome<Exit> {
+    let style = &context.config.style;
     let profiles = Profiles::load()?;
     let Some(all) = profiles.all(&mut OptionSet::new()) else {
         notice(&format!("no profiles: there is no {}", profiles.path().display()));

@@ -14,37 +14,33 @@ use std::time::{Duration, Instant};
 
 use self::attempt::Attempt;
 use self::backoff::Backoff;
+use super::advice;
 use super::block::{Ran, check_block, report_aborted, run_block};
 use super::refuse::refuse_in_block;
-use super::{advice, open_renderer};
 use crate::cli::TxnArgs;
-use crate::config::Config;
+use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::{Next, Source};
 use crate::record::Record;
-use crate::render::{Format, Renderer, Stdout};
+use crate::render::{Renderer, Stdout};
 use crate::reply::{Frame, OwnedFrame};
 use crate::report::report;
 use crate::request::Request;
-use crate::server::{Lost, Protocol, Server, poll};
+use crate::server::{Lost, Server, Target, poll};
 
 const RETRIES_WITH_PROGRAM: u32 = 10;
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 
 /// Runs the block, again if need be, and writes EXEC's reply.
-pub fn run(decide: impl FnOnce() -> Outcome<Config>, args: &TxnArgs) -> Outcome<Exit> {
-    let mut config = decide()?;
+pub fn run(context: &Context, args: &TxnArgs) -> Outcome<Exit> {
+    let target = context.target()?;
     let retries = args.retries.unwrap_or(if args.program.is_empty() { 0 } else { RETRIES_WITH_PROGRAM });
     let backoff = Backoff::new(args.watch_delay.unwrap_or(FIRST_PAUSE));
     if args.program.is_empty() {
         let origin = Origin::read(args)?;
-        return Txn::open(config, args)?.run(origin, retries, backoff);
+        return Txn::open(context, target, args)?.run(origin, retries, backoff);
     }
-    // A program is answered in raw whether stdout is a terminal or not: the same shapes, then, in both.
-    if config.style.format == Format::Human && !config.protocol_is_given {
-        config.target.protocol = Protocol::Resp2;
-    }
-    Txn::open(config, args)?.run(Origin::Program, retries, backoff)
+    Txn::open(context, target, args)?.run(Origin::Program, retries, backoff)
 }
 
 /// Where the commands come from.
@@ -92,7 +88,8 @@ fn read_block(source: &mut Source, mut wait: impl FnMut(&Source) -> Outcome<()>)
 
 /// One run of `txn`.
 struct Txn<'a> {
-    config: Config,
+    context: &'a Context,
+    target: Target,
     args: &'a TxnArgs,
     server: Server,
     renderer: Renderer<Stdout>,
@@ -103,10 +100,10 @@ struct Txn<'a> {
 }
 
 impl<'a> Txn<'a> {
-    fn open(config: Config, args: &'a TxnArgs) -> Outcome<Self> {
-        let server = Server::open(&config.target, config.cluster)?;
-        let renderer = open_renderer(&config.style)?;
-        Ok(Self { config, args, server, renderer, had_errors: false, is_changed: false })
+    fn open(context: &'a Context, target: Target, args: &'a TxnArgs) -> Outcome<Self> {
+        let server = Server::open(&target)?;
+        let renderer = context.renderer()?;
+        Ok(Self { context, target, args, server, renderer, had_errors: false, is_changed: false })
     }
 
     fn run(mut self, mut origin: Origin, retries: u32, mut backoff: Backoff) -> Outcome<Exit> {
@@ -146,7 +143,7 @@ impl<'a> Txn<'a> {
     /// Watches the keys. The error if the server refuses that, or MULTI.
     fn watch(&mut self) -> Outcome<Option<OwnedFrame>> {
         if std::mem::take(&mut self.is_changed) {
-            self.server = Server::open(&self.config.target, self.config.cluster)?;
+            self.server = Server::open(&self.target)?;
         }
         let keys: Vec<&[u8]> = self.args.watch.iter().map(|key| key.as_bytes()).collect();
         match self.server.watch(&keys).map_err(|lost| lost.into_failure(&self.server.place()))? {
@@ -170,7 +167,9 @@ impl<'a> Txn<'a> {
             }
             Origin::Program => {
                 let words: &[OsString] = &self.args.program;
-                let attempt = Attempt::start(words, number, &mut self.server, &self.config)?.run()?;
+                let place = self.target.address.to_string();
+                let attempt =
+                    Attempt::start(words, number, &mut self.server, place, &self.context.config.style)?.run()?;
                 self.had_errors |= attempt.had_errors;
                 self.is_changed = attempt.changed_connection;
                 Ok(attempt.block.map(|block| (words[0].to_string_lossy().into_owned(), block.into())))

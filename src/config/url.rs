@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::{DEFAULT_HOST, DEFAULT_PORT, parse_sentinel};
+use super::place::{DEFAULT_HOST, DEFAULT_PORT, parse_sentinel};
 use crate::exit::{Failure, Outcome};
 use crate::server::{Address, Protocol, Sentinels};
 
@@ -27,7 +27,16 @@ pub(super) struct Place {
     pub(super) user: Option<String>,
     pub(super) password: Option<Vec<u8>>,
     /// Query keys of a URL that say nothing here.
-    pub(super) unknown_keys: Vec<String>,
+    unknown_keys: Vec<String>,
+    /// What there is to warn of.
+    pub(super) warning: Option<String>,
+}
+
+/// Where servers are that nobody has named.
+impl Default for Place {
+    fn default() -> Self {
+        Self::at(Address::Tcp(DEFAULT_HOST.to_owned(), DEFAULT_PORT))
+    }
 }
 
 impl Place {
@@ -44,6 +53,7 @@ impl Place {
             user: None,
             password: None,
             unknown_keys: Vec::new(),
+            warning: None,
         }
     }
 }
@@ -116,19 +126,19 @@ const UNENCODED: &str =
     "an @ stands behind the host; in a user, a password or a name write %2F for /, %23 for #, %3F for ?, %40 for @";
 
 /// Reads a URL that came from `source`, an option or a variable. One in the environment may be meant for others too,
-/// who know more keys.
+/// who know more keys: that is a warning.
 pub(super) fn parse_url(text: &str, source: &str) -> Outcome<Place> {
     let place = read_url(text).map_err(|reason| Failure::usage(format!("{source}: {reason}")))?;
-    if place.unknown_keys.is_empty() || VARIABLES.contains(&source) {
-        Ok(place)
-    } else {
-        Err(Failure::usage(format!("{source}: {}", describe_unknown(&place.unknown_keys))))
+    if place.unknown_keys.is_empty() {
+        return Ok(place);
     }
-}
-
-/// The words about query keys that say nothing here.
-pub(super) fn describe_unknown(keys: &[String]) -> String {
-    format!("unknown URL key '{}': db and protocol are known, and user and pass for unix", keys.join("', '"))
+    let keys = place.unknown_keys.join("', '");
+    let reason = format!("{source}: unknown URL key '{keys}': db and protocol are known, and user and pass for unix");
+    if VARIABLES.contains(&source) {
+        Ok(Place { warning: Some(format!("warning: {reason}")), ..place })
+    } else {
+        Err(Failure::usage(reason))
+    }
 }
 
 fn read_url(text: &str) -> Result<Place, String> {

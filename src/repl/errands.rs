@@ -2,12 +2,12 @@
 
 use super::helper::columns;
 use super::link::Link;
-use super::local::{Local, Place};
+use super::local::Local;
 use super::shell::Shell;
-use super::views::{Spot, Wanted};
+use super::views::Wanted;
 use super::{Flow, Repl, help, history};
 use crate::color::Part;
-use crate::config;
+use crate::config::Elsewhere;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::render::{self, Format, Style};
 use crate::report::report;
@@ -63,10 +63,9 @@ impl Repl<'_> {
         // The prompt may be older than the loss of its server.
         self.shell.link().look_after();
         self.report_notices();
-        let link = self.shell.link();
-        let spot = Spot { target: link.target().clone(), is_cluster: link.is_cluster() };
+        let target = self.shell.link().target().clone();
         if wanted.in_background {
-            return self.start_job(wanted, &spot, &style).map_or_else(stay, |()| Ok(Flow::On));
+            return self.start_job(wanted, &target, &style).map_or_else(stay, |()| Ok(Flow::On));
         }
         self.write(&format!(
             "{}\n",
@@ -74,7 +73,7 @@ impl Repl<'_> {
         ))?;
         self.flush()?;
         let stdout = render::stdout().map_err(Failure::output)?;
-        match wanted.show(&spot, &style, stdout) {
+        match wanted.show(&target, &style, stdout) {
             Ok(Exit::Signal(Signal::Interrupt)) => {
                 signal::forget_ctrl_c();
                 // The terminal has echoed ^C.
@@ -92,10 +91,10 @@ impl Repl<'_> {
         }
     }
 
-    fn start_job(&mut self, wanted: Wanted, spot: &Spot, style: &Style) -> Outcome<()> {
+    fn start_job(&mut self, wanted: Wanted, target: &Target, style: &Style) -> Outcome<()> {
         let title = wanted.title.clone();
         let above = self.editor.above()?;
-        let number = self.jobs.start(wanted, spot, style, above)?;
+        let number = self.jobs.start(wanted, target, style, above)?;
         self.write(&format!("[{number}] {title}\n"))
     }
 
@@ -126,17 +125,16 @@ impl Repl<'_> {
         Ok(Flow::On)
     }
 
-    fn connect(&mut self, place: &Place) -> Outcome<Flow> {
+    fn connect(&mut self, place: &Elsewhere) -> Outcome<Flow> {
         if let Some(count) = self.shell.queued() {
             report(&format!("a block of {count} commands is open: EXEC or DISCARD it first"));
             return Ok(Flow::Stop);
         }
         let is_tls = self.shell.link().target().tls.is_some();
-        let options = place.options(self.connection, is_tls);
-        match config::decide_elsewhere(&options, self.config.style.format) {
+        let pushes = self.shell.link().target().pushes.clone();
+        match self.context.elsewhere(place, is_tls, pushes) {
             Ok(target) => {
-                let target = Target { pushes: self.config.target.pushes.clone(), ..target };
-                self.shell = Shell::new(Link::elsewhere(target, self.config.cluster));
+                self.shell = Shell::new(Link::elsewhere(target));
                 self.arrive(false).map_or_else(stay, |()| Ok(Flow::On))
             }
             Err(failure) => stay(failure),

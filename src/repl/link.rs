@@ -8,14 +8,12 @@ use crate::exit::Outcome;
 use crate::reply::{ErrorReply, Frame};
 use crate::report::Told;
 use crate::request::Request;
-use crate::server::{ClusterUse, Lost, NO_CLUSTER, Server, Target, Unopened, refuse_in_cluster};
+use crate::server::{Lost, NO_CLUSTER, Server, Target, Unopened, refuse_in_cluster};
 
 /// A connection that is open, or can be opened.
 pub struct Link {
     state: ConnectionState,
     server: Option<Server>,
-    /// How the cluster is used that the server belongs to; none to talk to that server only.
-    cluster: Option<ClusterUse>,
     /// Whether a server that is no node of a cluster is talked to all the same.
     takes_lone: bool,
     /// Where the connection was that was lost last.
@@ -31,17 +29,16 @@ const SHOWN: usize = 60;
 
 impl Link {
     /// Opens a connection that is used until it is lost (stdin).
-    pub fn once(target: &Target, cluster: Option<ClusterUse>) -> Outcome<Self> {
-        let server = Server::open(target, cluster)?;
-        Ok(Self { server: Some(server), reopens: false, was_open: true, ..Self::lasting(target.clone(), cluster) })
+    pub fn once(target: &Target) -> Outcome<Self> {
+        let server = Server::open(target)?;
+        Ok(Self { server: Some(server), reopens: false, was_open: true, ..Self::lasting(target.clone()) })
     }
 
     /// A connection that is opened by the first command, and again by the first after it was lost (REPL).
-    pub fn lasting(target: Target, cluster: Option<ClusterUse>) -> Self {
+    pub fn lasting(target: Target) -> Self {
         Self {
             state: ConnectionState::new(target),
             server: None,
-            cluster,
             takes_lone: false,
             lost_place: None,
             reopens: true,
@@ -51,8 +48,8 @@ impl Link {
     }
 
     /// The same to another place than rcli was started with: if nobody said what is there, it is found out.
-    pub fn elsewhere(target: Target, cluster: Option<ClusterUse>) -> Self {
-        Self { takes_lone: true, ..Self::lasting(target, cluster) }
+    pub fn elsewhere(target: Target) -> Self {
+        Self { takes_lone: true, ..Self::lasting(target) }
     }
 
     /// What to call the server: where it is; of a cluster, the node that stands for it.
@@ -84,12 +81,12 @@ impl Link {
 
     /// Why a command cannot be run over this connection; none if it can.
     pub fn refuse(&self, request: &Request) -> Option<String> {
-        self.cluster.and_then(|_| refuse_in_cluster(request))
+        self.target().cluster.and_then(|_| refuse_in_cluster(request))
     }
 
     /// Whether it leads to all the nodes of a cluster.
     pub fn is_cluster(&self) -> bool {
-        self.cluster.is_some()
+        self.target().cluster.is_some()
     }
 
     /// Whether a lost connection is opened again.
@@ -157,10 +154,10 @@ impl Link {
     pub fn ready(&mut self) -> Result<&mut Server, Unopened> {
         self.look_after();
         if self.server.is_none() && self.reopens {
-            let server = match Server::try_open(self.target(), self.cluster) {
+            let server = match Server::try_open(self.target()) {
                 Err(Unopened::Refused { code, .. }) if self.takes_lone && code == NO_CLUSTER => {
-                    self.cluster = None;
-                    Server::try_open(self.target(), None)?
+                    self.state.leave_cluster();
+                    Server::try_open(self.target())?
                 }
                 opened => opened?,
             };

@@ -1,6 +1,6 @@
 //! The words that rcli understands itself, beside the server's commands.
 
-use crate::cli::ConnectionOptions;
+use crate::config::Elsewhere;
 use crate::render::Format;
 use crate::request::Request;
 
@@ -14,7 +14,7 @@ pub enum Local {
     /// `clear`.
     Clear,
     /// `connect`.
-    Connect(Place),
+    Connect(Elsewhere),
     /// `:set output`, with nothing to show it.
     Output(Option<Format>),
     /// `history`, with how many to show.
@@ -25,15 +25,6 @@ pub enum Local {
     Stop(usize),
     /// Such a word, used wrongly: how to use it.
     Misused(&'static str),
-}
-
-/// Where `connect` goes.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Place {
-    /// A URL.
-    Url(String),
-    /// A host and a port.
-    Tcp(String, u16),
 }
 
 /// The words, and what follows each.
@@ -64,9 +55,9 @@ impl Local {
             _ if leaves(request) => Self::Leave,
             ("help" | "?", topic) => Self::Help(topic.iter().map(|&word| word.to_owned()).collect()),
             ("clear", []) => Self::Clear,
-            ("connect", [url]) if url.contains("://") => Self::Connect(Place::Url((*url).to_owned())),
+            ("connect", [url]) if url.contains("://") => Self::Connect(Elsewhere::Url((*url).to_owned())),
             ("connect", [host, port]) => match port.parse() {
-                Ok(port) => Self::Connect(Place::Tcp((*host).to_owned(), port)),
+                Ok(port) => Self::Connect(Elsewhere::Tcp((*host).to_owned(), port)),
                 Err(_) => Self::Misused("connect HOST PORT, or connect URL"),
             },
             ("connect", _) => Self::Misused("connect HOST PORT, or connect URL"),
@@ -92,26 +83,6 @@ impl Local {
             ("stop", _) => Self::Misused("stop N, with a number that jobs shows"),
             _ => return None,
         })
-    }
-}
-
-impl Place {
-    /// The options of a run of rcli that goes there. Who we are is not passed on to another server; how TLS is
-    /// checked is.
-    pub fn options(&self, now: &ConnectionOptions, is_tls: bool) -> ConnectionOptions {
-        let (host, port, url) = match self {
-            Self::Url(url) => (None, None, Some(url.clone())),
-            Self::Tcp(host, port) => (Some(host.clone()), Some(*port), None),
-        };
-        ConnectionOptions {
-            tls: now.tls || url.is_none() && is_tls,
-            host,
-            port,
-            url,
-            db: None,
-            sandbox: None,
-            ..now.without_server()
-        }
     }
 }
 

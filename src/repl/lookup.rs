@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use redis::{Cmd, FromRedisValue, Value};
 
-use self::crowd::{Crowd, Place};
+use self::crowd::Crowd;
 use crate::server::{Address, Target};
 use crate::table::Table;
 
@@ -42,7 +42,7 @@ pub enum Question {
 
 /// A question, where to ask it, until when, and who waits.
 struct Task {
-    place: Place,
+    target: Target,
     question: Question,
     deadline: Instant,
     answer: SyncSender<Vec<Vec<u8>>>,
@@ -74,43 +74,42 @@ type Live = Arc<Mutex<Option<(Address, Arc<Table>)>>>;
 pub struct Lookup {
     tasks: Sender<Task>,
     live: Live,
-    place: Place,
+    target: Target,
     asked_table: Cell<bool>,
 }
 
 impl Lookup {
     /// Starts the thread. It connects when it is first asked.
-    pub fn start(target: Target, is_cluster: bool) -> Self {
+    pub fn start(target: Target) -> Self {
         let (tasks, waiting) = mpsc::channel();
         thread::spawn(move || {
             // Parsed before anybody types.
             Table::builtin();
             Worker::default().run(&waiting);
         });
-        let place = Place { target, is_cluster };
-        Self { tasks, live: Live::default(), place, asked_table: Cell::new(false) }
+        Self { tasks, live: Live::default(), target, asked_table: Cell::new(false) }
     }
 
     /// Says where the session is now: another server has another table.
-    pub fn follow(&mut self, target: &Target, is_cluster: bool) {
-        if self.place.target.address != target.address {
+    pub fn follow(&mut self, target: &Target) {
+        if self.target.address != target.address {
             self.asked_table.set(false);
         }
-        self.place = Place { target: target.clone(), is_cluster };
+        self.target = target.clone();
     }
 
     /// The table that is known now. The first call asks for the server's, which takes longer than a question.
     pub fn table(&self) -> CurrentTable {
         if !self.asked_table.replace(true) {
-            let (place, live) = (self.place.clone(), Arc::clone(&self.live));
+            let (target, live) = (self.target.clone(), Arc::clone(&self.live));
             thread::spawn(move || {
-                if let Some(table) = read_table(&place) {
-                    *lock(&live) = Some((place.target.address, Arc::new(table)));
+                if let Some(table) = read_table(&target) {
+                    *lock(&live) = Some((target.address, Arc::new(table)));
                 }
             });
         }
         match &*lock(&self.live) {
-            Some((address, table)) if *address == self.place.target.address => CurrentTable::Live(Arc::clone(table)),
+            Some((address, table)) if *address == self.target.address => CurrentTable::Live(Arc::clone(table)),
             _ => CurrentTable::Builtin(Table::builtin()),
         }
     }
@@ -119,7 +118,7 @@ impl Lookup {
     pub fn ask(&self, question: Question) -> Vec<Vec<u8>> {
         let (answer, answered) = mpsc::sync_channel(1);
         let deadline = Instant::now() + SERVER_LIMIT;
-        let task = Task { place: self.place.clone(), question, deadline, answer };
+        let task = Task { target: self.target.clone(), question, deadline, answer };
         // The thread ends only with this process.
         let _ = self.tasks.send(task);
         answered.recv_timeout(LIMIT).unwrap_or_default()
@@ -137,28 +136,28 @@ struct Worker {
 
 impl Worker {
     fn run(mut self, tasks: &Receiver<Task>) {
-        while let Ok(Task { place, question, deadline, answer }) = tasks.recv() {
+        while let Ok(Task { target, question, deadline, answer }) = tasks.recv() {
             // Whoever asked longer ago has gone on typing.
             if Instant::now() < deadline {
-                let _ = answer.send(self.answer(&place, &question, deadline));
+                let _ = answer.send(self.answer(&target, &question, deadline));
             }
         }
     }
 
     /// The answer of the servers where the user is.
-    fn answer(&mut self, place: &Place, question: &Question, deadline: Instant) -> Vec<Vec<u8>> {
-        if self.crowd.as_mut().is_some_and(|crowd| !crowd.is_good(place)) {
+    fn answer(&mut self, target: &Target, question: &Question, deadline: Instant) -> Vec<Vec<u8>> {
+        if self.crowd.as_mut().is_some_and(|crowd| !crowd.is_good(target)) {
             self.crowd = None;
         }
         if self.crowd.is_none() {
-            self.crowd = Crowd::open(place);
+            self.crowd = Crowd::open(target);
         }
         self.crowd.as_mut().map(|crowd| look_up(crowd, question, deadline)).unwrap_or_default()
     }
 }
 
-fn read_table(place: &Place) -> Option<Table> {
-    let mut crowd = Crowd::open(&Place { is_cluster: false, ..place.clone() })?;
+fn read_table(target: &Target) -> Option<Table> {
+    let mut crowd = Crowd::open(&Target { cluster: None, ..target.clone() })?;
     let command = crowd.ask_one(&redis::cmd("COMMAND"))?;
     let docs = crowd.ask_one(redis::cmd("COMMAND").arg("DOCS"))?;
     Table::from_replies(&command, Some(&docs))

@@ -27,12 +27,11 @@ use self::prompt::Prompt;
 use self::pushes::Pushes;
 use self::shell::Shell;
 use self::views::{Jobs, Wanted};
-use crate::cli::ConnectionOptions;
-use crate::config::Config;
+use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::{describe_bad, parse};
 use crate::record::{Record, is_report};
-use crate::render::{self, Format, Renderer, Stdout, Style};
+use crate::render::{Format, Renderer, Stdout, Style};
 use crate::reply::Frame;
 use crate::report::{notice, report, report_pointing};
 use crate::request::Request;
@@ -54,23 +53,22 @@ enum Flow {
 }
 
 /// Talks with whoever sits at the terminal until they leave.
-pub fn run(mut config: Config, connection: &ConnectionOptions, is_sure: bool) -> Outcome<Exit> {
-    let stdout = render::stdout().map_err(Failure::output)?;
-    let lookup = Lookup::start(config.target.clone(), config.cluster.is_some());
-    let helper = LineHelper { lookup, colors: config.style.colors, prompt_width: 0, is_asking: false };
+pub fn run(context: &Context) -> Outcome<Exit> {
+    let style = &context.config.style;
+    let mut target = context.target_telling(None)?;
+    let lookup = Lookup::start(target.clone());
+    let helper = LineHelper { lookup, colors: style.colors, prompt_width: 0, is_asking: false };
     let mut editor = Editor::open(helper)?;
     let mut pushes = None;
-    if config.show_pushes {
-        let (shown, listener) = Pushes::new(&config.style, editor.above()?);
-        (pushes, config.target.pushes) = (Some(shown), Some(listener));
+    if context.config.show_pushes {
+        let (shown, listener) = Pushes::new(style, editor.above()?);
+        (pushes, target.pushes) = (Some(shown), Some(listener));
     }
     let mut repl = Repl {
-        config: &config,
-        connection,
-        is_sure,
-        style: config.style.clone(),
-        renderer: Renderer::new(stdout, config.style.clone()),
-        shell: Shell::new(Link::lasting(config.target.clone(), config.cluster)),
+        context,
+        style: style.clone(),
+        renderer: context.renderer()?,
+        shell: Shell::new(Link::lasting(target)),
         editor,
         pushes,
         jobs: Jobs::default(),
@@ -81,10 +79,7 @@ pub fn run(mut config: Config, connection: &ConnectionOptions, is_sure: bool) ->
 }
 
 struct Repl<'a> {
-    config: &'a Config,
-    connection: &'a ConnectionOptions,
-    /// Whether dangerous commands run unasked (`--yes`).
-    is_sure: bool,
+    context: &'a Context,
     style: Style,
     renderer: Renderer<Stdout>,
     shell: Shell,
@@ -132,7 +127,7 @@ impl Repl<'_> {
         self.report_notices();
         if let Some(helper) = self.editor.helper() {
             let link = self.shell.link();
-            helper.lookup.follow(link.target(), link.is_cluster());
+            helper.lookup.follow(link.target());
         }
         Prompt::of(&mut self.shell, self.style.colors)
     }
@@ -178,7 +173,7 @@ impl Repl<'_> {
         if let Some(local) = Local::of(&request) {
             return self.run_local(local);
         }
-        if local::is_dangerous(&request) && !self.is_sure {
+        if local::is_dangerous(&request) && !self.context.config.is_sure {
             let place = self.prompt().raw;
             let question = format!("{}{}: run it? (y/N) ", place, request.shown(SHOWN));
             if !self.reading(|editor| editor.ask(&question))? {

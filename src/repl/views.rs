@@ -31,21 +31,6 @@ pub struct Wanted {
     pub in_background: bool,
 }
 
-/// Where a view listens.
-#[derive(Clone, Debug)]
-pub struct Spot {
-    /// The server.
-    pub target: Target,
-    /// Whether all of the cluster is meant that it belongs to.
-    pub is_cluster: bool,
-}
-
-impl Spot {
-    fn open(&self, source: &Source) -> Outcome<Stream> {
-        Stream::open(&self.target, self.is_cluster, source.clone(), None)
-    }
-}
-
 impl Wanted {
     /// The view that a command asks for; none if it is no such command. `line` is the command as it was typed: a
     /// quoted `&` is a channel's name.
@@ -70,8 +55,8 @@ impl Wanted {
     }
 
     /// Shows it until Ctrl-C, or until it cannot go on.
-    pub fn show(self, spot: &Spot, style: &Style, out: impl Write) -> Outcome<Exit> {
-        let stream = spot.open(&self.source)?;
+    pub fn show(self, target: &Target, style: &Style, out: impl Write) -> Outcome<Exit> {
+        let stream = open(target, &self.source)?;
         let mut out = out;
         let lines = Lines::new(style, move |text: String| out.write_all(text.as_bytes()).and_then(|()| out.flush()));
         follow(
@@ -81,6 +66,10 @@ impl Wanted {
             &mut |told: Told| told.report(),
         )
     }
+}
+
+fn open(target: &Target, source: &Source) -> Outcome<Stream> {
+    Stream::open(target, source.clone(), None)
 }
 
 /// A writer that passes on whole lines, with their colours, when it is flushed or has many.
@@ -143,20 +132,26 @@ const RETRY: Duration = Duration::from_millis(100);
 impl Jobs {
     /// Starts a view in a thread of its own; what is sent to `above` is written above the line being typed. Gives its
     /// number.
-    pub fn start(&mut self, wanted: Wanted, spot: &Spot, style: &Style, above: SyncSender<String>) -> Outcome<usize> {
+    pub fn start(
+        &mut self,
+        wanted: Wanted,
+        target: &Target,
+        style: &Style,
+        above: SyncSender<String>,
+    ) -> Outcome<usize> {
         let (stopped, stop) =
             io::pipe().map_err(|error| Failure::failed(format!("cannot start a view: {}", describe_io(&error))))?;
         self.last += 1;
         let number = self.last;
         let is_over = Arc::new(AtomicBool::new(false));
-        let (over, spot, style) = (Arc::clone(&is_over), spot.clone(), style.clone());
+        let (over, target, style) = (Arc::clone(&is_over), target.clone(), style.clone());
         let (title, source) = (wanted.title.clone(), wanted.source.clone());
         thread::spawn(move || {
             let print = |text| {
                 // What a stopped view still had to say is nobody's business any more.
                 if over.load(Ordering::Relaxed) { Ok(()) } else { above.send(text).map_err(io::Error::other) }
             };
-            run(&source, &spot, &style, &Ending::Stop(stopped), &format!("[{number}] {title}"), print);
+            run(&source, &target, &style, &Ending::Stop(stopped), &format!("[{number}] {title}"), print);
             over.store(true, Ordering::Relaxed);
         });
         self.list.push(Job { number, title: wanted.title, source: wanted.source, stop, is_over });
@@ -209,14 +204,14 @@ impl Drop for Job {
 /// Follows a source until it is stopped or cannot go on, and says why it could not.
 fn run(
     source: &Source,
-    spot: &Spot,
+    target: &Target,
     style: &Style,
     ending: &Ending,
     name: &str,
     print: impl Fn(String) -> io::Result<()> + Copy,
 ) {
     loop {
-        let ended = spot.open(source).and_then(|stream| {
+        let ended = open(target, source).and_then(|stream| {
             let renderer = Renderer::new(Lines::new(style, print), style.clone());
             follow(stream, View::new(renderer, Limits::none()), ending, &mut |told: Told| {
                 let _ = print(told.of(name).line());

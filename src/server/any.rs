@@ -16,15 +16,6 @@ use crate::exit::Outcome;
 use crate::reply::{ErrorReply, Frame, OwnedFrame};
 use crate::request::Request;
 
-/// How a cluster is used (contract section 11).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ClusterUse {
-    /// Reads go to replicas.
-    pub read_from_replicas: bool,
-    /// A command runs on every primary.
-    pub all_nodes: bool,
-}
-
 /// A conversation with a server, or with all the nodes of a cluster.
 pub enum Server {
     /// One server.
@@ -35,13 +26,13 @@ pub enum Server {
 
 impl Server {
     /// Connects: to the server of the target, or to the cluster that it belongs to.
-    pub fn open(target: &Target, cluster: Option<ClusterUse>) -> Outcome<Self> {
-        Self::try_open(target, cluster).map_err(Unopened::into_failure)
+    pub fn open(target: &Target) -> Outcome<Self> {
+        Self::try_open(target).map_err(Unopened::into_failure)
     }
 
     /// The same, and tells why it could not.
-    pub fn try_open(target: &Target, cluster: Option<ClusterUse>) -> Result<Self, Unopened> {
-        Ok(match cluster {
+    pub fn try_open(target: &Target) -> Result<Self, Unopened> {
+        Ok(match target.cluster {
             None => Self::One(Box::new(Session::try_open(target)?)),
             Some(how) => Self::Cluster(Box::new(Cluster::try_open(target, how.read_from_replicas)?)),
         })

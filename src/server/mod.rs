@@ -21,7 +21,7 @@ mod tls;
 mod transact;
 mod transport;
 
-pub use any::{ClusterUse, Server};
+pub use any::Server;
 pub use cluster::{Cluster, NO_CLUSTER, refuse_in_cluster};
 pub use hello::Hello;
 pub use open::Unopened;
@@ -35,6 +35,6 @@ pub use sentinel::Sentinels;
 pub use session::{Lost, Session};
 pub use slots::SLOTS;
 pub use stream::{Event, Given, Heard, Source, Stream, Subscription, Topic, Woken, ready_at};
-pub use target::{Address, Credentials, Protocol, Target};
+pub use target::{Address, ClusterUse, Credentials, Protocol, Target};
 pub use tls::{Tls, TlsFiles, Verify};
 pub use transact::{LostBlock, Transacted};

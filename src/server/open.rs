@@ -301,9 +301,7 @@ fn auth(credentials: &Credentials) -> Cmd {
 mod tests {
     use std::io::Write as _;
     use std::os::unix::net::UnixStream;
-    use std::time::Duration;
 
-    use super::super::hello::Hello;
     use super::*;
 
     #[test]
@@ -311,18 +309,7 @@ mod tests {
         let (ours, mut peer) = UnixStream::pair().unwrap();
         ours.set_nonblocking(true).unwrap();
         peer.write_all(b">1\r\n+note\r\n%0\r\n").unwrap();
-        let target = Target {
-            address: Address::Unix("socket".into()),
-            tls: None,
-            credentials: None,
-            db: 0,
-            protocol: Protocol::Resp3,
-            hello: Hello::default(),
-            limits_first_answer: false,
-            connect_timeout: Duration::from_secs(5),
-            read_timeout: None,
-            pushes: None,
-        };
+        let target = Target { protocol: Protocol::Resp3, ..Target::at(Address::Unix("socket".into())) };
         let mut session = Session::over(&target, Transport::Unix(ours));
         let answer = session.answer_before(Instant::now());
         assert!(matches!(answer, Err(Unopened::Unreachable(_))), "{answer:?}");

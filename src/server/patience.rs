@@ -69,24 +69,12 @@ pub fn asking() -> Request {
 
 #[cfg(test)]
 mod tests {
-    use super::super::hello::Hello;
-    use super::super::target::{Address, Protocol};
+    use super::super::target::Address;
     use super::*;
 
     #[test]
     fn no_limit_on_connecting_is_no_patience_without_end() {
-        let target = |connect_timeout| Target {
-            address: Address::Tcp("h".to_owned(), 1),
-            tls: None,
-            credentials: None,
-            db: 0,
-            protocol: Protocol::Resp3,
-            hello: Hello::default(),
-            connect_timeout,
-            limits_first_answer: false,
-            read_timeout: None,
-            pushes: None,
-        };
+        let target = |connect_timeout| Target { connect_timeout, ..Target::at(Address::Tcp("h".to_owned(), 1)) };
         let limit = |connect_timeout| Patience::new(&target(connect_timeout)).limit;
         assert_eq!(limit(Duration::from_millis(500)), Duration::from_secs(2));
         assert_eq!(limit(Duration::from_mins(1)), Duration::from_mins(4));

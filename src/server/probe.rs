@@ -30,7 +30,7 @@ pub(super) fn is_tls(bytes: &[u8]) -> bool {
 /// Whether a greeting of TLS is answered with TLS.
 pub(super) fn speaks_tls(host: &str, port: u16, limit: Duration) -> bool {
     let mut greeting = Vec::new();
-    let greeted = Tls::load(TlsFiles { verify: Verify::Nothing, ..TlsFiles::default() })
+    let greeted = Tls::load(&TlsFiles { verify: Verify::Nothing, ..TlsFiles::default() })
         .and_then(|tls| tls.greet(host))
         .is_ok_and(|mut connection| connection.write_tls(&mut greeting).is_ok());
     greeted && answer(host, port, &greeting, limit).is_ok_and(|answer| is_tls(&answer))

@@ -80,6 +80,17 @@ pub struct Target {
     pub read_timeout: Option<Duration>,
     /// Who is told of pushes; without it they are dropped as they come.
     pub pushes: Option<PushListener>,
+    /// How the cluster that the server belongs to is used; none to talk to that server only.
+    pub cluster: Option<ClusterUse>,
+}
+
+/// How a cluster is used (contract section 11).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClusterUse {
+    /// Reads go to replicas.
+    pub read_from_replicas: bool,
+    /// A command runs on every primary.
+    pub all_nodes: bool,
 }
 
 impl Target {
@@ -92,6 +103,23 @@ impl Target {
     /// waiting until there is a way. That on connecting, or the default where there is none (contract section 1).
     pub fn search_limit(&self) -> Duration {
         if self.connect_timeout == Self::NO_LIMIT { Self::DEFAULT_LIMIT } else { self.connect_timeout }
+    }
+
+    /// A server of which nothing but its address is known.
+    pub fn at(address: Address) -> Self {
+        Self {
+            address,
+            tls: None,
+            credentials: None,
+            db: 0,
+            protocol: Protocol::Resp2,
+            hello: Hello::default(),
+            connect_timeout: Self::DEFAULT_LIMIT,
+            limits_first_answer: false,
+            read_timeout: None,
+            pushes: None,
+            cluster: None,
+        }
     }
 
     /// The version of RESP that a new connection speaks, as far as is known.

@@ -6,7 +6,7 @@ mod handshake;
 mod verifier;
 mod words;
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::crypto::ring;
@@ -28,27 +28,27 @@ pub struct Tls {
 }
 
 /// The files, names and checks of the `--tls` family of options.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct TlsFiles<'a> {
+#[derive(Clone, Debug, Default)]
+pub struct TlsFiles {
     /// Certificates to trust, PEM; the system's where neither file nor directory is given.
-    pub cacert: Option<&'a Path>,
+    pub cacert: Option<PathBuf>,
     /// A directory of them.
-    pub cacertdir: Option<&'a Path>,
+    pub cacertdir: Option<PathBuf>,
     /// Our certificate and key, PEM.
-    pub identity: Option<(&'a Path, &'a Path)>,
+    pub identity: Option<(PathBuf, PathBuf)>,
     /// The name to ask for (SNI) and to check the certificate against, instead of the host.
-    pub server_name: Option<&'a str>,
+    pub server_name: Option<String>,
     /// What is checked of a server.
     pub verify: Verify,
 }
 
 impl Tls {
     /// Reads the files. The error names the file and what is wrong with it.
-    pub fn load(files: TlsFiles<'_>) -> Result<Self, String> {
+    pub fn load(files: &TlsFiles) -> Result<Self, String> {
         let provider = Arc::new(ring::default_provider());
         let trusted = match files.verify {
             Verify::Nothing => Trusted::new(Vec::new()),
-            Verify::Ca | Verify::Full => files::load_trusted(files.cacert, files.cacertdir)?,
+            Verify::Ca | Verify::Full => files::load_trusted(files.cacert.as_deref(), files.cacertdir.as_deref())?,
         };
         let verifier = Verifier { verify: files.verify, trusted, provider: Arc::clone(&provider) };
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -56,7 +56,7 @@ impl Tls {
             .map_err(|error| words::of(&error))?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier));
-        let config = match files.identity {
+        let config = match &files.identity {
             // Sent as it is: rustls would judge it, and the server does.
             Some((cert, key)) => {
                 let identity = files::load_identity(cert, key, &provider)?;
@@ -64,10 +64,10 @@ impl Tls {
             }
             None => builder.with_no_client_auth(),
         };
-        if let Some(name) = files.server_name {
-            ServerName::try_from(name).map_err(|error| format!("--sni {name}: {error}"))?;
+        if let Some(name) = &files.server_name {
+            ServerName::try_from(name.as_str()).map_err(|error| format!("--sni {name}: {error}"))?;
         }
-        Ok(Self { config: Arc::new(config), server_name: files.server_name.map(str::to_owned) })
+        Ok(Self { config: Arc::new(config), server_name: files.server_name.clone() })
     }
 
     /// The beginning of a conversation with this host.

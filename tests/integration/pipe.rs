@@ -165,6 +165,18 @@ fn quiet_writes_no_replies_but_errors_to_stderr() {
 }
 
 #[test]
+fn an_envelope_is_json_and_asks_for_resp3_as_json_does() {
+    let server = Server::start();
+    server.ask("HSET h f 1");
+    let line = "{\"index\":1,\"line\":1,\"command\":[\"HGETALL\",\"h\"],\"reply\":{\"f\":\"1\"}}\n";
+    for format in ["raw", "human", "json", ""] {
+        server.rcli(["pipe", "--envelope"]).env("RCLI_FORMAT", format).stdin("HGETALL h\n").prints(line).run();
+    }
+    let line = line.replace("{\"f\":\"1\"}", "[\"f\",\"1\"]");
+    server.rcli(["-2", "pipe", "--envelope"]).stdin("HGETALL h\n").prints(line).run();
+}
+
+#[test]
 fn an_envelope_has_index_line_command_and_reply_or_error() {
     let server = Server::start();
     server

@@ -131,3 +131,19 @@ fn a_value_that_is_huge_or_not_finite_does_not_panic() {
         rcli(["--read-timeout", value, "-p", "1", "PING"]).status_among(&[2, 3]).complains(&[]).run();
     }
 }
+
+#[test]
+fn what_needs_no_server_asks_for_none() {
+    for args in
+        [&["pipe", "--check"][..], &["pipe", "--check", "-u", "no-url"], &["profiles"], &["completions", "bash"]]
+    {
+        rcli(args.iter().copied())
+            .env("RCLI_URL", "no-url")
+            .env("VALKEYCLI_PORT", "nonsense")
+            .stdin("PING\n")
+            .any_stdout()
+            .any_stderr()
+            .run();
+    }
+    rcli(["pipe"]).env("RCLI_URL", "no-url").stdin("PING\n").status(2).complains(&["RCLI_URL"]).run();
+}

@@ -2,37 +2,36 @@
 //! checked before anything is sent: a bad line runs nothing.
 
 use super::super::block::{Ran, check_block, report_aborted, run_block};
-use super::super::open_renderer;
 use super::super::refuse::refuse_in_block;
 use super::files::{InputFiles, Origin};
 use super::resume;
 use crate::cli::PipeArgs;
-use crate::config::Config;
+use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::Next;
 use crate::record::{Record, is_report};
 use crate::render::{Renderer, Stdout};
 use crate::reply::{Frame, OwnedFrame};
 use crate::request::Request;
-use crate::server::Server;
+use crate::server::{Server, Target};
 
 /// The commands, and the number of the file of each.
 type Block = Vec<(Request, u32)>;
 
 /// Reads everything, runs it as one block, and writes the replies one a line.
-pub fn run(config: &Config, args: &PipeArgs, files: &mut InputFiles) -> Outcome<Exit> {
+pub fn run(context: &Context, target: &Target, args: &PipeArgs, files: &mut InputFiles) -> Outcome<Exit> {
     let mut server = None;
     let mut had_errors = false;
     if args.skip > 0 {
-        let server = server.insert(Server::open(&config.target, config.cluster)?);
-        had_errors = resume::restore(files, args, config.cluster.is_none(), |requests| server.set_state(requests))?;
+        let server = server.insert(Server::open(target)?);
+        had_errors = resume::restore(files, args, target.cluster.is_none(), |requests| server.set_state(requests))?;
     }
     let block = read_block(files)?;
     let mut server = match server {
         Some(server) => server,
-        None => Server::open(&config.target, config.cluster)?,
+        None => Server::open(target)?,
     };
-    let mut renderer = open_renderer(&config.style)?;
+    let mut renderer = context.renderer()?;
     if block.is_empty() {
         return Ok(if had_errors { Exit::ErrorReply } else { Exit::Done });
     }

@@ -9,12 +9,12 @@ use super::output::Output;
 use super::resume;
 use crate::cli::{OnError, PipeArgs};
 use crate::commands::refuse::{refuse_in_cluster_pipeline, refuse_in_pipeline};
-use crate::config::Config;
 use crate::connection_state::{Effect, effect_of};
+use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::Next;
 use crate::request::Request;
-use crate::server::Lost;
+use crate::server::{Lost, Target};
 use crate::signal;
 
 /// Output is not flushed before a sleep as short as this: a busy server answers sooner.
@@ -59,13 +59,13 @@ pub struct Driver<'a> {
 
 impl<'a> Driver<'a> {
     /// Connects, and restores the state of what is skipped.
-    pub fn open(config: &Config, args: &'a PipeArgs, mut files: InputFiles) -> Outcome<Self> {
-        let mut engine = Engine::open(config, args.window)?;
+    pub fn open(context: &Context, target: &Target, args: &'a PipeArgs, mut files: InputFiles) -> Outcome<Self> {
+        let mut engine = Engine::open(target, args.window)?;
         let knows_blocks = !engine.is_cluster();
         let had_errors = resume::restore(&mut files, args, knows_blocks, |requests| engine.restore_state(requests))?;
         Ok(Self {
             args,
-            output: Output::open(config, args, files.names(), files.size())?,
+            output: Output::open(context, engine.is_cluster(), args, &files)?,
             files,
             refuse: if engine.is_cluster() { refuse_in_cluster_pipeline } else { refuse_in_pipeline },
             engine,

@@ -19,7 +19,6 @@ use super::node::Node;
 use super::output::Output;
 use super::reorder::{Entry, NONE, Reorder};
 use crate::commands::refuse::describe_keyless;
-use crate::config::Config;
 use crate::connection_state::Settings;
 use crate::exit::{Failure, Outcome};
 use crate::reply::OwnedFrame;
@@ -122,13 +121,12 @@ pub struct Engine {
 
 impl Engine {
     /// Connects to the server, or to the cluster: to its nodes only when they have something to do.
-    pub fn open(config: &Config, window: Option<u32>) -> Outcome<Self> {
+    pub fn open(target: &Target, window: Option<u32>) -> Outcome<Self> {
         let pushes = PushQueue::default();
-        let target =
-            Target { pushes: config.target.pushes.as_ref().map(|_| pushes.listener()), ..config.target.clone() };
-        let reads_from_replicas = config.cluster.is_some_and(|how| how.read_from_replicas);
+        let target = Target { pushes: target.pushes.as_ref().map(|_| pushes.listener()), ..target.clone() };
+        let reads_from_replicas = target.cluster.is_some_and(|how| how.read_from_replicas);
         let (mut cluster, mut slots, mut nodes) = (None, Vec::new(), Vec::new());
-        if config.cluster.is_some() {
+        if target.cluster.is_some() {
             cluster = Some(Cluster::open(&target, reads_from_replicas)?);
             slots = vec![QUIET; SLOTS.into()];
         } else {

@@ -3,15 +3,15 @@
 use std::io::{self, Write};
 
 use super::blocks::Blocks;
-use super::files::Names;
+use super::files::{InputFiles, Names};
 use super::in_flight::{Answered, Command};
 use super::progress::{Counts, Progress};
 use super::rendered::Rendered;
 use super::reorder::Waiting;
 use crate::cli::PipeArgs;
 use crate::commands::block::report_aborted;
-use crate::commands::{describe_errors, open_renderer};
-use crate::config::Config;
+use crate::commands::describe_errors;
+use crate::context::Context;
 use crate::exit::Outcome;
 use crate::record::{Record, is_report};
 use crate::render::{Format, Renderer, Stdout};
@@ -53,8 +53,9 @@ struct Form {
 }
 
 impl Output {
-    /// Stdout as the configuration wants it; `size` is the size of the input in bytes, where that is known.
-    pub fn open(config: &Config, args: &PipeArgs, names: &Names, size: Option<u64>) -> Outcome<Self> {
+    /// Stdout as the configuration wants it, for what these files hold.
+    pub fn open(context: &Context, is_cluster: bool, args: &PipeArgs, files: &InputFiles) -> Outcome<Self> {
+        let config = &context.config;
         let form = Form {
             is_quiet: args.quiet,
             is_enveloped: args.envelope,
@@ -62,13 +63,13 @@ impl Output {
             skipped: args.skip,
         };
         Ok(Self {
-            renderer: open_renderer(&config.style)?,
+            renderer: context.renderer()?,
             scratch: Renderer::new(Vec::new(), config.style.clone()),
             form,
             shows_pushes: config.show_pushes,
-            is_cluster: config.cluster.is_some(),
-            names: names.clone(),
-            progress: Progress::new(args, size),
+            is_cluster,
+            names: files.names().clone(),
+            progress: Progress::new(args, files.size()),
             blocks: Blocks::default(),
             errors: 0,
             was_aborted: false,

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use super::super::refuse::{refuse_before_block, refuse_in_block};
 use super::super::report_errors;
 use super::program::Program;
-use crate::config::Config;
 use crate::connection_state::{Effect, effect_of};
 use crate::exit::{Failure, Outcome};
 use crate::input::Next;
@@ -59,19 +58,25 @@ pub struct Attempt<'a> {
 
 impl<'a> Attempt<'a> {
     /// Starts the program; its keys are watched already.
-    pub fn start(words: &[OsString], number: u64, server: &'a mut Server, config: &Config) -> Outcome<Self> {
-        let format = if config.style.format == Format::Json { Format::Json } else { Format::Raw };
+    pub fn start(
+        words: &[OsString],
+        number: u64,
+        server: &'a mut Server,
+        place: String,
+        style: &Style,
+    ) -> Outcome<Self> {
+        let format = if style.format == Format::Json { Format::Json } else { Format::Raw };
         let style = Style {
             format,
             // `read` waits for the end of a line: whatever stdout gets, the program gets that.
             reply_delimiter: b"\n".to_vec(),
             one_line_errors: true,
             is_terminal: false,
-            ..config.style.clone()
+            ..style.clone()
         };
         Ok(Self {
             server,
-            place: config.target.address.to_string(),
+            place,
             style,
             program: Program::start(words, number)?,
             transaction: Transaction::default(),

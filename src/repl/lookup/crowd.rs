@@ -11,29 +11,19 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How long the primaries of a cluster are taken to be the same.
 const STEADY: Duration = Duration::from_secs(10);
 
-/// Where the user is.
-#[derive(Clone)]
-pub struct Place {
-    /// The server.
-    pub target: Target,
-    /// Whether all of the cluster is meant that it belongs to.
-    pub is_cluster: bool,
-}
-
-impl Place {
-    fn is_same(&self, other: &Self) -> bool {
-        let identity = |known: &Credentials| (known.user.clone(), known.password.clone());
-        let identities = [self, other].map(|place| place.target.credentials.as_ref().map(identity));
-        self.is_cluster == other.is_cluster
-            && self.target.address == other.target.address
-            && self.target.db == other.target.db
-            && identities[0] == identities[1]
-    }
+/// Whether two targets are the same server to the same user.
+fn is_same(one: &Target, other: &Target) -> bool {
+    let identity = |known: &Credentials| (known.user.clone(), known.password.clone());
+    let identities = [one, other].map(|target| target.credentials.as_ref().map(identity));
+    one.cluster.is_some() == other.cluster.is_some()
+        && one.address == other.address
+        && one.db == other.db
+        && identities[0] == identities[1]
 }
 
 /// Sessions with all of them.
 pub struct Crowd {
-    place: Place,
+    target: Target,
     opened: Instant,
     /// None: lost.
     sessions: Vec<Option<Session>>,
@@ -41,29 +31,29 @@ pub struct Crowd {
 
 impl Crowd {
     /// Connects; none if there is nobody.
-    pub fn open(place: &Place) -> Option<Self> {
+    pub fn open(target: &Target) -> Option<Self> {
         // Not in a hurry to fail, and not waiting for ever either.
-        let target = Target { connect_timeout: PATIENCE, read_timeout: Some(PATIENCE), ..place.target.clone() };
-        let sessions: Vec<Option<Session>> = if place.is_cluster {
-            let mut cluster = Cluster::open(&target, false).ok()?;
+        let patient = Target { connect_timeout: PATIENCE, read_timeout: Some(PATIENCE), ..target.clone() };
+        let sessions: Vec<Option<Session>> = if target.cluster.is_some() {
+            let mut cluster = Cluster::open(&patient, false).ok()?;
             let primaries: Vec<_> = cluster.map().primaries().cloned().collect();
             primaries.iter().map(|primary| cluster.lend_session(primary).ok()).collect()
         } else {
-            vec![Some(Session::open(&target).ok()?)]
+            vec![Some(Session::open(&patient).ok()?)]
         };
-        Some(Self { place: place.clone(), opened: Instant::now(), sessions })
+        Some(Self { target: target.clone(), opened: Instant::now(), sessions })
     }
 
-    /// Whether these are the servers of that place, as far as is known.
-    pub fn is_good(&mut self, place: &Place) -> bool {
+    /// Whether these are the servers of that target, as far as is known.
+    pub fn is_good(&mut self, target: &Target) -> bool {
         for session in &mut self.sessions {
             if session.as_mut().is_some_and(|session| session.look_after().is_err()) {
                 *session = None;
             }
         }
-        self.place.is_same(place)
+        is_same(&self.target, target)
             && self.sessions.iter().any(Option::is_some)
-            && (!self.place.is_cluster || self.opened.elapsed() < STEADY)
+            && (target.cluster.is_none() || self.opened.elapsed() < STEADY)
     }
 
     /// How many they are.

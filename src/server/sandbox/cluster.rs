@@ -2,15 +2,12 @@
 //! others are over its private unix socket, so that no other server can be meant.
 
 use std::net::TcpListener;
-use std::path::PathBuf;
-use std::time::Duration;
 
 use redis::{Cmd, Value};
 
-use super::super::hello::Hello;
 use super::super::session::Session;
 use super::super::slots::SLOTS;
-use super::super::target::{Address, Protocol, Target};
+use super::super::target::{Address, Target};
 use super::{Sandbox, wait_for};
 use crate::exit::{Failure, Outcome};
 use crate::reply::{error_text, text_of};
@@ -40,7 +37,7 @@ impl Sandbox {
     pub(super) fn join_nodes(&self) -> Outcome<()> {
         let mut nodes = Vec::new();
         for server in &self.servers {
-            nodes.push(Session::open(&private_target(server.socket()))?);
+            nodes.push(Session::open(&Target::at(Address::Unix(server.socket())))?);
         }
         let share = SLOTS / NODES + 1;
         for (index, node) in (0..).zip(&mut nodes) {
@@ -62,21 +59,6 @@ impl Sandbox {
             wait_for(|| is_whole(node), || "the nodes did not become a cluster".to_owned())?;
         }
         Ok(())
-    }
-}
-
-fn private_target(socket: PathBuf) -> Target {
-    Target {
-        address: Address::Unix(socket),
-        tls: None,
-        credentials: None,
-        db: 0,
-        protocol: Protocol::Resp2,
-        hello: Hello::default(),
-        limits_first_answer: false,
-        connect_timeout: Duration::from_secs(5),
-        read_timeout: None,
-        pushes: None,
     }
 }
 

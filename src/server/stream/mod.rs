@@ -120,8 +120,8 @@ impl Stream {
     /// Listens to a server; or to the cluster that it belongs to: to any node of it, or, for shard channels, events of
     /// keys and MONITOR, to all that have a part of it. That there is no server, or that it refuses us, ends the run
     /// (status 3); only what was heard once is tried again, `retries` times in a row.
-    pub fn open(target: &Target, is_cluster: bool, source: Source, retries: Option<u32>) -> Outcome<Self> {
-        if is_cluster {
+    pub fn open(target: &Target, source: Source, retries: Option<u32>) -> Outcome<Self> {
+        if target.cluster.is_some() {
             Self::open_cluster(target, source, retries)
         } else {
             Self::open_server(target, source, retries, Elsewhere::Refused)

@@ -102,7 +102,7 @@ impl Watcher {
     fn listen(&self, tries: &mut u32) -> Outcome<()> {
         let Some(target) = self.sentinels.first(&self.target) else { return Ok(()) };
         let channel = Subscription { topic: Topic::Channel, name: CHANNEL.to_vec() };
-        let mut stream = Stream::open(&target, false, Source::Subscriptions(vec![channel]), None)?;
+        let mut stream = Stream::open(&target, Source::Subscriptions(vec![channel]), None)?;
         *tries = 0;
         loop {
             while let Some(given) = stream.next()? {

@@ -1,0 +1,190 @@
+//! How a server is reached and who we are there: TLS, credentials, protocol, limits (contract section 1).
+
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::time::Duration;
+
+use super::environment;
+use super::url::Place;
+use crate::cli::{self, ConnectionOptions, SandboxKind};
+use crate::exit::{Failure, Outcome};
+use crate::password::Password;
+use crate::server::{Address, ClusterUse, Credentials, Hello, Protocol, PushListener, Target, Tls, TlsFiles, Verify};
+
+/// Everything about a connection but what is to be fetched first: files, a password, the address of a sandbox.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// The sandbox that is to be started; none to talk to a server that is there.
+    pub sandbox: Option<SandboxKind>,
+    /// The server. It lacks TLS and credentials.
+    target: Target,
+    tls: Option<TlsFiles>,
+    login: Option<Login>,
+}
+
+/// Who we are: what AUTH will send.
+#[derive(Clone, Debug)]
+struct Login {
+    user: Option<String>,
+    password: Password,
+}
+
+impl Connection {
+    /// Decides from options that are settled. `default_protocol` is spoken where none is asked for.
+    pub(super) fn decide(options: &ConnectionOptions, place: Place, default_protocol: Protocol) -> Outcome<Self> {
+        Ok(Self {
+            sandbox: options.sandbox,
+            tls: decide_tls(options, &place)?,
+            login: decide_login(options, &place)?,
+            target: decide_target(options, place, default_protocol)?,
+        })
+    }
+
+    /// Whether the server is taken for a node of a cluster.
+    pub fn is_cluster(&self) -> bool {
+        self.target.cluster.is_some()
+    }
+
+    /// The server, ready to be opened: reads the files and asks for the password. Pushes are told to this listener.
+    pub fn fetch(&self, sandbox: Option<Address>, pushes: Option<PushListener>) -> Outcome<Target> {
+        let mut target = Target { pushes, ..self.target.clone() };
+        if let Some(address) = sandbox {
+            target.address = address;
+        }
+        target.tls = self.tls.as_ref().map(Tls::load).transpose().map_err(Failure::usage)?;
+        if let Some(Login { user, password }) = &self.login {
+            let (user, password) = (user.clone(), password.fetch()?);
+            // An empty password without a user counts as none.
+            target.credentials = (user.is_some() || !password.is_empty()).then_some(Credentials { user, password });
+        }
+        Ok(target)
+    }
+}
+
+fn decide_target(options: &ConnectionOptions, mut place: Place, default_protocol: Protocol) -> Outcome<Target> {
+    if let Address::Sentinel(sentinels) = &mut place.address {
+        sentinels.credentials = decide_sentinel_credentials(options)?;
+    } else if options.sentinel_user.is_some() || options.sentinel_pass.is_some() {
+        return Err(Failure::usage("--sentinel-user and --sentinel-pass need --sentinel or a redis+sentinel URL"));
+    }
+    let protocol = match (options.resp2, options.resp3, place.protocol) {
+        (true, ..) => Protocol::Resp2,
+        (_, true, _) => Protocol::Resp3,
+        (.., Some(protocol)) => protocol,
+        _ => default_protocol,
+    };
+    Ok(Target {
+        cluster: decide_cluster(options, &place)?,
+        db: options.db.or(place.db).unwrap_or(0),
+        protocol,
+        hello: Hello::new(options.resp3 || place.protocol == Some(Protocol::Resp3)),
+        limits_first_answer: options.connect_timeout.is_some_and(|limit| !limit.is_zero()),
+        connect_timeout: match options.connect_timeout {
+            Some(Duration::ZERO) => Target::NO_LIMIT,
+            given => given.unwrap_or(Target::DEFAULT_LIMIT),
+        },
+        read_timeout: options.read_timeout.filter(|limit| !limit.is_zero()),
+        ..Target::at(place.address)
+    })
+}
+
+/// What `-c` and its companions say (contract section 11).
+fn decide_cluster(options: &ConnectionOptions, place: &Place) -> Outcome<Option<ClusterUse>> {
+    let how = ClusterUse { read_from_replicas: options.read_from_replicas, all_nodes: options.all_nodes };
+    if !options.means_cluster() {
+        let given = [("--read-from-replicas", how.read_from_replicas), ("--all-nodes", how.all_nodes)];
+        return match given.into_iter().find(|(_, is_given)| *is_given) {
+            Some((name, _)) => Err(Failure::usage(format!("{name} needs -c"))),
+            None => Ok(None),
+        };
+    }
+    if matches!(place.address, Address::Sentinel(_)) {
+        return Err(Failure::usage("sentinels watch no cluster: name one of its nodes with -h and -p"));
+    }
+    Ok(Some(how))
+}
+
+/// What AUTH sends to the sentinels: they have passwords of their own.
+fn decide_sentinel_credentials(options: &ConnectionOptions) -> Outcome<Option<Credentials>> {
+    let password = options.sentinel_pass.clone().or_else(|| environment("RCLI_SENTINEL_AUTH")).map(OsString::into_vec);
+    match (options.sentinel_user.clone(), password) {
+        (user, Some(password)) => Ok(Some(Credentials { user, password })),
+        (Some(_), None) => {
+            Err(Failure::usage("--sentinel-user needs a password: RCLI_SENTINEL_AUTH or --sentinel-pass gives it"))
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+fn decide_tls(options: &ConnectionOptions, place: &Place) -> Outcome<Option<TlsFiles>> {
+    let given = [
+        ("--tls", options.tls),
+        ("--cacert", options.cacert.is_some()),
+        ("--cacertdir", options.cacertdir.is_some()),
+        ("--cert", options.cert.is_some()),
+        ("--key", options.key.is_some()),
+        ("--sni", options.sni.is_some()),
+        ("--verify", options.verify.is_some()),
+        ("--insecure", options.insecure),
+        ("the URL", place.is_tls),
+    ];
+    let Some((means_tls, _)) = given.into_iter().find(|(_, is_given)| *is_given) else { return Ok(None) };
+    // A sandbox is nobody's server: nothing that is said of others holds for it.
+    if options.sandbox.is_some() {
+        return Ok(None);
+    }
+    if matches!(place.address, Address::Unix(_)) {
+        return Err(Failure::usage(format!("{means_tls} means TLS, which is not possible over a unix socket")));
+    }
+    let identity = match (&options.cert, &options.key) {
+        (Some(cert), Some(key)) => Some((cert.clone(), key.clone())),
+        (None, None) => None,
+        (Some(_), None) => return Err(Failure::usage("--cert needs --key")),
+        (None, Some(_)) => return Err(Failure::usage("--key needs --cert")),
+    };
+    let verify = match options.verify {
+        Some(cli::Verify::Ca) => Verify::Ca,
+        Some(cli::Verify::None) => Verify::Nothing,
+        None if options.insecure || place.is_insecure => Verify::Nothing,
+        Some(cli::Verify::Full) | None => Verify::Full,
+    };
+    Ok(Some(TlsFiles {
+        cacert: options.cacert.clone(),
+        cacertdir: options.cacertdir.clone(),
+        identity,
+        server_name: options.sni.clone(),
+        verify,
+    }))
+}
+
+fn decide_login(options: &ConnectionOptions, place: &Place) -> Outcome<Option<Login>> {
+    // A sandbox is nobody's server: it has no password to be asked for.
+    if options.sandbox.is_some() {
+        return Ok(None);
+    }
+    let given = given_password(options);
+    let is_of_url = given.is_none() && place.password.is_some();
+    let of_environment = || ["REDISCLI_AUTH", "VALKEYCLI_AUTH"].into_iter().find_map(environment);
+    let password = given
+        .or_else(|| place.password.clone().map(Password::Known))
+        .or_else(|| of_environment().map(|password| Password::Known(password.into_vec())));
+    let user = options.user.clone().or_else(|| place.user.clone());
+    match (user, password) {
+        (Some(_), None) => {
+            Err(Failure::usage("a user needs a password: --askpass, --pass-file, -a or REDISCLI_AUTH gives it"))
+        }
+        (None, None) => Ok(None),
+        (user, Some(password)) => {
+            let of_environment = || environment("VALKEYCLI_USER").filter(|_| !is_of_url);
+            let user = user.or_else(|| of_environment().map(|user| user.to_string_lossy().into_owned()));
+            Ok(Some(Login { user, password }))
+        }
+    }
+}
+
+fn given_password(options: &ConnectionOptions) -> Option<Password> {
+    let known = || options.pass.as_ref().map(|password| Password::Known(password.as_bytes().to_vec()));
+    let file = || options.pass_file.clone().map(Password::File);
+    let command = || options.password_command.clone().map(Password::Command);
+    known().or_else(file).or_else(command).or_else(|| options.askpass.then_some(Password::Terminal))
+}

@@ -1,0 +1,65 @@
+//! How the output looks: the format, its details, and colours (contract section 2).
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal as _};
+use std::os::unix::ffi::OsStrExt as _;
+
+use super::environment;
+use crate::cli::{Encoding, OutputOptions, Verb, When};
+use crate::color::Colors;
+use crate::exit::{Failure, Outcome};
+use crate::render::{Format, Style};
+use crate::report::set_colors;
+
+/// Decides how the output of a verb looks.
+pub(super) fn decide_style(output: &OutputOptions, verb: Option<&Verb>) -> Outcome<Style> {
+    let delimiter = |given: &Option<OsString>| given.as_ref().map_or(b"\n".to_vec(), |text| text.as_bytes().to_vec());
+    Ok(Style {
+        format: decide_format(output, verb)?,
+        element_delimiter: delimiter(&output.element_delimiter),
+        reply_delimiter: delimiter(&output.reply_delimiter),
+        one_line_errors: matches!(verb, Some(Verb::Pipe(_))),
+        base64: output.encoding == Some(Encoding::Base64),
+        nest_json: verb.and_then(Verb::listen_options).is_some_and(|options| options.data_json),
+        colors: decide_colors(output.color, io::stdout().is_terminal()),
+        is_terminal: io::stdout().is_terminal(),
+    })
+}
+
+/// Decides on the colours of stderr, for [`crate::report`].
+pub fn decide_stderr_color(output: &OutputOptions) {
+    set_colors(decide_colors(output.color, io::stderr().is_terminal()));
+}
+
+fn decide_colors(when: Option<When>, is_terminal: bool) -> Colors {
+    match when.unwrap_or(When::Auto) {
+        When::Always => Colors(true),
+        When::Never => Colors(false),
+        When::Auto => Colors::by_default(is_terminal),
+    }
+}
+
+fn decide_format(output: &OutputOptions, verb: Option<&Verb>) -> Outcome<Format> {
+    let is_envelope = matches!(verb, Some(Verb::Pipe(args)) if args.envelope);
+    if output.json || is_envelope {
+        return Ok(Format::Json);
+    }
+    if output.raw {
+        return Ok(Format::Raw);
+    }
+    if output.human {
+        return Ok(Format::Human);
+    }
+    match environment("RCLI_FORMAT") {
+        Some(name) => match name.to_str() {
+            Some("json") => Ok(Format::Json),
+            Some("raw") => Ok(Format::Raw),
+            Some("human") => Ok(Format::Human),
+            _ => Err(Failure::usage(format!("RCLI_FORMAT={}: json, raw or human is expected", name.display()))),
+        },
+        // The lines of a stream are JSON unless something else is asked for (contract section 8).
+        None if verb.is_some_and(Verb::is_stream) => Ok(Format::Json),
+        None if io::stdout().is_terminal() => Ok(Format::Human),
+        None => Ok(Format::Raw),
+    }
+}

@@ -1,0 +1,71 @@
+//! What every verb gets beside its arguments: what was decided, the way to the server, and standard output.
+
+use std::cell::OnceCell;
+use std::sync::{Mutex, PoisonError};
+
+use crate::cli::SandboxKind;
+use crate::config::{Config, Elsewhere};
+use crate::exit::{Failure, Outcome};
+use crate::record::Record;
+use crate::render::{self, Renderer, Stdout};
+use crate::server::{Address, PushListener, Sandbox, Target};
+
+/// What a verb works with.
+pub struct Context {
+    /// What was decided.
+    pub config: Config,
+    /// The throw-away servers, which live as long as this.
+    sandbox: OnceCell<Sandbox>,
+}
+
+impl Context {
+    /// Of what was decided. Nothing is started yet.
+    pub fn new(config: Config) -> Self {
+        Self { config, sandbox: OnceCell::new() }
+    }
+
+    /// The server that is meant, ready to be opened: starts the sandbox, reads files and asks for the password, as was
+    /// decided. Pushes are written when they come, where they are to be shown.
+    pub fn target(&self) -> Outcome<Target> {
+        let pushes = if self.config.show_pushes { Some(self.write_pushes()?) } else { None };
+        self.target_telling(pushes)
+    }
+
+    /// The same; pushes are told to this listener, or to nobody.
+    pub fn target_telling(&self, pushes: Option<PushListener>) -> Outcome<Target> {
+        self.config.connection.fetch(self.start_sandbox()?, pushes)
+    }
+
+    /// Another server, ready to be opened.
+    pub fn elsewhere(&self, place: &Elsewhere, is_tls: bool, pushes: Option<PushListener>) -> Outcome<Target> {
+        self.config.elsewhere(place, is_tls)?.fetch(None, pushes)
+    }
+
+    fn start_sandbox(&self) -> Outcome<Option<Address>> {
+        let started = match self.config.connection.sandbox {
+            None => return Ok(None),
+            Some(_) if self.sandbox.get().is_some() => None,
+            Some(SandboxKind::Server) => Some(Sandbox::start()?),
+            Some(SandboxKind::Cluster) => Some(Sandbox::start_cluster()?),
+        };
+        if let Some(sandbox) = started {
+            self.sandbox.get_or_init(|| sandbox);
+        }
+        Ok(self.sandbox.get().map(Sandbox::address))
+    }
+
+    /// A renderer over standard output.
+    pub fn renderer(&self) -> Outcome<Renderer<Stdout>> {
+        let stdout = render::stdout().map_err(Failure::output)?;
+        Ok(Renderer::new(stdout, self.config.style.clone()))
+    }
+
+    /// Writes pushes when they come. Where that is not possible, the next reply says so.
+    fn write_pushes(&self) -> Outcome<PushListener> {
+        let renderer = Mutex::new(self.renderer()?);
+        Ok(PushListener::new(move |push| {
+            let mut renderer = renderer.lock().unwrap_or_else(PoisonError::into_inner);
+            let _ = renderer.write(&Record::Push(push)).and_then(|()| renderer.flush());
+        }))
+    }
+}
