@@ -246,7 +246,7 @@ mod tests {
         for part in line.repeat(1000).chunks(300) {
             lines.write_all(part).expect("no error");
         }
-        assert!(lines.waiting.len() < MANY + 1000);
+        assert!(lines.waiting.len() < 100_000);
         assert!(passed.iter().map(String::len).sum::<usize>() > 900_000);
         assert!(passed.iter().all(|text| text.len() % 1000 == 0), "a part of a line");
     }

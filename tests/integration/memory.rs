@@ -194,6 +194,29 @@ fn input_that_memory_has_no_room_for_is_named_with_its_size() {
     assert_eq!(server.ask("DBSIZE"), "0");
 }
 
+/// What is made of a command after it was read takes memory too: whatever there is, it runs or is told.
+fn never_aborts(input: Vec<u8>, memories: impl IntoIterator<Item = u32>) {
+    let server = Server::start();
+    for memory in memories {
+        let run = server.rcli(["txn", "input"]).file("input", &input).status_among(&[0, 3]);
+        within(memory, run.any_stdout().any_stderr()).run();
+    }
+}
+
+#[test]
+fn a_large_line_runs_or_is_told_whatever_memory_there_is() {
+    never_aborts(format!("SET k {}\n", "x".repeat(20_000_000)).into_bytes(), (80_000..140_000).step_by(10_000));
+}
+
+#[test]
+fn a_large_resp_command_behind_a_larger_one_runs_or_is_told_whatever_memory_there_is() {
+    let first = format!("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$20000000\r\n{}\r\n", "x".repeat(20_000_000));
+    // The room that the first was read into has the second in one piece.
+    let second = format!("*1400000\r\n$3\r\nDEL\r\n{}", "$1\r\nk\r\n".repeat(1_399_999));
+    let memories = (140_000..160_000).chain(270_000..320_000).step_by(10_000);
+    never_aborts([first, second].concat().into_bytes(), memories);
+}
+
 #[test]
 fn what_stands_before_such_a_line_was_run_and_answered() {
     let server = Server::start();

@@ -3,7 +3,7 @@
 use crate::peer::{peer, send};
 use crate::pty::Terminal;
 use crate::rcli::rcli;
-use crate::server::Server;
+use crate::server::{DEADLINE, Server};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
@@ -117,24 +117,15 @@ fn completion_disturbs_neither_watch_nor_block() {
 }
 
 #[test]
-fn completion_over_many_keys_answers_within_its_limit() {
+fn completion_over_many_keys_gives_the_prompt_back() {
     let server = Server::start();
     server.ask("DEBUG POPULATE 100000 crowd 8");
     let (terminal, _) = open(&server, 120);
-    for (typed, is_there) in [("GET crowd:", true), ("GET none:", false)] {
-        terminal.keys(typed);
-        terminal.shows(typed);
-        let begin = Instant::now();
-        terminal.keys("\tx");
-        let line = format!("{typed}x");
-        terminal.wait("the next key", |rows| {
-            rows.iter().any(|row| row.contains(&line)) || rows.last().is_some_and(|row| row.ends_with("(y or n)"))
-        });
-        // The limit is a tenth of a second; the rest is for a machine that is busy with other tests.
-        assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
-        assert_eq!(terminal.rows().iter().any(|row| row.ends_with("(y or n)")), is_there);
-        terminal.keys(&format!("n{CTRL_U}"));
-    }
+    terminal.keys("GET crowd:");
+    terminal.wait_pressing("\t", |rows| rows.last().is_some_and(|row| row.ends_with("(y or n)")));
+    terminal.keys(&format!("n{CTRL_U}"));
+    terminal.keys("GET none:\tx");
+    terminal.shows("GET none:x");
 }
 
 #[test]
@@ -149,7 +140,8 @@ fn a_server_that_says_nothing_does_not_keep_the_prompt() {
     }
     terminal.keys("SET alive");
     terminal.shows("SET alive value");
-    assert!(begin.elapsed() < Duration::from_secs(3), "{:?}", begin.elapsed());
+    // Without the limit of a tenth of a second each Tab waits for the two that a server has to answer in.
+    assert!(begin.elapsed() < Duration::from_secs(9), "{:?}", begin.elapsed());
 }
 
 #[test]
@@ -219,7 +211,7 @@ fn colours_tell_what_is_what_and_keep_secrets_plain() {
         terminal.shows(&shown);
         let begin = Instant::now();
         while !String::from_utf8_lossy(&terminal.bytes()).contains(painted) {
-            assert!(begin.elapsed() < Duration::from_secs(10), "no {painted:?}");
+            assert!(begin.elapsed() < DEADLINE, "no {painted:?}");
             crate::server::pause();
         }
         terminal.keys(CTRL_U);
