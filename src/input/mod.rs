@@ -181,6 +181,13 @@ impl Source {
             if self.form == Form::Resp {
                 return self.next_resp(request);
             }
+            // What most lines of a bulk load are.
+            if let (0, Some(taken)) = (self.scanned, text::parse_plain(&self.buffer[self.start..self.end], request)) {
+                self.line += 1;
+                self.consume(taken);
+                request.line = self.line;
+                return Ok(Next::Command);
+            }
             let Some((line_start, line_end)) = self.take_line() else { return Ok(Next::Pending) };
             request.clear();
             request.line = self.line;

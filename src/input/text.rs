@@ -44,6 +44,43 @@ pub fn parse(line: &[u8], request: &mut Request) -> Result<(), Malformed> {
     }
 }
 
+/// Puts the words of a line that has nothing special into `request`: how many bytes the line takes, its end included.
+/// None for any other, which is for the careful way: one with quotes, blanks other than single spaces, or without its
+/// end, and what may be empty, a comment or JSON. Such a line is looked at once, byte by byte.
+pub fn parse_plain(bytes: &[u8], request: &mut Request) -> Option<usize> {
+    // Longer lines are asked for memory first.
+    const LONGEST: usize = 4096;
+    let bytes = &bytes[..bytes.len().min(LONGEST)];
+    if !bytes.first()?.is_ascii_alphanumeric() {
+        return None;
+    }
+    request.clear();
+    let mut start = 0;
+    for (at, byte) in bytes.iter().enumerate() {
+        if !IS_SPECIAL[usize::from(*byte)] {
+            continue;
+        }
+        // An empty word stands between two blanks.
+        if start == at || !matches!(byte, b' ' | b'\n') {
+            return None;
+        }
+        request.push(&bytes[start..at]);
+        if *byte == b'\n' {
+            return Some(at + 1);
+        }
+        start = at + 1;
+    }
+    None
+}
+
+/// Whether a byte is more to a line than a part of a word.
+const IS_SPECIAL: [bool; 256] = {
+    let mut special = ENDS_PLAIN;
+    special[0x0b] = true;
+    special[0x0c] = true;
+    special
+};
+
 /// Where each argument of a line stands, quotes included. What is left from an open or bad quote on is the last one,
 /// and the complaint comes with it.
 pub fn spans(line: &[u8]) -> (Vec<Range<usize>>, Option<Malformed>) {
@@ -178,5 +215,61 @@ fn hex(digit: u8) -> u8 {
     match digit {
         b'0'..=b'9' => digit - b'0',
         _ => (digit | 0x20) - b'a' + 10,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the careful way makes of the first line.
+    fn carefully(bytes: &[u8]) -> Option<(Request, usize)> {
+        let end = memchr::memchr(b'\n', bytes)?;
+        let line = &bytes[..end];
+        let mut request = Request::default();
+        parse(line.strip_suffix(b"\r").unwrap_or(line), &mut request).ok()?;
+        Some((request, end + 1))
+    }
+
+    #[test]
+    fn a_plain_line_is_what_the_careful_way_makes_of_it() {
+        let pieces: [&[u8]; 14] = [
+            b"SET",
+            b"k:1",
+            b" ",
+            b"  ",
+            b"\n",
+            b"\r\n",
+            b"\t",
+            b"\"a b\"",
+            b"'",
+            b"\x0b",
+            b"#",
+            b"[",
+            b"\xff\xc3\xa9",
+            b"",
+        ];
+        let mut plain = 0;
+        for number in 0..pieces.len().pow(4) {
+            let chosen = (0..4).map(|at| pieces[number / pieces.len().pow(at) % pieces.len()]);
+            let bytes = [chosen.collect::<Vec<_>>().concat(), b"\n".to_vec()].concat();
+            let mut request = Request::new(["left"]);
+            if let Some(taken) = parse_plain(&bytes, &mut request) {
+                plain += 1;
+                let text = bytes.escape_ascii();
+                assert_eq!(carefully(&bytes), Some((request, taken)), "{text}");
+            }
+        }
+        assert!(plain > 100, "{plain}");
+    }
+
+    #[test]
+    fn what_is_special_or_not_wholly_there_is_for_the_careful_way() {
+        let long = format!("SET k {}\n", "x".repeat(5000));
+        for line in
+            ["", "PING", "#x\n", "[\"PING\"]\n", " PING\n", "PING \n", "SET  k v\n", "PING\r\n", "\n", long.as_str()]
+        {
+            assert_eq!(parse_plain(line.as_bytes(), &mut Request::default()), None, "{line:?}");
+        }
     }
 }
