@@ -76,7 +76,7 @@ Register-ArgumentCompleter -Native -CommandName 'rcli' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print the version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
-            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Run FLUSHALL, SHUTDOWN, KEYS and what else destroys, stops or blocks a server without asking')
             [CompletionResult]::new('-x', '-x', [CompletionResultType]::ParameterName, 'Read the last argument from standard input')
             [CompletionResult]::new('--quoted-input', '--quoted-input', [CompletionResultType]::ParameterName, 'Unquote the arguments as lines of input are unquoted')
             [CompletionResult]::new('pipe', 'pipe', [CompletionResultType]::ParameterValue, 'Run the commands of files or standard input as a pipeline')
@@ -156,7 +156,7 @@ Register-ArgumentCompleter -Native -CommandName 'rcli' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print the version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
-            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Run FLUSHALL, SHUTDOWN, KEYS and what else destroys, stops or blocks a server without asking')
             break
         }
         'rcli;sub' {
@@ -226,7 +226,7 @@ Register-ArgumentCompleter -Native -CommandName 'rcli' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print the version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
-            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Run FLUSHALL, SHUTDOWN, KEYS and what else destroys, stops or blocks a server without asking')
             break
         }
         'rcli;psub' {
@@ -296,7 +296,7 @@ Register-ArgumentCompleter -Native -CommandName 'rcli' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print the version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
-            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Run FLUSHALL, SHUTDOWN, KEYS and what else destroys, stops or blocks a server without asking')
             break
         }
         'rcli;ssub' {
@@ -366,7 +366,7 @@ Register-ArgumentCompleter -Native -CommandName 'rcli' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print the version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
-            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Run FLUSHALL, SHUTDOWN, KEYS and what else destroys, stops or blocks a server without asking')
             break
         }
         'rcli;monitor' {
@@ -432,7 +432,7 @@ Register-ArgumentCompleter -Native -CommandName 'rcli' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print the version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
-            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Run FLUSHALL, SHUTDOWN, KEYS and what else destroys, stops or blocks a server without asking')
             break
         }
         'rcli;txn' {
@@ -491,7 +491,7 @@ Register-ArgumentCompleter -Native -CommandName 'rcli' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print the version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
-            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Run FLUSHALL, SHUTDOWN, KEYS and what else destroys, stops or blocks a server without asking')
             break
         }
         'rcli;profiles' {
@@ -547,7 +547,7 @@ Register-ArgumentCompleter -Native -CommandName 'rcli' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print the version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
-            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Run FLUSHALL, SHUTDOWN, KEYS and what else destroys, stops or blocks a server without asking')
             break
         }
         'rcli;completions' {
@@ -603,7 +603,7 @@ Register-ArgumentCompleter -Native -CommandName 'rcli' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print the version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
-            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Run FLUSHALL, SHUTDOWN, KEYS and what else destroys, stops or blocks a server without asking')
             break
         }
         'rcli;generate' {
@@ -660,7 +660,7 @@ Register-ArgumentCompleter -Native -CommandName 'rcli' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print the version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
-            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Run FLUSHALL, SHUTDOWN, KEYS and what else destroys, stops or blocks a server without asking')
             break
         }
         'rcli;exec' {
@@ -721,7 +721,7 @@ Register-ArgumentCompleter -Native -CommandName 'rcli' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print the version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
-            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Run FLUSHALL, SHUTDOWN, KEYS and what else destroys, stops or blocks a server without asking')
             [CompletionResult]::new('ACL', 'ACL', [CompletionResultType]::ParameterValue, 'ACL')
             [CompletionResult]::new('APPEND', 'APPEND', [CompletionResultType]::ParameterValue, 'APPEND')
             [CompletionResult]::new('ASKING', 'ASKING', [CompletionResultType]::ParameterValue, 'ASKING')

@@ -73,7 +73,7 @@ set edit:completion:arg-completer[rcli] = {|@words|
             cand --help 'Print help'
             cand -v 'Print the version'
             cand --version 'Print the version'
-            cand --yes 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking'
+            cand --yes 'Run FLUSHALL, SHUTDOWN, KEYS and what else destroys, stops or blocks a server without asking'
             cand -x 'Read the last argument from standard input'
             cand --quoted-input 'Unquote the arguments as lines of input are unquoted'
             cand pipe 'Run the commands of files or standard input as a pipeline'
@@ -152,7 +152,7 @@ set edit:completion:arg-completer[rcli] = {|@words|
             cand --help 'Print help'
             cand -v 'Print the version'
             cand --version 'Print the version'
-            cand --yes 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking'
+            cand --yes 'Run FLUSHALL, SHUTDOWN, KEYS and what else destroys, stops or blocks a server without asking'
         }
         &'rcli;sub'= {
             cand --pattern 'A pattern to subscribe to as well; may be repeated'
@@ -221,7 +221,7 @@ set edit:completion:arg-completer[rcli] = {|@words|
             cand --help 'Print help'
             cand -v 'Print the version'
             cand --version 'Print the version'
-            cand --yes 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking'
+            cand --yes 'Run FLUSHALL, SHUTDOWN, KEYS and what else destroys, stops or blocks a server without asking'
         }
         &'rcli;psub'= {
             cand --channel 'A channel to subscribe to as well; may be repeated'
@@ -290,7 +290,7 @@ set edit:completion:arg-completer[rcli] = {|@words|
             cand --help 'Print help'
             cand -v 'Print the version'
             cand --version 'Print the version'
-            cand --yes 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking'
+            cand --yes 'Run FLUSHALL, SHUTDOWN, KEYS and what else destroys, stops or blocks a server without asking'
         }
         &'rcli;ssub'= {
             cand --node 'With -c: listen to this node only; channels that it does not own are named and passed over'
@@ -359,7 +359,7 @@ set edit:completion:arg-completer[rcli] = {|@words|
             cand --help 'Print help'
             cand -v 'Print the version'
             cand --version 'Print the version'
-            cand --yes 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking'
+            cand --yes 'Run FLUSHALL, SHUTDOWN, KEYS and what else destroys, stops or blocks a server without asking'
         }
         &'rcli;monitor'= {
             cand --only 'Only these commands, in any case'
@@ -424,7 +424,7 @@ set edit:completion:arg-completer[rcli] = {|@words|
             cand --help 'Print help'
             cand -v 'Print the version'
             cand --version 'Print the version'
-            cand --yes 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking'
+            cand --yes 'Run FLUSHALL, SHUTDOWN, KEYS and what else destroys, stops or blocks a server without asking'
         }
         &'rcli;txn'= {
             cand --watch 'Watch a key: if it changes before EXEC, nothing is run (repeatable)'
@@ -482,7 +482,7 @@ set edit:completion:arg-completer[rcli] = {|@words|
             cand --help 'Print help'
             cand -v 'Print the version'
             cand --version 'Print the version'
-            cand --yes 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking'
+            cand --yes 'Run FLUSHALL, SHUTDOWN, KEYS and what else destroys, stops or blocks a server without asking'
         }
         &'rcli;profiles'= {
             cand -h 'Server host name or address; as the last word: help [default: 127.0.0.1] [env: VALKEYCLI_HOST]'
@@ -537,7 +537,7 @@ set edit:completion:arg-completer[rcli] = {|@words|
             cand --help 'Print help'
             cand -v 'Print the version'
             cand --version 'Print the version'
-            cand --yes 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking'
+            cand --yes 'Run FLUSHALL, SHUTDOWN, KEYS and what else destroys, stops or blocks a server without asking'
         }
         &'rcli;completions'= {
             cand -h 'Server host name or address; as the last word: help [default: 127.0.0.1] [env: VALKEYCLI_HOST]'
@@ -592,7 +592,7 @@ set edit:completion:arg-completer[rcli] = {|@words|
             cand --help 'Print help'
             cand -v 'Print the version'
             cand --version 'Print the version'
-            cand --yes 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking'
+            cand --yes 'Run FLUSHALL, SHUTDOWN, KEYS and what else destroys, stops or blocks a server without asking'
         }
         &'rcli;generate'= {
             cand --table 'A server to ask for its commands; the first one that has a command describes it'
@@ -648,7 +648,7 @@ set edit:completion:arg-completer[rcli] = {|@words|
             cand --help 'Print help'
             cand -v 'Print the version'
             cand --version 'Print the version'
-            cand --yes 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking'
+            cand --yes 'Run FLUSHALL, SHUTDOWN, KEYS and what else destroys, stops or blocks a server without asking'
         }
         &'rcli;exec'= {
             cand -X 'Read the argument that is TAG from standard input'
@@ -708,7 +708,7 @@ set edit:completion:arg-completer[rcli] = {|@words|
             cand --help 'Print help'
             cand -v 'Print the version'
             cand --version 'Print the version'
-            cand --yes 'Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking'
+            cand --yes 'Run FLUSHALL, SHUTDOWN, KEYS and what else destroys, stops or blocks a server without asking'
             cand ACL 'ACL'
             cand APPEND 'APPEND'
             cand ASKING 'ASKING'

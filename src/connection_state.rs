@@ -1,98 +1,11 @@
-//! The state of a connection: which commands set it, and what they have set. It is gone with the connection and with
-//! RESET. What brings it back (`pipe --skip`, a reconnect of the REPL, a further node of a cluster) decides by this one
-//! table (contract sections 5, 6 and 10). No I/O: others send and receive.
+//! The state of a connection: what commands have set of it. It is gone with the connection and with RESET. What brings
+//! it back (`pipe --skip`, a reconnect of the REPL, a further node of a cluster) keeps it here (contract sections 5, 6
+//! and 10). Which commands set it is in `command::restrictions`. No I/O: others send and receive.
 
+use crate::command::restrictions::{Effect, Setting, effect_of};
 use crate::reply::Frame;
 use crate::request::Request;
 use crate::server::{Credentials, Protocol, Target};
-
-/// What a command does to the connection that runs it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Nothing that outlasts its reply.
-    None,
-    /// It sets this.
-    Sets(Setting),
-    /// HELLO: the version of RESP, and with its options the user and the name.
-    Hello,
-    /// It takes away everything that was set.
-    Reset,
-    /// It watches keys until EXEC, DISCARD or UNWATCH.
-    Watch,
-    /// It ends every WATCH.
-    Unwatch,
-    /// It opens a block.
-    Multi,
-    /// It runs the block.
-    Exec,
-    /// It drops the block.
-    Discard,
-}
-
-/// Something that a connection keeps until it is set again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Setting {
-    /// The database.
-    Database,
-    /// The user.
-    User,
-    /// Whether a replica in a cluster answers reads.
-    Replica,
-    /// The name in CLIENT LIST.
-    Name,
-    /// The name of the library in CLIENT LIST.
-    LibraryName,
-    /// Its version.
-    LibraryVersion,
-    /// Whether the connection is spared when clients take too much memory.
-    NoEvict,
-    /// Whether reading a key leaves its age as it is.
-    NoTouch,
-    /// What the server tells about keys that change.
-    Tracking,
-    /// What the client says that it can do.
-    Capabilities,
-    /// Whether it brings data from elsewhere, expired keys included.
-    ImportSource,
-}
-
-/// What a command does to the connection that runs it, if the server takes it.
-pub fn effect_of(request: &Request) -> Effect {
-    let name = request.arg(0);
-    // Asked for every command of a pipeline: the length and the first letter tell all but a few of them.
-    let (word, effect) = match (name.len(), name.first().map_or(0, u8::to_ascii_uppercase)) {
-        (4, b'A') => ("AUTH", Effect::Sets(Setting::User)),
-        (4, b'E') => ("EXEC", Effect::Exec),
-        (5, b'H') => ("HELLO", Effect::Hello),
-        (5, b'M') => ("MULTI", Effect::Multi),
-        (5, b'R') => ("RESET", Effect::Reset),
-        (5, b'W') => ("WATCH", Effect::Watch),
-        (6, b'C') => ("CLIENT", client_setting(request).map_or(Effect::None, Effect::Sets)),
-        (6, b'S') => ("SELECT", Effect::Sets(Setting::Database)),
-        (7, b'D') => ("DISCARD", Effect::Discard),
-        (7, b'U') => ("UNWATCH", Effect::Unwatch),
-        (8, b'R') => ("READONLY", Effect::Sets(Setting::Replica)),
-        (9, b'R') => ("READWRITE", Effect::Sets(Setting::Replica)),
-        _ => return Effect::None,
-    };
-    if request.is(0, word) { effect } else { Effect::None }
-}
-
-/// What this subcommand of CLIENT sets.
-fn client_setting(request: &Request) -> Option<Setting> {
-    const SETTINGS: [(&str, Setting); 6] = [
-        ("SETNAME", Setting::Name),
-        ("NO-EVICT", Setting::NoEvict),
-        ("NO-TOUCH", Setting::NoTouch),
-        ("TRACKING", Setting::Tracking),
-        ("CAPA", Setting::Capabilities),
-        ("IMPORT-SOURCE", Setting::ImportSource),
-    ];
-    if request.is(1, "SETINFO") {
-        return Some(if request.is(2, "LIB-VER") { Setting::LibraryVersion } else { Setting::LibraryName });
-    }
-    SETTINGS.iter().find(|(word, _)| request.is(1, word)).map(|(_, setting)| *setting)
-}
 
 /// Commands that set something, the latest of each setting, in the order to send them again.
 #[derive(Clone, Debug, Default)]
@@ -247,31 +160,6 @@ mod tests {
             }
         }
         settings.iter().map(|request| request.shown(100)).collect()
-    }
-
-    #[test]
-    fn effects_are_told_by_names_in_any_case() {
-        for (line, effect) in [
-            ("select 3", Effect::Sets(Setting::Database)),
-            ("AUTH pw", Effect::Sets(Setting::User)),
-            ("Client SetName x", Effect::Sets(Setting::Name)),
-            ("CLIENT SETINFO lib-ver 1", Effect::Sets(Setting::LibraryVersion)),
-            ("CLIENT SETINFO LIB-NAME x", Effect::Sets(Setting::LibraryName)),
-            ("CLIENT NO-TOUCH on", Effect::Sets(Setting::NoTouch)),
-            ("READWRITE", Effect::Sets(Setting::Replica)),
-            ("watch k", Effect::Watch),
-            ("unwatch", Effect::Unwatch),
-            ("multi", Effect::Multi),
-            ("exec", Effect::Exec),
-            ("discard", Effect::Discard),
-            ("reset", Effect::Reset),
-            ("hello 3", Effect::Hello),
-        ] {
-            assert_eq!(effect_of(&request(line)), effect, "{line}");
-        }
-        for line in ["SET k v", "CLIENT LIST", "CLIENT", "EVAL", "SELECTS 3", "CONFIG SET a b", "SINTER a", ""] {
-            assert_eq!(effect_of(&request(line)), Effect::None, "{line}");
-        }
     }
 
     #[test]

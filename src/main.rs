@@ -4,6 +4,7 @@
 
 mod cli;
 mod color;
+mod command;
 mod commands;
 mod config;
 mod connection_state;

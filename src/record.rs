@@ -62,23 +62,3 @@ pub enum Record<'a> {
         server: &'a str,
     },
 }
-
-/// Whether a command's reply is a report for people, which human output prints as it is: redis-cli's list.
-pub fn is_report(request: &Request) -> bool {
-    let sub = |words: &[&str]| words.iter().any(|word| request.is(1, word));
-    if request.is(0, "INFO") || request.is(0, "LOLWUT") {
-        true
-    } else if request.is(0, "CLIENT") {
-        sub(&["LIST", "INFO"])
-    } else if request.is(0, "CLUSTER") {
-        sub(&["NODES", "INFO"])
-    } else if request.is(0, "LATENCY") {
-        sub(&["DOCTOR", "GRAPH"])
-    } else if request.is(0, "MEMORY") {
-        sub(&["DOCTOR", "MALLOC-STATS"])
-    } else if request.is(0, "DEBUG") {
-        sub(&["HTSTATS", "HTSTATS-KEY"])
-    } else {
-        false
-    }
-}

@@ -4,6 +4,7 @@ pub mod secrets;
 
 use std::fmt::Write as _;
 
+use crate::command::restrictions::holds_secret;
 use crate::text::{Escape, escape_char, is_unprintable};
 
 /// A command: its arguments as bytes, the name first, in one reusable buffer.
@@ -117,7 +118,7 @@ impl Request {
     /// The command for a message to a person, at most `limit` characters of it, then `...` if it was cut.
     /// A command that may hold a password shows only its name.
     pub fn shown(&self, limit: usize) -> String {
-        if self.holds_secret() {
+        if holds_secret(self) {
             return secrets::without_arguments(self.arg(0));
         }
         let mut shown = String::new();

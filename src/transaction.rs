@@ -1,7 +1,7 @@
 //! The MULTI … EXEC block on this side of the connection: what a command means inside and outside of one.
 //! No I/O: `txn`, stdin and the REPL feed it and do what it says (contract sections 5, 7 and 10).
 
-use crate::connection_state::{Effect, effect_of};
+use crate::command::restrictions::{Effect, effect_of};
 use crate::request::Request;
 
 /// What is to be done with a command.

@@ -196,7 +196,7 @@ pub struct GeneralOptions {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "REPL")]
 pub struct ReplOptions {
-    /// Run FLUSHALL, FLUSHDB, SHUTDOWN, SWAPDB, DEBUG and KEYS without asking
+    /// Run FLUSHALL, SHUTDOWN, KEYS and what else destroys, stops or blocks a server without asking
     #[arg(long)]
     pub yes: bool,
 }

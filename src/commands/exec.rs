@@ -6,12 +6,12 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::time::Instant;
 
 use super::advice;
-use super::refuse::refuse_uncounted;
 use crate::cli::{ExecArgs, ExecOptions};
+use crate::command::restrictions::{is_report, refuse_uncounted};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::{Malformed, describe_bad, parse_line};
-use crate::record::{Record, is_report};
+use crate::record::Record;
 use crate::render::Format;
 use crate::reply::{ErrorReply, OwnedFrame};
 use crate::report::{describe_io, report};

@@ -4,10 +4,11 @@ use std::os::fd::AsFd as _;
 
 use super::block::{NOTHING_RAN, RAN_APART, describe_lost_block, refuse_block, report_aborted};
 use super::report_errors;
+use crate::command::restrictions::is_report;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::{Next, Source};
-use crate::record::{Record, is_report};
+use crate::record::Record;
 use crate::render::{Renderer, Stdout};
 use crate::repl::link::Link;
 use crate::repl::local::leaves;

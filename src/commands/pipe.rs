@@ -21,8 +21,9 @@ mod window;
 
 use self::driver::Driver;
 use self::files::InputFiles;
-use super::refuse::{refuse_in_block, refuse_in_pipeline, refuse_unroutable};
+use super::refuse::refuse_unroutable;
 use crate::cli::PipeArgs;
+use crate::command::restrictions::{refuse_in_block, refuse_in_pipeline};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::server::Router;

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use super::Style;
 use crate::color::Part;
-use crate::record::is_report;
+use crate::command::restrictions::is_report;
 use crate::reply::{Element, Frame, Kind, error_words};
 use crate::request::{Request, quote_part};
 use crate::text::{Escape, Escaping, pieces, printable};

@@ -3,12 +3,13 @@
 
 use std::mem;
 
-use crate::connection_state::{ConnectionState, Effect, Setting, Watch, effect_of};
+use crate::command::restrictions::{Effect, Setting, effect_of, refuse_in_cluster};
+use crate::connection_state::{ConnectionState, Watch};
 use crate::exit::Outcome;
 use crate::reply::{ErrorReply, Frame};
 use crate::report::Told;
 use crate::request::Request;
-use crate::server::{Lost, NO_CLUSTER, Server, Target, Unopened, refuse_in_cluster};
+use crate::server::{Lost, NO_CLUSTER, Server, Target, Unopened};
 
 /// A connection that is open, or can be opened.
 pub struct Link {

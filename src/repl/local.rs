@@ -85,8 +85,3 @@ impl Local {
         })
     }
 }
-
-/// The commands that ask before they run: they destroy, stop, or block the server.
-pub fn is_dangerous(request: &Request) -> bool {
-    ["FLUSHALL", "FLUSHDB", "SHUTDOWN", "SWAPDB", "DEBUG", "KEYS"].iter().any(|name| request.is(0, name))
-}

@@ -27,10 +27,11 @@ use self::prompt::Prompt;
 use self::pushes::Pushes;
 use self::shell::Shell;
 use self::views::{Jobs, Wanted};
+use crate::command::restrictions::{asks_first, is_report};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::{describe_bad, parse};
-use crate::record::{Record, is_report};
+use crate::record::Record;
 use crate::render::{Format, Renderer, Stdout, Style};
 use crate::reply::Frame;
 use crate::report::{notice, report, report_pointing};
@@ -173,7 +174,7 @@ impl Repl<'_> {
         if let Some(local) = Local::of(&request) {
             return self.run_local(local);
         }
-        if local::is_dangerous(&request) && !self.context.config.is_sure {
+        if asks_first(&request) && !self.context.config.is_sure {
             let place = self.prompt().raw;
             let question = format!("{}{}: run it? (y/N) ", place, request.shown(SHOWN));
             if !self.reading(|editor| editor.ask(&question))? {

@@ -3,9 +3,9 @@
 //! says it to somebody.
 
 use super::link::Link;
+use crate::command::restrictions::{Effect, effect_of, refuse_in_block, refuse_uncounted};
 use crate::commands::block::BlockCheck;
-use crate::commands::refuse::{refuse_in_block, refuse_uncounted};
-use crate::connection_state::{Effect, Watch, effect_of};
+use crate::connection_state::Watch;
 use crate::reply::{ErrorReply, OwnedFrame};
 use crate::request::Request;
 use crate::server::{Lost, LostBlock, Transacted, Unopened};

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use crate::command::restrictions;
 use crate::input::{OPEN_QUOTE, parse, parse_line, spans};
 use crate::request::{Request, secrets};
 
@@ -74,7 +75,7 @@ fn unquote(word: &[u8]) -> Vec<u8> {
 pub fn holds_secret(line: &str) -> bool {
     let mut request = Request::default();
     match parse(line.as_bytes(), &mut request) {
-        Ok(()) if !request.is_empty() => request.holds_secret(),
+        Ok(()) if !request.is_empty() => restrictions::holds_secret(&request),
         // A comment, or a line that is not complete or not right.
         _ => secrets::shown_bad(line.as_bytes()).is_some(),
     }

@@ -12,6 +12,7 @@ use super::poll::{Ready, is_over, wait_among};
 use super::session::{Lost, Session};
 use super::target::Target;
 use super::transact::{LostBlock, Transacted};
+use crate::command::restrictions::refuse_in_cluster;
 use crate::exit::Outcome;
 use crate::reply::{ErrorReply, Frame, OwnedFrame};
 use crate::request::Request;
@@ -72,7 +73,7 @@ impl Server {
     pub fn refuse(&self, request: &Request) -> Option<String> {
         match self {
             Self::One(_) => None,
-            Self::Cluster(_) => super::cluster::refuse_in_cluster(request),
+            Self::Cluster(_) => refuse_in_cluster(request),
         }
     }
 

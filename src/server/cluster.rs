@@ -15,7 +15,6 @@ use std::os::fd::BorrowedFd;
 use std::time::Instant;
 
 pub(super) use self::asker::Asker;
-pub use self::state::refuse_in_cluster;
 
 use super::hello::ServerVersion;
 use super::open::Unopened;
@@ -26,7 +25,8 @@ use super::route::{Route, Router, Unroutable, route_of_keys};
 use super::session::{Lost, Session};
 use super::slots::{Announced, Places, SlotMap};
 use super::target::{Address, Target};
-use crate::connection_state::{Effect, Settings, effect_of};
+use crate::command::restrictions::{Effect, effect_of};
+use crate::connection_state::Settings;
 use crate::exit::Outcome;
 use crate::reply::{ErrorReply, OwnedFrame};
 use crate::request::Request;

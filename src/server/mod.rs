@@ -22,7 +22,7 @@ mod transact;
 mod transport;
 
 pub use any::Server;
-pub use cluster::{Cluster, NO_CLUSTER, refuse_in_cluster};
+pub use cluster::{Cluster, NO_CLUSTER};
 pub use hello::Hello;
 pub use open::Unopened;
 pub use patience::Patience;

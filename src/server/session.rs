@@ -20,7 +20,7 @@ use super::poll::{Ready, wait_among, wait_for_any};
 use super::target::Target;
 use super::tls;
 use super::transport::Transport;
-use crate::connection_state::{Effect, Setting, effect_of};
+use crate::command::restrictions::{Effect, Setting, effect_of};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::reply::{Frame, Framer, OwnedFrame, describe_no_room, value_of};
 use crate::request::Request;

@@ -205,12 +205,26 @@ fn dangerous_commands_ask_first() {
     let server = Server::start();
     server.ask("SET k v");
     let (terminal, prompt) = open(&server, &[]);
-    for command in ["FLUSHALL", "flushdb", "SHUTDOWN NOSAVE", "SWAPDB 0 1", "DEBUG SLEEP 0", "KEYS *"] {
+    for command in [
+        "FLUSHALL",
+        "flushdb",
+        "SHUTDOWN NOSAVE",
+        "SWAPDB 0 1",
+        "DEBUG SLEEP 0",
+        "KEYS *",
+        "FUNCTION FLUSH",
+        "script flush",
+        "CLUSTER RESET",
+        "REPLICAOF NO ONE",
+    ] {
         terminal.line(command);
         terminal.wait("the question", |rows| rows.last().is_some_and(|row| row.ends_with("run it? (y/N)")));
         terminal.keys("\r");
         terminal.ends_with(&["rcli: not run", &prompt]);
     }
+    terminal.run(&prompt, "FUNCTION LIST", &["(empty array)"]);
+    terminal.line("DEBUG OBJECT none");
+    terminal.shows("(error) ");
     terminal.line("FLUSHALL");
     terminal.wait("the question", |rows| rows.last().is_some_and(|row| row.ends_with("run it? (y/N)")));
     terminal.keys(CTRL_C);

@@ -2,14 +2,14 @@
 //! checked before anything is sent: a bad line runs nothing.
 
 use super::super::block::{Ran, check_block, report_aborted, run_block};
-use super::super::refuse::refuse_in_block;
 use super::files::{InputFiles, Origin};
 use super::resume;
 use crate::cli::PipeArgs;
+use crate::command::restrictions::{is_report, refuse_in_block};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::Next;
-use crate::record::{Record, is_report};
+use crate::record::Record;
 use crate::render::{Renderer, Stdout};
 use crate::reply::{Frame, OwnedFrame};
 use crate::request::Request;

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 
 use super::files::Origin;
-use crate::connection_state::Effect;
+use crate::command::restrictions::Effect;
 use crate::reply::{ErrorReply, Frame};
 use crate::request::Request;
 
@@ -123,7 +123,7 @@ impl Blocks {
 #[allow(clippy::unwrap_used, reason = "a test ends by panicking")]
 mod tests {
     use super::*;
-    use crate::connection_state::effect_of;
+    use crate::command::restrictions::effect_of;
     use crate::reply::OwnedFrame;
 
     /// The blocks after these commands, sent one after the other; the second word is how the server answers.

@@ -2,11 +2,10 @@
 //! commands that set it are sent again, in order, before the first command that is run, and their replies are not
 //! written (contract section 6).
 
-use super::super::refuse::refuse_in_pipeline;
 use super::super::report_errors;
 use super::files::{InputFiles, Origin};
 use crate::cli::PipeArgs;
-use crate::connection_state::{Effect, Setting, effect_of};
+use crate::command::restrictions::{Effect, Setting, effect_of, refuse_in_pipeline};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::Next;
 use crate::reply::{ErrorReply, Frame, OwnedFrame};

@@ -7,14 +7,13 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use super::super::refuse::{refuse_before_block, refuse_in_block};
 use super::super::report_errors;
 use super::program::Program;
-use crate::connection_state::{Effect, effect_of};
+use crate::command::restrictions::{Effect, effect_of, is_report, refuse_before_block, refuse_in_block};
 use crate::exit::{Failure, Outcome};
 use crate::input::Next;
 use crate::memory::Growing;
-use crate::record::{Record, is_report};
+use crate::record::Record;
 use crate::render::{Format, Renderer, Style};
 use crate::reply::{Frame, describe_no_room};
 use crate::request::Request;

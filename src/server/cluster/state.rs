@@ -4,7 +4,7 @@
 use super::super::session::Lost;
 use super::super::target::Address;
 use super::Cluster;
-use crate::connection_state::{Effect, Setting, effect_of};
+use crate::command::restrictions::{Effect, Setting, effect_of};
 use crate::reply::{ErrorReply, Frame, OwnedFrame};
 use crate::request::Request;
 
@@ -95,10 +95,4 @@ impl Cluster {
     pub fn take_refused(&mut self) -> Vec<String> {
         std::mem::take(&mut self.refused)
     }
-}
-
-/// What a cluster cannot do that a single server can; none if it can (contract section 11).
-pub fn refuse_in_cluster(request: &Request) -> Option<String> {
-    let name = ["AUTH", "HELLO", "RESET", "READONLY", "READWRITE", "ASKING"].iter().find(|name| request.is(0, name))?;
-    Some(format!("{name} is not possible in a cluster: its connections are all alike, as rcli's options say"))
 }

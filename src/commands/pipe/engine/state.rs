@@ -6,7 +6,7 @@ use super::super::node::Node;
 use super::super::output::Output;
 use super::super::reorder::{Entry, NONE};
 use super::{Engine, Halt, Loss, no_node};
-use crate::connection_state::{Effect, effect_of};
+use crate::command::restrictions::{Effect, effect_of};
 use crate::reply::{ErrorReply, OwnedFrame};
 use crate::request::Request;
 use crate::server::Lost;

@@ -1,0 +1,3 @@
+//! What is known about commands by their names.
+
+pub mod restrictions;

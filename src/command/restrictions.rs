@@ -1,0 +1,544 @@
+//! The facts about commands that rcli itself has to know, one row a name: what may not run where and what to use
+//! instead, which arguments are secret, which commands ask first, which replies are reports, and what a command does to
+//! the connection that runs it (contract sections 2, 4 to 7, 10 and 11). What the server knows about them is in `table`.
+
+use crate::request::Request;
+
+/// What a command does to the connection that runs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing that outlasts its reply.
+    None,
+    /// It sets this.
+    Sets(Setting),
+    /// HELLO: the version of RESP, and with its options the user and the name.
+    Hello,
+    /// It takes away everything that was set.
+    Reset,
+    /// It watches keys until EXEC, DISCARD or UNWATCH.
+    Watch,
+    /// It ends every WATCH.
+    Unwatch,
+    /// It opens a block.
+    Multi,
+    /// It runs the block.
+    Exec,
+    /// It drops the block.
+    Discard,
+}
+
+/// Something that a connection keeps until it is set again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setting {
+    /// The database.
+    Database,
+    /// The user.
+    User,
+    /// Whether a replica in a cluster answers reads.
+    Replica,
+    /// The name in CLIENT LIST.
+    Name,
+    /// The name of the library in CLIENT LIST.
+    LibraryName,
+    /// Its version.
+    LibraryVersion,
+    /// Whether the connection is spared when clients take too much memory.
+    NoEvict,
+    /// Whether reading a key leaves its age as it is.
+    NoTouch,
+    /// What the server tells about keys that change.
+    Tracking,
+    /// What the client says that it can do.
+    Capabilities,
+    /// Whether it brings data from elsewhere, expired keys included.
+    ImportSource,
+}
+
+/// Where a command may not run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Anywhere: one reply a command is expected.
+    Anywhere,
+    /// In a pipeline, whose replies are all in one version of RESP.
+    Pipeline,
+    /// In a block that rcli opens and executes itself.
+    Block,
+    /// Before the MULTI of a program of `txn`: what it watches must stay watched.
+    BeforeBlock,
+    /// In a cluster, whose connections are all alike.
+    Cluster,
+}
+
+/// Which uses of a command a fact holds for.
+enum Uses {
+    None,
+    All,
+    /// Those with one of these words behind the name.
+    With(&'static [&'static str]),
+    /// All but those with one of them.
+    Without(&'static [&'static str]),
+}
+
+impl Uses {
+    fn include(&self, request: &Request) -> bool {
+        let has = |words: &[&str]| words.iter().any(|word| request.is(1, word));
+        match self {
+            Self::None => false,
+            Self::All => true,
+            Self::With(words) => has(words),
+            Self::Without(words) => !has(words),
+        }
+    }
+}
+
+/// Where a command is refused, and why: the words behind its name.
+struct Refusal {
+    place: Place,
+    uses: Uses,
+    reason: &'static str,
+}
+
+/// Arguments that may be a password.
+struct Secret {
+    /// The subcommand that is meant; none for the whole command.
+    subcommand: Option<&'static str>,
+    /// What one argument behind these must be like for there to be a secret.
+    is_mark: fn(&[u8]) -> bool,
+}
+
+/// What is known about the commands of one name.
+struct Row {
+    name: &'static str,
+    refusals: &'static [Refusal],
+    secrets: &'static [Secret],
+    /// Whether it is asked first on a terminal: it destroys, stops or blocks the server.
+    asks: Uses,
+    /// Whether its reply is a report for people, which human output prints as it is: redis-cli's list.
+    is_report: Uses,
+    effect: fn(&Request) -> Effect,
+}
+
+/// In alphabetical order, as the index needs them.
+const ROWS: [Row; 45] = [
+    Row { secrets: &[under("SETUSER", |_| true)], ..row("ACL") },
+    Row { refusals: &[in_cluster()], ..row("ASKING") },
+    Row {
+        refusals: &[in_cluster(), before_block(OTHERS_OPTIONS)],
+        secrets: &[behind(|_| true)],
+        effect: |_| Effect::Sets(Setting::User),
+        ..row("AUTH")
+    },
+    Row {
+        refusals: &[Refusal {
+            place: Place::Anywhere,
+            uses: Uses::With(&["REPLY"]),
+            reason: "REPLY changes how replies are counted: `rcli pipe --quiet` writes none",
+        }],
+        is_report: Uses::With(&["LIST", "INFO"]),
+        effect: client_effect,
+        ..row("CLIENT")
+    },
+    Row { asks: Uses::With(&["RESET"]), is_report: Uses::With(&["NODES", "INFO"]), ..row("CLUSTER") },
+    Row { secrets: &[under("SET", is_secret_parameter)], ..row("CONFIG") },
+    // The REPL's own, with a URL.
+    Row { secrets: &[behind(|arg| arg.contains(&b'@') || contains(arg, b"pass="))], ..row("CONNECT") },
+    Row { asks: Uses::Without(&["OBJECT"]), is_report: Uses::With(&["HTSTATS", "HTSTATS-KEY"]), ..row("DEBUG") },
+    Row { refusals: &[in_block(SENT_BY_RCLI)], effect: |_| Effect::Discard, ..row("DISCARD") },
+    Row {
+        refusals: &[
+            in_block(SENT_BY_RCLI),
+            before_block("is rcli's to send, when the program has ended with status 0"),
+        ],
+        effect: |_| Effect::Exec,
+        ..row("EXEC")
+    },
+    Row { asks: Uses::All, ..row("FLUSHALL") },
+    Row { asks: Uses::All, ..row("FLUSHDB") },
+    Row { secrets: &[under("SET", is_secret_parameter)], ..row("FT.CONFIG") },
+    Row { asks: Uses::With(&["FLUSH"]), ..row("FUNCTION") },
+    Row {
+        refusals: &[
+            in_cluster(),
+            in_pipeline("changes how replies are written: choose the version of RESP with -2 or -3"),
+        ],
+        secrets: &[behind(|arg| is_any(arg, &["AUTH"]))],
+        effect: |_| Effect::Hello,
+        ..row("HELLO")
+    },
+    Row { is_report: Uses::All, ..row("INFO") },
+    Row { asks: Uses::All, ..row("KEYS") },
+    Row { is_report: Uses::With(&["DOCTOR", "GRAPH"]), ..row("LATENCY") },
+    Row { is_report: Uses::All, ..row("LOLWUT") },
+    Row { is_report: Uses::With(&["DOCTOR", "MALLOC-STATS"]), ..row("MEMORY") },
+    Row { secrets: &[behind(|arg| is_any(arg, &["AUTH", "AUTH2"]))], ..row("MIGRATE") },
+    Row { refusals: &[anywhere("turns the connection into a stream: use `rcli monitor`")], ..row("MONITOR") },
+    Row { refusals: &[in_block(SENT_BY_RCLI)], effect: |_| Effect::Multi, ..row("MULTI") },
+    Row { refusals: &[anywhere("turns the connection into a stream: use `rcli psub`")], ..row("PSUBSCRIBE") },
+    Row { refusals: &[anywhere(FOR_REPLICAS)], ..row("PSYNC") },
+    Row { refusals: &[anywhere(NO_SUBSCRIPTION)], ..row("PUNSUBSCRIBE") },
+    Row {
+        refusals: &[
+            before_block(OTHERS_OPTIONS),
+            in_block(ENDS_BLOCK),
+            in_pipeline("would end the connection before its time: a pipeline ends with its input"),
+        ],
+        ..row("QUIT")
+    },
+    Row { refusals: &[in_cluster()], effect: |_| Effect::Sets(Setting::Replica), ..row("READONLY") },
+    Row { refusals: &[in_cluster()], effect: |_| Effect::Sets(Setting::Replica), ..row("READWRITE") },
+    Row { refusals: &[anywhere(FOR_REPLICAS)], ..row("REPLCONF") },
+    Row { asks: Uses::All, ..row("REPLICAOF") },
+    Row {
+        refusals: &[
+            in_cluster(),
+            before_block(OTHERS_OPTIONS),
+            in_block(ENDS_BLOCK),
+            in_pipeline(
+                "would take away the version of RESP, the user and the database: what is set here, a line sets anew",
+            ),
+        ],
+        effect: |_| Effect::Reset,
+        ..row("RESET")
+    },
+    Row { asks: Uses::With(&["FLUSH"]), ..row("SCRIPT") },
+    Row { effect: |_| Effect::Sets(Setting::Database), ..row("SELECT") },
+    Row {
+        secrets: &[
+            under("SET", |arg| is_any(arg, &["auth-pass", "auth-user"])),
+            under("CONFIG", |arg| is_any(arg, &["sentinel-pass", "sentinel-user"])),
+        ],
+        ..row("SENTINEL")
+    },
+    Row { asks: Uses::All, ..row("SHUTDOWN") },
+    Row { asks: Uses::All, ..row("SLAVEOF") },
+    Row { refusals: &[anywhere("turns the connection into a stream: use `rcli ssub`")], ..row("SSUBSCRIBE") },
+    Row { refusals: &[anywhere("turns the connection into a stream: use `rcli sub`")], ..row("SUBSCRIBE") },
+    Row { refusals: &[anywhere(NO_SUBSCRIPTION)], ..row("SUNSUBSCRIBE") },
+    Row { asks: Uses::All, ..row("SWAPDB") },
+    Row { refusals: &[anywhere(FOR_REPLICAS)], ..row("SYNC") },
+    Row { refusals: &[anywhere(NO_SUBSCRIPTION)], ..row("UNSUBSCRIBE") },
+    Row { refusals: &[in_block(SENT_BY_RCLI)], effect: |_| Effect::Unwatch, ..row("UNWATCH") },
+    Row { refusals: &[in_block(SENT_BY_RCLI)], effect: |_| Effect::Watch, ..row("WATCH") },
+];
+
+const NO_SUBSCRIPTION: &str = "has no subscription to end here: `rcli sub`, `psub` and `ssub` end theirs themselves";
+const FOR_REPLICAS: &str = "is for replicas: it turns the connection into a stream";
+const OTHERS_OPTIONS: &str = "cannot be run here: user and connection stay as rcli's options chose them";
+const SENT_BY_RCLI: &str = "cannot stand in the block: rcli sends MULTI and EXEC itself";
+const ENDS_BLOCK: &str = "would end the transaction before EXEC";
+
+/// A command about which nothing is known.
+const fn row(name: &'static str) -> Row {
+    Row { name, refusals: &[], secrets: &[], asks: Uses::None, is_report: Uses::None, effect: |_| Effect::None }
+}
+
+const fn anywhere(reason: &'static str) -> Refusal {
+    Refusal { place: Place::Anywhere, uses: Uses::All, reason }
+}
+
+const fn in_pipeline(reason: &'static str) -> Refusal {
+    Refusal { place: Place::Pipeline, uses: Uses::All, reason }
+}
+
+const fn in_block(reason: &'static str) -> Refusal {
+    Refusal { place: Place::Block, uses: Uses::All, reason }
+}
+
+const fn before_block(reason: &'static str) -> Refusal {
+    Refusal { place: Place::BeforeBlock, uses: Uses::All, reason }
+}
+
+const fn in_cluster() -> Refusal {
+    let reason = "is not possible in a cluster: its connections are all alike, as rcli's options say";
+    Refusal { place: Place::Cluster, uses: Uses::All, reason }
+}
+
+/// A secret behind one of some words of the command.
+const fn behind(is_mark: fn(&[u8]) -> bool) -> Secret {
+    Secret { subcommand: None, is_mark }
+}
+
+/// The same for one subcommand.
+const fn under(subcommand: &'static str, is_mark: fn(&[u8]) -> bool) -> Secret {
+    Secret { subcommand: Some(subcommand), is_mark }
+}
+
+fn is_any(arg: &[u8], words: &[&str]) -> bool {
+    words.iter().any(|word| arg.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+/// The parameters whose values servers keep out of their logs; passwords of modules have it in their names.
+fn is_secret_parameter(arg: &[u8]) -> bool {
+    is_any(arg, &["masterauth", "masteruser", "primaryauth", "primaryuser"]) || contains(arg, b"pass")
+}
+
+/// Whether the word is a part of the argument, in any case.
+fn contains(arg: &[u8], word: &[u8]) -> bool {
+    arg.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word))
+}
+
+/// What the subcommand of CLIENT does.
+fn client_effect(request: &Request) -> Effect {
+    const SETTINGS: [(&str, Setting); 6] = [
+        ("SETNAME", Setting::Name),
+        ("NO-EVICT", Setting::NoEvict),
+        ("NO-TOUCH", Setting::NoTouch),
+        ("TRACKING", Setting::Tracking),
+        ("CAPA", Setting::Capabilities),
+        ("IMPORT-SOURCE", Setting::ImportSource),
+    ];
+    if request.is(1, "SETINFO") {
+        let is_version = request.is(2, "LIB-VER");
+        return Effect::Sets(if is_version { Setting::LibraryVersion } else { Setting::LibraryName });
+    }
+    let setting = SETTINGS.iter().find(|(word, _)| request.is(1, word));
+    setting.map_or(Effect::None, |(_, setting)| Effect::Sets(*setting))
+}
+
+/// The longest name in the table.
+const LONGEST: usize = 12;
+
+/// Which row to begin at for a name of this length with this first letter, counted from 1; 0 for none. All but a few of
+/// the commands of a pipeline are passed by this alone.
+static FIRST_ROWS: [[u8; 26]; LONGEST + 1] = first_rows();
+
+#[expect(clippy::cast_possible_truncation, reason = "there are fewer than 256 rows")]
+const fn first_rows() -> [[u8; 26]; LONGEST + 1] {
+    let mut first = [[0; 26]; LONGEST + 1];
+    let mut index = ROWS.len();
+    while index > 0 {
+        let name = ROWS[index - 1].name.as_bytes();
+        first[name.len()][(name[0] - b'A') as usize] = index as u8;
+        index -= 1;
+    }
+    first
+}
+
+/// What is known about the commands of this name, in any case; none where that is nothing.
+#[inline]
+fn find(name: &[u8]) -> Option<&'static Row> {
+    let letter = name.first()?.to_ascii_uppercase().wrapping_sub(b'A');
+    match FIRST_ROWS.get(name.len())?.get(usize::from(letter))? {
+        0 => None,
+        first => find_from(usize::from(first - 1), name),
+    }
+}
+
+#[cold]
+fn find_from(first: usize, name: &[u8]) -> Option<&'static Row> {
+    static ALL: &[Row] = &ROWS;
+    let letter = ALL[first].name.as_bytes()[0];
+    let same_letter = ALL[first..].iter().take_while(|row| row.name.as_bytes()[0] == letter);
+    same_letter.into_iter().find(|row| name.eq_ignore_ascii_case(row.name.as_bytes()))
+}
+
+/// What a command does to the connection that runs it, if the server takes it.
+#[inline]
+pub fn effect_of(request: &Request) -> Effect {
+    find(request.arg(0)).map_or(Effect::None, |row| (row.effect)(request))
+}
+
+/// Whether a command's reply is a report for people, which human output prints as it is.
+pub fn is_report(request: &Request) -> bool {
+    find(request.arg(0)).is_some_and(|row| row.is_report.include(request))
+}
+
+/// Whether a command asks before it runs at the prompt (contract section 10).
+pub fn asks_first(request: &Request) -> bool {
+    find(request.arg(0)).is_some_and(|row| row.asks.include(request))
+}
+
+/// Why a command cannot run in the first of these places where it cannot; none if it can in all of them.
+fn refuse(request: &Request, places: &[Place]) -> Option<String> {
+    let Some(row) = find(request.arg(0)) else { return refuse_url(request.arg(0)) };
+    let refusal = places.iter().find_map(|place| {
+        row.refusals.iter().find(|refusal| refusal.place == *place && refusal.uses.include(request))
+    })?;
+    Some(format!("{} {}", row.name, refusal.reason))
+}
+
+/// The length of the shortest URL with a password, `x://:p@h`.
+const SHORTEST_URL: usize = 8;
+
+/// Why a URL is no command: its password would be repeated in the server's error.
+fn refuse_url(name: &[u8]) -> Option<String> {
+    // Asked for every command: most names are shorter.
+    (name.len() >= SHORTEST_URL && holds_url(name))
+        .then(|| "a URL is no command: it goes with -u, or behind `connect` at the prompt".to_owned())
+}
+
+/// Whether a URL stands in place of a command.
+pub fn holds_url(name: &[u8]) -> bool {
+    memchr::memchr(b':', name).is_some_and(|at| name[at..].windows(3).any(|part| part == b"://"))
+}
+
+/// Why a command cannot run where one reply a command is expected; none if it can.
+pub fn refuse_uncounted(request: &Request) -> Option<String> {
+    refuse(request, &[Place::Anywhere])
+}
+
+/// Why a command cannot run in a pipeline, whose replies are all in one version of RESP; none if it can.
+pub fn refuse_in_pipeline(request: &Request) -> Option<String> {
+    refuse(request, &[Place::Pipeline, Place::Anywhere])
+}
+
+/// Why a program of `txn` cannot have a command run before its MULTI; none if it can.
+pub fn refuse_before_block(request: &Request) -> Option<String> {
+    refuse(request, &[Place::BeforeBlock, Place::Pipeline, Place::Anywhere])
+}
+
+/// Why a command cannot stand in a MULTI/EXEC block that rcli opens and executes itself; none if it can.
+pub fn refuse_in_block(request: &Request) -> Option<String> {
+    refuse(request, &[Place::Block, Place::Pipeline, Place::Anywhere])
+}
+
+/// What a cluster cannot do that a single server can; none if it can (contract section 11).
+pub fn refuse_in_cluster(request: &Request) -> Option<String> {
+    refuse(request, &[Place::Cluster])
+}
+
+/// Why a command can run neither in a pipeline nor in a cluster, as far as its name tells; none if it can. What sets the
+/// state of a connection is sent to every node.
+pub fn refuse_in_cluster_pipeline(request: &Request) -> Option<String> {
+    match effect_of(request) {
+        Effect::Multi | Effect::Exec | Effect::Discard | Effect::Watch | Effect::Unwatch => Some(format!(
+            "{} cannot stand in a pipeline over a cluster, whose nodes work at once: `rcli -c txn` runs a block",
+            request.shown(40)
+        )),
+        Effect::Sets(setting) if setting != Setting::Replica => None,
+        _ => refuse(request, &[Place::Pipeline, Place::Anywhere, Place::Cluster]),
+    }
+}
+
+/// Whether a command of this name may hold a password; its name as the table has it.
+pub fn holder_of_secrets(name: &[u8]) -> Option<&'static str> {
+    find(name).filter(|row| !row.secrets.is_empty()).map(|row| row.name)
+}
+
+/// Whether the arguments of a command, or the URL in place of one, may hold a password.
+pub fn holds_secret(request: &Request) -> bool {
+    let holds = |secret: &Secret| {
+        secret.subcommand.is_none_or(|subcommand| request.is(1, subcommand))
+            && request.args().skip(1 + usize::from(secret.subcommand.is_some())).any(secret.is_mark)
+    };
+    find(request.arg(0)).map_or_else(|| holds_url(request.arg(0)), |row| row.secrets.iter().any(holds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(line: &str) -> Request {
+        Request::new(line.split(' '))
+    }
+
+    #[test]
+    fn every_row_is_found_in_any_case() {
+        assert!(ROWS.is_sorted_by_key(|row| row.name), "in alphabetical order");
+        for row in &ROWS {
+            let found = [row.name.to_ascii_lowercase(), row.name.to_owned()].map(|name| find(name.as_bytes()));
+            assert!(found.iter().all(|found| found.is_some_and(|found| found.name == row.name)), "{}", row.name);
+        }
+        for name in ["", "SET", "GETS", "INCR", "AUTHS", "ÄUTH", "[UTH", "@UTH", "EXIT", "SUBSCRIBERS", "RESE"] {
+            assert!(find(name.as_bytes()).is_none(), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_refused_depends_on_the_place() {
+        let refused = |line: &str| {
+            let request = request(line);
+            [refuse_uncounted, refuse_in_pipeline, refuse_before_block, refuse_in_block, refuse_in_cluster]
+                .map(|refuse| refuse(&request).is_some())
+        };
+        for (line, expected) in [
+            ("set a 1", [false; 5]),
+            ("subscribe c", [true, true, true, true, false]),
+            ("client reply off", [true, true, true, true, false]),
+            ("client list", [false; 5]),
+            ("hello 3", [false, true, true, true, true]),
+            ("quit", [false, true, true, true, false]),
+            ("reset", [false, true, true, true, true]),
+            ("auth p", [false, false, true, false, true]),
+            ("exec", [false, false, true, true, false]),
+            ("watch k", [false, false, false, true, false]),
+            ("readonly", [false, false, false, false, true]),
+            ("redis://:p@h", [true; 5]),
+        ] {
+            assert_eq!(refused(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_destroys_asks_first() {
+        for line in ["flushall", "DEBUG SLEEP 1", "debug", "FUNCTION flush async", "cluster reset", "REPLICAOF no one"]
+        {
+            assert!(asks_first(&request(line)), "{line}");
+        }
+        for line in ["GET k", "DEBUG object k", "FUNCTION LIST", "FUNCTION", "SCRIPT LOAD x", "CLUSTER INFO"] {
+            assert!(!asks_first(&request(line)), "{line}");
+        }
+    }
+
+    #[test]
+    fn every_command_with_a_secret_is_known() {
+        for words in [
+            "auth pw",
+            "AUTH user pw",
+            "HELLO 3 AUTH u p",
+            "acl setuser bob on >pw",
+            "config set requirepass pw",
+            "CONFIG SET maxmemory 0 masterauth pw",
+            "CONFIG SET primaryuser u",
+            "config set tls-key-file-pass pw port 1",
+            "FT.CONFIG SET OSS_GLOBAL_PASSWORD pw",
+            "MIGRATE h 1 k 0 9 AUTH pw",
+            "migrate h 1 k 0 9 auth2 u pw",
+            "sentinel set m down-after-milliseconds 1 auth-pass pw",
+            "SENTINEL CONFIG SET sentinel-pass pw",
+            "connect redis://u:p@host",
+            "connect unix:///s?pass=pw",
+            "redis://u:pw@h",
+        ] {
+            assert!(holds_secret(&request(words)), "{words}");
+        }
+        for words in [
+            "GET auth",
+            "AUTH",
+            "SET k v",
+            "HELLO 3",
+            "ACL GETUSER bob",
+            "CONFIG GET requirepass",
+            "CONFIG SET save 60",
+            "SENTINEL MASTERS",
+            "connect localhost 6380",
+        ] {
+            assert!(!holds_secret(&request(words)), "{words}");
+        }
+    }
+
+    #[test]
+    fn effects_are_told_by_names_in_any_case() {
+        for (line, effect) in [
+            ("select 3", Effect::Sets(Setting::Database)),
+            ("AUTH pw", Effect::Sets(Setting::User)),
+            ("Client SetName x", Effect::Sets(Setting::Name)),
+            ("CLIENT SETINFO lib-ver 1", Effect::Sets(Setting::LibraryVersion)),
+            ("CLIENT SETINFO LIB-NAME x", Effect::Sets(Setting::LibraryName)),
+            ("CLIENT NO-TOUCH on", Effect::Sets(Setting::NoTouch)),
+            ("READWRITE", Effect::Sets(Setting::Replica)),
+            ("watch k", Effect::Watch),
+            ("unwatch", Effect::Unwatch),
+            ("multi", Effect::Multi),
+            ("exec", Effect::Exec),
+            ("discard", Effect::Discard),
+            ("reset", Effect::Reset),
+            ("hello 3", Effect::Hello),
+        ] {
+            assert_eq!(effect_of(&request(line)), effect, "{line}");
+        }
+        for line in ["SET k v", "CLIENT LIST", "CLIENT", "EVAL", "SELECTS 3", "CONFIG SET a b", "SINTER a", ""] {
+            assert_eq!(effect_of(&request(line)), Effect::None, "{line}");
+        }
+    }
+}
