@@ -191,10 +191,10 @@ fn bursts_of_pushes_do_not_stop_the_prompt() {
     };
     for number in 1..=20 {
         let mut client = server.client();
-        // They come while Enter is pressed, before the next line is typed.
+        // They come while Enter is pressed, before the next line is typed, and are more than may wait.
         let burst = std::thread::spawn(move || {
             for _ in 0..30 {
-                client.call(&[b"SET", b"k", b"v"]).unwrap();
+                client.call(&[b"SET", &[b'k'; 4000], b"v"]).unwrap();
             }
         });
         terminal.line("ECHO x");
