@@ -21,7 +21,7 @@ use crate::exit::{Failure, Outcome};
 use crate::render::{Format, Style};
 use crate::server::Protocol;
 
-pub use self::connection::Connection;
+pub use self::connection::{Connection, Login};
 pub use self::place::{parse_node, refuse_url, url_in_environment};
 pub use self::style::decide_stderr_color;
 pub use self::url::describe_url;

@@ -4,11 +4,11 @@ use std::cell::OnceCell;
 use std::sync::{Mutex, PoisonError};
 
 use crate::cli::SandboxKind;
-use crate::config::{Config, Elsewhere};
+use crate::config::{Config, Connection, Elsewhere, Login};
 use crate::exit::{Failure, Outcome};
 use crate::record::Record;
 use crate::render::{self, Renderer, Stdout};
-use crate::server::{Address, PushListener, Sandbox, Target};
+use crate::server::{Address, Credentials, PushListener, Sandbox, Target, Tls};
 
 /// What a verb works with.
 pub struct Context {
@@ -33,12 +33,16 @@ impl Context {
 
     /// The same; pushes are told to this listener, or to nobody.
     pub fn target_telling(&self, pushes: Option<PushListener>) -> Outcome<Target> {
-        self.config.connection.fetch(self.start_sandbox()?, pushes)
+        let target = fetch(&self.config.connection, pushes)?;
+        Ok(match self.start_sandbox()? {
+            Some(address) => Target { address, ..target },
+            None => target,
+        })
     }
 
     /// Another server, ready to be opened.
     pub fn elsewhere(&self, place: &Elsewhere, is_tls: bool, pushes: Option<PushListener>) -> Outcome<Target> {
-        self.config.elsewhere(place, is_tls)?.fetch(None, pushes)
+        fetch(&self.config.elsewhere(place, is_tls)?, pushes)
     }
 
     fn start_sandbox(&self) -> Outcome<Option<Address>> {
@@ -68,4 +72,19 @@ impl Context {
             let _ = renderer.write(&Record::Push(push)).and_then(|()| renderer.flush());
         }))
     }
+}
+
+/// Reads the files and asks for the password. The address of a sandbox is not known here.
+fn fetch(connection: &Connection, pushes: Option<PushListener>) -> Outcome<Target> {
+    let Connection { target, tls, login, .. } = connection;
+    let tls = tls.as_ref().map(Tls::load).transpose().map_err(Failure::usage)?;
+    let credentials = match login {
+        None => None,
+        Some(Login { user, password }) => {
+            let (user, password) = (user.clone(), password.fetch()?);
+            // An empty password without a user counts as none.
+            (user.is_some() || !password.is_empty()).then_some(Credentials { user, password })
+        }
+    };
+    Ok(Target { tls, credentials, pushes, ..target.clone() })
 }

@@ -35,7 +35,7 @@ pub fn run(context: &Context, args: &PipeArgs) -> Outcome<Exit> {
         if args.atomic {
             return check::run(&mut files, args.skip, refuse_in_block);
         }
-        if context.config.connection.is_cluster() {
+        if context.config.connection.target.cluster.is_some() {
             let mut router = Router::default();
             return check::run(&mut files, args.skip, |request| refuse_unroutable(&mut router, request));
         }

@@ -9,24 +9,28 @@ use super::url::Place;
 use crate::cli::{self, ConnectionOptions, SandboxKind};
 use crate::exit::{Failure, Outcome};
 use crate::password::Password;
-use crate::server::{Address, ClusterUse, Credentials, Hello, Protocol, PushListener, Target, Tls, TlsFiles, Verify};
+use crate::server::{Address, ClusterUse, Credentials, Hello, Protocol, Target, TlsFiles, Verify};
 
 /// Everything about a connection but what is to be fetched first: files, a password, the address of a sandbox.
 #[derive(Clone, Debug)]
 pub struct Connection {
     /// The sandbox that is to be started; none to talk to a server that is there.
     pub sandbox: Option<SandboxKind>,
-    /// The server. It lacks TLS and credentials.
-    target: Target,
-    tls: Option<TlsFiles>,
-    login: Option<Login>,
+    /// The server, without TLS and credentials.
+    pub target: Target,
+    /// What TLS is to be made of; none to speak plain.
+    pub tls: Option<TlsFiles>,
+    /// Who we are; none for whoever a server takes everyone for.
+    pub login: Option<Login>,
 }
 
 /// Who we are: what AUTH will send.
 #[derive(Clone, Debug)]
-struct Login {
-    user: Option<String>,
-    password: Password,
+pub struct Login {
+    /// The ACL user; none for the default user.
+    pub user: Option<String>,
+    /// Where the password comes from.
+    pub password: Password,
 }
 
 impl Connection {
@@ -38,26 +42,6 @@ impl Connection {
             login: decide_login(options, &place)?,
             target: decide_target(options, place, default_protocol)?,
         })
-    }
-
-    /// Whether the server is taken for a node of a cluster.
-    pub fn is_cluster(&self) -> bool {
-        self.target.cluster.is_some()
-    }
-
-    /// The server, ready to be opened: reads the files and asks for the password. Pushes are told to this listener.
-    pub fn fetch(&self, sandbox: Option<Address>, pushes: Option<PushListener>) -> Outcome<Target> {
-        let mut target = Target { pushes, ..self.target.clone() };
-        if let Some(address) = sandbox {
-            target.address = address;
-        }
-        target.tls = self.tls.as_ref().map(Tls::load).transpose().map_err(Failure::usage)?;
-        if let Some(Login { user, password }) = &self.login {
-            let (user, password) = (user.clone(), password.fetch()?);
-            // An empty password without a user counts as none.
-            target.credentials = (user.is_some() || !password.is_empty()).then_some(Credentials { user, password });
-        }
-        Ok(target)
     }
 }
 

@@ -1,5 +1,9 @@
 //! URLs of servers and of sentinels (contract sections 1 and 12). Complaints repeat nothing that stands behind the
 //! scheme: a password may be anywhere in a URL that cannot be read.
+//!
+//! The redis crate reads URLs too, and is the reference below. It does not tell what a URL left unsaid, which other
+//! words then decide; knows no sentinels, zones or URLs without a host; passes over `db` and unknown keys in silence; and
+//! refuses TLS, which is ours, and passwords that are not UTF-8.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
@@ -304,4 +308,47 @@ fn read_query(url: &Url, place: &mut Place) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test ends by panicking")]
+mod tests {
+    use redis::{ConnectionAddr, IntoConnectionInfo as _, ProtocolVersion};
+
+    use super::*;
+
+    #[test]
+    fn a_url_means_what_the_redis_crate_takes_it_for() {
+        for url in [
+            "redis://h",
+            "redis://h/",
+            "redis://h:7000/3",
+            "valkey://u@h",
+            "redis://u:p@h:1/2",
+            "redis://:p@h",
+            "redis://:p%40%2F%23%3F%25@h",
+            "redis://%C3%BC:%C3%9F@H.example",
+            "redis://127.0.0.1:6380",
+            "redis://[2001:db8::1]:7001/1",
+            "redis://h?protocol=3",
+            "valkey://h/4?protocol=resp2",
+            "unix:///run/redis.sock",
+            "redis+unix:///run/a%20b.sock?db=2&user=u&pass=p%26q&protocol=resp3",
+            "valkey+unix:///s?pass=p",
+        ] {
+            let (ours, theirs) = (read_url(url).unwrap(), url.into_connection_info().unwrap());
+            let settings = theirs.redis_settings();
+            let address = match theirs.addr() {
+                ConnectionAddr::Tcp(host, port) => Address::Tcp(host.clone(), *port),
+                ConnectionAddr::Unix(path) => Address::Unix(path.clone()),
+                other => Address::Tcp(other.to_string(), 0),
+            };
+            assert_eq!(ours.address, address, "{url}");
+            assert_eq!(i64::from(ours.db.unwrap_or(0)), settings.db(), "{url}");
+            assert_eq!(ours.user.as_deref(), settings.username(), "{url}");
+            assert_eq!(ours.password.as_deref(), settings.password().map(str::as_bytes), "{url}");
+            let is_resp3 = settings.protocol() == ProtocolVersion::RESP3;
+            assert_eq!(ours.protocol == Some(Protocol::Resp3), is_resp3, "{url}");
+        }
+    }
 }
