@@ -68,16 +68,51 @@ pub fn asking() -> Request {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test ends by panicking")]
 mod tests {
     use super::super::target::Address;
     use super::*;
 
+    fn with_limit(connect_timeout: Duration) -> Patience {
+        Patience::new(&Target { connect_timeout, ..Target::at(Address::Tcp("h".to_owned(), 1)) })
+    }
+
     #[test]
     fn no_limit_on_connecting_is_no_patience_without_end() {
-        let target = |connect_timeout| Target { connect_timeout, ..Target::at(Address::Tcp("h".to_owned(), 1)) };
-        let limit = |connect_timeout| Patience::new(&target(connect_timeout)).limit;
-        assert_eq!(limit(Duration::from_millis(500)), Duration::from_secs(2));
-        assert_eq!(limit(Duration::from_mins(1)), Duration::from_mins(4));
-        assert_eq!(limit(Target::NO_LIMIT), Duration::from_secs(20));
+        assert_eq!(with_limit(Duration::from_millis(500)).limit, Duration::from_secs(2));
+        assert_eq!(with_limit(Duration::from_mins(1)).limit, Duration::from_mins(4));
+        assert_eq!(with_limit(Target::NO_LIMIT).limit, Duration::from_secs(20));
+    }
+
+    #[test]
+    fn patience_that_has_run_out_allows_no_try_and_no_hop() {
+        let mut patience = with_limit(Duration::from_mins(10));
+        assert!(patience.next_try().is_some());
+        patience.deadline = Some(Instant::now());
+        assert_eq!(patience.next_try(), None);
+        assert_eq!((0..9).map(|_| patience.next_hop()).find(Option::is_none), Some(None));
+    }
+
+    /// Asserts that the next try is told to be after so many milliseconds.
+    fn assert_pause(next: impl FnOnce() -> Option<Instant>, milliseconds: u64) {
+        let (before, pause) = (Instant::now(), Duration::from_millis(milliseconds));
+        let next = next().unwrap();
+        assert!(before + pause <= next && next <= Instant::now() + pause, "{milliseconds}: {:?}", next - before);
+    }
+
+    #[test]
+    fn the_pauses_double_to_a_quarter_of_a_second() {
+        let mut patience = with_limit(Duration::from_mins(10));
+        for pause in [5, 10, 20, 40, 80, 160, 250, 250, 250] {
+            assert_pause(|| patience.next_try(), pause);
+        }
+    }
+
+    #[test]
+    fn four_redirections_are_followed_at_once_and_the_others_after_pauses() {
+        let mut patience = with_limit(Duration::from_mins(10));
+        for pause in [0, 0, 0, 0, 5, 10, 20] {
+            assert_pause(|| patience.next_hop(), pause);
+        }
     }
 }

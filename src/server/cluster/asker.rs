@@ -15,8 +15,12 @@ pub struct Asker(Arc<Mutex<Vec<String>>>);
 impl Asker {
     /// This connection asks.
     pub fn note(&self, session: &Session) {
+        self.remember(session.own_address());
+    }
+
+    fn remember(&self, address: Option<String>) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.extend(session.own_address());
+        known.extend(address);
         let surplus = known.len().saturating_sub(KEPT);
         known.drain(..surplus);
     }
@@ -24,5 +28,20 @@ impl Asker {
     /// Whether a client that MONITOR names is one of them.
     pub fn is(&self, client: &str) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|own| own == client)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_connections_are_remembered_and_no_more_than_32() {
+        let asker = Asker::default();
+        let address = |port: u16| format!("127.0.0.1:{port}");
+        (1..=1000).for_each(|port| asker.remember(Some(address(port))));
+        // A port that was left long ago is somebody else's by now.
+        let known: Vec<u16> = (1..=1000).filter(|port| asker.is(&address(*port))).collect();
+        assert_eq!(known, (969..=1000).collect::<Vec<_>>());
     }
 }

@@ -85,6 +85,13 @@ mod tests {
     const LONGEST: Duration = Duration::from_millis(250);
 
     #[test]
+    fn pauses_double_to_5_s() {
+        let pauses: Vec<u128> = (0..8).map(|tries| pause(tries).as_millis()).collect();
+        assert_eq!(pauses, [100, 200, 400, 800, 1600, 3200, 5000, 5000]);
+        assert_eq!(pause(u32::MAX), Duration::from_secs(5));
+    }
+
+    #[test]
     fn what_moved_is_followed_soon_and_some_hops_are_always_allowed() {
         let mut retries = Retries::new(Some(0), LONGEST);
         assert_eq!(retries.pause(), FIRST_HOP);
