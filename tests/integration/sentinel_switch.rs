@@ -9,6 +9,7 @@ use crate::sentinel::{asking, naming};
 use crate::sentinels::{SentinelSet, replicated};
 use crate::server::{Server, wait_for};
 use rustix::process::Signal;
+use std::time::{Duration, Instant};
 
 /// A scripted sentinel that names this port, and lets others subscribe to +switch-master.
 fn sentinel(port: u16) -> Peer {
@@ -148,4 +149,39 @@ fn a_switch_ends_a_stream_that_is_not_to_connect_again() {
     sentinel.set("SENTINEL GET-MASTER", naming(new.port()));
     tell_switch(&sentinel, "mymaster");
     run.finish();
+}
+
+/// Waits until the sentinel was sent so many commands that begin so, and asserts that it took their pauses at least.
+fn assert_pauses(sentinel: &Peer, command: &str, count: usize, pauses: &[u64], begin: Instant) {
+    wait_for("as many tries", || sentinel.ordinary().iter().filter(|sent| sent.starts_with(command)).count() >= count);
+    let least = Duration::from_millis(pauses.iter().sum());
+    assert!(begin.elapsed() >= least, "{command}: {:?}", begin.elapsed());
+}
+
+#[test]
+fn sentinels_that_know_no_primary_or_let_nobody_listen_are_asked_after_growing_pauses() {
+    let server = Server::start();
+    let start = |sentinel: &Peer| {
+        let run = asking(&[sentinel.port()]).args(["sub", "news"]).any_stdout().status(130);
+        let mut run = run.start();
+        run.wait_for_lines(1);
+        run
+    };
+    let end = |run: Running| {
+        run.signal(Signal::INT);
+        run.finish();
+    };
+    let lost = sentinel(server.port());
+    let run = start(&lost);
+    wait_for_listeners(&lost, 1);
+    lost.set("SENTINEL GET-MASTER", send("-ERR no\r\n"));
+    let begin = Instant::now();
+    tell_switch(&lost, "mymaster");
+    assert_pauses(&lost, "SENTINEL GET-MASTER", 1 + 5, &[100, 200, 400, 800], begin);
+    end(run);
+    let refusing = peer().always("SUBSCRIBE", send("-NOPERM no\r\n")).otherwise(naming(server.port())).start();
+    let begin = Instant::now();
+    let run = start(&refusing);
+    assert_pauses(&refusing, "SUBSCRIBE", 5, &[100, 200, 400, 800], begin);
+    end(run);
 }

@@ -103,9 +103,10 @@ impl Watcher {
         let Some(target) = self.sentinels.first(&self.target) else { return Ok(()) };
         let channel = Subscription { topic: Topic::Channel, name: CHANNEL.to_vec() };
         let mut stream = Stream::open(&target, Source::Subscriptions(vec![channel]), None)?;
-        *tries = 0;
         loop {
             while let Some(given) = stream.next()? {
+                // A connection alone is not enough: it may not be allowed to listen.
+                *tries = 0;
                 if let Given { heard: Heard::Message(message), .. } = given
                     && self.is_switch(&message)
                     && self.search().is_err()
