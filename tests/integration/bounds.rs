@@ -23,7 +23,7 @@ pub fn at_rest(mut number: impl FnMut() -> usize) -> usize {
 }
 
 /// How often a server has run a command.
-fn calls(server: &Server, command: &str) -> usize {
+pub fn calls(server: &Server, command: &str) -> usize {
     let stats = server.ask("INFO commandstats");
     let found = stats.split(&format!("cmdstat_{command}:calls=")).nth(1);
     found.and_then(|rest| rest.split(',').next()?.parse().ok()).unwrap_or(0)

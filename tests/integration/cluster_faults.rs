@@ -1,9 +1,11 @@
 //! Nodes of a cluster that answer what no sane node does, or the same for ever: an error in words, in time (contract
 //! sections 1 and 11).
 
-use crate::peer::{Peer, Script, close, peer, send};
+use crate::peer::{Answer, Peer, Script, close, peer, send};
 use crate::rcli::Rcli;
 use crate::running::Running;
+use crate::server::{pause, wait_for};
+use std::time::{Duration, Instant};
 
 /// A key, and a shard channel, of slot 12182.
 const KEY: &str = "foo";
@@ -130,6 +132,11 @@ fn nodes_that_send_a_command_around_are_left_in_time() {
         runs.extend(every_way(one, &format!("{code} 12182")));
     }
     finish(runs);
+    // Four ways, each of them sends a few commands 4 times at once and then about 20 times in 3 s.
+    for (code, one, two) in &pairs {
+        let sent = one.ordinary().len() + two.ordinary().len();
+        assert!(sent < 1000, "{code}: {sent}");
+    }
 }
 
 #[test]
@@ -172,4 +179,63 @@ fn a_channel_that_nobody_gives_is_told_and_heard_when_somebody_does() {
         run.signal(rustix::process::Signal::INT);
         run.finish();
     }
+}
+
+/// A peer that says that another one owns all slots.
+fn naming(owner: u16) -> Peer {
+    node(&format!("*1 *3 :0 :16383 *3 $9 127.0.0.1 :{owner} $2 it ")).start()
+}
+
+#[test]
+fn a_node_that_takes_nobody_is_tried_after_pauses_however_many_slots_wait_for_it() {
+    let absent = peer().hello(close("")).start();
+    let seed = naming(absent.port());
+    let run = hasty(&seed, &["--json", "pipe"]).interactive().status(3).complains(&["closed the connection"]);
+    let (begin, mut run) = (Instant::now(), run.start());
+    // One after the other: each slot is waited for in a time of its own.
+    for number in 0..300 {
+        run.send_line(&format!("INCR k{number}"));
+        pause();
+    }
+    run.finish_with_open_stdin();
+    // Every 0.1 s, and the slot map no more often.
+    let most = begin.elapsed().as_millis() / 100 + 2;
+    let tried = absent.connections() as u128;
+    let asked = seed.ordinary().iter().filter(|command| *command == "CLUSTER SLOTS").count() as u128;
+    assert!(tried <= most && asked <= most, "{tried} and {asked}, not {most}");
+}
+
+#[test]
+fn a_node_that_hangs_takes_no_more_than_half_of_the_time() {
+    let hung = peer().hello(Answer::Silence).start();
+    let seed = naming(hung.port());
+    let begin = Instant::now();
+    seed.rcli(["-c", "-t", "1", "--json", "pipe"]).stdin("INCR k\n").status(3).complains(&["no answer"]).run();
+    // A try takes 1 s, and so does the pause behind it.
+    let most = begin.elapsed().as_millis() / 2000 + 1;
+    assert!(hung.connections() as u128 <= most, "{}, not {most}", hung.connections());
+}
+
+#[test]
+fn a_replica_that_cannot_be_had_is_done_without_for_a_second_and_then_used() {
+    let replica = peer().hello(close("")).always("GET", send("$7\r\nreplica\r\n")).always("READONLY", send("+OK\r\n"));
+    let replica = replica.always("PING", send("+PONG\r\n")).start();
+    let primary = node("*0 ").always("GET", send("$7\r\nprimary\r\n")).always("PING", send("+PONG\r\n")).start();
+    let (one, other) = (primary.port(), replica.port());
+    let nodes = format!("*3 $9 127.0.0.1 :{one} $2 id *3 $9 127.0.0.1 :{other} $2 it ");
+    primary.set("CLUSTER SLOTS", send(resp(&format!("*1 *4 :0 :16383 {nodes}"))));
+    let mut run = hasty(&primary, &["--json", "--read-from-replicas", "pipe"]).interactive().any_stdout().start();
+    let mut read = || {
+        run.send_line("GET k");
+        run.next_line()
+    };
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_millis(1500) {
+        assert_eq!(read(), "\"primary\"");
+    }
+    let (tried, most) = (replica.connections() as u64, begin.elapsed().as_secs() + 1);
+    assert!(tried <= most, "{tried}, not {most}");
+    replica.set("HELLO", send("%0\r\n"));
+    wait_for("a read at the replica", || read() == "\"replica\"");
+    run.finish();
 }

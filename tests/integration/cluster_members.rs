@@ -1,11 +1,13 @@
 //! Streams of a cluster that are not bound to a slot: `sub` and `psub` at any node, `monitor` at all of them, whoever
 //! joins or leaves (contract section 11).
 
+use crate::bounds::calls;
 use crate::cluster_nodes::Cluster;
 use crate::cluster_streams::{lines_until, node_key};
 use crate::running::Running;
 use crate::server::Server;
 use rustix::process::Signal;
+use std::time::Instant;
 
 #[test]
 fn sub_goes_over_to_another_node() {
@@ -56,6 +58,7 @@ fn psub_goes_over_to_another_node_with_all_that_it_listens_to() {
 #[test]
 fn a_node_that_the_cluster_has_forgotten_is_left_by_sub() {
     let cluster = Cluster::start();
+    let begin = Instant::now();
     let run = cluster.rcli(["sub", "c", "--events", "--count", "1"]).any_stdout();
     let mut run = run.reports_among(&["not of the cluster any more", "reconnected after"]).start();
     run.wait_for_lines(1);
@@ -69,6 +72,14 @@ fn a_node_that_the_cluster_has_forgotten_is_left_by_sub() {
     assert!(!back.contains(&cluster.nodes[0].address()), "{back}");
     cluster.nodes[1].ask("PUBLISH c x");
     run.finish();
+    // Every 5 s, and once at each of the nodes that it was connected to.
+    let asked = times_asked(&cluster.nodes);
+    assert!(asked <= begin.elapsed().as_secs() / 5 + 3, "{asked}");
+}
+
+/// How often nodes were asked who belongs to the cluster.
+fn times_asked(nodes: &[Server]) -> u64 {
+    nodes.iter().map(|node| calls(node, "cluster|shards") as u64).sum()
 }
 
 /// Says something at a node once it is monitored, and waits until that is heard from there.
@@ -129,6 +140,7 @@ fn a_primary_without_slots_is_monitored_until_it_is_forgotten_and_again_when_it_
 #[test]
 fn a_node_that_changes_its_role_is_monitored_all_the_while() {
     let cluster = Cluster::with_replicas();
+    let begin = Instant::now();
     let run = cluster.rcli(["monitor", "--only", "ECHO", "--events"]).any_stdout().status(130);
     let mut run = run.start();
     for node in 0..6 {
@@ -146,6 +158,37 @@ fn a_node_that_changes_its_role_is_monitored_all_the_while() {
     run.signal(Signal::INT);
     let out = run.finish().out();
     assert!(!out.contains("\"type\""), "{out}");
+    // Every 2 s, and twice at the start.
+    let asked = times_asked(&cluster.nodes);
+    assert!(asked <= begin.elapsed().as_secs() / 2 + 3, "{asked}");
+}
+
+#[test]
+fn a_node_that_is_lost_is_looked_for_more_often_than_tried_for() {
+    let mut cluster = Cluster::start();
+    let lost = cluster.owner("foo");
+    assert_eq!(lost, 2, "not the node that was named");
+    let run = |args: &[&str]| cluster.rcli(args).args(["--max-retries", "7"]).any_stdout().status(3);
+    let told = ["reconnecting", "not regained with 7 tries"];
+    let monitor = run(&["monitor"]).reports_among(&told).start();
+    let mut channel = run(&["ssub", "foo"]).reports_among(&told).start();
+    channel.wait_for_lines(1);
+    cluster.nodes[lost].wait_until("CLIENT LIST", |clients| clients.contains("cmd=monitor"));
+    let asked = |cluster: &Cluster| {
+        let slots: usize = cluster.nodes[..2].iter().map(|node| calls(node, "cluster|slots")).sum();
+        (times_asked(&cluster.nodes[..2]), slots as u64)
+    };
+    let (before, begin) = (asked(&cluster), Instant::now());
+    cluster.nodes[lost].kill_nine();
+    for run in [monitor, channel] {
+        run.finish();
+    }
+    let (after, seconds) = (asked(&cluster), begin.elapsed().as_secs());
+    // Seven tries take 11.3 s. A node that is monitored is looked for every second, and who has a channel four times.
+    let monitored = after.0 - before.0;
+    assert!((10..=seconds + 8).contains(&monitored), "{monitored} in {seconds} s");
+    let both = after.1 - before.1;
+    assert!((30..=5 * seconds + 16).contains(&both), "{both} in {seconds} s");
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use crate::cluster_nodes::Cluster;
 use crate::rcli::rcli;
 use crate::running::Running;
+use crate::server::wait_for;
+use rustix::process::Signal;
 
 /// Shard channels, one at each of the three primaries.
 const CHANNELS: [&str; 3] = ["bar", "jobs", "foo"];
@@ -254,7 +256,7 @@ fn handlers_and_limits_work_in_a_cluster() {
     assert!(run.start().interrupt_after(1).out().ends_with("\"channel\":\"c\",\"data\":1}\n"));
     let mut run = cluster.rcli(["ssub"]).args(CHANNELS).any_stdout().status(130).start();
     run.wait_for_lines(3);
-    run.signal(rustix::process::Signal::INT);
+    run.signal(Signal::INT);
     run.finish();
 }
 
@@ -290,4 +292,24 @@ fn a_new_owner_that_learns_of_it_later_than_the_old_one_is_asked_again_soon() {
     assert!(gaps.iter().any(|gap| *gap < 0.15), "{gaps:?}");
     cluster.nodes[from].ask("SPUBLISH foo x");
     run.finish();
+}
+
+#[test]
+fn a_node_that_says_much_does_not_keep_the_others_waiting() {
+    let cluster = Cluster::start();
+    let mut run = cluster.rcli(["ssub", "foo", "bar", "--count", "4000"]).any_stdout().start();
+    run.wait_for_lines(2);
+    run.signal(Signal::STOP);
+    let state = format!("/proc/{}/stat", run.pid());
+    wait_for("a program that is stopped", || std::fs::read_to_string(&state).unwrap().contains(") T "));
+    for channel in ["foo", "bar"] {
+        let mut client = cluster.nodes[cluster.owner(channel)].client();
+        (0..2000).for_each(|_| drop(client.call(&[b"SPUBLISH", channel.as_bytes(), b"x"]).unwrap()));
+    }
+    run.signal(Signal::CONT);
+    let out = run.finish().out();
+    // What waits at both is heard by turns of 64.
+    let first: Vec<&str> = out.lines().skip(2).take(300).collect();
+    let heard = ["foo", "bar"].map(|name| first.iter().filter(|line| line.contains(name)).count());
+    assert!(heard.iter().all(|count| *count > 100), "{heard:?}");
 }

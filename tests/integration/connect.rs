@@ -2,9 +2,13 @@
 
 use crate::peer::{Answer, peer, send};
 use crate::rcli::rcli;
-use crate::server::{Server, free_port};
+use crate::server::{Server, free_port, wait_for};
 use socket2::{Domain, SockAddr, Socket, Type};
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 #[test]
@@ -220,24 +224,55 @@ fn a_server_that_accepts_and_says_nothing_is_left_after_5_s() {
     assert!(begin.elapsed() > Duration::from_millis(4900), "{:?}", begin.elapsed());
 }
 
-#[test]
-fn a_unix_socket_whose_server_accepts_nobody_is_left_after_the_connect_timeout() {
-    let home = tempfile::TempDir::new().unwrap();
-    let path = home.path().join("socket");
+/// A unix socket that has no room for a further connection, and those that it has.
+fn full_backlog(path: &Path) -> (Socket, Vec<Socket>) {
     let listener = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
-    listener.bind(&SockAddr::unix(&path).unwrap()).unwrap();
+    listener.bind(&SockAddr::unix(path).unwrap()).unwrap();
     listener.listen(0).unwrap();
     let mut held = Vec::new();
     loop {
         let client = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
         client.set_nonblocking(true).unwrap();
-        if client.connect(&SockAddr::unix(&path).unwrap()).is_err() {
-            break;
+        if client.connect(&SockAddr::unix(path).unwrap()).is_err() {
+            return (listener, held);
         }
         held.push(client);
     }
+}
+
+#[test]
+fn a_unix_socket_whose_server_accepts_nobody_is_left_after_the_connect_timeout() {
+    let home = tempfile::TempDir::new().unwrap();
+    let path = home.path().join("socket");
+    let _full = full_backlog(&path);
     let path = path.display().to_string();
     rcli(["-s", &path, "-t", "0.3", "PING"]).status(3).complains(&[&path]).run();
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_unix_socket_whose_server_is_slow_to_accept_is_waited_for_asleep() {
+    let home = tempfile::TempDir::new().unwrap();
+    let path = home.path().join("socket");
+    let (listener, held) = full_backlog(&path);
+    let run = rcli(["-s", &path.display().to_string(), "-t", "50", "PING"]).prints("PONG\n").start();
+    // How often it went to sleep.
+    let sleeps = || -> u32 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", run.pid())).unwrap();
+        let found = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        found.unwrap().trim().parse().unwrap()
+    };
+    let before = sleeps();
+    wait_for("a program that looks again and again", || sleeps() > before + 40);
+    let listener = UnixListener::from(OwnedFd::from(listener));
+    drop(held.iter().map(|_| listener.accept().unwrap()).collect::<Vec<_>>());
+    let (mut client, _) = listener.accept().unwrap();
+    // The first is the sign of life that -t asks for.
+    for _ in 0..2 {
+        assert!(client.read(&mut [0; 1000]).unwrap() > 0);
+        client.write_all(b"+PONG\r\n").unwrap();
+    }
+    run.finish();
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! Lost connections of streams: found, told, regained with everything subscribed again (contract section 8).
 
-use crate::peer::{Answer, peer, send};
+use crate::peer::{Answer, close, peer, send};
 use crate::resp::bulk;
 use crate::server::{Server, free_port, wait_for};
 use rustix::process::Signal;
 use std::io::Read as _;
+use std::time::{Duration, Instant};
 
 /// A confirmation in RESP3.
 fn confirmation() -> Vec<u8> {
@@ -77,6 +78,37 @@ fn no_reconnect_ends_with_3() {
     let mut run = run.complains(&["connection lost", "closed the connection"]).start();
     run.wait_for_lines(1);
     server.ask("CLIENT KILL TYPE pubsub");
+    let err = run.finish().err();
+    assert!(!err.contains("nothing was read"), "it was read all the while: {err}");
+}
+
+#[test]
+fn pauses_between_tries_double() {
+    let peer = peer().answers([send(confirmation())]).start();
+    let run = peer.rcli(["sub", "c", "--max-retries", "4"]).any_stdout().status(3);
+    let mut run = run.reports_among(&["not regained with 4 tries"]).start();
+    run.wait_for_lines(1);
+    peer.set("HELLO", close(""));
+    let begin = Instant::now();
+    peer.hang_up();
+    run.finish();
+    assert_eq!(peer.connections(), 5);
+    assert!(begin.elapsed() >= Duration::from_millis(100 + 200 + 400 + 800), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn tries_begin_anew_after_a_connection_that_held_for_a_second() {
+    let server = Server::start();
+    let run = server.rcli(["sub", "c", "--max-retries", "1"]).any_stdout().status(3);
+    let mut run = run.reports_among(&["reconnected after", "not regained with 1 try"]).start();
+    for confirmations in 1..=3 {
+        run.wait_for_lines(confirmations);
+        // Nothing but time makes it a good one.
+        std::thread::sleep(Duration::from_millis(1100));
+        server.ask("CLIENT KILL TYPE pubsub");
+    }
+    run.wait_for_lines(4);
+    drop(server);
     run.finish();
 }
 
@@ -218,7 +250,7 @@ fn a_subscriber_dropped_for_being_slow_comes_back_and_says_so() {
         client.call(&[b"PUBLISH", b"c", &data]).unwrap().to_string() == "0"
     });
     // A pause in reading is worth telling from one second on.
-    std::thread::sleep(std::time::Duration::from_millis(1200));
+    std::thread::sleep(Duration::from_millis(1200));
     let reading = std::thread::spawn(move || {
         let mut out = Vec::new();
         reader.read_to_end(&mut out).unwrap();
@@ -234,6 +266,27 @@ fn a_subscriber_dropped_for_being_slow_comes_back_and_says_so() {
     assert_eq!(*last, "last");
     assert!(before.len() > 1, "some were received before");
     assert_eq!(before, (0..before.len()).map(|number| number.to_string()).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_pause_in_reading_that_is_over_has_no_part_in_a_later_loss() {
+    let server = Server::start();
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let run = server.rcli(["sub", "c"]).stdout_to(writer).status(130).any_stderr().start();
+    server.wait_until("PUBSUB NUMSUB c", |reply| reply == "[c, 1]");
+    // Nobody reads the output, for longer than is worth telling.
+    let filling = vec![b'x'; 64 * 1024];
+    (0..8).for_each(|_| drop(server.call(&[b"PUBLISH", b"c", &filling])));
+    std::thread::sleep(Duration::from_millis(1200));
+    let reading = std::thread::spawn(move || std::io::copy(&mut reader, &mut std::io::sink()).unwrap());
+    // It has read all there was, and then heard nothing for a while.
+    server.wait_until("CLIENT LIST", |list| list.contains("cmd=ping"));
+    server.ask("CLIENT KILL TYPE pubsub");
+    server.wait_until("PUBSUB NUMSUB c", |reply| reply == "[c, 1]");
+    run.signal(Signal::INT);
+    let err = run.finish().err();
+    assert!(err.contains("connection lost") && !err.contains("nothing was read"), "{err}");
+    assert!(reading.join().unwrap() > 8 * 64 * 1024);
 }
 
 #[test]

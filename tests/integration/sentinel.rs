@@ -107,6 +107,16 @@ fn a_silent_sentinel_is_left_for_the_next_one_within_the_connect_limit() {
 }
 
 #[test]
+fn a_primary_that_hangs_is_left_for_what_the_next_sentinel_names_within_the_connect_limit() {
+    let (server, hung) = (Server::start(), peer().start());
+    // The second one takes its time, which there has to be.
+    let slow = peer().otherwise(naming(server.port())).patient().start();
+    let sentinels = [sentinel_naming(hung.port()), slow];
+    asking(&sentinels.each_ref().map(Peer::port)).args(["-t", "4", "PING"]).prints("PONG\n").run();
+    assert_eq!(hung.connections(), 1, "it is tried first");
+}
+
+#[test]
 fn all_sentinels_that_fail_are_named_with_their_reasons() {
     let (dead, silent) = (free_port(), peer().start());
     let refusing = peer().otherwise(send("-NOAUTH Authentication required.\r\n")).start();
@@ -171,6 +181,8 @@ fn a_primary_that_never_comes_is_given_up_at_the_connect_limit() {
             .complains(&["'mymaster'", &format!("127.0.0.1:{port}"), reason])
             .run();
         assert!((500..3000).contains(&begin.elapsed().as_millis()), "{:?}", begin.elapsed());
+        // Every 50 ms.
+        assert!((2..=13).contains(&sentinel.ordinary().len()), "{:?}", sentinel.ordinary());
     }
 }
 

@@ -5,10 +5,11 @@ use crate::peer::{close, peer};
 use crate::pty::open;
 use crate::rcli::{Rcli, rcli};
 use crate::sentinels::{Sentinel, Setup};
-use crate::server::Server;
+use crate::server::{DEADLINE, Server, wait_for};
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 fn text(path: &Path) -> &str {
@@ -144,6 +145,14 @@ fn a_plain_server_that_answers_tls_with_an_error_or_by_closing_is_called_that() 
     }
 }
 
+/// Passes on what a client and the server behind say to each other.
+fn forward(mut client: TcpStream, behind: u16) -> JoinHandle<u64> {
+    let mut server = TcpStream::connect(("127.0.0.1", behind)).unwrap();
+    let (mut questions, mut answers) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+    std::thread::spawn(move || std::io::copy(&mut questions, &mut server));
+    std::thread::spawn(move || std::io::copy(&mut answers, &mut client).unwrap_or(0))
+}
+
 #[test]
 fn a_server_that_is_slow_or_silent_is_not_taken_for_one_without_tls() {
     // Nobody answers, neither in TLS nor plainly.
@@ -158,13 +167,65 @@ fn a_server_that_is_slow_or_silent_is_not_taken_for_one_without_tls() {
     std::thread::spawn(move || {
         let client = listener.accept().unwrap().0;
         let _doubt = listener.accept().unwrap();
-        let server = TcpStream::connect(("127.0.0.1", behind)).unwrap();
-        let (mut questions, mut answers) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-        let (mut client, mut server) = (client, server);
-        std::thread::spawn(move || std::io::copy(&mut questions, &mut server));
-        let _ = std::io::copy(&mut answers, &mut client);
+        forward(client, behind).join().unwrap();
     });
     rcli(["-p", &port, "--insecure", "-t", "30", "PING"]).prints("PONG\n").run();
+}
+
+/// The next connection, within the time that anything may take.
+fn accept(listener: &TcpListener) -> TcpStream {
+    listener.set_nonblocking(true).unwrap();
+    let mut accepted = None;
+    wait_for("a connection", || {
+        accepted = listener.accept().ok();
+        accepted.is_some()
+    });
+    let (stream, _) = accepted.unwrap();
+    stream.set_nonblocking(false).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream
+}
+
+#[test]
+fn a_silent_port_is_asked_once_whether_it_speaks_tls_and_not_for_long() {
+    // Without a limit it is waited for for ever, but not with the question; a short one is shared.
+    for limit in ["0", "2"] {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port().to_string();
+        let run = rcli(["-p", &port, "--insecure", "-t", limit, "PING"]).status(3).complains(&["ended the handshake"]);
+        let run = run.start();
+        let mut client = accept(&listener);
+        accept(&listener).read_to_end(&mut Vec::new()).unwrap();
+        // It is listened to still. The alert says that the handshake has failed.
+        client.write_all(&[0x15, 3, 3, 0, 2, 2, 40]).unwrap();
+        run.finish();
+        // Of who hangs up at plain words it is not asked for long either.
+        let run =
+            rcli(["-p", &port, "-2", "-t", limit, "PING"]).status(3).complains(&["closed the connection"]).start();
+        let mut client = accept(&listener);
+        assert!(client.read(&mut [0; 1000]).unwrap() > 0);
+        drop(client);
+        accept(&listener).read_to_end(&mut Vec::new()).unwrap();
+        run.finish();
+    }
+}
+
+#[test]
+fn a_server_with_tls_that_answers_is_not_asked_whether_it_has_it() {
+    let certificates = Certificates::make();
+    let server = Server::with_tls(&certificates, false);
+    // One of three runs is not to be disturbed by a busy machine.
+    let is_one = |_| {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port().to_string();
+        let run = rcli(["-p", &port, "--insecure", "PING"]).prints("PONG\n").start();
+        let client = accept(&listener);
+        forward(client, server.port());
+        run.finish();
+        listener.set_nonblocking(true).unwrap();
+        listener.accept().is_err()
+    };
+    assert!((0..3).any(is_one));
 }
 
 #[test]
