@@ -31,7 +31,7 @@ use self::assignment::{Assignment, AssignmentId};
 use self::connection::{Connection, Form, Loss, Received};
 use self::discovery::{Discovery, Follow};
 use self::event::Queued;
-use self::retries::Retries;
+use self::retries::{LONGEST_PAUSE, Retries};
 use self::source::Subject;
 use self::switch::Switches;
 use super::cluster::{Asker, Cluster};
@@ -43,13 +43,10 @@ use crate::exit::{Failure, Outcome};
 use crate::reply::MessageKind;
 use crate::report::describe_io;
 
-/// The longest pause between two searches for a lone server; for a node that is back, which is found within this; and
-/// for who took over from one, however long that took.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// The longest pause between two searches for a node that is back, which is found within this; and for who took over
+/// from one, however long that took.
 const LONGEST_PAUSE_OF_NODES: Duration = Duration::from_secs(1);
 const LONGEST_SILENCE: Duration = Duration::from_millis(250);
-/// A sleep with nothing to wait for.
-const NAP: Duration = Duration::from_secs(2);
 /// After so many messages of one connection it is another's turn.
 const TURN: u32 = 64;
 
@@ -323,8 +320,8 @@ impl Stream {
         self.search_when_due()?;
         let times: Vec<_> = self.connections.iter_mut().map(Connection::prepare).collect();
         let search = self.due.filter(|_| self.discovery.is_idle());
-        let due = times.iter().map(|(_, due)| *due).chain(search).min().unwrap_or_else(|| Instant::now() + NAP);
-        let (other, events) = self.sleep(others, deadline.map_or(due, |deadline| deadline.min(due)))?;
+        let until = times.iter().map(|(_, due)| *due).chain(search).chain(deadline).min();
+        let (other, events) = self.sleep(others, until)?;
         for (at, ((slept, _), events)) in times.into_iter().zip(events).enumerate().rev() {
             if let Err(loss) = self.connections[at].conclude(slept, events) {
                 self.lose(at, loss)?;
@@ -338,7 +335,7 @@ impl Stream {
     }
 
     /// The one sleep: which of the others is ready, and what happened to the connections.
-    fn sleep(&mut self, others: &[PollFd<'_>], until: Instant) -> Outcome<(Option<usize>, Vec<PollFlags>)> {
+    fn sleep(&mut self, others: &[PollFd<'_>], until: Option<Instant>) -> Outcome<(Option<usize>, Vec<PollFlags>)> {
         let interests: Vec<PollFlags> = self.connections.iter_mut().map(Connection::interest).collect();
         let mut fds = others.to_vec();
         let sockets = self.connections.iter().zip(interests);
@@ -346,7 +343,7 @@ impl Stream {
         let last = fds.len();
         let found = self.discovery.fd().into_iter().chain(self.switches.as_ref().map(Switches::fd));
         fds.extend(found.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
-        poll::sleep(&mut fds, Some(until))
+        poll::sleep(&mut fds, until)
             .map_err(|error| Failure::failed(format!("cannot wait: {}", describe_io(&error))))?;
         let events = fds[others.len()..last].iter().map(PollFd::revents).collect();
         Ok((ready_at(&fds[..others.len()]), events))

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 /// The first pause before a new connection is tried; doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// The first pause before what moved is asked for where it is said to be; doubled each time. The new node may hear of it
 /// a moment later than the old one.
 const FIRST_HOP: Duration = Duration::from_millis(5);
