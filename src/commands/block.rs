@@ -1,13 +1,12 @@
 //! What every verb with a MULTI … EXEC block needs: the check before queueing, the run, and the words for what went
-//! wrong (contract sections 5, 6 and 7).
+//! wrong (contract sections 5, 6 and 7), be it in a block or not.
 
 use std::collections::HashMap;
 
 use redis::Value;
 
-use super::report_errors;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::reply::{ErrorReply, OwnedFrame};
+use crate::reply::{ErrorReply, Frame, OwnedFrame};
 use crate::report::report;
 use crate::request::Request;
 use crate::server::{Lost, LostBlock, Server, Transacted};
@@ -151,4 +150,26 @@ pub fn describe_lost_block(lost: LostBlock, place: &str) -> Failure {
         Lost::Refused(message) if !may_have_run => Failure::failed(format!("{message}; nothing was run")),
         lost => Failure::failed(format!("{place}: EXEC: connection lost: {}: {outcome}", lost.reason())),
     }
+}
+
+/// Says on stderr which command the server answered with errors (contract section 2); whether there were any.
+pub fn report_errors(source: &str, request: &Request, frame: Frame<'_>, is_cluster: bool) -> bool {
+    let has_errors = frame.errors().next().is_some();
+    describe_errors(source, request, frame, is_cluster).for_each(|told| report(&told));
+    has_errors
+}
+
+/// What there is to say of the errors in a reply.
+pub fn describe_errors(
+    source: &str,
+    request: &Request,
+    frame: Frame<'_>,
+    is_cluster: bool,
+) -> impl Iterator<Item = String> {
+    const SHOWN: usize = 100;
+    frame.errors().map(move |error| {
+        let error = ErrorReply::new(error);
+        let advice = error.advice(is_cluster);
+        format!("{source}:{}: {}: {error}{advice}", request.line, request.shown(SHOWN))
+    })
 }

@@ -5,7 +5,6 @@ use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::time::Instant;
 
-use super::advice;
 use crate::cli::{ExecArgs, ExecOptions};
 use crate::command::restrictions::{is_report, refuse_uncounted};
 use crate::context::Context;
@@ -56,7 +55,7 @@ pub fn run(context: &Context, args: &ExecArgs) -> Outcome<Exit> {
         renderer.flush().map_err(Failure::output)?;
         for error in frame.errors().map(ErrorReply::new) {
             exit = Exit::ErrorReply;
-            let advice = advice(&error, server.is_cluster());
+            let advice = error.advice(server.is_cluster());
             if !is_written || !advice.is_empty() {
                 report(&format!("{error}{advice}"));
             }

@@ -2,8 +2,7 @@
 
 use std::os::fd::AsFd as _;
 
-use super::block::{NOTHING_RAN, RAN_APART, describe_lost_block, refuse_block, report_aborted};
-use super::report_errors;
+use super::block::{NOTHING_RAN, RAN_APART, describe_lost_block, refuse_block, report_aborted, report_errors};
 use crate::command::restrictions::is_report;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};

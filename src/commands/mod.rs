@@ -18,9 +18,6 @@ use crate::cli::Verb;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::repl;
-use crate::reply::{ErrorReply, Frame};
-use crate::report::report;
-use crate::request::Request;
 
 /// Runs what was typed.
 pub fn run(context: &Context, verb: Option<&Verb>) -> Outcome<Exit> {
@@ -39,36 +36,6 @@ pub fn run(context: &Context, verb: Option<&Verb>) -> Outcome<Exit> {
         None if io::stdin().is_terminal() && io::stdout().is_terminal() => repl::run(context),
         None => lines::run(context),
     }
-}
-
-/// What to do about an error reply, to stand behind its words.
-pub fn advice(error: &ErrorReply, is_cluster: bool) -> &'static str {
-    match error.code() {
-        "MOVED" | "ASK" if !is_cluster => "; this server is a node of a cluster: use -c",
-        _ => "",
-    }
-}
-
-/// Says on stderr which command the server answered with errors (contract section 2); whether there were any.
-fn report_errors(source: &str, request: &Request, frame: Frame<'_>, is_cluster: bool) -> bool {
-    let has_errors = frame.errors().next().is_some();
-    describe_errors(source, request, frame, is_cluster).for_each(|told| report(&told));
-    has_errors
-}
-
-/// What there is to say of the errors in a reply.
-fn describe_errors(
-    source: &str,
-    request: &Request,
-    frame: Frame<'_>,
-    is_cluster: bool,
-) -> impl Iterator<Item = String> {
-    const SHOWN: usize = 100;
-    frame.errors().map(move |error| {
-        let error = ErrorReply::new(error);
-        let advice = advice(&error, is_cluster);
-        format!("{source}:{}: {}: {error}{advice}", request.line, request.shown(SHOWN))
-    })
 }
 
 /// Whether stderr is a terminal, where a bar can move.

@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 
 use self::attempt::Attempt;
 use self::backoff::Backoff;
-use super::advice;
 use super::block::{Ran, check_block, report_aborted, run_block};
 use crate::cli::TxnArgs;
 use crate::command::restrictions::refuse_in_block;
@@ -149,7 +148,7 @@ impl<'a> Txn<'a> {
         match self.server.watch(&keys).map_err(|lost| lost.into_failure(&self.server.place()))? {
             Ok(()) => Ok(None),
             Err(error) => {
-                let advice = advice(&error, self.server.is_cluster());
+                let advice = error.advice(self.server.is_cluster());
                 report(&format!("nothing was run: {error}{advice}"));
                 Ok(Some(error.to_frame()))
             }

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use super::shell::{Answer, Trouble};
 use super::{Flow, Repl, SHOWN};
 use crate::color::Part;
-use crate::commands::advice;
 use crate::commands::block::RAN_APART;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::record::Record;
@@ -57,7 +56,7 @@ impl Repl<'_> {
             }
             Answer::Rejected(errors, error) => {
                 for (request, error) in errors {
-                    let advice = advice(error, self.shell.link().is_cluster());
+                    let advice = error.advice(self.shell.link().is_cluster());
                     report(&format!("{}: {error}{advice}", request.shown(SHOWN)));
                 }
                 self.reply(request, error.to_frame().frame())
@@ -87,7 +86,7 @@ impl Repl<'_> {
     /// Says what to do about an error reply, where there is something to do.
     fn advise(&mut self, reply: Frame<'_>) -> Outcome<()> {
         let Some(error) = ErrorReply::of(reply) else { return Ok(()) };
-        let advice = advice(&error, self.shell.link().is_cluster());
+        let advice = error.advice(self.shell.link().is_cluster());
         if !advice.is_empty() {
             self.flush()?;
             notice(advice.trim_start_matches("; "));

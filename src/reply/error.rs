@@ -32,6 +32,14 @@ impl ErrorReply {
         self.text.split_once(' ').map(|(_, details)| details)
     }
 
+    /// What to do about it, to stand behind its words.
+    pub fn advice(&self, is_cluster: bool) -> &'static str {
+        match self.code() {
+            "MOVED" | "ASK" if !is_cluster => "; this server is a node of a cluster: use -c",
+            _ => "",
+        }
+    }
+
     /// The error as a reply.
     pub fn to_frame(&self) -> OwnedFrame {
         OwnedFrame::error(&self.text)

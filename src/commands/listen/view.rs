@@ -2,13 +2,15 @@
 
 use std::io::{PipeReader, Write};
 use std::os::fd::{AsFd as _, BorrowedFd};
+use std::time::Instant;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags};
 
 use super::filter::Filter;
 use super::limits::Limits;
 use crate::commands::handler::Handlers;
 use crate::render::Renderer;
+use crate::server::{poll, ready_at};
 use crate::signal::{self, Signal};
 
 /// How a stream is shown.
@@ -73,8 +75,8 @@ impl Ending {
             Self::Signals => signal::received().map(End::Signal),
             Self::Stop(pipe) => {
                 let mut fds = [PollFd::new(pipe, PollFlags::IN)];
-                let is_ready = poll(&mut fds, Some(&Timespec::default())).is_ok_and(|count| count > 0);
-                is_ready.then_some(End::Done)
+                poll::sleep(&mut fds, Some(Instant::now())).ok()?;
+                ready_at(&fds).map(|_| End::Done)
             }
         }
     }

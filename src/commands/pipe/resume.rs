@@ -2,7 +2,7 @@
 //! commands that set it are sent again, in order, before the first command that is run, and their replies are not
 //! written (contract section 6).
 
-use super::super::report_errors;
+use super::super::block::report_errors;
 use super::files::{InputFiles, Origin};
 use crate::cli::PipeArgs;
 use crate::command::restrictions::{Effect, Setting, effect_of, refuse_in_pipeline};

@@ -7,7 +7,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use super::super::report_errors;
+use super::super::block::report_errors;
 use super::program::Program;
 use crate::command::restrictions::{Effect, effect_of, is_report, refuse_before_block, refuse_in_block};
 use crate::exit::{Failure, Outcome};
