@@ -1,5 +1,7 @@
 //! How a run ends: the exit statuses of the contract (section 1), and why. `report` says it.
 
+mod connection;
+
 use std::io;
 use std::process::ExitCode;
 

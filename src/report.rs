@@ -1,11 +1,12 @@
-//! What is said to people on stderr: the one place that writes `rcli: …`, and errors of the system in words. Which
-//! status a run ends with is told by `exit`.
+//! What is said to people on stderr: the one place that writes `rcli: …`. Which status a run ends with is told by
+//! `exit`.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::OnceLock;
 
 use crate::color::{Colors, Part};
 use crate::text;
+pub use crate::text::describe_io;
 
 /// Whether stderr has colours.
 static COLORS: OnceLock<Colors> = OnceLock::new();
@@ -80,13 +81,4 @@ pub fn report_pointing(message: &str, pointer: Option<&str>) {
 fn write_stderr(text: &str) {
     // Nowhere is left to say that stderr is gone.
     let _ = io::stderr().write_all(text.as_bytes());
-}
-
-/// An I/O error in words, without Rust's `(os error N)`.
-pub fn describe_io(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.find(" (os error") {
-        Some(end) => text[..end].to_owned(),
-        None => text,
-    }
 }

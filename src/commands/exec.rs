@@ -73,7 +73,7 @@ fn pause(server: &mut Server, until: Instant) -> Outcome<()> {
     match server.attend(None, Some(until)) {
         Ok(()) => Ok(()),
         Err(lost @ Lost::Interrupted(_)) => Err(lost.into_failure(&server.place())),
-        Err(_) => poll::sleep_until(until),
+        Err(_) => Ok(poll::sleep_until(until)?),
     }
 }
 

@@ -50,8 +50,8 @@ pub fn run(context: &Context) -> Outcome<Exit> {
 fn wait_for_input(source: &Source, server: Option<&mut Server>, place: &str) -> Outcome<()> {
     match server.map(|server| server.attend(Some(source.as_fd()), None)) {
         Some(Ok(())) => Ok(()),
-        Some(Err(lost @ (Lost::Interrupted(_) | Lost::Refused(_)))) => Err(lost.into_failure(place)),
-        Some(Err(_)) | None => poll::wait_readable(source.as_fd()),
+        Some(Err(lost @ (Lost::Interrupted(_) | Lost::Refused { .. }))) => Err(lost.into_failure(place)),
+        Some(Err(_)) | None => Ok(poll::wait_readable(source.as_fd())?),
     }
 }
 
@@ -81,8 +81,8 @@ impl Lines {
         let place = self.place(request);
         match trouble {
             Trouble::Unfit(reason) => Failure::usage(format!("{place}: {reason}")),
-            Trouble::NotConnected(unopened) | Trouble::NotIntroduced(unopened) => unopened.into_failure(),
-            Trouble::Lost(lost) => lost.into_failure(&place),
+            Trouble::NotConnected(unopened) | Trouble::NotIntroduced(unopened) => unopened.into(),
+            Trouble::Lost(lost) => lost.into_failure_at(&place),
             Trouble::LostBlock(lost) => describe_lost_block(lost, &place),
         }
     }

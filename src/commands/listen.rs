@@ -103,10 +103,10 @@ pub fn collect<N: AsRef<std::ffi::OsStr>>(named: &[(Topic, &Vec<N>)]) -> Vec<Sub
 /// Listens to the server, or to the cluster, or to that node of it.
 fn open(context: &Context, source: Source, retries: Option<u32>, node: Option<&str>) -> Outcome<Stream> {
     let target = context.target_telling(None)?;
-    match node {
-        Some(node) => Stream::open_node(&target, config::parse_node(node, target.cluster)?, source, retries),
-        None => Stream::open(&target, source, retries),
-    }
+    Ok(match node {
+        Some(node) => Stream::open_node(&target, config::parse_node(node, target.cluster)?, source, retries)?,
+        None => Stream::open(&target, source, retries)?,
+    })
 }
 
 fn retries(options: &ReconnectOptions) -> Option<u32> {

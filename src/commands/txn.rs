@@ -56,7 +56,7 @@ impl Origin {
     fn read(args: &TxnArgs) -> Outcome<Self> {
         let mut source = Source::open(args.file.as_deref().unwrap_or(Path::new("-")))?;
         let block = if args.watch.is_empty() {
-            Some(read_block(&mut source, |source| poll::wait_readable(source.as_fd()))?)
+            Some(read_block(&mut source, |source| Ok(poll::wait_readable(source.as_fd())?))?)
         } else {
             None
         };

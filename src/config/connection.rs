@@ -9,6 +9,7 @@ use super::url::Place;
 use crate::cli::{self, ConnectionOptions, SandboxKind};
 use crate::exit::{Failure, Outcome};
 use crate::password::Password;
+use crate::report::notice;
 use crate::server::{Address, ClusterUse, Credentials, Hello, Protocol, Target, TlsFiles, Verify};
 
 /// Everything about a connection but what is to be fetched first: files, a password, the address of a sandbox.
@@ -61,7 +62,7 @@ fn decide_target(options: &ConnectionOptions, mut place: Place, default_protocol
         cluster: decide_cluster(options, &place)?,
         db: options.db.or(place.db).unwrap_or(0),
         protocol,
-        hello: Hello::new(options.resp3 || place.protocol == Some(Protocol::Resp3)),
+        hello: Hello::new(options.resp3 || place.protocol == Some(Protocol::Resp3), notice),
         limits_first_answer: options.connect_timeout.is_some_and(|limit| !limit.is_zero()),
         connect_timeout: match options.connect_timeout {
             Some(Duration::ZERO) => Target::NO_LIMIT,

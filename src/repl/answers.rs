@@ -11,7 +11,7 @@ use crate::record::Record;
 use crate::reply::{ErrorReply, Frame, OwnedFrame};
 use crate::report::{notice, report};
 use crate::request::Request;
-use crate::server::{Lost, LostBlock, Unopened};
+use crate::server::{Lost, LostBlock};
 use crate::signal::{self, Signal};
 
 /// A command that takes this long says how long it took (contract section 10).
@@ -103,30 +103,22 @@ impl Repl<'_> {
                 report(&reason);
                 return Ok(Flow::On);
             }
-            Trouble::NotConnected(unopened) => match unopened {
-                Unopened::Interrupted(signal) => return self.cancelled(signal, &format!("{command}, not sent")),
-                Unopened::Unreachable(message)
-                | Unopened::NobodyListens(message)
-                | Unopened::Refused { message, .. } => {
-                    report(&format!("{message}; {command} was not sent"));
-                }
+            Trouble::NotConnected(unopened) => match unopened.into_message() {
+                Ok(message) => report(&format!("{message}; {command} was not sent")),
+                Err(signal) => return self.cancelled(signal, &format!("{command}, not sent")),
             },
-            Trouble::NotIntroduced(unopened) => match unopened {
-                Unopened::Interrupted(signal) => {
-                    return self.cancelled(signal, &format!("the introduction after {command}"));
-                }
-                Unopened::Unreachable(message)
-                | Unopened::NobodyListens(message)
-                | Unopened::Refused { message, .. } => report(&message),
+            Trouble::NotIntroduced(unopened) => match unopened.into_message() {
+                Ok(message) => report(&message),
+                Err(signal) => return self.cancelled(signal, &format!("the introduction after {command}")),
             },
             Trouble::Lost(Lost::Interrupted(signal)) => return self.cancelled(signal, &command),
             Trouble::Lost(lost) => {
                 let outcome = match lost {
                     Lost::Unreached(_) => "was not sent",
-                    Lost::Refused(_) => "was not run",
+                    Lost::Refused { .. } => "was not run",
                     _ => "had no answer: it may have run, and is not sent again",
                 };
-                report(&format!("{}; {command} {outcome}", lost.into_failure(&place).into_message()));
+                report(&format!("{}; {command} {outcome}", lost.describe(&place)));
             }
             Trouble::LostBlock(LostBlock { lost, may_have_run }) => {
                 let outcome = if may_have_run {
@@ -137,7 +129,7 @@ impl Repl<'_> {
                 if let Lost::Interrupted(signal) = lost {
                     return self.cancelled(signal, &format!("EXEC: {outcome}"));
                 }
-                report(&format!("{}; EXEC: {outcome}", lost.into_failure(&place).into_message()));
+                report(&format!("{}; EXEC: {outcome}", lost.describe(&place)));
             }
         }
         Ok(Flow::Stop)
@@ -156,13 +148,11 @@ impl Repl<'_> {
         if self.shell.link().was_open() {
             match self.shell.link().ready() {
                 Ok(_) => {}
-                Err(Unopened::Interrupted(Signal::Interrupt)) => signal::forget_ctrl_c(),
-                Err(unopened @ Unopened::Interrupted(_)) => return Err(unopened.into_failure()),
-                Err(
-                    Unopened::Unreachable(message)
-                    | Unopened::NobodyListens(message)
-                    | Unopened::Refused { message, .. },
-                ) => report(&message),
+                Err(unopened) => match unopened.into_message() {
+                    Ok(message) => report(&message),
+                    Err(Signal::Interrupt) => signal::forget_ctrl_c(),
+                    Err(signal) => return Err(Failure::quiet(Exit::Signal(signal))),
+                },
             }
         }
         self.report_notices();

@@ -21,9 +21,9 @@ use super::helper::LineHelper;
 use super::history::{self, HistoryFile};
 use super::prompt::Prompt;
 use super::words::{holds_secret, open_quote};
-use crate::exit::{Exit, Failure, Outcome};
+use crate::exit::{Failure, Outcome};
 use crate::report::{describe_io, report};
-use crate::server::poll;
+use crate::server::{WaitError, poll};
 use crate::signal::{self, Signal};
 
 /// What was typed.
@@ -205,14 +205,14 @@ impl Editor {
     fn plain_line(&mut self) -> Outcome<Typed> {
         let Some(stdin) = &mut self.plain else { return Ok(Typed::End) };
         if stdin.buffer().is_empty()
-            && let Err(failure) = poll::wait_readable(stdin.get_ref().as_fd())
+            && let Err(error) = poll::wait_readable(stdin.get_ref().as_fd())
         {
-            return match failure.exit() {
-                Exit::Signal(Signal::Interrupt) => {
+            return match error {
+                WaitError::Interrupted(Signal::Interrupt) => {
                     signal::forget_ctrl_c();
                     Ok(Typed::Cancelled)
                 }
-                _ => Err(failure),
+                error => Err(error.into()),
             };
         }
         let mut line = Vec::new();

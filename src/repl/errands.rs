@@ -26,14 +26,14 @@ impl Repl<'_> {
                 return Ok(());
             }
             Err(absent @ (Unopened::Unreachable(_) | Unopened::NobodyListens(_))) => {
-                report(&absent.into_failure().into_message());
+                report(&Failure::from(absent).into_message());
                 return Ok(());
             }
             Err(Unopened::Interrupted(Signal::Interrupt)) => {
                 signal::forget_ctrl_c();
                 return Ok(());
             }
-            Err(unopened) => return Err(unopened.into_failure()),
+            Err(unopened) => return Err(unopened.into()),
         }
         let place = self.shell.link().name();
         let told = self.shell.link().server().map(Server::learn_version).transpose();
@@ -41,12 +41,12 @@ impl Repl<'_> {
             Ok(version) => version.flatten(),
             Err(refused @ Unopened::Refused { .. }) => {
                 self.shell.link().lose();
-                return Err(refused.into_failure());
+                return Err(refused.into());
             }
             Err(unopened) => {
                 self.shell.link().lose();
                 signal::forget_ctrl_c();
-                report(&unopened.into_failure().into_message());
+                report(&Failure::from(unopened).into_message());
                 return Ok(());
             }
         };

@@ -155,10 +155,10 @@ impl Link {
     pub fn ready(&mut self) -> Result<&mut Server, Unopened> {
         self.look_after();
         if self.server.is_none() && self.reopens {
-            let server = match Server::try_open(self.target()) {
+            let server = match Server::open(self.target()) {
                 Err(Unopened::Refused { code, .. }) if self.takes_lone && code == NO_CLUSTER => {
                     self.state.leave_cluster();
-                    Server::try_open(self.target())?
+                    Server::open(self.target())?
                 }
                 opened => opened?,
             };
@@ -190,10 +190,7 @@ impl Link {
         });
         let Some(lost) = lost else { return Ok(()) };
         self.lose();
-        Err(match lost {
-            Lost::Interrupted(signal) => Unopened::Interrupted(signal),
-            lost => Unopened::Unreachable(lost.into_failure(&self.place()).into_message()),
-        })
+        Err(lost.while_opening(&self.place()))
     }
 
     fn describe_reopened(&self) -> String {

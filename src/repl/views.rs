@@ -69,7 +69,7 @@ impl Wanted {
 }
 
 fn open(target: &Target, source: &Source) -> Outcome<Stream> {
-    Stream::open(target, source.clone(), None)
+    Ok(Stream::open(target, source.clone(), None)?)
 }
 
 /// A writer that passes on whole lines, with their colours, when it is flushed or has many.

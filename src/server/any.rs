@@ -6,14 +6,13 @@ use std::time::Instant;
 use rustix::event::PollFd;
 
 use super::cluster::Cluster;
+use super::error::{Lost, LostBlock, Unopened};
 use super::hello::ServerVersion;
-use super::open::Unopened;
 use super::poll::{Ready, is_over, wait_among};
-use super::session::{Lost, Session};
+use super::session::Session;
 use super::target::Target;
-use super::transact::{LostBlock, Transacted};
+use super::transact::Transacted;
 use crate::command::restrictions::refuse_in_cluster;
-use crate::exit::Outcome;
 use crate::reply::{ErrorReply, Frame, OwnedFrame};
 use crate::request::Request;
 
@@ -27,15 +26,10 @@ pub enum Server {
 
 impl Server {
     /// Connects: to the server of the target, or to the cluster that it belongs to.
-    pub fn open(target: &Target) -> Outcome<Self> {
-        Self::try_open(target).map_err(Unopened::into_failure)
-    }
-
-    /// The same, and tells why it could not.
-    pub fn try_open(target: &Target) -> Result<Self, Unopened> {
+    pub fn open(target: &Target) -> Result<Self, Unopened> {
         Ok(match target.cluster {
-            None => Self::One(Box::new(Session::try_open(target)?)),
-            Some(how) => Self::Cluster(Box::new(Cluster::try_open(target, how.read_from_replicas)?)),
+            None => Self::One(Box::new(Session::open(target)?)),
+            Some(how) => Self::Cluster(Box::new(Cluster::open(target, how.read_from_replicas)?)),
         })
     }
 

@@ -16,18 +16,17 @@ use std::time::Instant;
 
 pub(super) use self::asker::Asker;
 
+use super::error::{Lost, Unopened};
 use super::hello::ServerVersion;
-use super::open::Unopened;
 use super::patience::{Patience, asking};
 use super::poll::{is_over, wait_for_any};
 use super::redirect::Redirect;
 use super::route::{Route, Router, Unroutable, route_of_keys};
-use super::session::{Lost, Session};
+use super::session::Session;
 use super::slots::{Announced, Places, SlotMap};
 use super::target::{Address, Target};
 use crate::command::restrictions::{Effect, effect_of};
 use crate::connection_state::Settings;
-use crate::exit::Outcome;
 use crate::reply::{ErrorReply, OwnedFrame};
 use crate::request::Request;
 
@@ -82,22 +81,6 @@ pub struct Cluster {
     asker: Asker,
 }
 
-/// The code of the refusal of a server that is no node of any cluster.
-pub const NO_CLUSTER: &str = "NOCLUSTER";
-
-/// Why a node has no slot map for us.
-struct NoMap {
-    /// [`NO_CLUSTER`], or none.
-    code: String,
-    reason: String,
-}
-
-impl NoMap {
-    fn new(reason: impl Into<String>) -> Self {
-        Self { code: String::new(), reason: reason.into() }
-    }
-}
-
 /// Where to send a command next.
 enum Way {
     /// As the map says.
@@ -115,15 +98,10 @@ enum Tried<T> {
 
 impl Cluster {
     /// Connects to the node of the target and reads the slot map there.
-    pub fn open(target: &Target, reads_from_replicas: bool) -> Outcome<Self> {
-        Self::try_open(target, reads_from_replicas).map_err(Unopened::into_failure)
-    }
-
-    /// The same, and tells why it could not.
-    pub fn try_open(target: &Target, reads_from_replicas: bool) -> Result<Self, Unopened> {
+    pub fn open(target: &Target, reads_from_replicas: bool) -> Result<Self, Unopened> {
         let seed = target.address.clone();
         // The first answer is the slot map's, which is limited.
-        let session = Session::try_open_telling(target, &|_| ())?;
+        let session = Session::open_telling(target, &|_| ())?;
         let asker = Asker::default();
         asker.note(&session);
         let mut cluster = Self {
@@ -144,15 +122,8 @@ impl Cluster {
             is_cut_off: false,
             asker,
         };
-        match cluster.read_map(&seed) {
-            Ok(Ok(())) => Ok(cluster),
-            Ok(Err(NoMap { code, reason })) => {
-                Err(Unopened::Refused { code, message: format!("{seed}: no slot map: {reason}") })
-            }
-            Err(Lost::Interrupted(signal)) => Err(Unopened::Interrupted(signal)),
-            Err(Lost::Refused(message)) => Err(Unopened::Refused { code: String::new(), message }),
-            Err(lost) => Err(Unopened::Unreachable(lost.into_failure(&seed.to_string()).into_message())),
-        }
+        cluster.read_map(&seed).map_err(|lost| lost.while_opening(&seed.to_string()))?;
+        Ok(cluster)
     }
 
     /// What the node that was named calls itself, or whichever answers in its stead.
@@ -315,7 +286,8 @@ impl Cluster {
                     self.refresh(None)?;
                     continue;
                 }
-                return Err(Lost::Unreached(format!("slot {slot} is not served by any node")).into());
+                let why = format!("{}: slot {slot} is not served by any node", self.last);
+                return Err(Lost::Unreached(why).into());
             };
             self.last = node.clone();
             let session = match self.session(&node, is_reader) {
@@ -383,15 +355,5 @@ impl Cluster {
             let sessions = open.filter_map(|(node, _)| node.session.as_mut());
             has_input = wait_for_any(sessions, input, if is_all { deadline } else { Some(Instant::now()) })?.input;
         }
-    }
-}
-
-/// Whether a node that cannot be had may be there later.
-fn unopened(why: Unopened) -> Lost {
-    match why {
-        Unopened::Interrupted(signal) => Lost::Interrupted(signal),
-        Unopened::Unreachable(message) | Unopened::NobodyListens(message) => Lost::Unreached(message),
-        Unopened::Refused { code, message } if code == "LOADING" => Lost::Unreached(message),
-        Unopened::Refused { message, .. } => Lost::Refused(message),
     }
 }

@@ -16,15 +16,17 @@ pub struct Hello {
     known: Arc<AtomicU8>,
     /// Whether RESP3 was asked for by name: then nothing else is spoken where a server hangs up.
     is_demanded: bool,
+    /// Who is told that a server hangs up.
+    notice: Option<fn(&str)>,
 }
 
 const ANSWERED: u8 = 1;
 const HUNG_UP: u8 = 2;
 
 impl Hello {
-    /// Nothing is known yet.
-    pub fn new(is_demanded: bool) -> Self {
-        Self { known: Arc::default(), is_demanded }
+    /// Nothing is known yet. `notice` tells people that a server hangs up.
+    pub fn new(is_demanded: bool, notice: fn(&str)) -> Self {
+        Self { known: Arc::default(), is_demanded, notice: Some(notice) }
     }
 
     /// Whether RESP3 was asked for by name.
@@ -42,9 +44,12 @@ impl Hello {
         self.known.load(Ordering::Relaxed) == ANSWERED
     }
 
-    /// The server hung up at it, and speaks RESP2; whether that is news.
-    pub fn note_hung_up(&self) -> bool {
-        self.known.swap(HUNG_UP, Ordering::Relaxed) != HUNG_UP
+    /// The server hung up at it, and speaks RESP2. That is told, in these words, if it is news.
+    pub fn note_hung_up(&self, describe: impl FnOnce() -> String) {
+        let is_news = self.known.swap(HUNG_UP, Ordering::Relaxed) != HUNG_UP;
+        if let (true, Some(notice)) = (is_news, self.notice) {
+            notice(&describe());
+        }
     }
 
     /// Whether it is not to be said again.

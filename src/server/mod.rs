@@ -2,6 +2,7 @@
 
 mod any;
 mod cluster;
+mod error;
 mod hello;
 mod open;
 mod patience;
@@ -22,9 +23,9 @@ mod transact;
 mod transport;
 
 pub use any::Server;
-pub use cluster::{Cluster, NO_CLUSTER};
+pub use cluster::Cluster;
+pub use error::{Lost, LostBlock, NO_CLUSTER, Unopened, WaitError};
 pub use hello::Hello;
-pub use open::Unopened;
 pub use patience::Patience;
 pub use poll::{Ready, wait_for_any};
 pub use pushes::{PushListener, PushQueue};
@@ -32,9 +33,9 @@ pub use redirect::Redirect;
 pub use route::{Route, Router, Unroutable};
 pub use sandbox::Sandbox;
 pub use sentinel::Sentinels;
-pub use session::{Lost, Session};
+pub use session::Session;
 pub use slots::SLOTS;
 pub use stream::{Event, Given, Heard, Source, Stream, Subscription, Topic, Woken, ready_at};
 pub use target::{Address, ClusterUse, Credentials, Protocol, Target};
 pub use tls::{Tls, TlsFiles, Verify};
-pub use transact::{LostBlock, Transacted};
+pub use transact::Transacted;

@@ -4,85 +4,36 @@ use std::time::Instant;
 
 use redis::{Cmd, ServerError, Value};
 
+use super::error::{Lost, Unopened};
 use super::hello::{self, Greeting, ServerVersion, server_version};
+use super::session::Session;
 use super::session::ending::describe_greeting;
-use super::session::{Lost, Session};
 use super::target::{Address, Credentials, Protocol, Target};
-use super::transport::{Transport, Unconnected};
-use crate::exit::{Exit, Failure};
+use super::transport::Transport;
 use crate::reply::{ErrorReply, error_text, text_of, value_of};
-use crate::report::notice;
-use crate::signal::Signal;
-
-/// Stands for the code of a refusal by TLS, on either side.
-pub(super) const DISTRUSTED: &str = "TLS";
-
-/// What to do where nobody listens.
-const OTHER_SERVERS: &str = "-h and -p name another server (-s a socket), --sandbox starts one";
-
-/// Why a session could not be opened.
-#[derive(Debug)]
-pub enum Unopened {
-    /// Nobody answered there, or not as a server does.
-    Unreachable(String),
-    /// Nothing listens there.
-    NobodyListens(String),
-    /// The server does not want us, or not this database; or we do not trust it.
-    Refused {
-        /// The first word of the server's error; [`DISTRUSTED`] where TLS ended it.
-        code: String,
-        /// The server's words, and what to do.
-        message: String,
-    },
-    /// A signal came meanwhile.
-    Interrupted(Signal),
-}
-
-impl Unopened {
-    /// The end of a run that cannot go on. Where nobody listens it says what to do: the address may be a default.
-    pub fn into_failure(self) -> Failure {
-        match self {
-            Self::NobodyListens(message) => Failure::failed(format!("{message}; {OTHER_SERVERS}")),
-            Self::Unreachable(message) | Self::Refused { message, .. } => Failure::failed(message),
-            Self::Interrupted(signal) => Failure::quiet(Exit::Signal(signal)),
-        }
-    }
-}
-
-impl Unconnected {
-    /// The same of a session.
-    fn at(self, place: &Address) -> Unopened {
-        let message = |reason| format!("cannot connect to {place}: {reason}");
-        match self {
-            Self::Unreached(reason) => Unopened::Unreachable(message(reason)),
-            Self::NobodyListens(reason) => Unopened::NobodyListens(message(reason)),
-            Self::Distrusted(reason) => Unopened::Refused { code: DISTRUSTED.to_owned(), message: message(reason) },
-            Self::Interrupted(signal) => Unopened::Interrupted(signal),
-        }
-    }
-}
 
 impl Session {
-    /// Connects and introduces itself, as [`Session::open`] does, and tells why it could not.
-    pub fn try_open(target: &Target) -> Result<Self, Unopened> {
+    /// Connects and introduces itself: HELLO or AUTH, then SELECT. What is refused is so before any other command is
+    /// sent (contract section 1).
+    pub fn open(target: &Target) -> Result<Self, Unopened> {
         if let Address::Sentinel(sentinels) = &target.address {
             return sentinels.open_primary(target);
         }
         if target.limits_first_answer {
-            return Self::try_open_heard(target, &|_| ());
+            return Self::open_heard(target, &|_| ());
         }
-        Self::try_open_telling(target, &|_| ())
+        Self::open_telling(target, &|_| ())
     }
 
     /// The same where no sentinel is to be asked, and tells of each connection before the first byte is sent. The first
     /// answer to what the caller asks is the caller's to limit.
-    pub(super) fn try_open_telling(target: &Target, tell: &dyn Fn(&Self)) -> Result<Self, Unopened> {
+    pub(super) fn open_telling(target: &Target, tell: &dyn Fn(&Self)) -> Result<Self, Unopened> {
         let deadline = Instant::now() + target.connect_timeout;
         let mut session = Self::connect(target, target.spoken(), deadline, tell)?;
         match session.introduce(deadline) {
             Ok(()) => Ok(session),
             Err(Unopened::Unreachable(why)) if session.has_hung_up_at_hello() => {
-                Self::try_open_without_hello(target, deadline, tell, why)
+                Self::open_without_hello(target, deadline, tell, why)
             }
             Err(why) => Err(why),
         }
@@ -90,15 +41,15 @@ impl Session {
 
     /// The same, and has heard the server: one that hangs takes connections all the same, and no introduction is due
     /// in RESP2 without credentials.
-    pub(super) fn try_open_heard(target: &Target, tell: &dyn Fn(&Self)) -> Result<Self, Unopened> {
+    pub(super) fn open_heard(target: &Target, tell: &dyn Fn(&Self)) -> Result<Self, Unopened> {
         let deadline = Instant::now() + target.connect_timeout;
-        let mut session = Self::try_open_telling(target, tell)?;
+        let mut session = Self::open_telling(target, tell)?;
         session.hear(deadline)?;
         Ok(session)
     }
 
     fn connect(target: &Target, protocol: Protocol, deadline: Instant, tell: &dyn Fn(&Self)) -> Result<Self, Unopened> {
-        let transport = Transport::connect(target, deadline).map_err(|why| why.at(&target.address))?;
+        let transport = Transport::connect(target, deadline)?;
         let session = Self::over(&Target { protocol, ..target.clone() }, transport);
         tell(&session);
         Ok(session)
@@ -112,7 +63,7 @@ impl Session {
 
     /// Goes on in RESP2 with who hung up at HELLO, as proxies do that do not know it. Whether it was for HELLO is told
     /// by an answer to anything else; `why` is told where there is none.
-    fn try_open_without_hello(
+    fn open_without_hello(
         target: &Target,
         deadline: Instant,
         tell: &dyn Fn(&Self),
@@ -133,9 +84,9 @@ impl Session {
             return Err(Unopened::Unreachable(format!("cannot connect to {place}: {reason}")));
         }
         // Here, since whoever opens sessions opens many, and it is to be said once.
-        if target.hello.note_hung_up() {
-            notice(&format!("{place} closes the connection at HELLO: going on in RESP2, which -2 asks for at once"));
-        }
+        target.hello.note_hung_up(|| {
+            format!("{place} closes the connection at HELLO: going on in RESP2, which -2 asks for at once")
+        });
         Ok(session)
     }
 
@@ -256,9 +207,9 @@ impl Session {
         // In TLS 1.3 a client learns only now that its certificate is refused.
         let lost = |lost: Lost| match lost {
             Lost::Interrupted(signal) => Unopened::Interrupted(signal),
-            Lost::Refused(message) => Unopened::Refused { code: DISTRUSTED.to_owned(), message },
-            Lost::Broken(error) => Unconnected::from(error).at(&place),
-            lost => Unconnected::from(lost.reason()).at(&place),
+            Lost::Refused { code, message } => Unopened::Refused { code, message },
+            Lost::Broken(error) => Unopened::from(error).at(&place),
+            lost => Unopened::from(lost.reason()).at(&place),
         };
         loop {
             // What a server said before it closed is still to be read: a failed write is told after that.
@@ -270,13 +221,13 @@ impl Session {
                 }
                 Ok(Some(frame)) => return value_of(frame).map_err(|why| lost(Lost::Undecodable(why))),
                 Ok(None) => self.wait(None, Some(deadline)).map_err(lost)?.expired,
-                Err(refused @ Lost::Refused(_)) => return Err(lost(refused)),
+                Err(refused @ Lost::Refused { .. }) => return Err(lost(refused)),
                 Err(why) => return Err(lost(unsendable.unwrap_or(why))),
             };
             if expired {
                 let seconds = self.target.connect_timeout.as_secs_f64();
                 let unsent = if self.target.limits_first_answer { "; nothing was sent" } else { "" };
-                return Err(Unconnected::from(format!("no answer within {seconds} s{unsent}")).at(&place));
+                return Err(Unopened::from(format!("no answer within {seconds} s{unsent}")).at(&place));
             }
         }
     }

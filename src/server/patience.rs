@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::error::Lost;
 use super::poll::wait_for_any;
-use super::session::Lost;
 use super::target::Target;
 use crate::request::Request;
 

@@ -7,9 +7,8 @@ use std::time::Instant;
 
 use rustix::event::{self, PollFd, PollFlags, Timespec};
 
-use super::session::{Lost, Session};
-use crate::exit::{Exit, Failure, Outcome};
-use crate::report::describe_io;
+use super::error::{Lost, WaitError};
+use super::session::Session;
 use crate::signal;
 
 /// What a wait woke up for.
@@ -69,21 +68,21 @@ pub fn wait_among<'s>(
     Ok((Ready { session, input: false, expired: is_over(deadline) }, seen_others.iter().map(is_ready).collect()))
 }
 
-/// Sleeps until the descriptor can be read; a signal ends the run instead.
-pub fn wait_readable(fd: BorrowedFd<'_>) -> Outcome<()> {
+/// Sleeps until the descriptor can be read; a signal is an error.
+pub fn wait_readable(fd: BorrowedFd<'_>) -> Result<(), WaitError> {
     wait(Some(fd), None)
 }
 
-/// Sleeps until the deadline; a signal ends the run instead.
-pub fn sleep_until(deadline: Instant) -> Outcome<()> {
+/// Sleeps until the deadline; a signal is an error.
+pub fn sleep_until(deadline: Instant) -> Result<(), WaitError> {
     wait(None, Some(deadline))
 }
 
-fn wait(fd: Option<BorrowedFd<'_>>, deadline: Option<Instant>) -> Outcome<()> {
+fn wait(fd: Option<BorrowedFd<'_>>, deadline: Option<Instant>) -> Result<(), WaitError> {
     let fds = fd.into_iter().chain(signal::wake());
     let mut fds: Vec<_> = fds.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
-    sleep(&mut fds, deadline).map_err(|error| Failure::failed(format!("cannot wait: {}", describe_io(&error))))?;
-    signal::received().map_or(Ok(()), |signal| Err(Failure::quiet(Exit::Signal(signal))))
+    sleep(&mut fds, deadline).map_err(WaitError::Failed)?;
+    signal::received().map_or(Ok(()), |signal| Err(WaitError::Interrupted(signal)))
 }
 
 /// Sleeps until a descriptor is ready or the deadline passes. A signal does not end it, but where [`signal::wake`] is

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
 
+use super::error::Unopened;
 use super::tls::{Tls, TlsFiles, Verify};
-use super::transport::{Unconnected, connect_tcp, wait_for};
+use super::transport::{connect_tcp, wait_for};
 
 /// The longest that a port may take to tell.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -43,7 +44,7 @@ pub(super) fn speaks_plainly(host: &str, port: u16, limit: Duration) -> bool {
 }
 
 /// What a port says first to these bytes, as far as it comes at once.
-fn answer(host: &str, port: u16, question: &[u8], limit: Duration) -> Result<Vec<u8>, Unconnected> {
+fn answer(host: &str, port: u16, question: &[u8], limit: Duration) -> Result<Vec<u8>, Unopened> {
     let deadline = Instant::now() + limit.min(LIMIT);
     let mut socket = connect_tcp(host, port, deadline)?;
     // The little that is asked fits the buffer of a new connection.

@@ -8,12 +8,13 @@ use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags};
 
-use super::transport::{Unconnected, wait_until};
-use crate::report::describe_io;
+use super::error::Unopened;
+use super::transport::wait_until;
+use crate::text::describe_io;
 
 /// Looks a host up until `deadline`. The system's look-up knows no limit: it has a thread of its own, which is left to
 /// itself when nobody waits any longer.
-pub(super) fn resolve(host: &str, port: u16, deadline: Instant) -> Result<Vec<SocketAddr>, Unconnected> {
+pub(super) fn resolve(host: &str, port: u16, deadline: Instant) -> Result<Vec<SocketAddr>, Unopened> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
@@ -28,7 +29,7 @@ pub(super) fn resolve(host: &str, port: u16, deadline: Instant) -> Result<Vec<So
     wait_until(&[PollFd::new(&end, PollFlags::IN)], deadline)?;
     match receiver.try_recv() {
         Ok(Ok(addresses)) => Ok(addresses),
-        Ok(Err(error)) => Err(Unconnected::Unreached(describe_io(&error))),
+        Ok(Err(error)) => Err(Unopened::Unreachable(describe_io(&error))),
         Err(_) => Err("looking up the name took too long".to_owned().into()),
     }
 }

@@ -25,8 +25,8 @@ use tempfile::TempDir;
 use self::process::Process;
 use super::target::Address;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::report::describe_io;
 use crate::signal;
+use crate::text::describe_io;
 
 /// Waits for whoever holds its stdin to end, ends the process groups "$2" and so on, and removes the directory "$1".
 /// What does not end when it is told to is killed after two seconds.

@@ -8,12 +8,11 @@ use std::time::{Duration, Instant};
 
 use redis::Value;
 
-use super::open::Unopened;
+use super::error::Unopened;
 use super::poll;
 use super::session::Session;
 use super::target::{Address, Credentials, Protocol, Target};
 use crate::reply::{error_text, text_of};
-use crate::signal;
 
 /// A set of sentinels, and the name of the primary they watch for us.
 #[derive(Clone, Debug)]
@@ -74,7 +73,7 @@ impl Sentinels {
                 let primary = match self.ask(sentinel, target, share(search_ends, waiting + 1)) {
                     Ok(primary) => primary,
                     Err(reason) => {
-                        round.reasons.push(reason.or_signal()?);
+                        round.reasons.push(reason.into_message().map_err(Unopened::Interrupted)?);
                         continue;
                     }
                 };
@@ -88,7 +87,10 @@ impl Sentinels {
                         return Ok(session);
                     }
                     Err(refused @ Unopened::Refused { .. }) => return Err(refused),
-                    Err(reason) => round.reasons.push(format!("{sentinel} named it: {}", reason.or_signal()?)),
+                    Err(reason) => round.reasons.push(format!(
+                        "{sentinel} named it: {}",
+                        reason.into_message().map_err(Unopened::Interrupted)?
+                    )),
                 }
                 round.tried.push(primary);
             }
@@ -101,7 +103,7 @@ impl Sentinels {
             if is_over {
                 return Err(self.unreached(&told));
             }
-            poll::sleep_until(Instant::now() + PAUSE).map_err(|_| interrupted())?;
+            poll::sleep_until(Instant::now() + PAUSE)?;
         }
     }
 
@@ -141,7 +143,7 @@ impl Sentinels {
     fn ask(&self, sentinel: &Address, target: &Target, limit: Duration) -> Result<Address, Unopened> {
         let deadline = Instant::now() + limit;
         let target = Target { connect_timeout: limit, ..self.target_of(sentinel, target) };
-        let mut session = Session::try_open_telling(&target, &|_| ())?;
+        let mut session = Session::open_telling(&target, &|_| ())?;
         let mut question = redis::cmd("SENTINEL");
         question.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.master);
         match session.call_before(&question, deadline)? {
@@ -174,22 +176,6 @@ struct Round {
     reasons: Vec<String>,
 }
 
-impl Unopened {
-    /// The reason in words; a signal ends the search.
-    fn or_signal(self) -> Result<String, Self> {
-        match self {
-            Self::Unreachable(reason) | Self::NobodyListens(reason) | Self::Refused { message: reason, .. } => {
-                Ok(reason)
-            }
-            Self::Interrupted(_) => Err(self),
-        }
-    }
-}
-
-fn interrupted() -> Unopened {
-    signal::received().map_or_else(|| Unopened::Unreachable("interrupted".to_owned()), Unopened::Interrupted)
-}
-
 /// An equal part of the time that is left, in whole milliseconds: messages show it.
 fn share(deadline: Instant, parts: usize) -> Duration {
     let left = deadline.saturating_duration_since(Instant::now());
@@ -201,7 +187,7 @@ fn share(deadline: Instant, parts: usize) -> Duration {
 /// Opens a session with a server, unless that says that it is not a primary.
 fn open_if_primary(target: &Target) -> Result<Session, Unopened> {
     let deadline = Instant::now() + target.connect_timeout;
-    let mut session = Session::try_open_telling(target, &|_| ())?;
+    let mut session = Session::open_telling(target, &|_| ())?;
     let role = session.call_before(&redis::cmd("ROLE"), deadline)?;
     let role = match &role {
         Value::Array(items) => items.first().and_then(text_of),

@@ -8,76 +8,24 @@ mod incoming;
 
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use redis::{Cmd, Value};
 use rustix::event::{PollFd, PollFlags};
 
 use self::incoming::Incoming;
+use super::error::Lost;
 use super::hello::ServerVersion;
-use super::open::Unopened;
 use super::poll::{Ready, wait_among, wait_for_any};
 use super::target::Target;
-use super::tls;
 use super::transport::Transport;
 use crate::command::restrictions::{Effect, Setting, effect_of};
-use crate::exit::{Exit, Failure, Outcome};
 use crate::reply::{Frame, Framer, OwnedFrame, describe_no_room, value_of};
 use crate::request::Request;
-use crate::signal::{self, Signal};
+use crate::signal;
 
 /// How many frames are taken in before it is another's turn.
 const FRAMES_A_ROUND: usize = 1024;
-
-/// Why a conversation ended.
-#[derive(Debug)]
-pub enum Lost {
-    /// The server closed the connection.
-    Closed,
-    /// The connection broke.
-    Broken(io::Error),
-    /// The server sent what is no RESP; nothing after it can be read either.
-    Undecodable(String),
-    /// No answer within the read limit.
-    Silent(Duration),
-    /// A signal came while an answer was waited for.
-    Interrupted(Signal),
-    /// A node of a cluster could not be reached: the command was not sent.
-    Unreached(String),
-    /// A server does not want us: the command was not sent, or not even read there.
-    Refused(String),
-}
-
-impl Lost {
-    /// The reason in words, to stand after `connection lost: ` or the like.
-    pub fn reason(&self) -> String {
-        match self {
-            Self::Closed => "the server closed the connection".to_owned(),
-            Self::Broken(error) => tls::describe(error),
-            Self::Undecodable(why) => format!("the answer could not be decoded ({why})"),
-            Self::Silent(limit) => format!("no answer within {} s (--read-timeout)", limit.as_secs_f64()),
-            Self::Interrupted(_) => "interrupted".to_owned(),
-            Self::Unreached(message) | Self::Refused(message) => message.clone(),
-        }
-    }
-
-    /// Whether the connection came to its end, as a server's does that was told to stop.
-    pub fn is_end(&self) -> bool {
-        matches!(self, Self::Closed | Self::Broken(_))
-    }
-
-    /// The end of a run that cannot go on: `place` says where, an address or FILE:LINE.
-    pub fn into_failure(self, place: &str) -> Failure {
-        match self {
-            Self::Interrupted(signal) => Failure::quiet(Exit::Signal(signal)),
-            Self::Unreached(message) | Self::Refused(message) if message.contains(place) => Failure::failed(message),
-            Self::Undecodable(_) | Self::Silent(_) | Self::Unreached(_) | Self::Refused(_) => {
-                Failure::failed(format!("{place}: {}", self.reason()))
-            }
-            Self::Closed | Self::Broken(_) => Failure::failed(format!("{place}: connection lost: {}", self.reason())),
-        }
-    }
-}
 
 /// An open connection to a server that knows us.
 pub struct Session {
@@ -105,12 +53,6 @@ pub struct Session {
 }
 
 impl Session {
-    /// Connects and introduces itself: HELLO or AUTH, then SELECT. What is refused ends the run with status 3,
-    /// before any other command is sent (contract section 1).
-    pub fn open(target: &Target) -> Outcome<Self> {
-        Self::try_open(target).map_err(Unopened::into_failure)
-    }
-
     /// A session over a connected transport that the server was not introduced to.
     pub(super) fn over(target: &Target, transport: Transport) -> Self {
         // A server that was asked nothing says nothing yet; what a TLS handshake brought along has to be looked for.
@@ -362,7 +304,7 @@ impl Session {
                 }
                 Ok(true) => return self.take_current().map(Some),
                 Ok(false) => return Ok(None),
-                Err(lost @ Lost::Refused(_)) => return Err(lost),
+                Err(lost @ Lost::Refused { .. }) => return Err(lost),
                 Err(lost) => return Err(unsendable.unwrap_or(lost)),
             }
         }

@@ -1,6 +1,7 @@
 //! MULTI … EXEC on one connection, so that a block runs as a whole or not at all (contract section 7).
 
-use super::session::{Lost, Session};
+use super::error::{Lost, LostBlock};
+use super::session::Session;
 use crate::reply::{ErrorReply, Kind, OwnedFrame};
 use crate::request::Request;
 
@@ -24,22 +25,6 @@ impl Transacted {
     /// Whether no key is watched any more: any EXEC ends that, but not a MULTI that was refused.
     pub fn ends_watch(&self) -> bool {
         !matches!(self, Self::Denied(_) | Self::Unbound(_))
-    }
-}
-
-/// A connection lost while a block was with the server.
-#[derive(Debug)]
-pub struct LostBlock {
-    /// Why.
-    pub lost: Lost,
-    /// Whether the server may have got all of it, EXEC included.
-    pub may_have_run: bool,
-}
-
-impl From<Lost> for LostBlock {
-    /// The connection was lost, or not there, before the block was sent.
-    fn from(lost: Lost) -> Self {
-        Self { lost, may_have_run: false }
     }
 }
 

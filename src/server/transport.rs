@@ -11,13 +11,11 @@ use rustix::event::{PollFd, PollFlags};
 use rustls::{ClientConnection, StreamOwned};
 use socket2::{Domain, SockAddr, Socket, TcpKeepalive, Type};
 
+use super::error::{Lost, Unopened};
 use super::poll::wait_among;
 use super::resolve::resolve;
-use super::session::Lost;
 use super::target::{Address, Target};
 use super::tls;
-use crate::report::describe_io;
-use crate::signal::Signal;
 
 /// A dead peer is found after 10 s of silence and three probes 5 s apart: within 30 s (contract section 8).
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
@@ -28,37 +26,6 @@ const FULL_BACKLOG: Duration = Duration::from_millis(10);
 /// How long sent bytes may stay unacknowledged.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(25);
 
-/// Why there is no connection.
-#[derive(Debug)]
-pub enum Unconnected {
-    /// Nobody answered there, or nobody who speaks TLS.
-    Unreached(String),
-    /// The machine is there, and nothing listens at the port or socket.
-    NobodyListens(String),
-    /// Whoever answered is not who is trusted, or does not trust us. It will be the same however often one asks.
-    Distrusted(String),
-    /// A signal came meanwhile.
-    Interrupted(Signal),
-}
-
-impl From<String> for Unconnected {
-    fn from(reason: String) -> Self {
-        Self::Unreached(reason)
-    }
-}
-
-impl From<io::Error> for Unconnected {
-    fn from(error: io::Error) -> Self {
-        if tls::is_refusal(&error) {
-            Self::Distrusted(tls::describe(&error))
-        } else if matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) {
-            Self::NobodyListens(describe_io(&error))
-        } else {
-            Self::Unreached(describe_io(&error))
-        }
-    }
-}
-
 /// A byte stream to a server. Reads and writes never block.
 pub enum Transport {
     Tcp(TcpStream),
@@ -68,7 +35,11 @@ pub enum Transport {
 
 impl Transport {
     /// Connects, and does the TLS handshake where TLS is asked for, until `deadline`.
-    pub fn connect(target: &Target, deadline: Instant) -> Result<Self, Unconnected> {
+    pub fn connect(target: &Target, deadline: Instant) -> Result<Self, Unopened> {
+        Self::reach(target, deadline).map_err(|why| why.at(&target.address))
+    }
+
+    fn reach(target: &Target, deadline: Instant) -> Result<Self, Unopened> {
         Ok(match &target.address {
             Address::Unix(path) => Self::Unix(connect_unix(path, deadline)?),
             Address::Tcp(host, port) => {
@@ -141,18 +112,18 @@ impl AsFd for Transport {
 }
 
 /// Tries every address of the host in turn.
-pub(super) fn connect_tcp(host: &str, port: u16, deadline: Instant) -> Result<TcpStream, Unconnected> {
-    let mut last = Unconnected::Unreached("the host name has no address".to_owned());
+pub(super) fn connect_tcp(host: &str, port: u16, deadline: Instant) -> Result<TcpStream, Unopened> {
+    let mut last = Unopened::Unreachable("the host name has no address".to_owned());
     for address in resolve(host, port, deadline)? {
         match connect_to(address, deadline) {
-            Err(unreached @ (Unconnected::Unreached(_) | Unconnected::NobodyListens(_))) => last = unreached,
+            Err(unreached @ (Unopened::Unreachable(_) | Unopened::NobodyListens(_))) => last = unreached,
             result => return result,
         }
     }
     Err(last)
 }
 
-fn connect_to(address: SocketAddr, deadline: Instant) -> Result<TcpStream, Unconnected> {
+fn connect_to(address: SocketAddr, deadline: Instant) -> Result<TcpStream, Unopened> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
     prepare(&socket)?;
@@ -170,7 +141,7 @@ fn connect_to(address: SocketAddr, deadline: Instant) -> Result<TcpStream, Uncon
 }
 
 /// A server that is stopped lets its backlog fill up, and nothing tells when there is room in it again.
-fn connect_unix(path: &Path, deadline: Instant) -> Result<UnixStream, Unconnected> {
+fn connect_unix(path: &Path, deadline: Instant) -> Result<UnixStream, Unopened> {
     let address = SockAddr::unix(path).map_err(|_| "the path is too long for a socket".to_owned())?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
@@ -192,22 +163,22 @@ fn is_under_way(error: &io::Error) -> bool {
 }
 
 /// Sleeps until the socket is ready; that the deadline passes is an error.
-pub(super) fn wait_for(socket: &impl AsFd, events: PollFlags, deadline: Instant) -> Result<(), Unconnected> {
+pub(super) fn wait_for(socket: &impl AsFd, events: PollFlags, deadline: Instant) -> Result<(), Unopened> {
     wait_until(&[PollFd::new(socket, events)], deadline)?;
     // What comes byte by byte would never end otherwise.
     check_time(deadline)
 }
 
 /// Sleeps until a socket is ready, `until`, or a signal comes, which is an error.
-pub(super) fn wait_until(sockets: &[PollFd<'_>], until: Instant) -> Result<(), Unconnected> {
+pub(super) fn wait_until(sockets: &[PollFd<'_>], until: Instant) -> Result<(), Unopened> {
     match wait_among([], sockets, Some(until)) {
         Ok(_) => Ok(()),
-        Err(Lost::Interrupted(signal)) => Err(Unconnected::Interrupted(signal)),
+        Err(Lost::Interrupted(signal)) => Err(Unopened::Interrupted(signal)),
         Err(lost) => Err(lost.reason().into()),
     }
 }
 
-fn check_time(deadline: Instant) -> Result<(), Unconnected> {
+fn check_time(deadline: Instant) -> Result<(), Unopened> {
     if Instant::now() < deadline { Ok(()) } else { Err("connecting took too long".to_owned().into()) }
 }
 

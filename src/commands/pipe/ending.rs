@@ -81,7 +81,7 @@ impl Driver<'_> {
                 Failure::failed(format!("{command}{node}{reason}: {told}"))
             }
             // Turned away before it began: it is to be begun again as it was.
-            Lost::Refused(message) if !self.engine.is_cluster() => {
+            Lost::Refused { message, .. } if !self.engine.is_cluster() => {
                 Failure::failed(format!("{message}; nothing was run"))
             }
             Lost::Closed | Lost::Broken(_) if !self.engine.is_cluster() => {

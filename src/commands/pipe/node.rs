@@ -82,7 +82,7 @@ impl Node {
         for request in settings.iter() {
             if let Some(error) = ErrorReply::of(session.call(request)?.frame()) {
                 let (place, command) = (&self.address, request.shown(100));
-                return Err(Lost::Refused(format!("{place}: {command}: {error}")));
+                return Err(Lost::refused(format!("{place}: {command}: {error}")));
             }
         }
         self.session = Some(session);

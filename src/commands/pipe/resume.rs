@@ -237,7 +237,7 @@ where
     fn ask(&mut self, requests: &[Request]) -> Outcome<Vec<OwnedFrame>> {
         (self.ask)(requests).map_err(|lost| match lost {
             Lost::Interrupted(signal) => Failure::quiet(Exit::Signal(signal)),
-            Lost::Refused(message) => Failure::failed(message),
+            Lost::Refused { message, .. } => Failure::failed(message),
             lost => Failure::failed(format!("connection lost: {}", lost.reason())),
         })
     }

@@ -229,7 +229,7 @@ impl<'a> Attempt<'a> {
     fn failed(&self, status: ExitStatus) -> Failure {
         // Ctrl-C on a terminal reaches the program as well as us, and it may have been quicker.
         if let Err(interrupted) = poll::sleep_until(Instant::now() + SAME_SIGNAL) {
-            return interrupted;
+            return interrupted.into();
         }
         let how = match (status.code(), status.signal()) {
             (Some(code), _) => format!("ended with status {code}"),

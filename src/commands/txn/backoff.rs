@@ -26,7 +26,7 @@ impl Backoff {
     /// Sleeps after a try that took this long; a signal ends the run instead.
     pub fn pause(&mut self, tried: Duration) -> Outcome<()> {
         let due = self.next(tried);
-        poll::sleep_until(Instant::now() + due)
+        Ok(poll::sleep_until(Instant::now() + due)?)
     }
 
     /// The first pause, or the length of the try if that is more, doubled for every pause before it, and of that a half

@@ -1,13 +1,14 @@
 //! Blocks over a cluster: what is watched and where, and MULTI … EXEC at the one node that owns its slot
 //! (contract sections 7 and 11). A block that was told to go elsewhere did not run, and goes there as a whole.
 
+use super::super::error::{Lost, LostBlock};
 use super::super::patience::asking;
 use super::super::redirect::Redirect;
 use super::super::route::{Route, describe_slots, first_key};
-use super::super::session::{Lost, Session};
+use super::super::session::Session;
 use super::super::slots::slot_of;
 use super::super::target::Address;
-use super::super::transact::{LostBlock, Transacted};
+use super::super::transact::Transacted;
 use super::{Cluster, Tried, Watch};
 use crate::reply::{ErrorReply, OwnedFrame};
 use crate::request::Request;

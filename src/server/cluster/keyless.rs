@@ -2,7 +2,8 @@
 
 use redis::{Cmd, Value};
 
-use super::super::session::{Lost, Session};
+use super::super::error::Lost;
+use super::super::session::Session;
 use super::super::target::Address;
 use super::Cluster;
 use crate::reply::OwnedFrame;

@@ -5,25 +5,25 @@ use std::time::{Duration, Instant};
 
 use redis::Value;
 
-use super::super::session::Lost;
+use super::super::error::{Lost, NO_CLUSTER};
 use super::super::slots::{Announced, SlotMap};
 use super::super::target::Address;
-use super::{Cluster, NO_CLUSTER, NoMap, unopened};
+use super::Cluster;
 use crate::reply::error_text;
 
 /// A map this young is not asked for again.
 const FRESH: Duration = Duration::from_millis(100);
 
 impl Cluster {
-    /// Asks one node for its id and its slot map, in one write. The inner error says why that is no map.
-    pub(super) fn read_map(&mut self, node: &Address) -> Result<Result<(), NoMap>, Lost> {
+    /// Asks one node for its id and its slot map, in one write. A node that has no map for us refuses.
+    pub(super) fn read_map(&mut self, node: &Address) -> Result<(), Lost> {
         let deadline = Instant::now() + self.target.connect_timeout;
         let session = self.session(node, false)?;
         session.put(redis::cmd("CLUSTER").arg("MYID"));
         session.put(redis::cmd("CLUSTER").arg("SLOTS"));
         // A node that hangs is not waited for: another one knows the map too.
-        let id = session.answer_before(deadline).map_err(unopened)?;
-        let slots = session.answer_before(deadline).map_err(unopened)?;
+        let id = session.answer_before(deadline)?;
+        let slots = session.answer_before(deadline)?;
         if let Value::ServerError(error) = &slots {
             let text = error_text(error);
             let (code, hint) = match error.code() {
@@ -32,22 +32,21 @@ impl Cluster {
                 _ if text.contains("cluster support disabled") => (NO_CLUSTER, "; leave out -c"),
                 _ => ("", ""),
             };
-            return Ok(Err(NoMap { code: code.to_owned(), reason: format!("{text}{hint}") }));
+            return Err(no_map(node, code, &format!("{text}{hint}")));
         }
         // Nobody but the seed is reached elsewhere than announced, unless that was found out.
         if let (Value::BulkString(id), true) = (&id, self.refreshed.is_none()) {
             self.places.learn_id(&String::from_utf8_lossy(id), node);
         }
         self.places.learn_aliases(&slots, node);
-        Ok(SlotMap::read(&slots, node, &self.places).map_err(NoMap::new).and_then(|map| {
-            // A node that has left its cluster knows no slots.
-            if map.primaries().next().is_none() && self.map.primaries().next().is_some() {
-                return Err(NoMap::new("it knows of no slots"));
-            }
-            self.map = map;
-            self.refreshed = Some(Instant::now());
-            Ok(())
-        }))
+        let map = SlotMap::read(&slots, node, &self.places).map_err(|why| no_map(node, "", &why))?;
+        // A node that has left its cluster knows no slots.
+        if map.primaries().next().is_none() && self.map.primaries().next().is_some() {
+            return Err(no_map(node, "", "it knows of no slots"));
+        }
+        self.map = map;
+        self.refreshed = Some(Instant::now());
+        Ok(())
     }
 
     /// Reads the map again from the first node that has one, `first` before others, unless it was just read; whether
@@ -71,8 +70,8 @@ impl Cluster {
     fn read_map_anywhere(&mut self, first: Option<&Address>) -> Result<bool, Lost> {
         for node in self.knowing(first) {
             match self.read_map(&node) {
-                Ok(Ok(())) => return Ok(true),
-                Ok(Err(_)) => {}
+                Ok(()) => return Ok(true),
+                Err(Lost::Refused { .. }) => {}
                 Err(lost) => {
                     // What it may still answer answers nothing that will be asked.
                     self.drop_session(&node);
@@ -125,7 +124,7 @@ impl Cluster {
     fn members_seen_by(&mut self, node: &Address) -> Result<Vec<Address>, Lost> {
         let deadline = Instant::now() + self.target.connect_timeout;
         let session = self.session(node, false)?;
-        let shards = session.call_before(redis::cmd("CLUSTER").arg("SHARDS"), deadline).map_err(unopened)?;
+        let shards = session.call_before(redis::cmd("CLUSTER").arg("SHARDS"), deadline)?;
         if matches!(shards, Value::ServerError(_)) {
             return Ok(self.map.nodes().cloned().collect());
         }
@@ -154,4 +153,8 @@ impl Cluster {
     fn is_open(&self, address: &Address) -> bool {
         self.nodes.iter().any(|node| node.address == *address && node.session.is_some())
     }
+}
+
+fn no_map(node: &Address, code: &str, reason: &str) -> Lost {
+    Lost::Refused { code: code.to_owned(), message: format!("{node}: no slot map: {reason}") }
 }

@@ -4,10 +4,10 @@ use std::time::Instant;
 
 use redis::Value;
 
-use super::super::open::{DISTRUSTED, Unopened};
-use super::super::session::{Lost, Session};
+use super::super::error::{Lost, TURNED_AWAY, Unopened};
+use super::super::session::Session;
 use super::super::target::{Address, Target};
-use super::{Cluster, Node, unopened};
+use super::{Cluster, Node};
 use crate::request::Request;
 
 impl Cluster {
@@ -37,7 +37,7 @@ impl Cluster {
         }
         if self.nodes[at].session.is_none() {
             let asker = self.asker.clone();
-            let opened = self.open_telling(address, &|session| asker.note(session)).map_err(unopened);
+            let opened = self.open_telling(address, &|session| asker.note(session)).map_err(Lost::from);
             self.is_cut_off = matches!(opened, Err(Lost::Unreached(_)));
             if self.is_cut_off {
                 self.leave_home(address);
@@ -65,7 +65,7 @@ impl Cluster {
         {
             return Ok(session);
         }
-        self.open_node(address).map_err(unopened)
+        Ok(self.open_node(address)?)
     }
 
     /// Opens a session with a node. A node that is not where it is announced, or has no certificate for that, is looked
@@ -77,7 +77,7 @@ impl Cluster {
     fn open_telling(&mut self, address: &Address, tell: &dyn Fn(&Session)) -> Result<Session, Unopened> {
         let detour = self.detours.iter().find(|(announced, _)| announced == address).map(|(_, reached)| reached);
         let target = Target { address: detour.unwrap_or(address).clone(), ..self.target.clone() };
-        let unreached = match Session::try_open_heard(&target, tell) {
+        let unreached = match Session::open_heard(&target, tell) {
             Err(why) if detour.is_none() && is_elsewhere(&why) => why,
             opened => return opened,
         };
@@ -87,7 +87,7 @@ impl Cluster {
         let Some(id) = self.map.id_of(address).filter(|_| host != seed) else { return Err(unreached) };
         let elsewhere = Address::Tcp(seed.clone(), *port);
         let there = Target { address: elsewhere.clone(), ..target };
-        let Ok(mut session) = Session::try_open_telling(&there, tell) else { return Err(unreached) };
+        let Ok(mut session) = Session::open_telling(&there, tell) else { return Err(unreached) };
         let deadline = Instant::now() + there.connect_timeout;
         match session.call_before(redis::cmd("CLUSTER").arg("MYID"), deadline) {
             Ok(Value::BulkString(own)) if own == id.as_bytes() => {
@@ -103,7 +103,7 @@ impl Cluster {
 fn is_elsewhere(why: &Unopened) -> bool {
     match why {
         Unopened::Unreachable(_) | Unopened::NobodyListens(_) => true,
-        Unopened::Refused { code, .. } => code == DISTRUSTED,
+        Unopened::Refused { code, .. } => code == TURNED_AWAY,
         Unopened::Interrupted(_) => false,
     }
 }

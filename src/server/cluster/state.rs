@@ -1,7 +1,7 @@
 //! What commands set on the connections with the nodes: the database, the name and their kind (contract sections 10 and
 //! 11). At one node when it is typed, at each other one before it is used next, and again on a connection that is new.
 
-use super::super::session::Lost;
+use super::super::error::Lost;
 use super::super::target::Address;
 use super::Cluster;
 use crate::command::restrictions::{Effect, Setting, effect_of};
@@ -60,7 +60,7 @@ impl Cluster {
             node.session = None;
             match lost {
                 // Of what it was opened for nothing was sent.
-                Lost::Interrupted(_) | Lost::Refused(_) | Lost::Unreached(_) => lost,
+                Lost::Interrupted(_) | Lost::Refused { .. } | Lost::Unreached(_) => lost,
                 lost => Lost::Unreached(format!("{}: connection lost: {}", node.address, lost.reason())),
             }
         })
@@ -71,7 +71,7 @@ impl Cluster {
         let Some(session) = node.session.as_mut().filter(|_| node.db != db) else { return Ok(()) };
         let answer = session.call(&Request::new(["SELECT", &db.to_string()]))?;
         if let Some(error) = ErrorReply::of(answer.frame()) {
-            return Err(Lost::Refused(format!("{} refused database {db}: {error}", node.address)));
+            return Err(Lost::refused(format!("{} refused database {db}: {error}", node.address)));
         }
         node.db = db;
         Ok(())

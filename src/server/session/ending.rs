@@ -5,11 +5,12 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use super::super::error::{Lost, TURNED_AWAY};
 use super::super::probe::{SPEAKS_TLS, is_tls, speaks_tls};
 use super::super::target::Address;
 use super::super::tls;
 use super::super::transport::Transport;
-use super::{Lost, Session};
+use super::Session;
 use crate::reply::ErrorReply;
 
 /// How servers and what stands before them say that there are too many clients.
@@ -36,7 +37,7 @@ impl Session {
     pub(super) fn ended(&mut self, lost: Lost) -> Lost {
         self.has_ended = true;
         if let Some(message) = &self.refusal {
-            return Lost::Refused(message.clone());
+            return turned_away(message.clone());
         }
         let reason = match (&lost, &self.transport, &self.target.address) {
             (Lost::Undecodable(_), Transport::Tcp(_), _)
@@ -55,7 +56,7 @@ impl Session {
             }
             _ => return lost,
         };
-        Lost::Refused(format!("cannot connect to {}: {reason}", self.target.address))
+        turned_away(format!("cannot connect to {}: {reason}", self.target.address))
     }
 
     /// Whether the first value is no answer, but what a server says as it turns a connection away. That closes the
@@ -67,7 +68,7 @@ impl Session {
         if self.ends_here()? {
             self.refusal = Some(format!("cannot connect to {}: {reason}", self.target.address));
         }
-        self.refusal.clone().map_or(Ok(()), |message| Err(Lost::Refused(message)))
+        self.refusal.clone().map_or(Ok(()), |message| Err(turned_away(message)))
     }
 
     /// Waits a moment for the end of the connection; false if something else comes, or nothing.
@@ -88,6 +89,10 @@ impl Session {
         }
         Ok(false)
     }
+}
+
+fn turned_away(message: String) -> Lost {
+    Lost::Refused { code: TURNED_AWAY.to_owned(), message }
 }
 
 /// Why a server turns a connection away with these words, and what to do; none where they are no such words.

@@ -4,13 +4,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::super::error::Unopened;
 use super::super::redirect::Redirect;
 use super::assignment::{Assignment, AssignmentId, Home};
 use super::connection::Loss;
 use super::event::Queued;
 use super::source::is_final;
 use super::{Elsewhere, Event, Stream};
-use crate::exit::{Failure, Outcome};
 use crate::reply::{ErrorReply, OwnedFrame};
 
 /// Why a shard channel is asked for again where it was.
@@ -80,7 +80,7 @@ impl Stream {
     }
 
     /// A server refuses what it was asked for: it may be another's.
-    pub(super) fn refuse(&mut self, at: usize, id: AssignmentId, error: &ErrorReply) -> Outcome<()> {
+    pub(super) fn refuse(&mut self, at: usize, id: AssignmentId, error: &ErrorReply) -> Result<(), Unopened> {
         let name = &self.connections[at].name;
         let Some(assignment) = self.assignments.get(&id) else { return Ok(()) };
         let refusal = assignment.subject.describe_refusal(error);
@@ -98,7 +98,7 @@ impl Stream {
         }
         if is_new || is_final(error) {
             let advice = if is_moved { ": use -c" } else { "" };
-            return Err(Failure::failed(format!("{name}: {refusal}{advice}")));
+            return Err(Unopened::Unreachable(format!("{name}: {refusal}{advice}")));
         }
         self.lose(at, Loss::now(refusal))
     }
@@ -127,11 +127,11 @@ impl Stream {
     }
 
     /// Another node has what was asked for here: the rest is listened to.
-    fn pass_over(&mut self, at: usize, id: AssignmentId, reason: String) -> Outcome<()> {
+    fn pass_over(&mut self, at: usize, id: AssignmentId, reason: String) -> Result<(), Unopened> {
         let name = Arc::clone(&self.connections[at].name);
         let Some(assignment) = self.assignments.remove(&id) else { return Ok(()) };
         if self.assignments.is_empty() {
-            return Err(Failure::failed(format!("{name}: {reason}")));
+            return Err(Unopened::Unreachable(format!("{name}: {reason}")));
         }
         if let Some(ended) = assignment.ended {
             self.announced.push_back((Arc::clone(&name), Queued::Message(ended)));

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
 
-use super::super::session::{Lost, Session};
+use super::super::error::Lost;
+use super::super::session::Session;
 use super::super::target::Address;
 use super::Heard;
 use super::assignment::AssignmentId;
@@ -55,7 +56,7 @@ impl Loss {
 
 impl From<Lost> for Loss {
     fn from(lost: Lost) -> Self {
-        Self { is_refusal: matches!(lost, Lost::Refused(_)), ..Self::now(lost.reason()) }
+        Self { is_refusal: matches!(lost, Lost::Refused { .. }), ..Self::now(lost.reason()) }
     }
 }
 

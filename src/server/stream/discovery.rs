@@ -8,13 +8,12 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::thread;
 
 use super::super::cluster::Cluster;
-use super::super::open::Unopened;
+use super::super::error::Unopened;
 use super::super::session::Session;
 use super::super::slots::Announced;
 use super::super::target::{Address, Target};
-use crate::exit::{Failure, Outcome};
-use crate::report::describe_io;
 use crate::signal;
+use crate::text::describe_io;
 
 /// Nodes that are listened to whatever they own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -124,9 +123,9 @@ impl Discovery {
     }
 
     /// Begins a search.
-    pub fn begin(&mut self, search: Search) -> Outcome<()> {
+    pub fn begin(&mut self, search: Search) -> Result<(), Unopened> {
         let (ended, ending) = io::pipe()
-            .map_err(|error| Failure::failed(format!("cannot look for the server: {}", describe_io(&error))))?;
+            .map_err(|error| Unopened::Unreachable(format!("cannot look for the server: {}", describe_io(&error))))?;
         let (sender, receiver) = channel();
         let State::Idle(mut finder) = mem::replace(&mut self.state, State::Ended) else { return Ok(()) };
         thread::spawn(move || {
@@ -140,7 +139,7 @@ impl Discovery {
     }
 
     /// What was found; none while the search goes on.
-    pub fn receive(&mut self) -> Outcome<Option<Found>> {
+    pub fn receive(&mut self) -> Result<Option<Found>, Unopened> {
         let State::Searching(receiver, _) = &self.state else { return Ok(None) };
         match receiver.try_recv() {
             Ok((finder, found)) => {
@@ -148,7 +147,9 @@ impl Discovery {
                 Ok(Some(found))
             }
             Err(TryRecvError::Empty) => Ok(None),
-            Err(TryRecvError::Disconnected) => Err(Failure::failed("the search for the server has ended")),
+            Err(TryRecvError::Disconnected) => {
+                Err(Unopened::Unreachable("the search for the server has ended".to_owned()))
+            }
         }
     }
 
@@ -178,7 +179,7 @@ impl Finder {
 }
 
 fn open_server(target: &Target) -> (Address, Result<Session, Unopened>) {
-    let opened = Session::try_open(target);
+    let opened = Session::open(target);
     let address = opened.as_ref().map_or(&target.address, |session| &session.target.address);
     (address.clone(), opened)
 }

@@ -35,13 +35,12 @@ use self::retries::{LONGEST_PAUSE, Retries};
 use self::source::Subject;
 use self::switch::Switches;
 use super::cluster::{Asker, Cluster};
+use super::error::{Unopened, WaitError};
 use super::poll;
 use super::session::Session;
 use super::slots::Announced;
 use super::target::{Address, Target};
-use crate::exit::{Failure, Outcome};
 use crate::reply::MessageKind;
-use crate::report::describe_io;
 
 /// The longest pause between two searches for a node that is back, which is found within this; and for who took over
 /// from one, however long that took.
@@ -117,7 +116,7 @@ impl Stream {
     /// Listens to a server; or to the cluster that it belongs to: to any node of it, or, for shard channels, events of
     /// keys and MONITOR, to all that have a part of it. That there is no server, or that it refuses us, ends the run
     /// (status 3); only what was heard once is tried again, `retries` times in a row.
-    pub fn open(target: &Target, source: Source, retries: Option<u32>) -> Outcome<Self> {
+    pub fn open(target: &Target, source: Source, retries: Option<u32>) -> Result<Self, Unopened> {
         if target.cluster.is_some() {
             Self::open_cluster(target, source, retries)
         } else {
@@ -126,13 +125,18 @@ impl Stream {
     }
 
     /// Listens to one node of a cluster: channels that it does not own are passed over.
-    pub fn open_node(target: &Target, node: Address, source: Source, retries: Option<u32>) -> Outcome<Self> {
+    pub fn open_node(target: &Target, node: Address, source: Source, retries: Option<u32>) -> Result<Self, Unopened> {
         let target = Target { address: node, ..target.clone() };
         let stream = Self::open_server(&target, source, retries, Elsewhere::PassedOver)?;
         Ok(Self { tells_node: true, ..stream })
     }
 
-    fn open_server(target: &Target, source: Source, retries: Option<u32>, elsewhere: Elsewhere) -> Outcome<Self> {
+    fn open_server(
+        target: &Target,
+        source: Source,
+        retries: Option<u32>,
+        elsewhere: Elsewhere,
+    ) -> Result<Self, Unopened> {
         let session = Session::open(target)?;
         let address = session.target.address.clone();
         let retries = Retries::new(retries, LONGEST_PAUSE);
@@ -145,7 +149,7 @@ impl Stream {
         Ok(stream)
     }
 
-    fn open_cluster(target: &Target, source: Source, retries: Option<u32>) -> Outcome<Self> {
+    fn open_cluster(target: &Target, source: Source, retries: Option<u32>) -> Result<Self, Unopened> {
         let mut cluster = Cluster::open(target, false)?;
         let is_sharded = |subscription: &Subscription| subscription.topic == Topic::ShardChannel;
         let (follow, tells_node) = match &source {
@@ -158,7 +162,7 @@ impl Stream {
         };
         let nodes = follow.nodes(&mut cluster);
         if follow != Follow::Nobody && nodes.is_empty() {
-            return Err(Failure::failed(format!("{}: no node serves a slot", target.address)));
+            return Err(Unopened::Unreachable(format!("{}: no node serves a slot", target.address)));
         }
         let longest = if follow == Follow::Everybody { LONGEST_PAUSE_OF_NODES } else { LONGEST_SILENCE };
         let asker = Some(cluster.asker());
@@ -206,7 +210,7 @@ impl Stream {
     }
 
     /// What has come, and where; none if nothing waits. Does not block.
-    pub fn next(&mut self) -> Outcome<Option<Given<'_>>> {
+    pub fn next(&mut self) -> Result<Option<Given<'_>>, Unopened> {
         let heard = match self.advance()? {
             Some((at, form)) => Some(self.connections[at].heard(form)),
             None => self.given.as_ref().and_then(Queued::heard),
@@ -217,7 +221,7 @@ impl Stream {
 
     /// Receives until there is something to be told: the connection that received it last and its form, or it stands
     /// in `given`. Neither if nothing waits.
-    fn advance(&mut self) -> Outcome<Option<(usize, Form)>> {
+    fn advance(&mut self) -> Result<Option<(usize, Form)>, Unopened> {
         let mut silent = 0;
         loop {
             self.given = None;
@@ -304,7 +308,7 @@ impl Stream {
     }
 
     /// Drops the connection that was heard last, which sends what cannot be understood, and begins anew.
-    pub fn distrust(&mut self, reason: &str) -> Outcome<()> {
+    pub fn distrust(&mut self, reason: &str) -> Result<(), Unopened> {
         match self.connections.iter().position(|connection| Arc::ptr_eq(&connection.name, &self.current)) {
             Some(at) => self.lose(at, Loss::now(reason)),
             None => Ok(()),
@@ -313,7 +317,7 @@ impl Stream {
 
     /// Sleeps until something comes, one of the other descriptors is ready, or the deadline passes; meanwhile searches
     /// for what is missing when it is time for that. Ends the run when no further retry is allowed.
-    pub fn wait(&mut self, others: &[PollFd<'_>], deadline: Option<Instant>) -> Outcome<Woken> {
+    pub fn wait(&mut self, others: &[PollFd<'_>], deadline: Option<Instant>) -> Result<Woken, Unopened> {
         if !self.announced.is_empty() {
             return Ok(Woken::Stream);
         }
@@ -335,7 +339,11 @@ impl Stream {
     }
 
     /// The one sleep: which of the others is ready, and what happened to the connections.
-    fn sleep(&mut self, others: &[PollFd<'_>], until: Option<Instant>) -> Outcome<(Option<usize>, Vec<PollFlags>)> {
+    fn sleep(
+        &mut self,
+        others: &[PollFd<'_>],
+        until: Option<Instant>,
+    ) -> Result<(Option<usize>, Vec<PollFlags>), Unopened> {
         let interests: Vec<PollFlags> = self.connections.iter_mut().map(Connection::interest).collect();
         let mut fds = others.to_vec();
         let sockets = self.connections.iter().zip(interests);
@@ -343,8 +351,7 @@ impl Stream {
         let last = fds.len();
         let found = self.discovery.fd().into_iter().chain(self.switches.as_ref().map(Switches::fd));
         fds.extend(found.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
-        poll::sleep(&mut fds, until)
-            .map_err(|error| Failure::failed(format!("cannot wait: {}", describe_io(&error))))?;
+        poll::sleep(&mut fds, until).map_err(WaitError::Failed)?;
         let events = fds[others.len()..last].iter().map(PollFd::revents).collect();
         Ok((ready_at(&fds[..others.len()]), events))
     }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::super::open::Unopened;
+use super::super::error::Unopened;
 use super::super::session::Session;
 use super::super::slots::slot_of;
 use super::super::target::Address;
@@ -14,7 +14,6 @@ use super::discovery::{Follow, Found, Search};
 use super::source::{Subject, is_final_code};
 use super::switch::{Switched, Switches};
 use super::{Elsewhere, Event, Everywhere, Stream};
-use crate::exit::{Failure, Outcome};
 
 /// How often nodes that joined or left are looked for.
 const LOOK: Duration = Duration::from_secs(2);
@@ -89,7 +88,7 @@ impl Stream {
     }
 
     /// A connection is lost, and what it had is searched for. A lone server that was never fully heard ends the run.
-    pub(super) fn lose(&mut self, at: usize, loss: Loss) -> Outcome<()> {
+    pub(super) fn lose(&mut self, at: usize, loss: Loss) -> Result<(), Unopened> {
         let connection = self.connections.remove(at);
         let Loss { reason, since, is_refusal } = connection.complete(loss);
         let assigned = self.assigned_to(connection.id);
@@ -105,7 +104,7 @@ impl Stream {
         }
         if !was_heard && self.elsewhere != Elsewhere::Followed {
             let words = if is_refusal { reason } else { format!("{}: connection lost: {reason}", connection.name) };
-            return Err(Failure::failed(words));
+            return Err(Unopened::Unreachable(words));
         }
         self.retries.note_loss(connection.was_good());
         self.due = Some(now + self.retries.pause());
@@ -120,7 +119,7 @@ impl Stream {
 
     /// Begins a search for what is missing, or for who joined or left, when it is time for that. Ends the run when no
     /// further retry is allowed.
-    pub(super) fn search_when_due(&mut self) -> Outcome<()> {
+    pub(super) fn search_when_due(&mut self) -> Result<(), Unopened> {
         let Some(due) = self.due.filter(|_| self.discovery.is_idle()) else { return Ok(()) };
         let is_short = self.is_short();
         if is_short && !self.retries.may_go_on() {
@@ -164,7 +163,7 @@ impl Stream {
     }
 
     /// Asks what was found for what is missing.
-    pub(super) fn settle(&mut self, found: Found) -> Outcome<()> {
+    pub(super) fn settle(&mut self, found: Found) -> Result<(), Unopened> {
         if found.is_cut_short {
             // The signal ends the run, or the next search goes on.
             self.due = Some(Instant::now() + self.retries.pause());
@@ -176,7 +175,7 @@ impl Stream {
             match opened {
                 Ok(session) => sessions.push((address, session)),
                 Err(Unopened::Refused { code, message }) if is_final_code(&code) => {
-                    return Err(Failure::failed(format!("{message}; not tried again")));
+                    return Err(Unopened::Unreachable(format!("{message}; not tried again")));
                 }
                 Err(Unopened::Refused { code, message }) => {
                     self.reason.clone_from(&message);
@@ -189,7 +188,7 @@ impl Stream {
         // What was heard once is tried again; where nothing ever was, nobody wants us.
         let is_start = sessions.is_empty() && self.assignments.values().all(|assignment| assignment.from.is_none());
         if let (true, Some(words)) = (is_start, refusal) {
-            return Err(Failure::failed(words));
+            return Err(Unopened::Unreachable(words));
         }
         if self.follow != Follow::Nobody {
             self.follow_nodes(&found.followed);
@@ -309,7 +308,7 @@ impl Stream {
     }
 
     /// Leaves a server that is the primary no more for the one that is.
-    pub(super) fn follow_switch(&mut self) -> Outcome<()> {
+    pub(super) fn follow_switch(&mut self) -> Result<(), Unopened> {
         let Some(Switched { session, since }) = self.switches.as_ref().and_then(Switches::next) else { return Ok(()) };
         let address = session.target.address.clone();
         if let Some(connection) = self.connections.first() {
@@ -326,7 +325,7 @@ impl Stream {
     }
 
     /// The end of a run whose retries are used up.
-    fn give_up(&self) -> Failure {
+    fn give_up(&self) -> Unopened {
         let mut missing: Vec<String> = Vec::new();
         for assignment in self.assignments.values().filter(|assignment| assignment.connection.is_none()) {
             let name = assignment.describe();
@@ -335,7 +334,7 @@ impl Stream {
             }
         }
         let (missing, reason) = (missing.join(", "), &self.reason);
-        Failure::failed(match self.retries.count() {
+        Unopened::Unreachable(match self.retries.count() {
             0 => format!("{missing}: connection lost: {reason}"),
             1 => format!("connection lost: {missing} not regained with 1 try: {reason}"),
             tries => format!("connection lost: {missing} not regained with {tries} tries: {reason}"),

@@ -12,14 +12,13 @@ use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags};
 
-use super::super::open::Unopened;
+use super::super::error::Unopened;
 use super::super::poll;
 use super::super::sentinel::Sentinels;
 use super::super::session::Session;
 use super::super::target::Target;
 use super::retries::pause;
 use super::{Given, Heard, Source, Stream, Subscription, Topic, Woken};
-use crate::exit::Outcome;
 use crate::reply::{Data, Message, MessageKind};
 
 const CHANNEL: &[u8] = b"+switch-master";
@@ -99,7 +98,7 @@ impl Watcher {
     }
 
     /// Listens until nobody wants to know.
-    fn listen(&self, tries: &mut u32) -> Outcome<()> {
+    fn listen(&self, tries: &mut u32) -> Result<(), Unopened> {
         let Some(target) = self.sentinels.first(&self.target) else { return Ok(()) };
         let channel = Subscription { topic: Topic::Channel, name: CHANNEL.to_vec() };
         let mut stream = Stream::open(&target, Source::Subscriptions(vec![channel]), None)?;

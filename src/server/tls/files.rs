@@ -9,7 +9,7 @@ use rustls::sign::CertifiedKey;
 
 use super::certificate::Certificate;
 use super::verifier::Trusted;
-use crate::report::describe_io;
+use crate::text::describe_io;
 
 /// The certificates to trust: those of the file and of the directory, or the system's.
 pub(super) fn load_trusted(file: Option<&Path>, directory: Option<&Path>) -> Result<Trusted, String> {

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use rustix::event::PollFlags;
 use rustls::{ClientConnection, Error};
 
+use super::super::error::Unopened;
 use super::super::probe::{SPEAKS_PLAINLY, speaks_plainly};
-use super::super::transport::{Unconnected, wait_for};
+use super::super::transport::wait_for;
 use super::words::tls_error;
-use crate::report::describe_io;
+use crate::text::describe_io;
 
 /// How long a server may be silent before it is asked whether it speaks TLS at all: one that does not may wait for the
 /// end of a line.
@@ -22,7 +23,7 @@ pub(in crate::server) fn shake_hands(
     socket: &TcpStream,
     (host, port): (&str, u16),
     deadline: Instant,
-) -> Result<ClientConnection, Unconnected> {
+) -> Result<ClientConnection, Unopened> {
     let left = || deadline.saturating_duration_since(Instant::now());
     let is_plain = |limit| speaks_plainly(host, port, limit);
     // When to doubt that it is TLS; never once something was heard.
@@ -34,8 +35,8 @@ pub(in crate::server) fn shake_hands(
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 let wants = if connection.wants_write() { PollFlags::OUT } else { PollFlags::IN };
                 match (wait_for(socket, wants, doubt_at.unwrap_or(deadline)), doubt_at.take()) {
-                    (Err(Unconnected::Unreached(_)), Some(_)) if is_plain(left() / 2) => return Err(no_tls()),
-                    (Err(Unconnected::Unreached(_)), Some(_)) => {}
+                    (Err(Unopened::Unreachable(_)), Some(_)) if is_plain(left() / 2) => return Err(no_tls()),
+                    (Err(Unopened::Unreachable(_)), Some(_)) => {}
                     (result, doubted_at) => {
                         doubt_at = doubted_at;
                         result?;
@@ -80,11 +81,11 @@ fn speak(connection: &mut ClientConnection, mut socket: &TcpStream) -> io::Resul
 }
 
 /// A server that turns a connection away before TLS has no way to say why.
-fn no_word(error: &io::Error) -> Unconnected {
+fn no_word(error: &io::Error) -> Unopened {
     let reason = describe_io(error);
-    Unconnected::Unreached(format!("{reason} before the TLS handshake, as happens where there are too many clients"))
+    Unopened::Unreachable(format!("{reason} before the TLS handshake, as happens where there are too many clients"))
 }
 
-fn no_tls() -> Unconnected {
-    Unconnected::Distrusted(SPEAKS_PLAINLY.to_owned())
+fn no_tls() -> Unopened {
+    Unopened::turned_away(SPEAKS_PLAINLY)
 }

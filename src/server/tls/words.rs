@@ -8,7 +8,7 @@ use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
 
 use super::certificate::show_time;
 use super::verifier::Unfit;
-use crate::report::describe_io;
+use crate::text::describe_io;
 
 /// Whether one of the two sides would not go on, and would not the next time either.
 pub(in crate::server) fn is_refusal(error: &io::Error) -> bool {

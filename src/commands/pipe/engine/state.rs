@@ -33,7 +33,7 @@ impl Engine {
         let answers = requests.iter().map(|request| {
             self.set_everywhere(request).map_err(|loss| match (loss.lost, loss.node) {
                 (lost @ Lost::Interrupted(_), _) | (lost, None) => lost,
-                (lost, Some(node)) => Lost::Refused(format!("{node}: {}", lost.reason())),
+                (lost, Some(node)) => Lost::refused(format!("{node}: {}", lost.reason())),
             })
         });
         answers.collect()
@@ -75,7 +75,7 @@ impl Engine {
             (Some(_), Some((node, answer))) => {
                 let error = ErrorReply::new(answer.frame().head().text);
                 let what = format!("{}: {error}, which other nodes have taken", request.shown(100));
-                Err(Loss { node: Some(node), ..Lost::Refused(what).into() })
+                Err(Loss { node: Some(node), ..Lost::refused(what).into() })
             }
             (None, None) => Err(no_node().into()),
         }
