@@ -8,7 +8,8 @@ use crate::config::{Config, Connection, Elsewhere, Login};
 use crate::exit::{Failure, Outcome};
 use crate::record::Record;
 use crate::render::{self, Renderer, Stdout};
-use crate::server::{Address, Credentials, PushListener, Sandbox, Target, Tls};
+use crate::sandbox::Sandbox;
+use crate::server::{Address, Credentials, PushListener, Target, Tls};
 
 /// What a verb works with.
 pub struct Context {

@@ -20,6 +20,7 @@ mod repl;
 mod reply;
 mod report;
 mod request;
+mod sandbox;
 mod server;
 mod signal;
 mod table;

@@ -55,7 +55,7 @@ fn table(context: &Context, dir: &Path, urls: &[String]) -> Outcome<Exit> {
     for url in urls {
         let target = context.elsewhere(&Elsewhere::Url(url.clone()), false, None)?;
         let mut session = Session::open(&Target { protocol: Protocol::Resp3, ..target })?;
-        let mut ask = |question: &Cmd| session.ask(question).map_err(|lost| lost.into_failure("--table"));
+        let mut ask = |question: &Cmd| session.ask(question).map_err(|lost| lost.into_failure_at("--table"));
         replies.push((ask(&redis::cmd("COMMAND"))?, ask(redis::cmd("COMMAND").arg("DOCS"))?));
     }
     let path = dir.join("src/table/commands.json");

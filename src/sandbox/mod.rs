@@ -2,8 +2,8 @@
 //!
 //! Each server has a process group of its own, so that what a script starts in its name ends with it, and a small shell
 //! that waits for its standard input to end. That end comes however this process ends, SIGKILL included; the shell then
-//! stops the servers and removes the directory. How a server is started and looked at is told in `sandbox/process.rs`,
-//! how a cluster is made of servers in `sandbox/cluster.rs`.
+//! stops the servers and removes the directory. How a server is started and looked at is told in `process.rs`,
+//! how a cluster is made of servers in `cluster.rs`.
 
 mod cluster;
 mod process;
@@ -23,8 +23,8 @@ use socket2::SockAddr;
 use tempfile::TempDir;
 
 use self::process::Process;
-use super::target::Address;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::server::Address;
 use crate::signal;
 use crate::text::describe_io;
 

@@ -5,12 +5,10 @@ use std::net::TcpListener;
 
 use redis::{Cmd, Value};
 
-use super::super::session::Session;
-use super::super::slots::SLOTS;
-use super::super::target::{Address, Target};
 use super::{Sandbox, wait_for};
 use crate::exit::{Failure, Outcome};
 use crate::reply::{error_text, text_of};
+use crate::server::{Address, SLOTS, Session, Target};
 
 const NODES: u16 = 3;
 /// A node talks to the others on a second port, this much higher.
@@ -76,7 +74,7 @@ fn is_whole(node: &mut Session) -> Outcome<bool> {
 }
 
 fn ask(node: &mut Session, question: &Cmd) -> Outcome<Value> {
-    match node.ask(question).map_err(|lost| lost.into_failure("--sandbox=cluster"))? {
+    match node.ask(question).map_err(|lost| lost.into_failure_at("--sandbox=cluster"))? {
         Value::ServerError(error) => Err(Failure::failed(format!("--sandbox=cluster: {}", error_text(&error)))),
         value => Ok(value),
     }
