@@ -25,7 +25,6 @@ mod server;
 mod signal;
 mod table;
 mod text;
-mod transaction;
 
 use std::process::ExitCode;
 

@@ -8,8 +8,8 @@ use crate::commands::block::BlockCheck;
 use crate::connection_state::Watch;
 use crate::reply::{ErrorReply, OwnedFrame};
 use crate::request::Request;
+use crate::server::transaction::{Step, Transaction};
 use crate::server::{Lost, LostBlock, Transacted, Unopened};
-use crate::transaction::{Step, Transaction};
 
 /// What became of a command.
 #[derive(Debug)]

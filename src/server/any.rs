@@ -11,7 +11,7 @@ use super::hello::ServerVersion;
 use super::poll::{Ready, is_over, wait_among};
 use super::session::Session;
 use super::target::Target;
-use super::transact::Transacted;
+use super::transaction::Transacted;
 use crate::command::restrictions::refuse_in_cluster;
 use crate::reply::{ErrorReply, Frame, OwnedFrame};
 use crate::request::Request;

@@ -5,7 +5,6 @@
 //! lost, and said to be.
 
 mod asker;
-mod block;
 mod keyless;
 mod learn;
 mod nodes;
@@ -25,31 +24,22 @@ use super::route::{Route, Router, Unroutable, route_of_keys};
 use super::session::Session;
 use super::slots::{Announced, Places, SlotMap};
 use super::target::{Address, Target};
+use super::transaction::Watch;
 use crate::command::restrictions::{Effect, effect_of};
 use crate::connection_state::Settings;
 use crate::reply::{ErrorReply, OwnedFrame};
 use crate::request::Request;
 
 /// A node that was connected to.
-struct Node {
-    address: Address,
-    session: Option<Session>,
+pub(super) struct Node {
+    pub(super) address: Address,
+    pub(super) session: Option<Session>,
     /// Whether READONLY was sent, so that a replica answers reads.
     reads: bool,
     /// The database of the session.
     db: u32,
     /// The number of the last of the settings that it has.
     told: u64,
-}
-
-/// What is watched, and where.
-struct Watch {
-    slot: u16,
-    /// One of the keys, for messages.
-    key: Vec<u8>,
-    node: Address,
-    /// Whether the slot was on its way to that node, which is to be told so each time.
-    is_asked: bool,
 }
 
 /// A cluster, and the sessions with its nodes.
@@ -62,9 +52,9 @@ pub struct Cluster {
     router: Router,
     map: SlotMap,
     places: Places,
-    nodes: Vec<Node>,
+    pub(super) nodes: Vec<Node>,
     /// The keys that are watched.
-    watch: Option<Watch>,
+    pub(super) watch: Option<Watch>,
     /// What else was set on the connections: every one gets it that is used.
     settings: Settings,
     /// What a node refused of that, in words.
@@ -72,7 +62,7 @@ pub struct Cluster {
     /// Nodes that were found elsewhere than they are announced.
     detours: Vec<(Address, Address)>,
     /// The node that was asked last.
-    last: Address,
+    pub(super) last: Address,
     /// Which replica is next to take a read.
     turn: usize,
     refreshed: Option<Instant>,
@@ -90,7 +80,7 @@ enum Way {
 }
 
 /// What became of one try.
-enum Tried<T> {
+pub(super) enum Tried<T> {
     Done(T),
     /// It did not run: where it should go, or when. With what to answer when patience ends.
     Redirected(Redirect, T),
@@ -264,7 +254,7 @@ impl Cluster {
     }
 
     /// Tries something at the node that owns a slot, and again where and when the cluster says that it did not run.
-    fn at_slot<T, E: From<Lost>>(
+    pub(super) fn at_slot<T, E: From<Lost>>(
         &mut self,
         slot: u16,
         is_read: bool,

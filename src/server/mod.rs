@@ -18,7 +18,7 @@ mod slots;
 mod stream;
 mod target;
 mod tls;
-mod transact;
+pub mod transaction;
 mod transport;
 
 pub use any::Server;
@@ -36,4 +36,4 @@ pub use slots::SLOTS;
 pub use stream::{Event, Given, Heard, Source, Stream, Subscription, Topic, Woken, ready_at};
 pub use target::{Address, ClusterUse, Credentials, Protocol, Target};
 pub use tls::{Tls, TlsFiles, Verify};
-pub use transact::Transacted;
+pub use transaction::Transacted;

@@ -5,7 +5,7 @@ use crate::exit::{Exit, Outcome};
 use crate::input::Next;
 use crate::report::report;
 use crate::request::Request;
-use crate::transaction::{Step, Transaction};
+use crate::server::transaction::{Step, Transaction};
 
 /// Names every line that cannot be run, a block that is not closed, and a `skip` that ends inside of one.
 pub fn run(files: &mut InputFiles, skip: u64, mut refuse: impl FnMut(&Request) -> Option<String>) -> Outcome<Exit> {

@@ -12,7 +12,7 @@ use crate::reply::{ErrorReply, Frame, OwnedFrame};
 use crate::report::{notice, report};
 use crate::request::Request;
 use crate::server::Lost;
-use crate::transaction::{Step, Transaction};
+use crate::server::transaction::{Step, Transaction};
 
 /// So many commands are sent at once.
 const BATCH: usize = 256;

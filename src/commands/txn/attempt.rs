@@ -17,9 +17,9 @@ use crate::record::Record;
 use crate::render::{Format, Renderer, Style};
 use crate::reply::{Frame, describe_no_room};
 use crate::request::Request;
+use crate::server::transaction::{Step, Transaction};
 use crate::server::{Lost, Server, poll};
 use crate::signal;
-use crate::transaction::{Step, Transaction};
 
 /// How long the last command of a program that has failed may take to be answered.
 const LAST_ANSWER: Duration = Duration::from_millis(200);

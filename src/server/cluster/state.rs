@@ -20,7 +20,7 @@ impl Cluster {
     }
 
     /// Takes note of what a command has set at the node that was asked last.
-    pub(super) fn note_state(&mut self, request: &Request, answer: Frame<'_>) {
+    pub(in crate::server) fn note_state(&mut self, request: &Request, answer: Frame<'_>) {
         let last = self.last.clone();
         if !answer.is_error() {
             self.note_set(request, |node| *node == last);
@@ -53,7 +53,7 @@ impl Cluster {
     }
 
     /// Has a node set what was set last, where that was at another node or on another connection.
-    pub(super) fn follow_state(&mut self, at: usize) -> Result<(), Lost> {
+    pub(in crate::server) fn follow_state(&mut self, at: usize) -> Result<(), Lost> {
         let followed = self.follow_select(at).and_then(|()| self.follow_settings(at));
         followed.map_err(|lost| {
             let node = &mut self.nodes[at];

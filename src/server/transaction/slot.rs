@@ -1,6 +1,7 @@
 //! Blocks over a cluster: what is watched and where, and MULTI … EXEC at the one node that owns its slot
 //! (contract sections 7 and 11). A block that was told to go elsewhere did not run, and goes there as a whole.
 
+use super::super::cluster::{Cluster, Tried};
 use super::super::error::{Lost, LostBlock};
 use super::super::patience::asking;
 use super::super::redirect::Redirect;
@@ -8,10 +9,20 @@ use super::super::route::{Route, describe_slots, first_key};
 use super::super::session::Session;
 use super::super::slots::slot_of;
 use super::super::target::Address;
-use super::super::transact::Transacted;
-use super::{Cluster, Tried, Watch};
+use super::Transacted;
 use crate::reply::{ErrorReply, OwnedFrame};
 use crate::request::Request;
+
+/// What is watched, and where.
+pub struct Watch {
+    slot: u16,
+    /// One of the keys, for messages.
+    key: Vec<u8>,
+    /// The node that watches.
+    pub node: Address,
+    /// Whether the slot was on its way to that node, which is to be told so each time.
+    is_asked: bool,
+}
 
 impl Cluster {
     /// WATCHes the keys, if there are any. The node that watches is the one that the block has to go to.
@@ -41,7 +52,7 @@ impl Cluster {
         Ok(answer)
     }
 
-    pub(super) fn unwatch(&mut self, request: &Request) -> Result<OwnedFrame, Lost> {
+    pub(in crate::server) fn unwatch(&mut self, request: &Request) -> Result<OwnedFrame, Lost> {
         let Some(watch) = &self.watch else { return Ok(OwnedFrame::simple("OK")) };
         self.last = watch.node.clone();
         let answer = self.watching_session()?.call(request);
@@ -135,12 +146,12 @@ impl Cluster {
     }
 
     /// Whether keys are watched at this node: it is asked nothing that was not typed, as long as another node can be.
-    pub(super) fn watches_at(&self, node: &Address) -> bool {
+    pub(in crate::server) fn watches_at(&self, node: &Address) -> bool {
         self.watch.as_ref().is_some_and(|watch| watch.node == *node)
     }
 
     /// The session that watches keys. It is never opened again: the WATCH would be lost with it.
-    pub(super) fn watching_session(&mut self) -> Result<&mut Session, Lost> {
+    pub(in crate::server) fn watching_session(&mut self) -> Result<&mut Session, Lost> {
         let at = self.watching()?;
         self.nodes[at].session.as_mut().ok_or(Lost::Closed)
     }

@@ -1,32 +1,10 @@
 //! MULTI … EXEC on one connection, so that a block runs as a whole or not at all (contract section 7).
 
-use super::error::{Lost, LostBlock};
-use super::session::Session;
+use super::super::error::{Lost, LostBlock};
+use super::super::session::Session;
+use super::Transacted;
 use crate::reply::{ErrorReply, Kind, OwnedFrame};
 use crate::request::Request;
-
-/// How a block ended.
-#[derive(Debug)]
-pub enum Transacted {
-    /// It ran: EXEC's reply, an array with a reply for each command, errors in their places.
-    Executed(OwnedFrame),
-    /// A watched key had changed: nothing ran.
-    Aborted,
-    /// EXEC was refused, most often for commands that were refused while queueing, named by their place in the block:
-    /// nothing ran.
-    Refused(Vec<(usize, ErrorReply)>, ErrorReply),
-    /// MULTI was refused: nothing ran, and what is watched stays so.
-    Denied(ErrorReply),
-    /// MULTI was refused although this connection had been allowed one before: the commands ran one by one.
-    Unbound(ErrorReply),
-}
-
-impl Transacted {
-    /// Whether no key is watched any more: any EXEC ends that, but not a MULTI that was refused.
-    pub fn ends_watch(&self) -> bool {
-        !matches!(self, Self::Denied(_) | Self::Unbound(_))
-    }
-}
 
 impl Session {
     /// WATCHes the keys, if there are any.
