@@ -46,7 +46,7 @@ pub enum Record<'a> {
     /// A command that MONITOR showed (contract section 9).
     Monitored {
         /// The server's line as it is.
-        text: &'a str,
+        text: &'a [u8],
         /// The same, taken apart.
         line: &'a MonitorLine<'a>,
         /// The node of the cluster that ran it.

@@ -9,12 +9,12 @@ mod scalar;
 use std::collections::HashSet;
 use std::io::{self, Write};
 
-use self::scalar::{error_body, name_of, scalar, string_or_base64};
+use self::scalar::{error_body, name_of, scalar};
 use super::Style;
 use crate::reply::{Frame, Kind, Walk};
 use crate::request::Request;
 
-pub(super) use self::scalar::{bytes, string};
+pub(super) use self::scalar::{bytes, string, string_or_base64};
 
 /// Writes a reply as one line.
 pub fn reply(out: &mut impl Write, style: &Style, frame: Frame<'_>) -> io::Result<()> {

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 
-use super::json::{bytes, string};
+use super::json::{bytes, string, string_or_base64};
 use super::{Format, Style, human};
-use crate::reply::{Data, Message, MonitorLine};
+use crate::reply::{Data, Message, MessageKind, MonitorLine};
 use crate::server::Event;
 
 /// A message or confirmation. Raw output is payload only: a confirmation has none and leaves no trace.
@@ -38,17 +38,17 @@ pub fn message(
 pub fn monitored(
     out: &mut impl Write,
     style: &Style,
-    text: &str,
+    text: &[u8],
     monitored: &MonitorLine<'_>,
     node: Option<&str>,
 ) -> io::Result<()> {
     match style.format {
         Format::Json => monitored_dictionary(out, style, monitored, node),
         Format::Raw => {
-            out.write_all(text.as_bytes())?;
+            out.write_all(text)?;
             out.write_all(&style.reply_delimiter)
         }
-        Format::Human => human::text(out, text),
+        Format::Human => human::text(out, &String::from_utf8_lossy(text)),
     }
 }
 
@@ -124,14 +124,18 @@ fn dictionary(
     time: Option<Duration>,
     node: Option<&str>,
 ) -> io::Result<()> {
-    out.write_all(b"{\"type\":\"")?;
-    out.write_all(message.kind.name().as_bytes())?;
-    out.write_all(b"\",\"pattern\":")?;
-    match message.pattern {
-        Some(pattern) => bytes(out, style, pattern)?,
-        None => out.write_all(b"null")?,
+    if message.kind == MessageKind::Message {
+        out.write_all(b"{\"type\":\"message\",\"pattern\":null,\"channel\":")?;
+    } else {
+        out.write_all(b"{\"type\":\"")?;
+        out.write_all(message.kind.name().as_bytes())?;
+        out.write_all(b"\",\"pattern\":")?;
+        match message.pattern {
+            Some(pattern) => bytes(out, style, pattern)?,
+            None => out.write_all(b"null")?,
+        }
+        out.write_all(b",\"channel\":")?;
     }
-    out.write_all(b",\"channel\":")?;
     bytes(out, style, message.channel)?;
     out.write_all(b",\"data\":")?;
     match &message.data {
@@ -152,30 +156,58 @@ fn monitored_dictionary(
     node: Option<&str>,
 ) -> io::Result<()> {
     out.write_all(b"{\"time\":")?;
-    out.write_all(line.time.as_bytes())?;
+    out.write_all(line.time)?;
     out.write_all(b",\"db\":")?;
     out.write_all(itoa::Buffer::new().format(line.db).as_bytes())?;
     out.write_all(b",\"client_address\":")?;
-    string(out, line.address)?;
+    string_or_base64(out, line.address)?;
     out.write_all(b",\"client_port\":")?;
-    string(out, line.port)?;
+    string_or_base64(out, line.port)?;
     out.write_all(b",\"client_type\":\"")?;
     out.write_all(line.client.name().as_bytes())?;
-    out.write_all(b"\",\"command\":")?;
-    string(out, &line.command())?;
-    out.write_all(b",\"args\":[")?;
-    for (index, arg) in line.args().enumerate() {
-        if index > 0 {
-            out.write_all(b",")?;
+    if line.is_plain && !style.base64 {
+        plain_command(out, line)?;
+    } else {
+        out.write_all(b"\",\"command\":")?;
+        string_or_base64(out, &line.command())?;
+        out.write_all(b",\"args\":[")?;
+        for (index, arg) in line.args().enumerate() {
+            if index > 0 {
+                out.write_all(b",")?;
+            }
+            bytes(out, style, &arg)?;
         }
-        bytes(out, style, &arg)?;
+        out.write_all(b"]")?;
     }
-    out.write_all(b"]")?;
     end(out, None, node)
 }
 
+/// A command whose text needs no escaping here either, as most do not.
+fn plain_command(out: &mut impl Write, line: &MonitorLine<'_>) -> io::Result<()> {
+    out.write_all(b"\",\"command\":\"")?;
+    for (index, arg) in line.quoted.iter().enumerate() {
+        if index > 0 {
+            out.write_all(b" ")?;
+        }
+        out.write_all(arg)?;
+    }
+    out.write_all(b"\",\"args\":[\"")?;
+    for (index, arg) in line.quoted.iter().enumerate() {
+        if index > 0 {
+            out.write_all(b"\",\"")?;
+        }
+        out.write_all(arg)?;
+    }
+    out.write_all(b"\"]")
+}
+
 /// What may stand at the end of a dictionary, and its end.
+#[inline]
 fn end(out: &mut impl Write, time: Option<Duration>, node: Option<&str>) -> io::Result<()> {
+    if time.is_some() || node.is_some() { end_with(out, time, node) } else { out.write_all(b"}\n") }
+}
+
+fn end_with(out: &mut impl Write, time: Option<Duration>, node: Option<&str>) -> io::Result<()> {
     if let Some(time) = time {
         write!(out, ",\"time\":{}", Micros(time))?;
     }
@@ -187,10 +219,12 @@ fn end(out: &mut impl Write, time: Option<Duration>, node: Option<&str>) -> io::
 }
 
 /// The payload as JSON on one line, every digit kept, if that is asked for and it is JSON.
+#[inline]
 fn nested<'a>(payload: &'a [u8], style: &Style) -> Option<Cow<'a, str>> {
-    if !style.nest_json {
-        return None;
-    }
+    if style.nest_json { json_of(payload) } else { None }
+}
+
+fn json_of(payload: &[u8]) -> Option<Cow<'_, str>> {
     let json: &RawValue = serde_json::from_slice(payload).ok()?;
     Some(one_line(json.get()))
 }
@@ -210,5 +244,38 @@ struct Micros(Duration);
 impl fmt::Display for Micros {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{:06}", self.0.as_secs(), self.0.subsec_micros())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test ends by panicking")]
+mod tests {
+    use super::*;
+    use crate::color::Colors;
+
+    #[test]
+    fn a_plain_command_is_written_as_any_other() {
+        let style = Style {
+            format: Format::Json,
+            element_delimiter: Vec::new(),
+            reply_delimiter: Vec::new(),
+            one_line_errors: false,
+            base64: false,
+            nest_json: false,
+            colors: Colors(false),
+            is_terminal: false,
+        };
+        for line in [r#"1.5 [0 lua] "GET" "k""#, r#"1.5 [3 [::1]:7] "a b" "" "{'x': 1}""#, r#"1.5 [0 unix:/"s] "A""#] {
+            let plain = MonitorLine::parse(line.as_bytes()).unwrap();
+            assert!(plain.is_plain);
+            let careful = MonitorLine { is_plain: false, ..MonitorLine::parse(line.as_bytes()).unwrap() };
+            let written = [plain, careful].map(|line| {
+                let mut out = Vec::new();
+                monitored_dictionary(&mut out, &style, &line, None).unwrap();
+                String::from_utf8(out).unwrap()
+            });
+            assert_eq!(written[0], written[1]);
+            assert!(serde_json::from_str::<serde_json::Value>(&written[0]).is_ok(), "{}", written[0]);
+        }
     }
 }

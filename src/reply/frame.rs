@@ -107,6 +107,14 @@ impl<'a> Frame<'a> {
         self.bytes == b"+OK\r\n"
     }
 
+    /// Its text, where it is a simple string.
+    pub fn simple(self) -> Option<&'a [u8]> {
+        match self.bytes {
+            [b'+', text @ .., b'\r', b'\n'] => Some(text),
+            _ => None,
+        }
+    }
+
     /// Whether an error stands in it, at any depth. An attribute that holds one counts too.
     pub fn may_hold_errors(self) -> bool {
         self.has_error
@@ -115,6 +123,11 @@ impl<'a> Frame<'a> {
     /// Every element in the order of the bytes: an aggregate, then its elements.
     pub fn walk(self) -> Walk<'a> {
         Walk { rest: self.bytes }
+    }
+
+    /// The elements behind the first bytes, so many, which are whole elements.
+    pub(super) fn walk_behind(self, bytes: usize) -> Walk<'a> {
+        Walk { rest: self.bytes.get(bytes..).unwrap_or_default() }
     }
 
     /// The elements of an aggregate, each as a frame of its own.

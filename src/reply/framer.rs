@@ -73,7 +73,7 @@ impl Framer {
                         self.searched = 0;
                         self.left -= 1;
                     }
-                    None if self.element(bytes)? => {}
+                    None if self.begin_small(bytes) || self.element(bytes)? => {}
                     None => return Ok(None),
                 }
             } else if !self.end_body(bytes)? {
@@ -83,6 +83,19 @@ impl Framer {
         let found = Found { length: self.at, errors: self.errors };
         *self = Self::default();
         Ok(Some(found))
+    }
+
+    /// Begins an array or a push of few elements, as messages are; false where something else comes.
+    #[inline]
+    fn begin_small(&mut self, bytes: &[u8]) -> bool {
+        let Some([b'*' | b'>', count @ b'1'..=b'9', b'\r', b'\n']) = bytes.get(self.at..self.at + 4) else {
+            return false;
+        };
+        let Some(left) = (self.left - 1).checked_add(u64::from(count - b'0')) else { return false };
+        self.at += 4;
+        self.searched = 0;
+        self.left = left;
+        true
     }
 
     /// Passes over the end of a string; false where it is not there yet.

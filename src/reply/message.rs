@@ -1,7 +1,7 @@
 //! What a subscribed connection receives, as redis-py's dictionaries name it (contract section 8). Knows frames, not
 //! connections, and not how a message looks.
 
-use super::frame::{Frame, Kind};
+use super::frame::{Element, Frame, Kind, Walk};
 
 /// The type of a message: the first key of its dictionary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,22 +26,20 @@ pub enum MessageKind {
     SMessage,
 }
 
-const KINDS: [(&str, MessageKind); 9] = [
-    ("message", MessageKind::Message),
-    ("pmessage", MessageKind::PMessage),
-    ("smessage", MessageKind::SMessage),
-    ("subscribe", MessageKind::Subscribe),
-    ("unsubscribe", MessageKind::Unsubscribe),
-    ("psubscribe", MessageKind::PSubscribe),
-    ("punsubscribe", MessageKind::PUnsubscribe),
-    ("ssubscribe", MessageKind::SSubscribe),
-    ("sunsubscribe", MessageKind::SUnsubscribe),
-];
-
 impl MessageKind {
     /// The word of the protocol and of the dictionary.
     pub fn name(self) -> &'static str {
-        KINDS.iter().find(|(_, kind)| *kind == self).map_or("", |(name, _)| name)
+        match self {
+            Self::Subscribe => "subscribe",
+            Self::Unsubscribe => "unsubscribe",
+            Self::PSubscribe => "psubscribe",
+            Self::PUnsubscribe => "punsubscribe",
+            Self::SSubscribe => "ssubscribe",
+            Self::SUnsubscribe => "sunsubscribe",
+            Self::Message => "message",
+            Self::PMessage => "pmessage",
+            Self::SMessage => "smessage",
+        }
     }
 
     /// Whether this is a published message, not the confirmation of a subscription.
@@ -50,14 +48,9 @@ impl MessageKind {
     }
 
     /// The kind of the message that a frame seems to be; none if it is something else.
+    #[inline]
     pub fn of(frame: Frame<'_>) -> Option<Self> {
-        let mut walk = frame.walk();
-        let head = walk.next()?;
-        if !matches!(head.kind, Kind::Array | Kind::Push) {
-            return None;
-        }
-        let name = walk.next()?;
-        if matches!(name.kind, Kind::Bulk | Kind::Simple) { Self::of_name(name.text) } else { None }
+        if begins_as_usual(frame) { Some(Self::Message) } else { begin(frame).map(|(kind, ..)| kind) }
     }
 
     /// The kind that a frame's first element names.
@@ -103,29 +96,48 @@ pub struct Message<'a> {
 
 impl<'a> Message<'a> {
     /// Reads a frame: an array in RESP2, a push in RESP3; none if it is anything else.
+    #[inline]
     pub fn of(frame: Frame<'a>) -> Option<Self> {
-        let mut walk = frame.walk();
-        let head = walk.next()?;
-        if !matches!(head.kind, Kind::Array | Kind::Push) {
-            return None;
+        if begins_as_usual(frame) {
+            let mut walk = frame.walk_behind(USUAL.len() + 1);
+            let (channel, payload) = (bulk(walk.next())?, bulk(walk.next())?);
+            let data = Data::Payload(payload);
+            return Some(Self { kind: MessageKind::Message, pattern: None, channel, data, frame });
         }
-        let name = walk.next()?;
-        if !matches!(name.kind, Kind::Bulk | Kind::Simple) {
-            return None;
-        }
-        let kind = MessageKind::of_name(name.text)?;
-        let mut bulk = || walk.next().filter(|element| element.kind == Kind::Bulk).map(|element| element.text);
-        let pattern = if kind == MessageKind::PMessage { Some(bulk()?) } else { None };
-        let channel = bulk()?;
+        let (kind, count, mut walk) = begin(frame)?;
+        let pattern = if kind == MessageKind::PMessage { Some(bulk(walk.next())?) } else { None };
+        let channel = bulk(walk.next())?;
         let last = walk.next()?;
         let data = match (kind.is_published(), last.kind) {
             (true, Kind::Bulk) => Data::Payload(last.text),
             (false, Kind::Integer) => Data::Count(last.text),
             _ => return None,
         };
-        let count = if pattern.is_some() { 4 } else { 3 };
-        (head.count == count).then_some(Self { kind, pattern, channel, data, frame })
+        let expected = if pattern.is_some() { 4 } else { 3 };
+        (count == expected).then_some(Self { kind, pattern, channel, data, frame })
     }
+}
+
+/// The bytes of an element that is a string.
+#[inline]
+fn bulk(element: Option<Element<'_>>) -> Option<&[u8]> {
+    element.filter(|element| element.kind == Kind::Bulk).map(|element| element.text)
+}
+
+/// How most messages begin, behind the mark of an array or a push.
+const USUAL: &[u8] = b"3\r\n$7\r\nmessage\r\n";
+
+#[inline]
+fn begins_as_usual(frame: Frame<'_>) -> bool {
+    matches!(frame.bytes(), [b'*' | b'>', rest @ ..] if rest.starts_with(USUAL))
+}
+
+/// The kind of a message, how many elements it has, and those behind its name.
+fn begin(frame: Frame<'_>) -> Option<(MessageKind, u64, Walk<'_>)> {
+    let mut walk = frame.walk();
+    let head = walk.next().filter(|head| matches!(head.kind, Kind::Array | Kind::Push))?;
+    let name = walk.next().filter(|name| matches!(name.kind, Kind::Bulk | Kind::Simple))?;
+    Some((MessageKind::of_name(name.text)?, head.count, walk))
 }
 
 #[cfg(test)]
@@ -170,8 +182,9 @@ mod tests {
 
     #[test]
     fn every_kind_has_its_name() {
-        for (name, kind) in KINDS {
-            assert_eq!((kind.name(), MessageKind::of_name(name.as_bytes())), (name, Some(kind)));
+        let names = ["message", "subscribe", "unsubscribe"];
+        for name in ["", "p", "s"].iter().flat_map(|topic| names.map(|name| format!("{topic}{name}"))) {
+            assert_eq!(MessageKind::of_name(name.as_bytes()).map(MessageKind::name), Some(name.as_str()));
         }
     }
 }

@@ -30,116 +30,155 @@ impl ClientType {
     }
 }
 
-/// One monitored command. Text that needs no decoding is borrowed from the line.
+/// One monitored command, borrowed from its line.
 #[derive(Debug, PartialEq, Eq)]
 pub struct MonitorLine<'a> {
     /// Seconds since 1970 with six decimals, as the server wrote them.
-    pub time: &'a str,
+    pub time: &'a [u8],
     /// The database.
     pub db: u64,
     /// The client's address; `unix` or `lua` for those.
-    pub address: &'a str,
+    pub address: &'a [u8],
     /// The client's port; the path of the socket for a unix client.
-    pub port: &'a str,
+    pub port: &'a [u8],
     /// What kind of client it was.
     pub client: ClientType,
-    /// The arguments as the server quoted them, between their quotes.
-    quoted: Vec<&'a str>,
-    /// Whether anything in the line is escaped; most lines hold nothing that is.
-    has_escapes: bool,
+    /// The arguments as the server quoted them, between their quotes; the name first.
+    pub quoted: Vec<&'a [u8]>,
+    /// Whether the line is printable ASCII and nothing in it is escaped, as in most: then these are their bytes.
+    pub is_plain: bool,
 }
 
 impl<'a> MonitorLine<'a> {
-    /// Takes a line apart; none if it is no line of MONITOR.
-    pub fn parse(line: &'a str) -> Option<Self> {
-        let (time, rest) = split_at(line, b' ')?;
-        let rest = rest.strip_prefix('[')?;
-        let (seconds, decimals) = split_at(time, b'.')?;
-        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        if !is_number(seconds) || !is_number(decimals) || seconds.len() > 1 && seconds.starts_with('0') {
+    /// Takes a line apart; none if it is no line of MONITOR, which is UTF-8 in any case.
+    pub fn parse(line: &'a [u8]) -> Option<Self> {
+        let is_plain = is_plain(line);
+        if !is_plain && std::str::from_utf8(line).is_err() {
             return None;
         }
-        let (db, rest) = split_at(rest, b' ')?;
-        let (client, quoted) = split_client(rest)?;
+        let (time, rest) = split_time(line)?;
+        let rest = rest.strip_prefix(b" [")?;
+        let (db, rest) = split_number(rest)?;
+        let (client, quoted) = split_client(rest.strip_prefix(b" ")?)?;
         let (client, address, port) = describe_client(client);
-        let has_escapes = memchr::memchr(b'\\', line.as_bytes()).is_some();
-        Some(Self { time, db: db.parse().ok()?, address, port, client, quoted, has_escapes })
+        Some(Self { time, db, address, port, client, quoted, is_plain })
     }
 
     /// The command's name as bytes, in the case in which it was sent.
     pub fn name(&self) -> Cow<'a, [u8]> {
-        self.quoted.first().map_or(Cow::Borrowed(&[]), |quoted| unescape(quoted))
+        self.quoted.first().map_or(Cow::Borrowed(&[]), |quoted| self.unquote(quoted))
     }
 
     /// The exact bytes of every argument, the name first.
-    pub fn args(&self) -> impl ExactSizeIterator<Item = Cow<'a, [u8]>> {
-        self.quoted.iter().map(
-            |quoted| {
-                if self.has_escapes { unescape(quoted) } else { Cow::Borrowed(quoted.as_bytes()) }
-            },
-        )
+    pub fn args(&self) -> impl Iterator<Item = Cow<'a, [u8]>> {
+        self.quoted.iter().map(|quoted| self.unquote(quoted))
+    }
+
+    fn unquote(&self, quoted: &'a [u8]) -> Cow<'a, [u8]> {
+        if self.is_plain { Cow::Borrowed(quoted) } else { unescape(quoted) }
     }
 
     /// redis-py's `command`: the arguments as the server escaped them, joined by spaces, only the quotes bare.
-    pub fn command(&self) -> String {
-        let mut command = String::with_capacity(self.quoted.iter().map(|quoted| quoted.len() + 1).sum());
+    pub fn command(&self) -> Vec<u8> {
+        let mut command = Vec::with_capacity(self.quoted.iter().map(|quoted| quoted.len() + 1).sum());
         for (index, quoted) in self.quoted.iter().enumerate() {
             if index > 0 {
-                command.push(' ');
-            }
-            if !self.has_escapes {
-                command.push_str(quoted);
-                continue;
+                command.push(b' ');
             }
             let mut rest = *quoted;
-            while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
-                command.push_str(&rest[..at]);
-                let mut escaped = rest[at + 1..].chars();
-                match escaped.next() {
-                    Some('"') => command.push('"'),
-                    other => {
-                        command.push('\\');
-                        command.extend(other);
-                    }
-                }
-                rest = escaped.as_str();
+            while let Some(at) = memchr::memchr(b'\\', rest) {
+                let (plain, escaped) = rest.split_at(at);
+                command.extend_from_slice(plain);
+                let bare = if escaped.starts_with(b"\\\"") { &escaped[1..2] } else { &escaped[..escaped.len().min(2)] };
+                command.extend_from_slice(bare);
+                rest = escaped.get(2..).unwrap_or_default();
             }
-            command.push_str(rest);
+            command.extend_from_slice(rest);
         }
         command
     }
 }
 
+/// Eight bytes at once: the high bit of each byte is what is asked of it.
+const ONES: u64 = u64::MAX / 255;
+const HIGH: u64 = ONES << 7;
+
+/// Which of the bytes are this one. Above the first that is, there may be more that are not.
+fn same(word: u64, byte: u8) -> u64 {
+    let differs = word ^ (ONES * u64::from(byte));
+    differs.wrapping_sub(ONES) & !differs & HIGH
+}
+
+/// Whether all of it is printable ASCII without a backslash.
+fn is_plain(line: &[u8]) -> bool {
+    let (words, rest) = line.as_chunks();
+    let found = words.iter().map(|word| u64::from_le_bytes(*word)).fold(0, |found, word| {
+        let is_control = word.wrapping_sub(ONES * 0x20) & !word;
+        // DEL is the one below 0x80 that this carries into the high bit.
+        let is_beyond = word | word.wrapping_add(ONES);
+        found | is_control | is_beyond | same(word, b'\\')
+    });
+    found & HIGH == 0 && rest.iter().all(|byte| matches!(byte, b' '..=b'~') && *byte != b'\\')
+}
+
+fn are_digits(bytes: &[u8]) -> bool {
+    // Looked at to the end, so that the compiler takes many at once.
+    bytes.iter().fold(0, |found, byte| found | u8::from(!byte.is_ascii_digit())) == 0
+}
+
+fn count_digits(bytes: &[u8]) -> usize {
+    bytes.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(bytes.len())
+}
+
+/// The time at the beginning, and the rest; none where no time is.
+fn split_time(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    const SECONDS: usize = 10;
+    const USUAL: usize = SECONDS + 7;
+    if let Some(time) = line.first_chunk::<USUAL>()
+        && line.get(USUAL) == Some(&b' ')
+        && matches!(time, [b'1'..=b'9', seconds @ .., b'.', _, _, _, _, _, _] if are_digits(seconds))
+        && are_digits(&time[USUAL - 6..])
+    {
+        return Some(line.split_at(USUAL));
+    }
+    let seconds = count_digits(line);
+    let decimals = count_digits(line[seconds..].strip_prefix(b".")?);
+    let is_number = seconds > 0 && decimals > 0 && (seconds == 1 || line[0] != b'0');
+    is_number.then(|| line.split_at(seconds + 1 + decimals))
+}
+
+/// The number at the beginning, and the rest; none where none is that fits.
+fn split_number(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let (digits, rest) = bytes.split_at(count_digits(bytes));
+    digits.first()?;
+    let add = |number: u64, digit: &u8| number.checked_mul(10)?.checked_add(u64::from(digit - b'0'));
+    Some((digits.iter().try_fold(0, add)?, rest))
+}
+
 /// The client and the quoted arguments of `CLIENT] "arg" "arg"`. The path of a unix socket may hold anything, so the
 /// client ends at the first place after which nothing but arguments follows.
-fn split_client(text: &str) -> Option<(&str, Vec<&str>)> {
+fn split_client(text: &[u8]) -> Option<(&[u8], Vec<&[u8]>)> {
     /// No path holds more of them; a line that is none is given up early.
     const TRIES: usize = 64;
-    let is_end = |end: &usize| text[*end..].starts_with("] \"");
-    let mut ends = memchr::memchr_iter(b']', text.as_bytes()).filter(is_end).take(TRIES);
+    let is_end = |end: &usize| text[*end..].starts_with(b"] \"");
+    let mut ends = memchr::memchr_iter(b']', text).filter(is_end).take(TRIES);
     ends.find_map(|end| Some((&text[..end], split_args(&text[end + 2..])?)))
 }
 
 const USUAL_ARGS: usize = 8;
 
-/// The two parts around the first of these ASCII bytes.
-fn split_at(text: &str, byte: u8) -> Option<(&str, &str)> {
-    let at = memchr::memchr(byte, text.as_bytes())?;
-    Some((&text[..at], &text[at + 1..]))
-}
-
 /// The insides of `"arg" "arg"`; none if the text is anything else.
-fn split_args(mut text: &str) -> Option<Vec<&str>> {
+fn split_args(mut text: &[u8]) -> Option<Vec<&[u8]>> {
     let mut args = Vec::with_capacity(USUAL_ARGS);
     loop {
-        let inside = text.strip_prefix('"')?;
-        let end = find_quote(inside.as_bytes())?;
-        args.push(&inside[..end]);
-        text = &inside[end + 1..];
-        if text.is_empty() {
-            return Some(args);
+        let inside = text.strip_prefix(b"\"")?;
+        let (arg, rest) = inside.split_at(find_quote(inside)?);
+        args.push(arg);
+        match rest {
+            [b'"'] => return Some(args),
+            [b'"', b' ', rest @ ..] => text = rest,
+            _ => return None,
         }
-        text = text.strip_prefix(' ')?;
     }
 }
 
@@ -147,35 +186,48 @@ fn split_args(mut text: &str) -> Option<Vec<&str>> {
 fn find_quote(bytes: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
-        at += memchr::memchr2(b'"', b'\\', &bytes[at..])?;
+        at += find_special(bytes.get(at..)?)?;
         if bytes[at] == b'"' {
             return Some(at);
         }
         at += 2;
-        if at > bytes.len() {
-            return None;
-        }
     }
 }
 
-/// Type, address and port, as redis-py tells them.
-fn describe_client(client: &str) -> (ClientType, &str, &str) {
-    if client == "lua" {
-        return (ClientType::Lua, "lua", "");
+/// Where the first quote or backslash stands.
+fn find_special(bytes: &[u8]) -> Option<usize> {
+    // Most arguments are too short for a search by many bytes at once to be worth its beginning.
+    const SHORT: usize = 4;
+    let (words, _) = bytes.as_chunks::<8>();
+    let words = &words[..words.len().min(SHORT)];
+    for (at, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let found = same(word, b'"') | same(word, b'\\');
+        if found != 0 {
+            return Some(at * 8 + found.trailing_zeros() as usize / 8);
+        }
     }
-    if let Some(path) = client.strip_prefix("unix") {
-        return (ClientType::Unix, "unix", path.strip_prefix(':').unwrap_or(path));
+    let looked = words.len() * 8;
+    memchr::memchr2(b'"', b'\\', &bytes[looked..]).map(|at| looked + at)
+}
+
+/// Type, address and port, as redis-py tells them.
+fn describe_client(client: &[u8]) -> (ClientType, &[u8], &[u8]) {
+    if client == b"lua" {
+        return (ClientType::Lua, client, b"");
+    }
+    if let Some(path) = client.strip_prefix(b"unix") {
+        return (ClientType::Unix, b"unix", path.strip_prefix(b":").unwrap_or(path));
     }
     // From the right: IPv6 addresses hold colons.
-    match memchr::memrchr(b':', client.as_bytes()) {
+    match memchr::memrchr(b':', client) {
         Some(colon) => (ClientType::Tcp, &client[..colon], &client[colon + 1..]),
-        None => (ClientType::Unknown, client, ""),
+        None => (ClientType::Unknown, client, b""),
     }
 }
 
 /// The bytes that the server escaped.
-fn unescape(quoted: &str) -> Cow<'_, [u8]> {
-    let bytes = quoted.as_bytes();
+fn unescape(bytes: &[u8]) -> Cow<'_, [u8]> {
     let Some(first) = memchr::memchr(b'\\', bytes) else { return Cow::Borrowed(bytes) };
     let mut out = Vec::with_capacity(bytes.len());
     out.extend_from_slice(&bytes[..first]);
@@ -215,15 +267,15 @@ mod tests {
     use super::*;
 
     fn args(line: &str) -> Vec<Vec<u8>> {
-        MonitorLine::parse(line).unwrap().args().map(Cow::into_owned).collect()
+        MonitorLine::parse(line.as_bytes()).unwrap().args().map(Cow::into_owned).collect()
     }
 
     #[test]
     fn the_documented_line_gives_the_documented_dictionary() {
-        let line = MonitorLine::parse(r#"1339518083.107412 [0 127.0.0.1:60866] "keys" "*""#).unwrap();
-        assert_eq!((line.time, line.db), ("1339518083.107412", 0));
-        assert_eq!((line.address, line.port, line.client), ("127.0.0.1", "60866", ClientType::Tcp));
-        assert_eq!(line.command(), "keys *");
+        let line = MonitorLine::parse(br#"1339518083.107412 [0 127.0.0.1:60866] "keys" "*""#).unwrap();
+        assert_eq!((line.time, line.db), (&b"1339518083.107412"[..], 0));
+        assert_eq!((line.address, line.port, line.client), (&b"127.0.0.1"[..], &b"60866"[..], ClientType::Tcp));
+        assert_eq!(line.command(), b"keys *");
         assert_eq!(*line.name(), *b"keys");
     }
 
@@ -239,8 +291,9 @@ mod tests {
             ("", (ClientType::Unknown, "", "")),
         ] {
             let line = format!(r#"1.000000 [15 {client}] "get" "k""#);
-            let line = MonitorLine::parse(&line).unwrap();
-            assert_eq!((line.client, line.address, line.port), expected, "{client}");
+            let line = MonitorLine::parse(line.as_bytes()).unwrap();
+            let (kind, address, port) = expected;
+            assert_eq!((line.client, line.address, line.port), (kind, address.as_bytes(), port.as_bytes()), "{client}");
             assert_eq!(line.db, 15);
         }
     }
@@ -253,10 +306,34 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_plain_is_told_wherever_it_stands() {
+        for length in 1..70 {
+            for at in 0..length {
+                let mut arg = vec![b'a'; length];
+                let parse = |arg: &[u8]| {
+                    let line = [b"1.5 [0 lua] \"", arg, b"\""].concat();
+                    MonitorLine::parse(&line).map(|line| (line.is_plain, line.args().next().unwrap().into_owned()))
+                };
+                assert_eq!(parse(&arg), Some((true, arg.clone())), "{length}");
+                for other in [b'\n', 0x7f, b'\\'] {
+                    arg[at] = other;
+                    let is_cut = other == b'\\' && at + 1 == length;
+                    assert_eq!(parse(&arg).map(|(is_plain, _)| is_plain), (!is_cut).then_some(false), "{arg:?}");
+                }
+                arg[at] = b'"';
+                assert_eq!(parse(&arg), None, "{arg:?}");
+                let escaped = [&arg[..at], b"\\", &arg[at..]].concat();
+                assert_eq!(parse(&escaped), Some((false, arg.clone())), "{arg:?}");
+            }
+        }
+    }
+
+    #[test]
     fn command_is_the_escaped_text_with_bare_quotes() {
         let line = r#"1.5 [0 lua] "SET" "a\\" "say \"hi\"" "\x00""#;
-        assert_eq!(MonitorLine::parse(line).unwrap().command(), r#"SET a\\ say "hi" \x00"#);
-        assert_eq!(MonitorLine::parse("1.5 [0 lua] \"\\\u{e9}\"").unwrap().command(), "\\\u{e9}");
+        let command = |line: &str| String::from_utf8(MonitorLine::parse(line.as_bytes()).unwrap().command()).unwrap();
+        assert_eq!(command(line), r#"SET a\\ say "hi" \x00"#);
+        assert_eq!(command("1.5 [0 lua] \"\\\u{e9}\""), "\\\u{e9}");
     }
 
     #[test]
@@ -275,7 +352,8 @@ mod tests {
             r#"01.5 [0 lua] "a""#,
             r#"1e5 [0 lua] "a""#,
         ] {
-            assert_eq!(MonitorLine::parse(line), None, "{line}");
+            assert_eq!(MonitorLine::parse(line.as_bytes()), None, "{line}");
         }
+        assert_eq!(MonitorLine::parse(b"1.5 [0 lua] \"\xff\""), None, "not UTF-8");
     }
 }

@@ -22,19 +22,23 @@ impl Filter {
             && self.client.as_deref().is_none_or(|client| is_client(client, line))
             && (self.only.is_empty() || {
                 let name = line.name();
-                self.only.iter().any(|only| name.eq_ignore_ascii_case(only.as_bytes()))
+                let is_it = |only: &[u8]| *name == *only || name.eq_ignore_ascii_case(only);
+                self.only.iter().any(|only| is_it(only.as_bytes()))
             })
     }
 }
 
 /// Whether the client is the one asked for: by its address, with or without IPv6's brackets, or address and port.
 fn is_client(wanted: &str, line: &MonitorLine<'_>) -> bool {
-    let bare = |text: &str| -> String { text.chars().filter(|c| !matches!(c, '[' | ']')).collect() };
-    wanted == line.address
-        || bare(wanted) == bare(line.address)
-        || wanted.strip_suffix(line.port).and_then(|rest| rest.strip_suffix(':')).is_some_and(|address| {
-            !line.port.is_empty() && (address == line.address || bare(address) == bare(line.address))
-        })
+    let is_address = |wanted: &[u8]| bare(wanted).eq(bare(line.address));
+    let wanted = wanted.as_bytes();
+    let address = wanted.strip_suffix(line.port).and_then(|rest| rest.strip_suffix(b":"));
+    is_address(wanted) || !line.port.is_empty() && address.is_some_and(is_address)
+}
+
+/// An address without brackets.
+fn bare(address: &[u8]) -> impl Iterator<Item = &u8> {
+    address.iter().filter(|byte| !matches!(byte, b'[' | b']'))
 }
 
 #[cfg(test)]
@@ -44,7 +48,7 @@ mod tests {
 
     fn lets(filter: &Filter, client: &str, command: &str) -> bool {
         let text = format!("1.000000 [3 {client}] {command}");
-        filter.lets(&MonitorLine::parse(&text).unwrap())
+        filter.lets(&MonitorLine::parse(text.as_bytes()).unwrap())
     }
 
     #[test]

@@ -99,7 +99,7 @@ impl<W: Write, A: FnMut(Told)> Sink<'_, W, A> {
         Ok(if is_published && self.view.limits.count() { Taken::End(End::Done) } else { Taken::Done })
     }
 
-    fn take_line(&mut self, text: &str, node: Option<&str>) -> Outcome<Taken> {
+    fn take_line(&mut self, text: &[u8], node: Option<&str>) -> Outcome<Taken> {
         let Some(line) = MonitorLine::parse(text) else { return Ok(Taken::Nonsense) };
         if !self.view.filter.lets(&line) {
             return Ok(Taken::Done);

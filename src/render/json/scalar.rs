@@ -47,7 +47,7 @@ pub fn bytes(out: &mut impl Write, style: &Style, bytes: &[u8]) -> io::Result<()
     string_or_base64(out, bytes)
 }
 
-pub(super) fn string_or_base64(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+pub fn string_or_base64(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
     if is_plain(bytes) {
         out.write_all(b"\"")?;
         out.write_all(bytes)?;

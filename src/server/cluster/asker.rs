@@ -26,8 +26,8 @@ impl Asker {
     }
 
     /// Whether a client that MONITOR names is one of them.
-    pub fn is(&self, client: &str) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|own| own == client)
+    pub fn is(&self, client: &[u8]) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|own| own.as_bytes() == client)
     }
 }
 
@@ -41,7 +41,7 @@ mod tests {
         let address = |port: u16| format!("127.0.0.1:{port}");
         (1..=1000).for_each(|port| asker.remember(Some(address(port))));
         // A port that was left long ago is somebody else's by now.
-        let known: Vec<u16> = (1..=1000).filter(|port| asker.is(&address(*port))).collect();
+        let known: Vec<u16> = (1..=1000).filter(|port| asker.is(address(*port).as_bytes())).collect();
         assert_eq!(known, (969..=1000).collect::<Vec<_>>());
     }
 }

@@ -148,11 +148,12 @@ impl Connection {
     }
 
     /// What was received last, which is of this form.
+    #[inline]
     pub fn heard(&self, form: Form) -> Heard<'_> {
         let frame = self.session.current();
         match form {
             Form::Message(_) => Message::of(frame).map_or(Heard::Nonsense, Heard::Message),
-            Form::Line => std::str::from_utf8(frame.head().text).map_or(Heard::Nonsense, Heard::Line),
+            Form::Line => frame.simple().map_or(Heard::Nonsense, Heard::Line),
             Form::Push => Heard::Push(frame),
         }
     }
@@ -167,13 +168,13 @@ impl Connection {
                 None => Err(Loss::now(error.to_string())),
             };
         }
+        if self.is_monitor && is_line(frame) {
+            self.has_delivered = true;
+            return Ok(Some(Received::Heard(Form::Line)));
+        }
         match MessageKind::of(frame) {
             Some(kind) if !self.is_monitor => self.read_message(kind),
             None if frame.kind() == Kind::Push => Ok(Some(Received::Heard(Form::Push))),
-            None if self.is_monitor && is_line(frame) => {
-                self.has_delivered = true;
-                Ok(Some(Received::Heard(Form::Line)))
-            }
             None if if self.is_monitor { frame.is_ok() } else { is_pong(frame) } => match self.unanswered.pop_front() {
                 Some(Unanswered::Assignment(id)) if self.is_monitor => Ok(Some(Received::Confirmed(id, None))),
                 Some(Unanswered::Heartbeat) => Ok(None),

@@ -10,7 +10,7 @@ pub enum Heard<'a> {
     /// A message, or the confirmation of a subscription.
     Message(Message<'a>),
     /// A line of MONITOR.
-    Line(&'a str),
+    Line(&'a [u8]),
     /// A push of another kind.
     Push(Frame<'a>),
     /// What belongs to no stream: the connection is to be given up.

@@ -221,6 +221,8 @@ impl Stream {
 
     /// Receives until there is something to be told: the connection that received it last and its form, or it stands
     /// in `given`. Neither if nothing waits.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "called for every message, from one place; what it gives is large")]
     fn advance(&mut self) -> Result<Option<(usize, Form)>, Unopened> {
         let mut silent = 0;
         loop {
@@ -302,9 +304,10 @@ impl Stream {
     }
 
     /// Whether rcli asked this itself. Its line is `TIME [DB CLIENT] …`.
-    fn is_own(&self, line: &str) -> bool {
-        let client = line.split_once("] ").and_then(|(head, _)| head.rsplit_once(' '));
-        client.is_some_and(|(_, client)| self.asker.as_ref().is_some_and(|asker| asker.is(client)))
+    fn is_own(&self, line: &[u8]) -> bool {
+        let end = memchr::memchr_iter(b']', line).find(|end| line[*end..].starts_with(b"] "));
+        let client = end.and_then(|end| line[..end].rsplit(|byte| *byte == b' ').next());
+        client.is_some_and(|client| self.asker.as_ref().is_some_and(|asker| asker.is(client)))
     }
 
     /// Drops the connection that was heard last, which sends what cannot be understood, and begins anew.
