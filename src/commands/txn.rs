@@ -2,7 +2,6 @@
 //! had changed (contract section 7).
 
 mod attempt;
-mod backoff;
 mod program;
 
 use std::borrow::Cow;
@@ -13,7 +12,6 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use self::attempt::Attempt;
-use self::backoff::Backoff;
 use super::block::{Ran, check_block, report_aborted, run_block};
 use crate::cli::TxnArgs;
 use crate::command::restrictions::refuse_in_block;
@@ -25,7 +23,7 @@ use crate::render::{Renderer, Stdout};
 use crate::reply::{Frame, OwnedFrame};
 use crate::report::report;
 use crate::request::Request;
-use crate::server::{Lost, Server, Target, poll};
+use crate::server::{Lost, RandomBackoff, Server, Target, poll};
 
 const RETRIES_WITH_PROGRAM: u32 = 10;
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
@@ -34,7 +32,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 pub fn run(context: &Context, args: &TxnArgs) -> Outcome<Exit> {
     let target = context.target()?;
     let retries = args.retries.unwrap_or(if args.program.is_empty() { 0 } else { RETRIES_WITH_PROGRAM });
-    let backoff = Backoff::new(args.watch_delay.unwrap_or(FIRST_PAUSE));
+    let backoff = RandomBackoff::new(args.watch_delay.unwrap_or(FIRST_PAUSE));
     if args.program.is_empty() {
         let origin = Origin::read(args)?;
         return Txn::open(context, target, args)?.run(origin, retries, backoff);
@@ -105,7 +103,7 @@ impl<'a> Txn<'a> {
         Ok(Self { context, target, args, server, renderer, had_errors: false, is_changed: false })
     }
 
-    fn run(mut self, mut origin: Origin, retries: u32, mut backoff: Backoff) -> Outcome<Exit> {
+    fn run(mut self, mut origin: Origin, retries: u32, mut backoff: RandomBackoff) -> Outcome<Exit> {
         let tries = u64::from(retries) + 1;
         for number in 1.. {
             if let Some(refused) = self.watch()? {

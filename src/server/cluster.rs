@@ -17,9 +17,9 @@ pub(super) use self::asker::Asker;
 
 use super::error::{Lost, Unopened};
 use super::hello::ServerVersion;
-use super::patience::{Patience, asking};
 use super::poll::{is_over, wait_for_any};
-use super::redirect::Redirect;
+use super::redirect::{Redirect, asking};
+use super::retry::Retry;
 use super::route::{Route, Router, Unroutable, route_of_keys};
 use super::session::Session;
 use super::slots::{Announced, Places, SlotMap};
@@ -82,7 +82,7 @@ enum Way {
 /// What became of one try.
 pub(super) enum Tried<T> {
     Done(T),
-    /// It did not run: where it should go, or when. With what to answer when patience ends.
+    /// It did not run: where it should go, or when. With what to answer when there is no further try.
     Redirected(Redirect, T),
 }
 
@@ -260,7 +260,7 @@ impl Cluster {
         is_read: bool,
         mut attempt: impl FnMut(&mut Session, bool) -> Result<Tried<T>, E>,
     ) -> Result<T, E> {
-        let mut patience = Patience::new(&self.target);
+        let mut retry = Retry::new(&self.target);
         let mut way = Way::Map;
         let mut is_read = is_read;
         loop {
@@ -272,7 +272,7 @@ impl Cluster {
                 Way::Map => reader.or_else(|| Some(self.map.owner(slot)?.primary.clone())),
             };
             let Some(node) = node else {
-                if patience.pause()? {
+                if retry.pause()? {
                     self.refresh(None)?;
                     continue;
                 }
@@ -285,7 +285,7 @@ impl Cluster {
                 // Nothing was sent: the slot may be another's by now.
                 Err(lost @ Lost::Unreached(_)) => {
                     is_read = false;
-                    if patience.pause()? {
+                    if retry.pause()? {
                         self.refresh(None)?;
                         continue;
                     }
@@ -307,11 +307,11 @@ impl Cluster {
             // A replica that sends us away has its own view: its primary is asked.
             is_read = false;
             match redirect {
-                Redirect::Moved(slot, owner) if patience.follow()? => {
+                Redirect::Moved(slot, owner) if retry.follow()? => {
                     self.note_moved(slot, &owner, &node);
                 }
-                Redirect::Ask(_, other) if patience.follow()? => way = Way::Ask(self.places.reach(&other, &node)),
-                Redirect::TryAgain | Redirect::Down if patience.pause()? => {
+                Redirect::Ask(_, other) if retry.follow()? => way = Way::Ask(self.places.reach(&other, &node)),
+                Redirect::TryAgain | Redirect::Down if retry.pause()? => {
                     if redirect == Redirect::Down {
                         self.refresh(None)?;
                     }

@@ -2,6 +2,7 @@
 
 use super::slots::{Announced, SLOTS};
 use crate::reply::{ErrorReply, Frame};
+use crate::request::Request;
 
 /// What is to be done with a command that did not run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +38,11 @@ impl Redirect {
             _ => None,
         }
     }
+}
+
+/// What makes a node take the next command for a slot that is still being moved to it.
+pub fn asking() -> Request {
+    Request::new(["ASKING"])
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::in_flight::Command;
-use crate::server::{Patience, Target};
+use crate::server::{Retry, Target};
 
 /// The commands of one slot that wait.
 #[derive(Debug)]
@@ -17,13 +17,13 @@ pub struct HeldSlot {
     alone: Option<u64>,
     /// When the next may go.
     not_before: Option<Instant>,
-    patience: Patience,
+    retry: Retry,
 }
 
 impl HeldSlot {
     /// Nothing waits yet.
     pub fn new(target: &Target) -> Self {
-        Self { waiting: BTreeMap::new(), alone: None, not_before: None, patience: Patience::new(target) }
+        Self { waiting: BTreeMap::new(), alone: None, not_before: None, retry: Retry::new(target) }
     }
 
     /// Adds a command that was not sent, or did not run.
@@ -48,17 +48,17 @@ impl HeldSlot {
         if self.alone != Some(number) {
             return true;
         }
-        let next = self.patience.next_hop();
+        let next = self.retry.next_hop();
         self.not_before = next;
         next.is_some()
     }
 
-    /// Nothing of the slot can run just now; false when patience has run out.
+    /// Nothing of the slot can run just now; false when time has run out.
     pub fn pause(&mut self) -> bool {
         if self.not_before.is_some_and(|at| at > Instant::now()) {
             return true;
         }
-        let next = self.patience.next_try();
+        let next = self.retry.next_try();
         self.not_before = next;
         next.is_some()
     }

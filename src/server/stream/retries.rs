@@ -3,12 +3,14 @@
 
 use std::time::{Duration, Instant};
 
-/// The first pause before a new connection is tried; doubled each time.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
+use super::super::retry::Backoff;
+
+/// The pauses before a new connection is tried.
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(100), LONGEST_PAUSE);
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// The first pause before what moved is asked for where it is said to be; doubled each time. The new node may hear of it
-/// a moment later than the old one.
-const FIRST_HOP: Duration = Duration::from_millis(5);
+/// The pauses before what moved is asked for where it is said to be. The new node may hear of it a moment later than the
+/// old one.
+const PAUSES_OF_HOPS: Backoff = Backoff::new(Duration::from_millis(5), Duration::MAX);
 /// How often in a row what moved is followed, where a lost connection would not be tried as often.
 const HOPS: u32 = 10;
 
@@ -69,13 +71,13 @@ impl Retries {
     }
 
     fn backoff(&self) -> Duration {
-        if self.has_lost { pause(self.count) } else { FIRST_HOP.saturating_mul(2_u32.saturating_pow(self.count)) }
+        if self.has_lost { PAUSES } else { PAUSES_OF_HOPS }.after(self.count)
     }
 }
 
 /// The pause after so many tries.
 pub fn pause(tries: u32) -> Duration {
-    FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(tries.min(16))).min(LONGEST_PAUSE)
+    PAUSES.after(tries)
 }
 
 #[cfg(test)]
@@ -94,7 +96,7 @@ mod tests {
     #[test]
     fn what_moved_is_followed_soon_and_some_hops_are_always_allowed() {
         let mut retries = Retries::new(Some(0), LONGEST);
-        assert_eq!(retries.pause(), FIRST_HOP);
+        assert_eq!(retries.pause(), Duration::from_millis(5));
         let mut now = Instant::now();
         for _ in 0..HOPS {
             assert!(retries.may_go_on());

@@ -3,8 +3,7 @@
 
 use super::super::cluster::{Cluster, Tried};
 use super::super::error::{Lost, LostBlock};
-use super::super::patience::asking;
-use super::super::redirect::Redirect;
+use super::super::redirect::{Redirect, asking};
 use super::super::route::{Route, describe_slots, first_key};
 use super::super::session::Session;
 use super::super::slots::slot_of;
