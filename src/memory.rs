@@ -1,5 +1,6 @@
 //! Room in memory, asked for before it is taken: an allocation that fails ends the process without a word.
 
+use std::borrow::BorrowMut;
 use std::collections::TryReserveError;
 use std::hint::black_box;
 use std::io;
@@ -20,12 +21,14 @@ pub fn copy(bytes: &[u8]) -> Result<Vec<u8>, TryReserveError> {
 }
 
 /// Writes into a vector; what there is no room for is an error, and the vector as it was before that write.
-pub struct Growing<'a>(pub &'a mut Vec<u8>);
+#[derive(Debug, Default)]
+pub struct Growing<V: BorrowMut<Vec<u8>>>(pub V);
 
-impl io::Write for Growing<'_> {
+impl<V: BorrowMut<Vec<u8>>> io::Write for Growing<V> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.try_reserve(bytes.len())?;
-        self.0.extend_from_slice(bytes);
+        let grown = self.0.borrow_mut();
+        grown.try_reserve(bytes.len())?;
+        grown.extend_from_slice(bytes);
         Ok(bytes.len())
     }
 

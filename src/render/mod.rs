@@ -10,6 +10,7 @@ use std::io::{self, BufWriter, Write};
 use std::os::fd::AsFd as _;
 
 use crate::color::Colors;
+use crate::memory::Growing;
 use crate::record::Record;
 use crate::reply::Frame;
 use crate::request::Request;
@@ -141,16 +142,16 @@ fn block(out: &mut impl Write, style: &Style, block: &[Request], frame: Frame<'_
     }
 }
 
-impl Renderer<Vec<u8>> {
+impl Renderer<Growing<Vec<u8>>> {
     /// What was written since it was last forgotten.
     pub fn written(&self) -> &[u8] {
-        &self.writer
+        &self.writer.0
     }
 
     /// Forgets what was written, and keeps the memory.
     pub fn forget(&mut self) {
-        self.writer.clear();
-        self.writer.shrink_to(KEPT);
+        self.writer.0.clear();
+        self.writer.0.shrink_to(KEPT);
     }
 }
 
@@ -171,10 +172,10 @@ mod tests {
             colors: Colors(false),
             is_terminal: false,
         };
-        let mut renderer = Renderer::new(Vec::new(), style);
+        let mut renderer = Renderer::new(Growing::default(), style);
         renderer.write_bytes(&vec![b'x'; 1 << 20]).expect("memory takes everything");
         assert_eq!(renderer.written().len(), 1 << 20);
         renderer.forget();
-        assert!(renderer.written().is_empty() && renderer.writer.capacity() < 1 << 18);
+        assert!(renderer.written().is_empty() && renderer.writer.0.capacity() < 1 << 18);
     }
 }

@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::exit::{Failure, Outcome};
+use crate::memory::Growing;
 use crate::record::Record;
 use crate::render::{Renderer, Style};
 use crate::report::describe_io;
@@ -78,9 +79,11 @@ impl Pushes {
             }
         });
         let listener = PushListener::new(move |push| {
-            let mut renderer = Renderer::new(Vec::new(), style.clone());
-            // What a terminal that is gone does not take is nobody's loss.
-            let _ = renderer.write(&Record::Push(push));
+            let mut renderer = Renderer::new(Growing::default(), style.clone());
+            // What memory has no room for is not shown.
+            if renderer.write(&Record::Push(push)).is_err() {
+                return;
+            }
             let mut text = String::from_utf8_lossy(renderer.written()).into_owned();
             // Once the line is typed nobody takes what waits before the next one, and the prompt waits for us.
             while typing.load(Ordering::Relaxed) {

@@ -1,5 +1,6 @@
 //! Replies that memory has no room for: status 3 with the size that was declared, never an abort (contract section 1).
 
+use crate::cluster_nodes::Cluster;
 use crate::peer::{Answer, Peer, close, peer, send};
 use crate::rcli::Rcli;
 use crate::server::Server;
@@ -7,6 +8,11 @@ use crate::server::Server;
 /// A run that may have this much memory, in KiB.
 fn within(memory: u32, run: Rcli) -> Rcli {
     run.through_sh(&format!("ulimit -v {memory}; exec \"$0\" \"$@\""))
+}
+
+/// The same where no thread takes 64 MB for itself beforehand, as the C library has it if there is room.
+fn within_exactly(memory: u32, run: Rcli) -> Rcli {
+    within(memory, run.env("MALLOC_ARENA_MAX", "1"))
 }
 
 /// Replies that declare more than there can be, and what is said of them.
@@ -132,18 +138,40 @@ fn what_a_program_or_a_handler_is_given_ends_with_its_size_too() {
     for memory in [75_000, 90_000, 105_000, 120_000, 135_000, 400_000] {
         let program = "echo GET k; head -c 9 > /dev/null; echo MULTI; echo PING";
         let run = server.rcli(["txn", "--", "sh", "-c", program]);
-        let run = within(memory, run).status_among(&[0, 3]).any_stdout().any_stderr().run();
+        let run = within_exactly(memory, run).status_among(&[0, 3]).any_stdout().any_stderr().run();
         let told = run.err();
         assert!(run.code == 0 || told.contains("sh:1: ") && told.contains("a string of 30000000 bytes"), "{told}");
         statuses.push(run.code);
         let run = server.rcli(["sub", "c", "--count", "1", "--no-reconnect", "--handler", "c=cat > /dev/null"]);
-        let run = within(memory, run).status_among(&[0, 3]).any_stdout().any_stderr().interactive().start();
+        let run = within_exactly(memory, run).status_among(&[0, 3]).any_stdout().any_stderr().interactive().start();
         server.wait_until("PUBSUB NUMSUB c", |count| count.contains('1'));
         server.call(&[b"EVAL", b"return redis.call('PUBLISH', 'c', redis.call('GET', 'k'))", b"0"]);
         let run = run.finish();
-        assert!(run.code == 0 || run.err().contains("memory has no room for "), "{}", run.err());
+        assert!(run.code == 0 || run.err().contains("memory has no room for "), "{memory}: {}", run.err());
     }
     assert!(statuses.contains(&3) && statuses.last() == Some(&0), "{statuses:?}");
+}
+
+#[test]
+fn a_reply_that_cannot_wait_for_its_turn_ends_a_pipeline_with_its_size() {
+    let cluster = Cluster::start();
+    let fill = b"return redis.call('SET', KEYS[1], string.rep('x', 10000000))";
+    cluster.nodes[2].call(&[b"EVAL", fill, b"1", b"foo"]);
+    let told = ["stdin:3: GET foo: ", "a string of 10000000 bytes", "resume with --skip "];
+    let mut runs = Vec::new();
+    // Each step is smaller than one of the copies that are held at once.
+    for memory in (55_000..120_000).step_by(5_000).chain([400_000]) {
+        for args in [&["pipe"][..], &["--json", "pipe", "--envelope"]] {
+            let run = cluster.rcli(args).stdin("GET none\nBLPOP bar 1\nGET foo\n");
+            let run = within_exactly(memory, run).status_among(&[0, 3]).any_stdout().any_stderr().start();
+            runs.push((memory, run));
+        }
+    }
+    for (memory, run) in runs {
+        let run = run.finish();
+        assert!(run.code == 0 || told.iter().all(|told| run.err().contains(told)), "{memory}: {}", run.err());
+        assert!(memory < 400_000 || run.code == 0, "{}", run.err());
+    }
 }
 
 #[test]

@@ -201,6 +201,17 @@ impl InFlight {
         Some(command.number)
     }
 
+    /// What [`Self::answer`] gave last counts as unanswered again.
+    pub fn unanswer(&mut self) {
+        if let Some(batch) = self.batches.front_mut()
+            && let Some(answered) = batch.answered.checked_sub(1)
+        {
+            batch.answered = answered;
+            self.count += 1;
+            self.answered -= 1;
+        }
+    }
+
     #[cold]
     fn recycle(&mut self) {
         let Some(mut batch) = self.batches.pop_front() else { return };

@@ -14,6 +14,7 @@ use crate::commands::block::describe_errors;
 use crate::commands::block::report_aborted;
 use crate::context::Context;
 use crate::exit::Outcome;
+use crate::memory::Growing;
 use crate::record::Record;
 use crate::render::{Format, Renderer, Stdout};
 use crate::reply::{Frame, Kind};
@@ -23,7 +24,7 @@ use crate::report::report;
 pub struct Output {
     renderer: Renderer<Stdout>,
     /// Renders what has to wait for its turn.
-    scratch: Renderer<Vec<u8>>,
+    scratch: Renderer<Growing<Vec<u8>>>,
     form: Form,
     shows_pushes: bool,
     is_cluster: bool,
@@ -65,7 +66,7 @@ impl Output {
         };
         Ok(Self {
             renderer: context.renderer()?,
-            scratch: Renderer::new(Vec::new(), config.style.clone()),
+            scratch: Renderer::new(Growing::default(), config.style.clone()),
             form,
             shows_pushes: config.show_pushes,
             is_cluster,
@@ -92,13 +93,13 @@ impl Output {
         self.progress.write_beside(&mut self.renderer, |renderer| form.render(renderer, frame, answered))
     }
 
-    /// Renders a reply that has to wait for its turn.
+    /// Renders a reply that has to wait for its turn, if memory has room for that.
     pub fn render(&mut self, frame: Frame<'_>, answered: Answered<'_>) -> io::Result<Waiting> {
         let errors = if frame.may_hold_errors() { self.describe(frame, answered) } else { None };
-        self.form.render(&mut self.scratch, frame, answered)?;
-        let text = Rendered::new(self.scratch.written());
+        let rendered = self.form.render(&mut self.scratch, frame, answered);
+        let text = rendered.and_then(|()| Rendered::new(self.scratch.written()));
         self.scratch.forget();
-        Ok(Waiting { text, origin: answered.origin(), errors })
+        Ok(Waiting { text: text?, origin: answered.origin(), errors })
     }
 
     /// Writes a reply that was rendered before its turn.

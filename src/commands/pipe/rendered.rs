@@ -1,6 +1,10 @@
 //! A reply that was rendered before its turn: a short text waits in a few bytes, where its frame would be spread over
 //! the memory until then.
 
+use std::io;
+
+use crate::memory;
+
 /// Texts up to this length need no memory of their own.
 const SHORT: usize = 22;
 
@@ -14,15 +18,15 @@ pub enum Rendered {
 }
 
 impl Rendered {
-    /// A copy of these bytes.
-    pub fn new(bytes: &[u8]) -> Self {
+    /// A copy of these bytes, if memory has room for it.
+    pub fn new(bytes: &[u8]) -> io::Result<Self> {
         let mut short = [0; SHORT];
         match (short.get_mut(..bytes.len()), u8::try_from(bytes.len())) {
             (Some(place), Ok(length)) => {
                 place.copy_from_slice(bytes);
-                Self::Short(length, short)
+                Ok(Self::Short(length, short))
             }
-            _ => Self::Long(bytes.into()),
+            _ => Ok(Self::Long(memory::copy(bytes)?.into_boxed_slice())),
         }
     }
 
@@ -44,6 +48,7 @@ impl Rendered {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test ends by panicking")]
 mod tests {
     use super::*;
 
@@ -51,7 +56,7 @@ mod tests {
     fn texts_of_every_length_come_back() {
         for length in [0, 1, SHORT - 1, SHORT, SHORT + 1, 255, 256, 70_000] {
             let bytes: Vec<u8> = (0..=255).cycle().take(length).collect();
-            let rendered = Rendered::new(&bytes);
+            let rendered = Rendered::new(&bytes).unwrap();
             assert_eq!(rendered.bytes(), bytes);
             assert_eq!(rendered.weight(), if length > SHORT { length } else { 0 });
         }

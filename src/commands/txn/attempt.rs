@@ -166,7 +166,7 @@ impl<'a> Attempt<'a> {
         let replies = self.program.replies();
         let before = replies.len();
         let record = Record::Reply { frame, is_report: is_report(&request) };
-        match Renderer::new(Growing(replies), self.style.clone()).write(&record) {
+        match Renderer::new(Growing(&mut *replies), self.style.clone()).write(&record) {
             Err(error) if error.kind() == io::ErrorKind::OutOfMemory => {
                 // Now there is room for these words about it.
                 replies.truncate(before);

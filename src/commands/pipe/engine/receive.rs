@@ -1,11 +1,13 @@
 //! What the nodes answer: each reply finds its command, and is written in its turn.
 
+use std::io;
 use std::time::Instant;
 
 use super::super::in_flight::{ASKING, Answered};
 use super::super::output::Output;
 use super::super::reorder::NONE;
 use super::{Engine, Halt, Loss};
+use crate::reply::describe_no_room;
 use crate::server::{Lost, Redirect, Session};
 
 /// How many replies are read before more is sent. Of several nodes each has a part of it.
@@ -75,7 +77,16 @@ impl Engine {
                 self.redirected(at, number, &redirect, &answer, output)?;
                 continue;
             }
-            self.reorder.answer(number, frame, Answered::Last(&node.in_flight), output)?;
+            match self.reorder.answer(number, frame, Answered::Last(&node.in_flight), output) {
+                Err(error) if error.kind() == io::ErrorKind::OutOfMemory => {
+                    let why = describe_no_room(frame.bytes());
+                    node.in_flight.unanswer();
+                    let loss = self.loss_at(at, Lost::Undecodable(why));
+                    self.nodes[at].close();
+                    return Err(Halt::Lost(loss));
+                }
+                answered => answered?,
+            }
             self.note_run(slot, number);
         }
         let node = &mut self.nodes[at];
