@@ -213,3 +213,46 @@ impl WaitError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLACE: &str = "h:1";
+
+    #[test]
+    fn a_message_names_the_server_once() {
+        let unreached = || Lost::Unreached(format!("cannot connect to {PLACE}: no"));
+        for (lost, message) in [
+            (Lost::Closed, "h:1: connection lost: the server closed the connection"),
+            (Lost::Silent(Duration::from_secs(2)), "h:1: no answer within 2 s (--read-timeout)"),
+            (Lost::Undecodable("x".to_owned()), "h:1: the answer could not be decoded (x)"),
+            (unreached(), "cannot connect to h:1: no"),
+            (Lost::refused("h:1 refused database 9: no"), "h:1 refused database 9: no"),
+        ] {
+            assert_eq!(lost.describe(PLACE), message);
+        }
+        assert_eq!(unreached().describe_at("stdin:3"), "stdin:3: cannot connect to h:1: no");
+    }
+
+    #[test]
+    fn a_refusal_keeps_its_code_and_a_server_that_is_loading_is_waited_for() {
+        let refused = |code: &str| Unopened::Refused { code: code.to_owned(), message: "no".to_owned() };
+        let lost = Lost::from(refused(NO_CLUSTER));
+        assert!(matches!(lost.while_opening(PLACE), Unopened::Refused { code, .. } if code == NO_CLUSTER));
+        assert!(matches!(Lost::from(refused(LOADING)), Lost::Unreached(_)));
+    }
+
+    #[test]
+    fn only_what_is_not_there_is_told_to_be_elsewhere() {
+        let place = Address::Tcp("h".to_owned(), 1);
+        let opened = |kind: io::ErrorKind| Unopened::from(io::Error::from(kind)).at(&place);
+        assert!(matches!(opened(io::ErrorKind::ConnectionRefused), Unopened::NobodyListens(_)));
+        assert!(matches!(opened(io::ErrorKind::NotFound), Unopened::NobodyListens(_)));
+        let reset = opened(io::ErrorKind::ConnectionReset);
+        assert!(
+            matches!(&reset, Unopened::Unreachable(why) if why.starts_with("cannot connect to h:1: ")),
+            "{reset:?}"
+        );
+    }
+}
