@@ -118,7 +118,7 @@ struct Row {
     effect: fn(&Request) -> Effect,
 }
 
-/// In alphabetical order, as the index needs them.
+/// In alphabetical order.
 const ROWS: [Row; 45] = [
     Row { secrets: &[under("SETUSER", |_| true)], ..row("ACL") },
     Row { refusals: &[in_cluster()], ..row("ASKING") },
@@ -295,41 +295,39 @@ fn client_effect(request: &Request) -> Effect {
     setting.map_or(Effect::None, |(_, setting)| Effect::Sets(*setting))
 }
 
-/// The longest name in the table.
-const LONGEST: usize = 12;
+/// For each length and first letter of a name, the last letters that names in the table have: a bit for each. All but a
+/// few of the commands of a pipeline are told from those in the table by this alone.
+static LAST_LETTERS: [[u32; 32]; 16] = last_letters();
 
-/// Which row to begin at for a name of this length with this first letter, counted from 1; 0 for none. All but a few of
-/// the commands of a pipeline are passed by this alone.
-static FIRST_ROWS: [[u8; 26]; LONGEST + 1] = first_rows();
-
-#[expect(clippy::cast_possible_truncation, reason = "there are fewer than 256 rows")]
-const fn first_rows() -> [[u8; 26]; LONGEST + 1] {
-    let mut first = [[0; 26]; LONGEST + 1];
-    let mut index = ROWS.len();
-    while index > 0 {
-        let name = ROWS[index - 1].name.as_bytes();
-        first[name.len()][(name[0] - b'A') as usize] = index as u8;
-        index -= 1;
+const fn last_letters() -> [[u32; 32]; 16] {
+    let mut letters = [[0; 32]; 16];
+    let mut index = 0;
+    while index < ROWS.len() {
+        let name = ROWS[index].name.as_bytes();
+        letters[name.len() & 15][(name[0] & 31) as usize] |= 1 << (name[name.len() - 1] & 31);
+        index += 1;
     }
-    first
+    letters
+}
+
+/// Whether a name may be in the table. Asked several times for every command, so the bits that tell letters apart in
+/// any case are enough.
+#[inline]
+fn may_be_listed(name: &[u8]) -> bool {
+    let [first, .., last] = name else { return false };
+    LAST_LETTERS[name.len() & 15][usize::from(first & 31)] >> (last & 31) & 1 == 1
 }
 
 /// What is known about the commands of this name, in any case; none where that is nothing.
 #[inline]
 fn find(name: &[u8]) -> Option<&'static Row> {
-    let letter = name.first()?.to_ascii_uppercase().wrapping_sub(b'A');
-    match FIRST_ROWS.get(name.len())?.get(usize::from(letter))? {
-        0 => None,
-        first => find_from(usize::from(first - 1), name),
-    }
+    if may_be_listed(name) { find_listed(name) } else { None }
 }
 
 #[cold]
-fn find_from(first: usize, name: &[u8]) -> Option<&'static Row> {
-    static ALL: &[Row] = &ROWS;
-    let letter = ALL[first].name.as_bytes()[0];
-    let same_letter = ALL[first..].iter().take_while(|row| row.name.as_bytes()[0] == letter);
-    same_letter.into_iter().find(|row| name.eq_ignore_ascii_case(row.name.as_bytes()))
+fn find_listed(name: &[u8]) -> Option<&'static Row> {
+    static ALL: [Row; ROWS.len()] = ROWS;
+    ALL.iter().find(|row| name.eq_ignore_ascii_case(row.name.as_bytes()))
 }
 
 /// What a command does to the connection that runs it, if the server takes it.
@@ -349,7 +347,14 @@ pub fn asks_first(request: &Request) -> bool {
 }
 
 /// Why a command cannot run in the first of these places where it cannot; none if it can in all of them.
+#[inline]
 fn refuse(request: &Request, places: &[Place]) -> Option<String> {
+    let name = request.arg(0);
+    if may_be_listed(name) || name.len() >= SHORTEST_URL { refuse_listed(request, places) } else { None }
+}
+
+#[cold]
+fn refuse_listed(request: &Request, places: &[Place]) -> Option<String> {
     let Some(row) = find(request.arg(0)) else { return refuse_url(request.arg(0)) };
     let refusal = places.iter().find_map(|place| {
         row.refusals.iter().find(|refusal| refusal.place == *place && refusal.uses.include(request))
@@ -357,14 +362,12 @@ fn refuse(request: &Request, places: &[Place]) -> Option<String> {
     Some(format!("{} {}", row.name, refusal.reason))
 }
 
-/// The length of the shortest URL with a password, `x://:p@h`.
+/// The length of the shortest URL with a password, `x://:p@h`: most names are shorter.
 const SHORTEST_URL: usize = 8;
 
 /// Why a URL is no command: its password would be repeated in the server's error.
 fn refuse_url(name: &[u8]) -> Option<String> {
-    // Asked for every command: most names are shorter.
-    (name.len() >= SHORTEST_URL && holds_url(name))
-        .then(|| "a URL is no command: it goes with -u, or behind `connect` at the prompt".to_owned())
+    holds_url(name).then(|| "a URL is no command: it goes with -u, or behind `connect` at the prompt".to_owned())
 }
 
 /// Whether a URL stands in place of a command.
@@ -439,7 +442,9 @@ mod tests {
             let found = [row.name.to_ascii_lowercase(), row.name.to_owned()].map(|name| find(name.as_bytes()));
             assert!(found.iter().all(|found| found.is_some_and(|found| found.name == row.name)), "{}", row.name);
         }
-        for name in ["", "SET", "GETS", "INCR", "AUTHS", "ÄUTH", "[UTH", "@UTH", "EXIT", "SUBSCRIBERS", "RESE"] {
+        for name in
+            ["", "SET", "GETS", "INCR", "AUTHS", "ÄUTH", "[UTH", "@UTH", "EXIT", "SUBSCRIBERS", "RESE", "SETBIT"]
+        {
             assert!(find(name.as_bytes()).is_none(), "{name}");
         }
     }
