@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use super::message::{BEGINNING, begins_as_usual};
 use crate::memory::has_room;
 
 /// A line this long without an end is no RESP.
@@ -55,10 +56,16 @@ impl Framer {
     /// for the next one.
     #[inline]
     pub fn find_end(&mut self, bytes: &[u8]) -> Result<Option<Found>, BadFrame> {
-        // Most replies of a bulk load.
-        if self.at == 0 && bytes.starts_with(b"+OK\r\n") {
-            self.searched = 0;
-            return Ok(Some(Found { length: 5, errors: 0 }));
+        if self.at == 0 {
+            // Most replies of a bulk load.
+            if bytes.starts_with(b"+OK\r\n") {
+                self.searched = 0;
+                return Ok(Some(Found { length: 5, errors: 0 }));
+            }
+            // Most of what a subscription hears: its channel and its payload are still to come.
+            if begins_as_usual(bytes) {
+                (self.at, self.left, self.searched) = (BEGINNING, 2, 0);
+            }
         }
         self.look_on(bytes)
     }

@@ -50,7 +50,7 @@ impl MessageKind {
     /// The kind of the message that a frame seems to be; none if it is something else.
     #[inline]
     pub fn of(frame: Frame<'_>) -> Option<Self> {
-        if begins_as_usual(frame) { Some(Self::Message) } else { begin(frame).map(|(kind, ..)| kind) }
+        if begins_as_usual(frame.bytes()) { Some(Self::Message) } else { begin(frame).map(|(kind, ..)| kind) }
     }
 
     /// The kind that a frame's first element names.
@@ -96,10 +96,11 @@ pub struct Message<'a> {
 
 impl<'a> Message<'a> {
     /// Reads a frame: an array in RESP2, a push in RESP3; none if it is anything else.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "called for every message; what it gives is large")]
     pub fn of(frame: Frame<'a>) -> Option<Self> {
-        if begins_as_usual(frame) {
-            let mut walk = frame.walk_behind(USUAL.len() + 1);
+        if begins_as_usual(frame.bytes()) {
+            let mut walk = frame.walk_behind(BEGINNING);
             let (channel, payload) = (bulk(walk.next())?, bulk(walk.next())?);
             let data = Data::Payload(payload);
             return Some(Self { kind: MessageKind::Message, pattern: None, channel, data, frame });
@@ -124,12 +125,16 @@ fn bulk(element: Option<Element<'_>>) -> Option<&[u8]> {
     element.filter(|element| element.kind == Kind::Bulk).map(|element| element.text)
 }
 
-/// How most messages begin, behind the mark of an array or a push.
-const USUAL: &[u8] = b"3\r\n$7\r\nmessage\r\n";
+/// How most messages begin, behind the mark of an array or a push. Two elements follow.
+const USUAL: &[u8; 16] = b"3\r\n$7\r\nmessage\r\n";
 
+/// How many bytes that are, with the mark.
+pub(super) const BEGINNING: usize = USUAL.len() + 1;
+
+/// Whether bytes begin as most messages do.
 #[inline]
-fn begins_as_usual(frame: Frame<'_>) -> bool {
-    matches!(frame.bytes(), [b'*' | b'>', rest @ ..] if rest.starts_with(USUAL))
+pub(super) fn begins_as_usual(bytes: &[u8]) -> bool {
+    matches!(bytes, [b'*' | b'>', rest @ ..] if rest.first_chunk() == Some(USUAL))
 }
 
 /// The kind of a message, how many elements it has, and those behind its name.

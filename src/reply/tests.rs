@@ -57,6 +57,8 @@ const REPLIES: &[&[u8]] = &[
     b"%1\r\n$1\r\nk\r\n*0\r\n",
     b"%1\r\n_\r\n+OK\r\n",
     b">2\r\n+message\r\n+hi\r\n",
+    b">3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$11\r\nhello world\r\n",
+    b"*3\r\n$7\r\nmessage\r\n*1\r\n:1\r\n$-1\r\n",
     b">1\r\n+x\r\n",
     b"|1\r\n+ttl\r\n:1\r\n:7\r\n",
     b"|1\r\n_\r\n:1\r\n+OK\r\n",

@@ -26,6 +26,22 @@ fn sub_goes_over_to_another_node() {
     assert!(out.contains("\"data\":\"two\"}"), "{out}");
 }
 
+#[test]
+fn all_other_nodes_are_tried_before_a_retry_counts_as_used() {
+    // One of the others is gone already; which of them is tried first is the cluster's to say.
+    for (gone, last) in [(1, 2), (2, 1)] {
+        let mut cluster = Cluster::start();
+        let run = cluster.rcli(["sub", "c", "--events", "--max-retries", "1", "--count", "1"]).any_stdout();
+        let mut run = run.reports_among(&["connection lost", "reconnected after"]).start();
+        run.wait_for_lines(1);
+        cluster.nodes[gone].kill_nine();
+        cluster.nodes[0].kill_nine();
+        lines_until(&mut run, &["\"type\":\"reconnected\"", &cluster.nodes[last].address()]);
+        cluster.nodes[last].ask("PUBLISH c x");
+        run.finish();
+    }
+}
+
 /// Publishes to a channel of the pattern and to one that was named, and waits until both are heard.
 fn publish_and_hear(run: &mut Running, node: &Server, data: &str) {
     for (begin, channel) in

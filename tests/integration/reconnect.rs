@@ -72,6 +72,25 @@ fn a_killed_connection_doubles_no_message() {
 }
 
 #[test]
+fn a_new_connection_that_is_lost_before_it_hears_everything_is_part_of_the_same_loss() {
+    let confirm = |name: &str| [b">3\r\n", bulk("subscribe").as_slice(), &bulk(name), b":1\r\n"].concat();
+    let answers = [
+        [send(confirm("c")), close(confirm("d"))],
+        [send(confirm("c")), close("")],
+        [send(confirm("c")), send([confirm("d"), message("x")].concat())],
+    ];
+    let peer = peer().answers(answers.concat()).start();
+    let run = peer.rcli(["sub", "c", "d", "--events", "--count", "1"]).any_stdout();
+    let finished = run.reports_among(&["connection lost", "reconnected after"]).run();
+    let out = finished.out();
+    let types: Vec<&str> = out.lines().map(|line| line.split('"').nth(3).unwrap()).collect();
+    let (twice, once) = (["subscribe"; 2], ["subscribe"; 1]);
+    let expected = [&twice[..], &["disconnected"], &once, &twice, &["reconnected", "message"]].concat();
+    assert_eq!(types, expected, "{out}");
+    assert_eq!((peer.connections(), finished.err().lines().count()), (3, 2), "{}", finished.err());
+}
+
+#[test]
 fn no_reconnect_ends_with_3() {
     let server = Server::start();
     let run = server.rcli(["sub", "c", "--no-reconnect"]).any_stdout().status(3);

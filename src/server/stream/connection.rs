@@ -148,7 +148,8 @@ impl Connection {
     }
 
     /// What was received last, which is of this form.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "called for every message, mostly from one place; what it gives is large")]
     pub fn heard(&self, form: Form) -> Heard<'_> {
         let frame = self.session.current();
         match form {
