@@ -12,7 +12,7 @@ fn with_databases() -> Option<Cluster> {
 }
 
 /// Two nodes that own half of the slots each: `bar` is at the first, `foo` at the second.
-fn two_nodes() -> [Peer; 2] {
+pub fn two_nodes() -> [Peer; 2] {
     let node = |id: &str| {
         let id = send(format!("$1\r\n{id}\r\n"));
         peer()

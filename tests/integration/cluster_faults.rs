@@ -1,6 +1,7 @@
 //! Nodes of a cluster that answer what no sane node does, or the same for ever: an error in words, in time (contract
 //! sections 1 and 11).
 
+use crate::cluster_databases::two_nodes;
 use crate::peer::{Answer, Peer, Script, close, peer, send};
 use crate::rcli::Rcli;
 use crate::running::Running;
@@ -238,4 +239,22 @@ fn a_replica_that_cannot_be_had_is_done_without_for_a_second_and_then_used() {
     replica.set("HELLO", send("%0\r\n"));
     wait_for("a read at the replica", || read() == "\"replica\"");
     run.finish();
+}
+
+#[test]
+fn an_answer_that_cannot_be_decoded_skips_no_older_command_of_another_node() {
+    let nodes = two_nodes();
+    nodes[0].set("GET", Answer::Silence);
+    nodes[1].set("GET", send("?\r\n"));
+    let address = format!("127.0.0.1:{}", nodes[1].port());
+    let told = [
+        &format!("stdin:2: GET foo: {address}: the answer could not be decoded"),
+        "0 commands answered, 2 sent and unanswered (stdin:1 to stdin:2); resume with --skip 0; the unanswered may have run",
+    ];
+    nodes[0].rcli(["-c", "pipe"]).stdin("GET bar\nGET foo\n").status(3).complains(&told).run();
+    // The oldest one is skipped.
+    nodes[1].set("GET", send("$1\r\nv\r\n"));
+    nodes[0].set("GET", send("?\r\n"));
+    let told = ["stdin:1: GET bar: ", "resume with --skip 1, which skips this command too"];
+    nodes[0].rcli(["-c", "pipe"]).stdin("GET bar\nGET foo\n").status(3).complains(&told).run();
 }
