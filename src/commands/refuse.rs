@@ -12,8 +12,8 @@ pub fn describe_keyless(request: &Request) -> String {
     )
 }
 
-/// Why a command can run neither in a pipeline nor in a cluster, or has no node to go to, as far as can be told without one. Keys in several slots are no reason:
-/// such a line is answered with an error in its place.
+/// Why a command has no place in a pipeline over a cluster, as far as can be told without one; none if it has. Keys in
+/// several slots are no reason: such a line is answered with an error in its place.
 pub fn refuse_unroutable(router: &mut Router, request: &Request) -> Option<String> {
     let refused = refuse_in_cluster_pipeline(request);
     if refused.is_some() || matches!(effect_of(request), Effect::Sets(_)) {

@@ -16,7 +16,8 @@ pub fn slot_of(key: &[u8]) -> u16 {
 
 /// What is between the first `{` and the next `}`, unless that is nothing; else the whole key.
 fn hash_tag(key: &[u8]) -> &[u8] {
-    let tag = memchr::memchr(b'{', key).and_then(|open| {
+    // Most keys are too short for a faster search to pay.
+    let tag = key.iter().position(|byte| *byte == b'{').and_then(|open| {
         let rest = &key[open + 1..];
         memchr::memchr(b'}', rest).map(|close| &rest[..close])
     });

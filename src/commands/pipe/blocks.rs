@@ -58,12 +58,17 @@ impl Blocks {
     }
 
     /// The command of this number was answered. Where its EXEC stands, if a watched key had changed.
+    #[inline]
     pub fn answer(&mut self, number: u64, answer: Frame<'_>) -> Option<Origin> {
         let mark = self.marks.pop_front_if(|mark| mark.number == number)?;
+        self.mark_answered(mark, answer)
+    }
+
+    fn mark_answered(&mut self, mark: Mark, answer: Frame<'_>) -> Option<Origin> {
         let is_taken = !answer.is_error();
         match mark.effect {
             Effect::Multi if is_taken => {
-                self.open = Some(Open { number, origin: mark.origin, sets_state: false });
+                self.open = Some(Open { number: mark.number, origin: mark.origin, sets_state: false });
             }
             Effect::Sets(_) if is_taken => {
                 if let Some(open) = &mut self.open {

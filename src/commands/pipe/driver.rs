@@ -168,6 +168,7 @@ impl<'a> Driver<'a> {
     }
 
     /// Whether one more command may be read.
+    #[inline]
     fn may_load(&mut self) -> bool {
         self.closing.is_none() && self.current != Current::SetsState && self.engine.has_room()
     }

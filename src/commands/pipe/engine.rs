@@ -6,12 +6,14 @@ mod ending;
 mod receive;
 mod redirects;
 mod state;
+mod traffic;
 
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::Instant;
 
+use self::traffic::Traffic;
 use super::files::Origin;
 use super::held_slot::HeldSlot;
 use super::in_flight::{Answered, Command};
@@ -79,31 +81,16 @@ impl From<io::Error> for Halt {
     }
 }
 
-/// What is known of a slot.
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    /// How many of its commands are in flight.
-    in_flight: u32,
-    /// The node that the latest of them was given to.
-    latest: u16,
-    /// The node that owns it; [`NONE`] until it is looked up.
-    owner: u16,
-    /// Whether its commands wait in a [`HeldSlot`].
-    is_held: bool,
-    /// Whether it was waited for in vain: until one of its commands runs, the others are not waited for.
-    is_given_up: bool,
-}
-
-const QUIET: Slot = Slot { in_flight: 0, latest: NONE, owner: NONE, is_held: false, is_given_up: false };
-
 /// The nodes, the slots, and the commands in the order of the input.
 pub struct Engine {
     /// None where there is only one server.
     cluster: Option<Cluster>,
     reads_from_replicas: bool,
     nodes: Vec<Node>,
-    /// Those of a cluster.
-    slots: Vec<Slot>,
+    /// By slot of a cluster: the node that owns it; [`NONE`] until it is looked up.
+    owners: Vec<u16>,
+    /// None while all slots rest.
+    traffic: Option<Traffic>,
     held: BTreeMap<u16, HeldSlot>,
     reorder: Reorder,
     window: Option<u32>,
@@ -125,10 +112,10 @@ impl Engine {
         let pushes = PushQueue::default();
         let target = Target { pushes: target.pushes.as_ref().map(|_| pushes.listener()), ..target.clone() };
         let reads_from_replicas = target.cluster.is_some_and(|how| how.read_from_replicas);
-        let (mut cluster, mut slots, mut nodes) = (None, Vec::new(), Vec::new());
+        let (mut cluster, mut owners, mut nodes) = (None, Vec::new(), Vec::new());
         if target.cluster.is_some() {
             cluster = Some(Cluster::open(&target, reads_from_replicas)?);
-            slots = vec![QUIET; SLOTS.into()];
+            owners = vec![NONE; SLOTS.into()];
         } else {
             let session = Session::open(&target)?;
             nodes.push(Node::lone(target.address, session, window));
@@ -137,7 +124,8 @@ impl Engine {
             cluster,
             reads_from_replicas,
             nodes,
-            slots,
+            owners,
+            traffic: None,
             held: BTreeMap::new(),
             reorder: Reorder::new(window),
             window,
@@ -190,7 +178,8 @@ impl Engine {
     }
 
     fn route_to(&mut self, slot: u16, is_read: bool, request: &Request, file: u32) -> Result<Routed, Lost> {
-        let Slot { in_flight, latest, is_held, .. } = self.slots[usize::from(slot)];
+        let known = self.traffic.as_ref().map(|traffic| *traffic.slot(slot));
+        let is_held = known.is_some_and(|slot| slot.is_held);
         if is_read
             && self.reads_from_replicas
             && !is_held
@@ -199,8 +188,9 @@ impl Engine {
             return Ok(self.enqueue(at, slot, false, request, file));
         }
         let owner = if is_held { None } else { self.owner(slot)? };
+        let is_elsewhere = |at| known.is_some_and(|slot| slot.in_flight > 0 && usize::from(slot.latest) != at);
         match owner {
-            Some(at) if in_flight == 0 || usize::from(latest) == at => Ok(self.enqueue(at, slot, true, request, file)),
+            Some(at) if !is_elsewhere(at) => Ok(self.enqueue(at, slot, true, request, file)),
             // Older ones are on their way elsewhere, or nobody is there to take it.
             _ => {
                 let number = self.reorder.push(Entry::new(slot, NONE, true, request.packed_size()));
@@ -219,8 +209,8 @@ impl Engine {
         let node = short(at);
         let number = self.reorder.push(Entry::new(slot, node, is_ordered, request.packed_size()));
         self.nodes[at].in_flight.push(request, number, file);
-        if is_ordered {
-            self.slots[usize::from(slot)].note_given(node);
+        if let (true, Some(traffic)) = (is_ordered, &mut self.traffic) {
+            traffic.slot_mut(slot).note_given(node);
         }
         Routed::Taken
     }
@@ -229,9 +219,10 @@ impl Engine {
     fn dispatch(&mut self, at: usize, command: &Command) {
         let Command { number, file, request } = command;
         self.nodes[at].in_flight.push(request, *number, *file);
-        let Some(entry) = self.reorder.get_mut(*number) else { return };
+        self.unsettle();
+        let (Some(entry), Some(traffic)) = (self.reorder.get_mut(*number), &mut self.traffic) else { return };
         (entry.node, entry.is_ordered, entry.is_asked) = (short(at), true, false);
-        self.slots[usize::from(entry.slot)].note_given(entry.node);
+        traffic.slot_mut(entry.slot).note_given(entry.node);
     }
 
     /// Gives a command that no node is asked for its place and its answer.
@@ -250,7 +241,7 @@ impl Engine {
     /// The node that owns a slot; none while there is no such node, or it cannot be reached.
     #[inline]
     fn owner(&mut self, slot: u16) -> Result<Option<usize>, Lost> {
-        let known = usize::from(self.slots[usize::from(slot)].owner);
+        let known = usize::from(self.owners[usize::from(slot)]);
         if self.nodes.get(known).is_some_and(Node::is_open) {
             return Ok(Some(known));
         }
@@ -261,7 +252,7 @@ impl Engine {
         let shard = self.cluster.as_ref().and_then(|cluster| cluster.map().owner(slot));
         let Some(primary) = shard.map(|shard| shard.primary.clone()) else { return Ok(None) };
         let owner = self.open_node(&primary, false)?;
-        self.slots[usize::from(slot)].owner = owner.map_or(NONE, short);
+        self.owners[usize::from(slot)] = owner.map_or(NONE, short);
         Ok(owner)
     }
 
@@ -345,13 +336,6 @@ impl Engine {
     pub fn next_number(&self) -> u64 {
         let taken = if self.cluster.is_some() { self.reorder.len() } else { self.nodes[0].in_flight.len() };
         self.reorder.turn() + taken as u64
-    }
-}
-
-impl Slot {
-    fn note_given(&mut self, node: u16) {
-        self.in_flight += 1;
-        self.latest = node;
     }
 }
 

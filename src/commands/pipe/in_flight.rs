@@ -36,10 +36,6 @@ struct Batch {
 }
 
 impl Batch {
-    fn has_room(&self) -> bool {
-        self.commands.len() < BATCH_COMMANDS && self.packed.len() < BATCH_BYTES
-    }
-
     fn unanswered(&self) -> &[Packed] {
         &self.commands[self.answered..]
     }
@@ -109,6 +105,8 @@ pub struct InFlight {
     /// The first one may be answered wholly: the command answered last is still asked for.
     batches: VecDeque<Batch>,
     spare: Vec<Batch>,
+    /// How many more commands the newest batch takes.
+    room: usize,
     /// The batch that is being sent, by its place in `batches`, and how many of its bytes are sent.
     sending: (usize, usize),
     unsent: usize,
@@ -125,6 +123,7 @@ impl InFlight {
         Self {
             batches: VecDeque::new(),
             spare: Vec::new(),
+            room: 0,
             sending: (0, 0),
             unsent: 0,
             count: 0,
@@ -135,13 +134,15 @@ impl InFlight {
     }
 
     /// Whether one more command may be given to the node.
+    #[inline]
     pub fn has_room(&mut self) -> bool {
         self.unsent < UNSENT_BYTES && self.window.has_room(self.count, self.bytes)
     }
 
     /// Packs a command, to be sent, and keeps it until it is answered.
+    #[inline]
     pub fn push(&mut self, request: &Request, number: u64, file: u32) {
-        if !self.batches.back().is_some_and(Batch::has_room) {
+        if self.room == 0 {
             self.add_batch();
         }
         let Some(batch) = self.batches.back_mut() else { return };
@@ -150,6 +151,7 @@ impl InFlight {
         let start = u32::try_from(before).unwrap_or(u32::MAX);
         batch.commands.push(Packed { start, file, line: request.line, number });
         request.pack(&mut batch.packed);
+        self.room = if batch.packed.len() < BATCH_BYTES { self.room - 1 } else { 0 };
         let size = batch.packed.len() - before;
         self.bytes += size;
         self.unsent += size;
@@ -162,6 +164,7 @@ impl InFlight {
             self.window.begin();
         }
         self.batches.push_back(self.spare.pop().unwrap_or_default());
+        self.room = BATCH_COMMANDS;
     }
 
     /// The packed bytes that are to be sent next.
@@ -186,14 +189,14 @@ impl InFlight {
     }
 
     /// The oldest command was answered: its number; none if there was none.
+    #[inline]
     pub fn answer(&mut self) -> Option<u64> {
         let batch = self.batches.front_mut()?;
         let Some(command) = batch.commands.get(batch.answered) else {
             if self.count == 0 {
                 return None;
             }
-            self.recycle();
-            return self.answer();
+            return self.answer_next_batch();
         };
         batch.answered += 1;
         self.count -= 1;
@@ -213,6 +216,11 @@ impl InFlight {
     }
 
     #[cold]
+    fn answer_next_batch(&mut self) -> Option<u64> {
+        self.recycle();
+        self.answer()
+    }
+
     fn recycle(&mut self) {
         let Some(mut batch) = self.batches.pop_front() else { return };
         self.sending = match self.sending {
@@ -265,6 +273,7 @@ impl InFlight {
             return None;
         }
         let taken = batch.unpack(&command);
+        self.room = 0;
         self.unsent -= size;
         self.bytes -= size;
         self.count -= 1;

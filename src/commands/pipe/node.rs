@@ -33,7 +33,7 @@ pub struct Node {
     is_reader: bool,
     unreached: Option<Unreached>,
     /// Why the session takes nothing more: that is told after the last words of the server.
-    unsendable: Option<Lost>,
+    pub unsendable: Option<Lost>,
 }
 
 impl Node {
@@ -94,7 +94,7 @@ impl Node {
         self.unreached.as_ref().map(|unreached| unreached.why.as_str())
     }
 
-    /// Passes on what the kernel takes now. That a server takes nothing is told by [`Self::take_unsendable`].
+    /// Passes on what the kernel takes now.
     pub fn send(&mut self) {
         let Some(session) = self.session.as_mut().filter(|_| self.unsendable.is_none()) else { return };
         while self.in_flight.unsent() > 0 {
@@ -105,11 +105,6 @@ impl Node {
             }
         }
         self.unsendable = session.send().err();
-    }
-
-    /// Why the session takes nothing more, once all was read that the server said before that.
-    pub fn take_unsendable(&mut self) -> Option<Lost> {
-        self.unsendable.take()
     }
 
     /// When the read limit passes; none while nothing is waited for.

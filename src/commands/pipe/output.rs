@@ -80,6 +80,7 @@ impl Output {
     }
 
     /// Writes the reply whose turn it is, straight from its frame.
+    #[inline]
     pub fn write_reply(&mut self, number: u64, frame: Frame<'_>, answered: Answered<'_>) -> io::Result<()> {
         if let Some(exec) = self.blocks.answer(self.form.skipped + number + 1, frame) {
             self.was_aborted = true;

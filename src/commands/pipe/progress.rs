@@ -84,6 +84,7 @@ impl Progress {
     }
 
     /// Writes a reply; where that goes to the terminal of the bar, the bar steps aside and the reply is seen at once.
+    #[inline]
     pub fn write_beside(
         &self,
         renderer: &mut Renderer<Stdout>,

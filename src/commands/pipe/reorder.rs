@@ -37,14 +37,13 @@ pub struct Entry {
     pub is_ordered: bool,
     /// Whether it was sent with ASKING.
     pub is_asked: bool,
-    reply: Option<Waiting>,
 }
 
 impl Entry {
     /// A command of this many packed bytes.
     pub fn new(slot: u16, node: u16, is_ordered: bool, size: usize) -> Self {
         let size = u32::try_from(size).unwrap_or(u32::MAX);
-        Self { size, slot, node, is_ordered, is_asked: false, reply: None }
+        Self { size, slot, node, is_ordered, is_asked: false }
     }
 }
 
@@ -58,6 +57,8 @@ const REPLY_BYTES: usize = 6 * 1024 * 1024;
 #[derive(Debug)]
 pub struct Reorder {
     entries: VecDeque<Entry>,
+    /// The replies that wait, each at the place of its entry; none behind the newest of them.
+    waiting: VecDeque<Option<Waiting>>,
     /// The number of the first entry, whose turn it is: so many replies were written.
     turn: u64,
     command_bytes: usize,
@@ -69,7 +70,7 @@ impl Reorder {
     /// Nothing yet; `window` is `--window`.
     pub fn new(window: Option<u32>) -> Self {
         let limit = window.map_or(COMMANDS, |window| window as usize);
-        Self { entries: VecDeque::new(), turn: 0, command_bytes: 0, reply_bytes: 0, limit }
+        Self { entries: VecDeque::new(), waiting: VecDeque::new(), turn: 0, command_bytes: 0, reply_bytes: 0, limit }
     }
 
     /// Whether one more command may be read.
@@ -91,9 +92,15 @@ impl Reorder {
     }
 
     /// The command of this number.
+    #[inline]
     pub fn get_mut(&mut self, number: u64) -> Option<&mut Entry> {
-        let at = usize::try_from(number.checked_sub(self.turn)?).ok()?;
+        let at = self.index(number)?;
         self.entries.get_mut(at)
+    }
+
+    #[inline]
+    fn index(&self, number: u64) -> Option<usize> {
+        usize::try_from(number.checked_sub(self.turn)?).ok().filter(|at| *at < self.entries.len())
     }
 
     /// The oldest command.
@@ -103,6 +110,7 @@ impl Reorder {
 
     /// The reply to the command of this number has come: writes it, and those that waited for it, or keeps it until its
     /// turn.
+    #[inline]
     pub fn answer(
         &mut self,
         number: u64,
@@ -115,9 +123,7 @@ impl Reorder {
         }
         output.write_reply(number, frame, answered)?;
         self.pass();
-        while let Some(Entry { reply: reply @ Some(_), .. }) = self.entries.front_mut()
-            && let Some(waiting) = reply.take()
-        {
+        while let Some(waiting) = self.waiting.front_mut().and_then(Option::take) {
             output.write_waiting(&waiting)?;
             self.reply_bytes -= waiting.text.weight();
             self.pass();
@@ -129,29 +135,38 @@ impl Reorder {
     fn pass(&mut self) {
         if let Some(entry) = self.entries.pop_front() {
             self.command_bytes -= entry.size as usize;
+            self.waiting.pop_front();
         }
         self.turn += 1;
     }
 
+    #[inline(never)]
     fn keep(&mut self, number: u64, frame: Frame<'_>, answered: Answered<'_>, output: &mut Output) -> io::Result<()> {
-        if let Some(entry) = self.get_mut(number) {
-            let waiting = output.render(frame, answered)?;
-            let weight = waiting.text.weight();
-            entry.reply = Some(waiting);
-            self.reply_bytes += weight;
+        let Some(at) = self.index(number) else { return Ok(()) };
+        let waiting = output.render(frame, answered)?;
+        self.reply_bytes += waiting.text.weight();
+        if at >= self.waiting.len() {
+            self.waiting.resize_with(at + 1, || None);
         }
+        self.waiting[at] = Some(waiting);
         Ok(())
     }
 
     /// The replies that wait behind one that will not come, oldest first.
     pub fn waiting(&self) -> impl DoubleEndedIterator<Item = &Waiting> {
-        self.entries.iter().filter_map(|entry| entry.reply.as_ref())
+        self.waiting.iter().flatten()
     }
 
     /// The number behind the newest command that is answered; how many are written if none waits.
     pub fn answered_end(&self) -> u64 {
-        let newest = self.entries.iter().rposition(|entry| entry.reply.is_some());
-        self.turn + newest.map_or(0, |at| at as u64 + 1)
+        self.turn + self.waiting.len() as u64
+    }
+
+    /// The commands that are with a node, and keep their place among those of their slot.
+    pub fn in_flight(&self) -> impl Iterator<Item = &Entry> {
+        let is_answered = |at: usize| self.waiting.get(at).is_some_and(Option::is_some);
+        let sent = self.entries.iter().enumerate().filter(move |(at, _)| !is_answered(*at));
+        sent.map(|(_, entry)| entry).filter(|entry| entry.is_ordered && entry.node != NONE)
     }
 
     /// Forgets the commands from this number on: they were not sent.

@@ -53,6 +53,7 @@ impl Window {
 
     /// Whether there is room for one more beside so many commands of so many bytes. A full window has room again when a
     /// quarter of it is answered: many small writes cost more than they gain.
+    #[inline]
     pub fn has_room(&mut self, commands: usize, bytes: usize) -> bool {
         if self.is_full && commands > self.size - self.size / 4 {
             return false;

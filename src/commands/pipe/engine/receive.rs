@@ -7,11 +7,27 @@ use super::super::in_flight::{ASKING, Answered};
 use super::super::output::Output;
 use super::super::reorder::NONE;
 use super::{Engine, Halt, Loss};
-use crate::reply::describe_no_room;
+use crate::reply::{OwnedFrame, describe_no_room};
 use crate::server::{Lost, Redirect, Session};
 
 /// How many replies are read before more is sent. Of several nodes each has a part of it.
 const REPLIES_A_ROUND: usize = 2048;
+
+/// What a node says that is not simply the reply to a command.
+enum Event {
+    /// Nothing more just now.
+    Drained,
+    /// The connection has ended.
+    Ended(Lost),
+    /// A reply to nothing that was asked.
+    Unasked,
+    /// A reply that has to wait, for which memory has no room.
+    NoRoom(String),
+    /// The command of this number did not run here.
+    Redirected(u64, Redirect, OwnedFrame),
+    /// The command of this number ran, of a slot that is held.
+    HeldRan(u16, u64),
+}
 
 impl Engine {
     /// Takes in the replies and pushes that have come, up to a round of them; how many there were.
@@ -33,78 +49,87 @@ impl Engine {
     }
 
     fn receive_from(&mut self, at: usize, most: usize, output: &mut Output) -> Result<usize, Halt> {
-        let mut count = 0;
-        while count < most {
-            let node = &mut self.nodes[at];
-            let Some(session) = &mut node.session else { break };
-            let frame = match session.receive() {
-                Ok(Some(frame)) => frame,
-                Ok(None) => {
-                    if let Some(lost) = node.take_unsendable() {
-                        self.drop_node(at, lost)?;
-                    }
+        let mut left = most;
+        while left > 0 {
+            match self.take_replies(at, &mut left, output)? {
+                Event::Drained => break,
+                Event::Ended(why) => {
+                    self.drop_node(at, why)?;
                     break;
                 }
-                Err(lost) => {
-                    self.drop_node(at, lost)?;
-                    break;
+                Event::Unasked => {
+                    let why = Lost::Undecodable("it answers nothing that was asked".to_owned());
+                    return Err(Halt::Lost(self.loss_at(at, why)));
                 }
-            };
-            count += 1;
-            if frame.is_push() {
-                output.push(frame)?;
-                continue;
-            }
-            let Some(number) = node.in_flight.answer() else {
-                let lost = Lost::Undecodable("it answers nothing that was asked".to_owned());
-                return Err(Halt::Lost(self.loss_at(at, lost)));
-            };
-            let Some(entry) = self.reorder.get_mut(number) else {
-                // Of a lone server's commands nothing else is kept. Nobody waits for the reply to an ASKING.
-                if number != ASKING {
-                    self.reorder.answer(number, frame, Answered::Last(&node.in_flight), output)?;
-                }
-                continue;
-            };
-            let slot = entry.slot;
-            if entry.is_ordered {
-                self.slots[usize::from(slot)].in_flight -= 1;
-            }
-            if frame.may_hold_errors()
-                && let Some(redirect) = Redirect::of(frame)
-            {
-                let answer = frame.to_owned();
-                self.redirected(at, number, &redirect, &answer, output)?;
-                continue;
-            }
-            match self.reorder.answer(number, frame, Answered::Last(&node.in_flight), output) {
-                Err(error) if error.kind() == io::ErrorKind::OutOfMemory => {
-                    let why = describe_no_room(frame.bytes());
-                    node.in_flight.unanswer();
+                Event::NoRoom(why) => {
+                    self.nodes[at].in_flight.unanswer();
                     let loss = self.loss_at(at, Lost::Undecodable(why));
                     self.nodes[at].close();
                     return Err(Halt::Lost(loss));
                 }
-                answered => answered?,
+                Event::Redirected(number, redirect, answer) => {
+                    self.redirected(at, number, &redirect, &answer, output)?;
+                }
+                Event::HeldRan(slot, number) => self.note_answered(slot, number),
             }
-            self.note_run(slot, number);
         }
         let node = &mut self.nodes[at];
         if let Some(session) = &node.session {
             node.in_flight.note_received(session.received());
         }
-        Ok(count)
+        self.settle();
+        Ok(most - left)
     }
 
-    /// A command of this slot was run.
-    #[inline]
-    fn note_run(&mut self, slot: u16, number: u64) {
-        if let Some(known) = self.slots.get_mut(usize::from(slot)) {
-            known.is_given_up = false;
-            if known.is_held {
-                self.note_answered(slot, number);
+    /// Writes replies until something else comes than a reply that needs no more.
+    fn take_replies(&mut self, at: usize, left: &mut usize, output: &mut Output) -> Result<Event, Halt> {
+        let Self { nodes, reorder, traffic, .. } = self;
+        let node = &mut nodes[at];
+        let Some(session) = &mut node.session else { return Ok(Event::Drained) };
+        while *left > 0 {
+            let frame = match session.receive() {
+                Ok(Some(frame)) => frame,
+                Ok(None) => return Ok(node.unsendable.take().map_or(Event::Drained, Event::Ended)),
+                Err(lost) => return Ok(Event::Ended(lost)),
+            };
+            *left -= 1;
+            if frame.is_push() {
+                output.push(frame)?;
+                continue;
+            }
+            let Some(number) = node.in_flight.answer() else { return Ok(Event::Unasked) };
+            let answered = Answered::Last(&node.in_flight);
+            let Some(entry) = reorder.get_mut(number) else {
+                // Of a lone server's commands nothing else is kept. Nobody waits for the reply to an ASKING.
+                if number != ASKING {
+                    reorder.answer(number, frame, answered, output)?;
+                }
+                continue;
+            };
+            let slot = entry.slot;
+            if let (true, Some(traffic)) = (entry.is_ordered, traffic.as_mut()) {
+                traffic.slot_mut(slot).in_flight -= 1;
+            }
+            if frame.may_hold_errors()
+                && let Some(redirect) = Redirect::of(frame)
+            {
+                entry.node = NONE;
+                return Ok(Event::Redirected(number, redirect, frame.to_owned()));
+            }
+            match reorder.answer(number, frame, answered, output) {
+                Err(error) if error.kind() == io::ErrorKind::OutOfMemory => {
+                    return Ok(Event::NoRoom(describe_no_room(frame.bytes())));
+                }
+                answered => answered?,
+            }
+            if let (Some(traffic), true) = (traffic.as_mut(), slot != NONE) {
+                traffic.given_up.remove(&slot);
+                if traffic.slot(slot).is_held {
+                    return Ok(Event::HeldRan(slot, number));
+                }
             }
         }
+        Ok(Event::Drained)
     }
 
     /// A connection has ended. What was not sent goes elsewhere; what was sent is lost.

@@ -14,10 +14,10 @@ use crate::server::{Address, Lost, Redirect};
 impl Engine {
     /// Lets a command wait until its slot has come to rest.
     pub(super) fn hold(&mut self, slot: u16, command: Command) {
-        self.slots[usize::from(slot)].is_held = true;
         if let Some(entry) = self.reorder.get_mut(command.number) {
             entry.node = NONE;
         }
+        self.unsettle().slot_mut(slot).is_held = true;
         if let Some(held) = self.held_slot(slot) {
             held.hold(command);
         }
@@ -42,7 +42,7 @@ impl Engine {
         }
         let Ok(Some(owner)) = self.owner(slot) else { return };
         let Some(mut held) = self.held.remove(&slot) else { return };
-        self.slots[usize::from(slot)].is_held = false;
+        self.unsettle().slot_mut(slot).is_held = false;
         while let Some(command) = held.take_oldest() {
             self.dispatch(owner, &command);
         }
@@ -66,6 +66,7 @@ impl Engine {
         if slot == NONE {
             return Ok(self.reorder.answer(number, answer.frame(), Answered::Known(&command), output)?);
         }
+        self.unsettle();
         let asked = &self.nodes[at].address;
         let Some(cluster) = &mut self.cluster else { return Ok(()) };
         let is_patient = match redirect {
@@ -79,7 +80,7 @@ impl Engine {
             }
             Redirect::Moved(moved, node) => {
                 let owner = cluster.note_moved(*moved, node, asked);
-                self.slots[usize::from(*moved)].owner = NONE;
+                self.owners[usize::from(*moved)] = NONE;
                 self.refresh(Some(&owner))?;
                 self.held.get_mut(&slot).is_none_or(|held| held.follow(number))
             }
@@ -87,13 +88,13 @@ impl Engine {
                 self.held_slot(slot).is_some_and(HeldSlot::pause)
             }
         };
-        let known = &mut self.slots[usize::from(slot)];
-        if is_patient && !known.is_given_up || self.is_ending {
+        let traffic = self.unsettle();
+        let (is_held, is_given_up) = (traffic.slot(slot).is_held, traffic.given_up.contains(&slot));
+        if is_patient && !is_given_up || self.is_ending {
             self.hold(slot, command);
             return Ok(());
         }
-        known.is_given_up = true;
-        let is_held = known.is_held;
+        self.unsettle().given_up.insert(slot);
         self.reorder.answer(number, answer.frame(), Answered::Known(&command), output)?;
         if is_held {
             self.note_answered(slot, number);
@@ -104,11 +105,11 @@ impl Engine {
     /// Asks a node to which the slot is on its way; false where it cannot be reached.
     fn ask(&mut self, address: &Address, slot: u16, command: &Command) -> Result<bool, Lost> {
         let Some(at) = self.open_node(address, false)? else { return Ok(false) };
-        let latest = self.slots[usize::from(slot)].latest;
+        let latest = self.unsettle().slot(slot).latest;
         self.nodes[at].in_flight.push(&Request::new(["ASKING"]), ASKING, command.file);
         self.dispatch(at, command);
         // The slot's own node is still the one that the next commands go to.
-        self.slots[usize::from(slot)].latest = latest;
+        self.unsettle().slot_mut(slot).latest = latest;
         if let Some(entry) = self.reorder.get_mut(command.number) {
             entry.is_asked = true;
         }
@@ -120,7 +121,8 @@ impl Engine {
         if let Some(cluster) = self.cluster.as_mut().filter(|_| !self.is_ending)
             && cluster.refresh(first)?
         {
-            self.slots.iter_mut().for_each(|slot| slot.owner = NONE);
+            self.owners.fill(NONE);
+            self.unsettle();
         }
         Ok(())
     }
@@ -128,9 +130,12 @@ impl Engine {
     /// Takes back the commands of a node of which no byte was sent. A lone server's are forgotten.
     pub(super) fn requeue_unsent(&mut self, at: usize) {
         while let Some(command) = self.nodes[at].in_flight.pop_unsent() {
+            if self.cluster.is_some() {
+                self.unsettle();
+            }
             let Some(entry) = self.reorder.get_mut(command.number) else { continue };
-            if entry.is_ordered {
-                self.slots[usize::from(entry.slot)].in_flight -= 1;
+            if let (true, Some(traffic)) = (entry.is_ordered, &mut self.traffic) {
+                traffic.slot_mut(entry.slot).in_flight -= 1;
             }
             if entry.slot == NONE {
                 // It goes to any node; a slot is as good as another.
@@ -146,7 +151,8 @@ impl Engine {
         if self.held.is_empty() || self.is_ending {
             return Ok(());
         }
-        let is_idle = |slot: u16| self.slots[usize::from(slot)].in_flight == 0;
+        let Some(traffic) = &self.traffic else { return Ok(()) };
+        let is_idle = |slot: u16| traffic.slot(slot).in_flight == 0;
         let due = self.held.iter().filter(|(slot, held)| is_idle(**slot) && held.is_due());
         let due: Vec<u16> = due.map(|(slot, _)| *slot).collect();
         due.into_iter().try_for_each(|slot| self.send_ahead(slot))
@@ -157,7 +163,7 @@ impl Engine {
         let Some(held) = self.held.get_mut(&slot) else { return Ok(()) };
         if held.is_over() {
             self.held.remove(&slot);
-            self.slots[usize::from(slot)].is_held = false;
+            self.unsettle().slot_mut(slot).is_held = false;
             return Ok(());
         }
         let Some(owner) = owner else {
