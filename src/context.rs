@@ -6,10 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use crate::cli::SandboxKind;
 use crate::config::{Config, Connection, Elsewhere, Login};
 use crate::exit::{Failure, Outcome};
-use crate::record::Record;
-use crate::render::{self, Renderer, Stdout};
+use crate::net::{Address, Credentials, PushListener, Target, Tls};
+use crate::render::{self, Record, Renderer, Stdout};
 use crate::sandbox::Sandbox;
-use crate::server::{Address, Credentials, PushListener, Target, Tls};
 
 /// What a verb works with.
 pub struct Context {

@@ -1,29 +1,26 @@
 //! `rcli`: a command-line REPL and scripting tool for Redis and Valkey.
 //!
-//! Data goes one way: argv or lines → `cli` → `config` → `commands` → `request` → `server` → `record` → `render` → `exit`.
+//! Data goes one way: argv or lines → `cli` → `config` → `commands` → `command` → `net` → `reply` → `render` → `exit`.
 
 mod cli;
 mod color;
 mod command;
 mod commands;
 mod config;
-mod connection_state;
 mod context;
 mod exit;
+mod follow;
+mod guard;
 mod input;
 mod memory;
-mod password;
-mod profile;
-mod record;
+mod net;
 mod render;
 mod repl;
 mod reply;
 mod report;
-mod request;
 mod sandbox;
-mod server;
+mod shell;
 mod signal;
-mod table;
 mod text;
 
 use std::process::ExitCode;
@@ -40,7 +37,7 @@ fn main() -> ExitCode {
 fn run() -> Outcome<Exit> {
     let typed = Cli::read()?;
     let warnings = config::warnings_of_typed_passwords(&typed.connection);
-    let cli = profile::apply(typed)?;
+    let cli = config::profile::apply(typed)?;
     config::decide_stderr_color(&cli.output);
     let config = Config::decide(&cli, warnings)?;
     for warning in &config.warnings {

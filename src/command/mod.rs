@@ -1,3 +1,5 @@
-//! What is known about commands by their names.
+//! Commands: what one is, what is known of its name, and what may not run where. Nothing is sent here.
 
+pub mod request;
 pub mod restrictions;
+pub mod table;

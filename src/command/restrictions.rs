@@ -2,7 +2,7 @@
 //! instead, which arguments are secret, which commands ask first, which replies are reports, and what a command does to
 //! the connection that runs it (contract sections 2, 4 to 7, 10 and 11). What the server knows about them is in `table`.
 
-use crate::request::Request;
+use crate::command::request::Request;
 
 /// What a command does to the connection that runs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

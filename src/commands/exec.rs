@@ -6,16 +6,15 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::time::Instant;
 
 use crate::cli::{ExecArgs, ExecOptions};
+use crate::command::request::Request;
 use crate::command::restrictions::{is_report, refuse_uncounted};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::{Malformed, describe_bad, parse_line};
-use crate::record::Record;
-use crate::render::Format;
+use crate::net::{Lost, Route, Server, poll};
+use crate::render::{Format, Record};
 use crate::reply::{ErrorReply, OwnedFrame};
 use crate::report::{describe_io, report};
-use crate::request::Request;
-use crate::server::{Lost, Route, Server, poll};
 
 /// Runs the command as often as asked.
 pub fn run(context: &Context, args: &ExecArgs) -> Outcome<Exit> {

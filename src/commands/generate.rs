@@ -10,12 +10,12 @@ use clap_complete::Shell;
 use redis::Cmd;
 
 use crate::cli::{self, CompletionsArgs, GenerateArgs};
+use crate::command::table::Table;
 use crate::config::Elsewhere;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::net::{Protocol, Session, Target};
 use crate::report::describe_io;
-use crate::server::{Protocol, Session, Target};
-use crate::table::Table;
 
 /// Writes the completions of one shell to stdout.
 pub fn completions(args: &CompletionsArgs) -> Outcome<Exit> {
@@ -59,7 +59,7 @@ fn table(context: &Context, dir: &Path, urls: &[String]) -> Outcome<Exit> {
         replies.push((ask(&redis::cmd("COMMAND"))?, ask(redis::cmd("COMMAND").arg("DOCS"))?));
     }
     let path = dir.join("src/table/commands.json");
-    fs::write(&path, crate::table::generate(&replies))
+    fs::write(&path, crate::command::table::generate(&replies))
         .map_err(|error| Failure::failed(format!("{}: {}", path.display(), describe_io(&error))))?;
     Ok(Exit::Done)
 }

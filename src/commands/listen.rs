@@ -1,42 +1,31 @@
 //! `rcli sub`, `psub`, `ssub` and `monitor`: what to listen to and how to show it, from the options (contract sections
-//! 8 and 9). The loop itself is [`follow`], which the REPL's views run as well.
+//! 8 and 9). The loop itself is [`crate::follow`], which the REPL's views run as well.
 
-mod filter;
-mod follow;
-mod limits;
-mod view;
-
-use std::os::unix::ffi::OsStrExt as _;
-
-pub use self::filter::Filter;
-pub use self::follow::follow;
-pub use self::limits::Limits;
-pub use self::view::{Ending, View};
-
-use super::handler::{Handlers, parse_handlers};
 use crate::cli::{ListenOptions, MonitorArgs, OnHandlerError, PsubArgs, ReconnectOptions, SsubArgs, SubArgs};
 use crate::config;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::follow::handler::{Handlers, parse_handlers};
+use crate::follow::{Ending, Filter, Limits, View, follow};
+use crate::net::{Source, Stream, Subscription, Topic};
 use crate::render::Format;
 use crate::report::Told;
-use crate::server::{Source, Stream, Subscription, Topic};
 
 /// Runs `rcli sub`.
 pub fn sub(context: &Context, args: &SubArgs) -> Outcome<Exit> {
-    let subscriptions = collect(&[(Topic::Channel, &args.channels), (Topic::Pattern, &args.patterns)]);
+    let subscriptions = Subscription::collect(&[(Topic::Channel, &args.channels), (Topic::Pattern, &args.patterns)]);
     listen(context, &args.listen, subscriptions, None)
 }
 
 /// Runs `rcli psub`.
 pub fn psub(context: &Context, args: &PsubArgs) -> Outcome<Exit> {
-    let subscriptions = collect(&[(Topic::Pattern, &args.patterns), (Topic::Channel, &args.channels)]);
+    let subscriptions = Subscription::collect(&[(Topic::Pattern, &args.patterns), (Topic::Channel, &args.channels)]);
     listen(context, &args.listen, subscriptions, None)
 }
 
 /// Runs `rcli ssub`.
 pub fn ssub(context: &Context, args: &SsubArgs) -> Outcome<Exit> {
-    listen(context, &args.listen, collect(&[(Topic::ShardChannel, &args.channels)]), args.node.as_deref())
+    listen(context, &args.listen, Subscription::collect(&[(Topic::ShardChannel, &args.channels)]), args.node.as_deref())
 }
 
 /// Runs `rcli monitor`.
@@ -85,21 +74,6 @@ fn listen(
     follow(stream, view, &Ending::Signals, &mut |told: Told| told.report())
 }
 
-/// The names in their order, each once: a server counts a second subscription to the same name as none.
-pub fn collect<N: AsRef<std::ffi::OsStr>>(named: &[(Topic, &Vec<N>)]) -> Vec<Subscription> {
-    let mut subscriptions: Vec<Subscription> = Vec::new();
-    let mut seen = std::collections::HashSet::new();
-    for (topic, names) in named {
-        for name in *names {
-            let name = name.as_ref().as_bytes().to_vec();
-            if seen.insert((*topic, name.clone())) {
-                subscriptions.push(Subscription { topic: *topic, name });
-            }
-        }
-    }
-    subscriptions
-}
-
 /// Listens to the server, or to the cluster, or to that node of it.
 fn open(context: &Context, source: Source, retries: Option<u32>, node: Option<&str>) -> Outcome<Stream> {
     let target = context.target_telling(None)?;
@@ -133,7 +107,8 @@ mod tests {
     #[test]
     fn a_name_given_twice_is_subscribed_once() {
         let names = |names: &[&str]| names.iter().map(OsString::from).collect::<Vec<_>>();
-        let found = collect(&[(Topic::Channel, &names(&["b", "a", "b"])), (Topic::Pattern, &names(&["a"]))]);
+        let found =
+            Subscription::collect(&[(Topic::Channel, &names(&["b", "a", "b"])), (Topic::Pattern, &names(&["a"]))]);
         let found: Vec<_> = found.iter().map(|found| (found.topic, found.name.as_slice())).collect();
         let expected: [(Topic, &[u8]); 3] = [(Topic::Channel, b"b"), (Topic::Channel, b"a"), (Topic::Pattern, b"a")];
         assert_eq!(found, expected);

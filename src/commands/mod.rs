@@ -1,15 +1,12 @@
 //! The verbs: one file each. Here the command line is told apart, and what several verbs share is kept.
 
-pub mod block;
 mod exec;
 mod generate;
-mod guard;
-mod handler;
-mod lines;
 pub mod listen;
 mod pipe;
 mod profiles;
 pub mod refuse;
+mod stdin;
 mod txn;
 
 use std::io::{self, IsTerminal as _};
@@ -34,7 +31,7 @@ pub fn run(context: &Context, verb: Option<&Verb>) -> Outcome<Exit> {
         Some(Verb::Generate(args)) => generate::run(context, args),
         // With stdout elsewhere the prompt and the colours would be in somebody's data.
         None if io::stdin().is_terminal() && io::stdout().is_terminal() => repl::run(context),
-        None => lines::run(context),
+        None => stdin::run(context),
     }
 }
 

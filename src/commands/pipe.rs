@@ -26,7 +26,7 @@ use crate::cli::PipeArgs;
 use crate::command::restrictions::{refuse_in_block, refuse_in_pipeline};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
-use crate::server::Router;
+use crate::net::Router;
 
 /// Runs the pipeline, or only checks its input.
 pub fn run(context: &Context, args: &PipeArgs) -> Outcome<Exit> {

@@ -1,8 +1,8 @@
 //! Commands that a pipeline over a cluster has no node for (contract section 11).
 
+use crate::command::request::Request;
 use crate::command::restrictions::{Effect, effect_of, refuse_in_cluster_pipeline};
-use crate::request::Request;
-use crate::server::{Route, Router, Unroutable};
+use crate::net::{Route, Router, Unroutable};
 
 /// Why a command without a key cannot run in a pipeline over a cluster (contract section 11).
 pub fn describe_keyless(request: &Request) -> String {

@@ -12,18 +12,17 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use self::attempt::Attempt;
-use super::block::{Ran, check_block, report_aborted, run_block};
 use crate::cli::TxnArgs;
+use crate::command::request::Request;
 use crate::command::restrictions::refuse_in_block;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::{Next, Source};
-use crate::record::Record;
-use crate::render::{Renderer, Stdout};
+use crate::net::{Lost, RandomBackoff, Server, Target, poll};
+use crate::render::{Record, Renderer, Stdout};
 use crate::reply::{Frame, OwnedFrame};
 use crate::report::report;
-use crate::request::Request;
-use crate::server::{Lost, RandomBackoff, Server, Target, poll};
+use crate::shell::block::{Ran, check_block, report_aborted, run_block};
 
 const RETRIES_WITH_PROGRAM: u32 = 10;
 const FIRST_PAUSE: Duration = Duration::from_millis(10);

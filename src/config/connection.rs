@@ -7,10 +7,10 @@ use std::time::Duration;
 use super::environment;
 use super::url::Place;
 use crate::cli::{self, ConnectionOptions, SandboxKind};
+use crate::config::password::Password;
 use crate::exit::{Failure, Outcome};
-use crate::password::Password;
+use crate::net::{Address, ClusterUse, Credentials, Hello, Protocol, Target, TlsFiles, Verify};
 use crate::report::notice;
-use crate::server::{Address, ClusterUse, Credentials, Hello, Protocol, Target, TlsFiles, Verify};
 
 /// Everything about a connection but what is to be fetched first: files, a password, the address of a sandbox.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use super::environment;
 use super::url::{Place, VARIABLES, parse_url};
 use crate::cli::ConnectionOptions;
 use crate::exit::{Failure, Outcome};
-use crate::server::{Address, ClusterUse, Sentinels};
+use crate::net::{Address, ClusterUse, Sentinels};
 
 pub(super) const DEFAULT_HOST: &str = "127.0.0.1";
 pub(super) const DEFAULT_PORT: u16 = 6379;

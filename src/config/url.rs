@@ -14,7 +14,7 @@ use url::Url;
 
 use super::place::{DEFAULT_HOST, DEFAULT_PORT, parse_sentinel};
 use crate::exit::{Failure, Outcome};
-use crate::server::{Address, Protocol, Sentinels};
+use crate::net::{Address, Protocol, Sentinels};
 
 /// What a URL, or the options in its stead, say of the server.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 //! their words are the connections' own.
 
 use super::{Exit, Failure};
-use crate::server::{Lost, Unopened, WaitError};
+use crate::net::{Lost, Unopened, WaitError};
 
 /// What to do where nobody listens.
 const OTHER_SERVERS: &str = "-h and -p name another server (-s a socket), --sandbox starts one";

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::text::Malformed;
-use crate::request::Request;
+use crate::command::request::Request;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -13,9 +13,9 @@ use std::path::Path;
 
 use self::begin::Begin;
 use self::resp::{Found, Scan};
+use crate::command::request::{Request, secrets};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::report::describe_io;
-use crate::request::{Request, secrets};
 use crate::text::{Escape, escape};
 
 pub use text::{Malformed, OPEN_QUOTE, parse as parse_line, spans};

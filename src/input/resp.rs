@@ -1,7 +1,7 @@
 //! One command in RESP, an array of bulk strings: what `redis-cli --pipe` takes (contract section 3).
 
 use super::room;
-use crate::request::Request;
+use crate::command::request::Request;
 
 /// The most arguments that a server takes; old ones take fewer.
 const MAX_ARGS: usize = i32::MAX as usize;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::request::Request;
+use crate::command::request::Request;
 
 /// Why a line cannot be parsed, and the byte of the line where the caret goes.
 #[derive(Debug, PartialEq, Eq)]

@@ -6,9 +6,9 @@ use std::io::{self, Write};
 
 use super::Style;
 use crate::color::Part;
+use crate::command::request::{Request, quote_part};
 use crate::command::restrictions::is_report;
 use crate::reply::{Element, Frame, Kind, error_words};
-use crate::request::{Request, quote_part};
 use crate::text::{Escape, Escaping, pieces, printable};
 
 /// Writes a reply and a newline. A report (INFO and its kind) is written as the text it is.

@@ -11,8 +11,8 @@ use std::io::{self, Write};
 
 use self::scalar::{error_body, name_of, scalar};
 use super::Style;
+use crate::command::request::Request;
 use crate::reply::{Frame, Kind, Walk};
-use crate::request::Request;
 
 pub(super) use self::scalar::{bytes, string, string_or_base64};
 

@@ -3,17 +3,18 @@
 mod human;
 mod json;
 mod raw;
+mod record;
 mod stream;
 
+use crate::command::request::Request;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::fd::AsFd as _;
 
+pub use self::record::Record;
 use crate::color::Colors;
 use crate::memory::Growing;
-use crate::record::Record;
 use crate::reply::Frame;
-use crate::request::Request;
 use crate::text::{Escape, Escaping};
 
 /// The three output formats of contract section 2.

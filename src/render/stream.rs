@@ -10,8 +10,7 @@ use serde_json::value::RawValue;
 
 use super::json::{bytes, string, string_or_base64};
 use super::{Format, Style, human};
-use crate::reply::{Data, Message, MessageKind, MonitorLine};
-use crate::server::Event;
+use crate::reply::{Data, Event, Message, MessageKind, MonitorLine};
 
 /// A message or confirmation. Raw output is payload only: a confirmation has none and leaves no trace.
 pub fn message(

@@ -1,10 +1,10 @@
 //! What Tab offers, and the rest of the syntax beside the cursor: both from the command table and the words typed.
 
 use super::local;
-use super::lookup::Question;
-use super::words::{Word, Words};
-use crate::request::shown_arg;
-use crate::table::{Expected, Kind, Table};
+use super::suggestions::Question;
+use super::tokens::{Word, Words};
+use crate::command::request::shown_arg;
+use crate::command::table::{Expected, Kind, Table};
 
 /// What may stand at a place.
 #[derive(Debug, Default, PartialEq, Eq)]

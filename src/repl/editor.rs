@@ -20,10 +20,10 @@ use rustyline::{
 use super::helper::LineHelper;
 use super::history::{self, HistoryFile};
 use super::prompt::Prompt;
-use super::words::{holds_secret, open_quote};
+use super::tokens::{holds_secret, open_quote};
 use crate::exit::{Failure, Outcome};
+use crate::net::{WaitError, poll};
 use crate::report::{describe_io, report};
-use crate::server::{WaitError, poll};
 use crate::signal::{self, Signal};
 
 /// What was typed.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::table::{Entry, Table, syntax};
+use crate::command::table::{Entry, Table, syntax};
 use crate::text;
 
 const OVERVIEW: &str = "\

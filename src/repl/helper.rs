@@ -11,8 +11,8 @@ use rustyline::{Context, Helper, Result};
 
 use super::complete::{complete, hint};
 use super::highlight::highlight;
-use super::lookup::Lookup;
-use super::words::{commands, open_quote};
+use super::suggestions::Lookup;
+use super::tokens::{commands, open_quote};
 use crate::color::{Colors, Part};
 use crate::text::is_unprintable;
 

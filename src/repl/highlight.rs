@@ -4,9 +4,9 @@
 use std::borrow::Cow;
 
 use super::local;
-use super::words::{Word, Words, holds_secret};
+use super::tokens::{Word, Words, holds_secret};
 use crate::color::{Colors, Part};
-use crate::table::Table;
+use crate::command::table::Table;
 
 /// The line with its colours; a line that may hold a password has none.
 pub fn highlight(line: &str, table: &Table, colors: Colors) -> String {

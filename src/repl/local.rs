@@ -1,8 +1,8 @@
 //! The words that rcli understands itself, beside the server's commands.
 
+use crate::command::request::Request;
 use crate::config::Elsewhere;
 use crate::render::Format;
-use crate::request::Request;
 
 /// What rcli does itself.
 #[derive(Debug, PartialEq, Eq)]

@@ -1,41 +1,38 @@
 //! The REPL: a line editor around a [`shell::Shell`] (contract section 10). Here a typed line becomes commands, and
 //! what became of them is said; what a command does is the shell's business.
 
-mod answers;
+mod builtins;
 mod complete;
 mod editor;
-mod errands;
 mod help;
 mod helper;
 mod highlight;
 mod history;
-pub mod link;
 pub mod local;
-mod lookup;
+mod output;
 mod prompt;
 mod pushes;
-pub mod shell;
+mod suggestions;
+mod tokens;
 mod views;
-mod words;
 
 use self::editor::{Editor, Typed};
 use self::helper::LineHelper;
-use self::link::Link;
 use self::local::Local;
-use self::lookup::Lookup;
 use self::prompt::Prompt;
 use self::pushes::Pushes;
-use self::shell::Shell;
+use self::suggestions::Lookup;
 use self::views::{Jobs, Wanted};
+use crate::command::request::Request;
 use crate::command::restrictions::{asks_first, is_report};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::{describe_bad, parse};
-use crate::record::Record;
-use crate::render::{Format, Renderer, Stdout, Style};
+use crate::render::{Format, Record, Renderer, Stdout, Style};
 use crate::reply::Frame;
 use crate::report::{notice, report, report_pointing};
-use crate::request::Request;
+use crate::shell::Shell;
+use crate::shell::connection::Link;
 use crate::signal;
 use crate::text::{Escape, printable};
 
@@ -135,7 +132,7 @@ impl Repl<'_> {
 
     /// Runs what was typed: one command, or the lines of what was pasted, one by one.
     fn run_text(&mut self, text: &str) -> Outcome<Flow> {
-        let commands = words::commands(text);
+        let commands = tokens::commands(text);
         let is_pasted = commands.len() > 1;
         for (index, command) in commands.iter().enumerate() {
             self.editor.remember(command);

@@ -1,7 +1,7 @@
 //! The prompt: `127.0.0.1:6379[2](TX 3)> ` (contract section 10).
 
-use super::shell::Shell;
 use crate::color::{Colors, Part};
+use crate::shell::Shell;
 
 /// The prompt as text, and as it looks on a terminal with colours.
 #[derive(Debug)]

@@ -11,10 +11,9 @@ use std::time::Duration;
 
 use crate::exit::{Failure, Outcome};
 use crate::memory::Growing;
-use crate::record::Record;
-use crate::render::{Renderer, Style};
+use crate::net::{PushListener, Server};
+use crate::render::{Record, Renderer, Style};
 use crate::report::describe_io;
-use crate::server::{PushListener, Server};
 
 /// How many bytes may wait for the terminal; more stays with the server.
 const MANY: usize = 32 * 1024;

@@ -13,12 +13,12 @@ use std::time::Duration;
 
 use super::highlight::highlight_json;
 use crate::color::Colors;
-use crate::commands::listen::{Ending, Limits, View, collect, follow};
+use crate::command::request::Request;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::follow::{Ending, Limits, View, follow};
+use crate::net::{Source, Stream, Subscription, Target, Topic};
 use crate::render::{Format, Renderer, Style};
 use crate::report::{Told, describe_io};
-use crate::request::Request;
-use crate::server::{Source, Stream, Target, Topic};
 use crate::signal::Signal;
 
 /// A view that somebody asked for.
@@ -46,7 +46,7 @@ impl Wanted {
         let count = request.len() - usize::from(in_background);
         let names: Vec<&OsStr> = request.args().take(count).skip(1).map(OsStr::from_bytes).collect();
         let source = match topic {
-            Some(topic) if !names.is_empty() => Source::Subscriptions(collect(&[(*topic, &names)])),
+            Some(topic) if !names.is_empty() => Source::Subscriptions(Subscription::collect(&[(*topic, &names)])),
             None if names.is_empty() => Source::Monitor,
             _ => return Some(Err(format!("wrong number of arguments for {name}"))),
         };

@@ -2,6 +2,7 @@
 //! they are shown nor where they came from.
 
 mod error;
+mod event;
 mod frame;
 mod framer;
 mod message;
@@ -11,6 +12,7 @@ mod tests;
 mod value;
 
 pub use self::error::{ErrorReply, error_words, split_code};
+pub use self::event::Event;
 pub use self::frame::{Element, Frame, Kind, OwnedFrame, Walk};
 pub use self::framer::{Framer, describe_no_room};
 pub use self::message::{Data, Message, MessageKind};

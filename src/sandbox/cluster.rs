@@ -7,8 +7,8 @@ use redis::{Cmd, Value};
 
 use super::{Sandbox, wait_for};
 use crate::exit::{Failure, Outcome};
+use crate::net::{Address, SLOTS, Session, Target};
 use crate::reply::{error_text, text_of};
-use crate::server::{Address, SLOTS, Session, Target};
 
 const NODES: u16 = 3;
 /// A node talks to the others on a second port, this much higher.

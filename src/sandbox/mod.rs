@@ -24,7 +24,7 @@ use tempfile::TempDir;
 
 use self::process::Process;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::server::Address;
+use crate::net::Address;
 use crate::signal;
 use crate::text::describe_io;
 

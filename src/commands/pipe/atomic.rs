@@ -1,19 +1,18 @@
 //! `pipe --atomic`: the whole input as one MULTI/EXEC, as redis-py's pipeline is by default. All of it is read and
 //! checked before anything is sent: a bad line runs nothing.
 
-use super::super::block::{Ran, check_block, report_aborted, run_block};
 use super::files::{InputFiles, Origin};
 use super::resume;
 use crate::cli::PipeArgs;
+use crate::command::request::Request;
 use crate::command::restrictions::{is_report, refuse_in_block};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::Next;
-use crate::record::Record;
-use crate::render::{Renderer, Stdout};
+use crate::net::{Server, Target};
+use crate::render::{Record, Renderer, Stdout};
 use crate::reply::{Frame, OwnedFrame};
-use crate::request::Request;
-use crate::server::{Server, Target};
+use crate::shell::block::{Ran, check_block, report_aborted, run_block};
 
 /// The commands, and the number of the file of each.
 type Block = Vec<(Request, u32)>;

@@ -5,9 +5,9 @@
 use std::collections::VecDeque;
 
 use super::files::Origin;
+use crate::command::request::Request;
 use crate::command::restrictions::Effect;
 use crate::reply::{ErrorReply, Frame};
-use crate::request::Request;
 
 /// A command in flight that opens or ends a block, or sets the state of the connection.
 #[derive(Clone, Copy, Debug)]

@@ -1,11 +1,11 @@
 //! `pipe --check`: all the input is parsed, nothing is run, and nothing is connected to (contract section 6).
 
 use super::files::InputFiles;
+use crate::command::request::Request;
 use crate::exit::{Exit, Outcome};
 use crate::input::Next;
+use crate::net::transaction::{Step, Transaction};
 use crate::report::report;
-use crate::request::Request;
-use crate::server::transaction::{Step, Transaction};
 
 /// Names every line that cannot be run, a block that is not closed, and a `skip` that ends inside of one.
 pub fn run(files: &mut InputFiles, skip: u64, mut refuse: impl FnMut(&Request) -> Option<String>) -> Outcome<Exit> {

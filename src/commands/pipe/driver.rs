@@ -8,12 +8,12 @@ use super::files::InputFiles;
 use super::output::Output;
 use super::resume;
 use crate::cli::{OnError, PipeArgs};
+use crate::command::request::Request;
 use crate::command::restrictions::{Effect, effect_of, refuse_in_cluster_pipeline, refuse_in_pipeline};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::Next;
-use crate::request::Request;
-use crate::server::{Lost, Target};
+use crate::net::{Lost, Target};
 use crate::signal;
 
 /// Output is not flushed before a sleep as short as this: a busy server answers sooner.

@@ -9,8 +9,8 @@ use super::engine::{Halt, Loss, Unanswered};
 use super::files::Origin;
 use super::reorder::Waiting;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::net::Lost;
 use crate::report::report;
-use crate::server::Lost;
 
 impl Driver<'_> {
     /// All that was sent is answered.

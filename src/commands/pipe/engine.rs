@@ -20,12 +20,11 @@ use super::in_flight::{Answered, Command};
 use super::node::Node;
 use super::output::Output;
 use super::reorder::{Entry, NONE, Reorder};
+use crate::command::request::Request;
 use crate::commands::refuse::describe_keyless;
-use crate::connection_state::Settings;
 use crate::exit::{Failure, Outcome};
+use crate::net::{Address, Cluster, Lost, PushQueue, Ready, Route, SLOTS, Session, Settings, Target, wait_for_any};
 use crate::reply::OwnedFrame;
-use crate::request::Request;
-use crate::server::{Address, Cluster, Lost, PushQueue, Ready, Route, SLOTS, Session, Target, wait_for_any};
 
 pub use self::ending::Unanswered;
 

@@ -6,11 +6,11 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::PathBuf;
 use std::rc::Rc;
 
+use crate::command::request::Request;
 use crate::exit::{Failure, Outcome};
 use crate::input::{BadInput, Next, Source};
+use crate::net::poll;
 use crate::report::describe_io;
-use crate::request::Request;
-use crate::server::poll;
 
 /// Where a command came from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::in_flight::Command;
-use crate::server::{Retry, Target};
+use crate::net::{Retry, Target};
 
 /// The commands of one slot that wait.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::files::Origin;
 use super::window::Window;
-use crate::request::Request;
+use crate::command::request::Request;
 
 /// Stands for the number of an ASKING, whose reply nobody waits for.
 pub const ASKING: u64 = u64::MAX;

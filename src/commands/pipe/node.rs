@@ -4,10 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::in_flight::InFlight;
 use super::window::Window;
-use crate::connection_state::Settings;
+use crate::command::request::Request;
+use crate::net::{Address, Lost, Session, Settings};
 use crate::reply::ErrorReply;
-use crate::request::Request;
-use crate::server::{Address, Lost, Session};
 
 /// A node that could not be reached is not tried again for this long, or for as long as it took to find that out.
 const PAUSE: Duration = Duration::from_millis(100);

@@ -10,15 +10,13 @@ use super::rendered::Rendered;
 use super::reorder::Waiting;
 use crate::cli::PipeArgs;
 use crate::command::restrictions::is_report;
-use crate::commands::block::describe_errors;
-use crate::commands::block::report_aborted;
 use crate::context::Context;
 use crate::exit::Outcome;
 use crate::memory::Growing;
-use crate::record::Record;
-use crate::render::{Format, Renderer, Stdout};
+use crate::render::{Format, Record, Renderer, Stdout};
 use crate::reply::{Frame, Kind};
 use crate::report::report;
+use crate::shell::block::{describe_errors, report_aborted};
 
 /// Where replies go.
 pub struct Output {

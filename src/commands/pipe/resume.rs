@@ -2,17 +2,17 @@
 //! commands that set it are sent again, in order, before the first command that is run, and their replies are not
 //! written (contract section 6).
 
-use super::super::block::report_errors;
 use super::files::{InputFiles, Origin};
 use crate::cli::PipeArgs;
+use crate::command::request::Request;
 use crate::command::restrictions::{Effect, Setting, effect_of, refuse_in_pipeline};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::Next;
+use crate::net::Lost;
+use crate::net::transaction::{Step, Transaction};
 use crate::reply::{ErrorReply, Frame, OwnedFrame};
 use crate::report::{notice, report};
-use crate::request::Request;
-use crate::server::Lost;
-use crate::server::transaction::{Step, Transaction};
+use crate::shell::block::report_errors;
 
 /// So many commands are sent at once.
 const BATCH: usize = 256;

@@ -1,24 +1,23 @@
 //! One try of `txn -- PROGRAM`: its lines run at once until MULTI and are collected after it (contract section 7).
 //! Nothing here blocks but the one wait, which hears the server, the program and signals alike.
 
+use crate::shell::block::report_errors;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use super::super::block::report_errors;
 use super::program::Program;
+use crate::command::request::Request;
 use crate::command::restrictions::{Effect, effect_of, is_report, refuse_before_block, refuse_in_block};
 use crate::exit::{Failure, Outcome};
 use crate::input::Next;
 use crate::memory::Growing;
-use crate::record::Record;
-use crate::render::{Format, Renderer, Style};
+use crate::net::transaction::{Step, Transaction};
+use crate::net::{Lost, Server, poll};
+use crate::render::{Format, Record, Renderer, Style};
 use crate::reply::{Frame, describe_no_room};
-use crate::request::Request;
-use crate::server::transaction::{Step, Transaction};
-use crate::server::{Lost, Server, poll};
 use crate::signal;
 
 /// How long the last command of a program that has failed may take to be answered.

@@ -15,11 +15,11 @@ use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, getpgrp, kill_process, kill_process_group, waitid};
 use rustix::termios::tcgetpgrp;
 
-use super::super::guard::{self, Bound};
 use crate::exit::{Failure, Outcome};
+use crate::guard::{self, Bound};
 use crate::input::Source;
+use crate::net::{Lost, Server, poll};
 use crate::report::describe_io;
-use crate::server::{Lost, Server, poll};
 
 /// How long a program that is told to end has for it. Shorter than the grace that a signal leaves to rcli itself.
 const GRACE: Duration = Duration::from_millis(500);

@@ -7,8 +7,8 @@ use super::super::in_flight::{ASKING, Answered};
 use super::super::output::Output;
 use super::super::reorder::NONE;
 use super::{Engine, Halt, Loss};
+use crate::net::{Lost, Redirect, Session};
 use crate::reply::{OwnedFrame, describe_no_room};
-use crate::server::{Lost, Redirect, Session};
 
 /// How many replies are read before more is sent. Of several nodes each has a part of it.
 const REPLIES_A_ROUND: usize = 2048;

@@ -7,9 +7,9 @@ use super::super::node::Node;
 use super::super::output::Output;
 use super::super::reorder::NONE;
 use super::{Engine, Halt};
+use crate::command::request::Request;
+use crate::net::{Address, Lost, Redirect};
 use crate::reply::OwnedFrame;
-use crate::request::Request;
-use crate::server::{Address, Lost, Redirect};
 
 impl Engine {
     /// Lets a command wait until its slot has come to rest.

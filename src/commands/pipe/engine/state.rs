@@ -6,10 +6,10 @@ use super::super::node::Node;
 use super::super::output::Output;
 use super::super::reorder::{Entry, NONE};
 use super::{Engine, Halt, Loss, no_node};
+use crate::command::request::Request;
 use crate::command::restrictions::{Effect, effect_of};
+use crate::net::Lost;
 use crate::reply::{ErrorReply, OwnedFrame};
-use crate::request::Request;
-use crate::server::Lost;
 
 impl Engine {
     /// Has every node run a command that sets the state; nothing else is in flight.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::super::reorder::{NONE, Reorder};
 use super::Engine;
-use crate::server::SLOTS;
+use crate::net::SLOTS;
 
 /// What is known of a slot.
 #[derive(Clone, Copy, Debug)]

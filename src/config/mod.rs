@@ -1,0 +1,134 @@
+//! What was decided: the command line, the environment and the terminal become one [`Config`]; nothing "auto" is left,
+//! nothing of it is changed later, and nothing is read, asked or started for it.
+//!
+//! Precedence is contract section 1's: option, then environment, then default. A profile stands among the options by
+//! now, without what the environment overrides: see `profile`.
+
+mod connection;
+mod parts;
+pub mod password;
+mod place;
+pub mod profile;
+mod style;
+mod url;
+
+use std::env;
+use std::ffi::OsString;
+
+use self::parts::settle;
+use self::place::decide_place;
+use self::url::Place;
+use crate::cli::{Cli, ConnectionOptions, Verb};
+use crate::exit::{Failure, Outcome};
+use crate::net::Protocol;
+use crate::render::{Format, Style};
+
+pub use self::connection::{Connection, Login};
+pub use self::place::{parse_node, refuse_url, url_in_environment};
+pub use self::style::decide_stderr_color;
+pub use self::url::describe_url;
+
+/// Every decision taken.
+#[derive(Debug)]
+pub struct Config {
+    /// The server, and how it is talked to. A verb that needs none has one that nobody has named.
+    pub connection: Connection,
+    /// How replies look.
+    pub style: Style,
+    /// Whether pushes are written (`--show-pushes`).
+    pub show_pushes: bool,
+    /// Whether dangerous commands run unasked (`--yes`).
+    pub is_sure: bool,
+    /// What there is to warn of.
+    pub warnings: Vec<String>,
+    /// What holds for any server.
+    any_server: ConnectionOptions,
+    default_protocol: Protocol,
+}
+
+/// Another server than the one that rcli was started with.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Elsewhere {
+    /// A URL.
+    Url(String),
+    /// A host and a port.
+    Tcp(String, u16),
+}
+
+/// An environment variable; an empty one counts as not set.
+pub fn environment(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
+}
+
+impl Config {
+    /// Takes every decision. `warnings` are those about what was typed: see [`warnings_of_typed_passwords`].
+    pub fn decide(cli: &Cli, mut warnings: Vec<String>) -> Outcome<Self> {
+        let verb = cli.verb.as_ref();
+        if cli.connection.all_nodes && !matches!(verb, Some(Verb::Exec(_))) {
+            return Err(Failure::usage("--all-nodes goes with one command: rcli -c --all-nodes CMD [ARG]..."));
+        }
+        let style = style::decide_style(&cli.output, verb)?;
+        let default_protocol = match (style.format, verb) {
+            (Format::Raw, _) => Protocol::Resp2,
+            // A program is answered in raw whether stdout is a terminal or not: the same shapes, then, in both.
+            (Format::Human, Some(Verb::Txn(args))) if !args.program.is_empty() => Protocol::Resp2,
+            _ => Protocol::Resp3,
+        };
+        let any_server = ConnectionOptions {
+            db: None,
+            sandbox: None,
+            cluster: cli.connection.means_cluster(),
+            ..cli.connection.without_server()
+        };
+        let (options, place) = if verb.is_none_or(Verb::needs_server) {
+            let options = settle(&cli.connection)?;
+            let place = decide_place(&options)?;
+            (options, place)
+        } else {
+            (any_server.clone(), Place::default())
+        };
+        if cli.connection.no_auth_warning {
+            warnings.clear();
+        }
+        warnings.extend(place.warning.clone());
+        let connection = Connection::decide(&options, place, default_protocol)?;
+        let (show_pushes, is_sure) = (cli.output.show_pushes, cli.repl.yes);
+        Ok(Self { connection, style, show_pushes, is_sure, warnings, any_server, default_protocol })
+    }
+
+    /// Another server. Who we are is not passed on to it; how TLS is checked is, and with `is_tls` that a host and port
+    /// are meant with TLS.
+    pub fn elsewhere(&self, place: &Elsewhere, is_tls: bool) -> Outcome<Connection> {
+        let options = match place {
+            Elsewhere::Url(url) => ConnectionOptions { url: Some(url.clone()), ..self.any_server.clone() },
+            Elsewhere::Tcp(host, port) => ConnectionOptions {
+                host: Some(host.clone()),
+                port: Some(*port),
+                tls: self.any_server.tls || is_tls,
+                ..self.any_server.clone()
+            },
+        };
+        let options = settle(&options)?;
+        Connection::decide(&options, decide_place(&options)?, self.default_protocol)
+    }
+}
+
+/// The warnings for passwords on the command line, where others can see them: `typed` is nothing but that.
+pub fn warnings_of_typed_passwords(typed: &ConnectionOptions) -> Vec<String> {
+    let is_in_url = typed.url.as_ref().is_some_and(|url| describe_url(url, "-u").is_ok_and(|said| said.holds_secret));
+    let ways = [
+        (
+            "-a",
+            typed.pass.as_ref().is_some_and(|password| !password.is_empty()),
+            "REDISCLI_AUTH, --pass-file or --askpass",
+        ),
+        ("-u", is_in_url, "RCLI_URL, REDISCLI_AUTH, --pass-file or --askpass"),
+        ("--sentinel-pass", typed.sentinel_pass.is_some(), "RCLI_SENTINEL_AUTH or a profile"),
+    ];
+    ways.into_iter()
+        .filter(|(_, is_given, _)| *is_given)
+        .map(|(option, _, better)| {
+            format!("warning: a password given with {option} can be seen by other users of this machine; use {better}")
+        })
+        .collect()
+}

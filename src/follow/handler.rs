@@ -1,0 +1,116 @@
+//! Handlers: shell commands that take the messages of a channel or pattern (contract section 8).
+//!
+//! Messages wait in a bounded backlog, in order; [`pool`] runs the commands. Nothing of a message is ever put into the
+//! text of a command: it gets the JSON line on its stdin and the names in its environment.
+
+mod pool;
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::time::Duration;
+
+pub use self::pool::Handlers;
+
+use crate::exit::{Failure, Outcome};
+use crate::memory::Growing;
+use crate::net::Subscription;
+use crate::render::{Format, Record, Renderer, Style};
+use crate::reply::Message;
+
+/// A command for the messages of one channel or pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handler {
+    /// The channel or pattern.
+    name: Vec<u8>,
+    /// What `sh -c` gets.
+    command: OsString,
+}
+
+/// One message for a handler.
+#[derive(Debug)]
+struct Job {
+    /// The place of its handler.
+    handler: usize,
+    /// The JSON line.
+    line: Vec<u8>,
+    kind: &'static str,
+    channel: Vec<u8>,
+    pattern: Option<Vec<u8>>,
+}
+
+impl Job {
+    /// `told` is when the message came and from which node, where that is to be told.
+    fn new(
+        handler: usize,
+        message: &Message,
+        told: (Option<Duration>, Option<&str>),
+        style: &Style,
+    ) -> io::Result<Self> {
+        let (time, node) = told;
+        let style = Style { format: Format::Json, is_terminal: false, ..style.clone() };
+        let mut line = Vec::new();
+        Renderer::new(Growing(&mut line), style).write(&Record::Message { message, time, node })?;
+        Ok(Self {
+            handler,
+            line,
+            kind: message.kind.name(),
+            channel: message.channel.to_vec(),
+            pattern: message.pattern.map(<[u8]>::to_vec),
+        })
+    }
+}
+
+/// Reads `NAME=COMMAND`. NAME must be subscribed to, or its messages would never come.
+pub fn parse_handlers(given: &[OsString], subscriptions: &[Subscription]) -> Outcome<Vec<Handler>> {
+    let mut handlers: Vec<Handler> = Vec::new();
+    for text in given {
+        let handler =
+            parse(text.as_bytes(), subscriptions).map_err(|reason| Failure::usage(format!("--handler: {reason}")))?;
+        if handlers.iter().any(|other| other.name == handler.name) {
+            let name = String::from_utf8_lossy(&handler.name).into_owned();
+            return Err(Failure::usage(format!("--handler {name}: given twice; one command can do both")));
+        }
+        handlers.push(handler);
+    }
+    Ok(handlers)
+}
+
+fn parse(text: &[u8], subscriptions: &[Subscription]) -> Result<Handler, String> {
+    let Some(first) = memchr::memchr(b'=', text) else { return Err("NAME=COMMAND is expected".to_owned()) };
+    // A name may hold the sign itself: the first place is meant that makes a name which is subscribed to.
+    let is_subscribed = |end: &usize| subscriptions.iter().any(|subscription| subscription.name == text[..*end]);
+    let Some(end) = memchr::memchr_iter(b'=', text).find(is_subscribed) else {
+        return Err(format!("{} is not subscribed to", String::from_utf8_lossy(&text[..first])));
+    };
+    let command = OsStr::from_bytes(&text[end + 1..]).to_owned();
+    if command.is_empty() {
+        return Err(format!("the command for {} is empty", String::from_utf8_lossy(&text[..end])));
+    }
+    Ok(Handler { name: text[..end].to_vec(), command })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test ends by panicking")]
+mod tests {
+    use super::*;
+    use crate::net::Topic;
+
+    fn parse_one(text: &str) -> Result<(Vec<u8>, OsString), String> {
+        let names: [&[u8]; 3] = [b"news", b"a", b"a=b"];
+        let subscriptions = names.map(|name| Subscription { topic: Topic::Channel, name: name.to_vec() });
+        parse_handlers(&[text.into()], &subscriptions)
+            .map(|mut handlers| handlers.remove(0))
+            .map(|handler| (handler.name, handler.command))
+            .map_err(Failure::into_message)
+    }
+
+    #[test]
+    fn a_handler_is_a_subscribed_name_and_a_command() {
+        assert_eq!(parse_one("news=x=1; cat").unwrap(), (b"news".to_vec(), "x=1; cat".into()));
+        assert_eq!(parse_one("a=b").unwrap(), (b"a".to_vec(), "b".into()));
+        assert_eq!(parse_one("other=cat").unwrap_err(), "--handler: other is not subscribed to");
+        assert_eq!(parse_one("news").unwrap_err(), "--handler: NAME=COMMAND is expected");
+        assert_eq!(parse_one("news=").unwrap_err(), "--handler: the command for news is empty");
+    }
+}

@@ -1,0 +1,367 @@
+//! The loop that follows a stream: take what has come; when nothing waits, flush, then sleep. Also run by the REPL's
+//! views, with a writer, an [`Ending`] and an `announce` of their own.
+
+mod filter;
+pub mod handler;
+mod limits;
+mod view;
+
+use std::io::{self, Write};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rustix::event::{PollFd, PollFlags};
+
+pub use self::filter::Filter;
+use self::handler::Handlers;
+pub use self::limits::Limits;
+use self::view::{End, Watched, watched};
+pub use self::view::{Ending, View};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::net::{Given, Heard, Stream, Woken, poll, ready_at};
+use crate::render::Record;
+use crate::reply::{Event, Message, MonitorLine, describe_no_room};
+use crate::report::{Told, describe_io};
+use crate::signal::{self, Signal};
+
+/// Between looks at the clock and at signals while messages come without a pause.
+const BUSY_MESSAGES: u32 = 256;
+/// A pause for the handlers that is not worth a word.
+const SHORT_PAUSE: Duration = Duration::from_millis(200);
+/// How often a second signal is looked for, while handlers are waited for.
+const GLANCE: Duration = Duration::from_millis(50);
+/// How long a signal's end may read what the server has sent already. A second is all there is.
+const LAST_READ: Duration = Duration::from_millis(400);
+/// The silence after which nothing more is taken to be on its way.
+const SILENCE: Duration = Duration::from_millis(20);
+
+/// Follows a stream to its end. Every message received is written before; `announce` gets the lines for people.
+pub fn follow<W: Write>(
+    stream: Stream,
+    view: View<W>,
+    ending: &Ending,
+    announce: &mut impl FnMut(Told),
+) -> Outcome<Exit> {
+    let mut follower = Follower { stream, sink: Sink { view, ending, announce } };
+    let end = follower.run();
+    follower.finish(end)
+}
+
+/// The stream, and what becomes of what it gives.
+struct Follower<'a, W: Write, A: FnMut(Told)> {
+    stream: Stream,
+    sink: Sink<'a, W, A>,
+}
+
+/// Where what was received goes: the output, the handlers, and the words for people.
+struct Sink<'a, W: Write, A: FnMut(Told)> {
+    view: View<W>,
+    ending: &'a Ending,
+    announce: &'a mut A,
+}
+
+/// What became of something that was received.
+#[derive(Debug, PartialEq, Eq)]
+enum Taken {
+    /// It is written or handled, or not wanted.
+    Done,
+    /// It ends the view.
+    End(End),
+    /// It is not what such a stream gives.
+    Nonsense,
+}
+
+impl<W: Write, A: FnMut(Told)> Sink<'_, W, A> {
+    /// Shows or handles what has come.
+    fn take(&mut self, given: &Given<'_>) -> Outcome<Taken> {
+        match &given.heard {
+            Heard::Message(message) => return self.take_message(message, given.node),
+            Heard::Line(text) => return self.take_line(text, given.node),
+            Heard::Push(push) if self.view.pushes => self.write(&Record::Push(*push))?,
+            Heard::Push(_) => {}
+            Heard::Nonsense => return Ok(Taken::Nonsense),
+            Heard::Event(event) => {
+                if let Some(told) = describe(event, given.place) {
+                    (self.announce)(told);
+                }
+                self.event(event, given.place)?;
+            }
+        }
+        Ok(Taken::Done)
+    }
+
+    fn take_message(&mut self, message: &Message<'_>, node: Option<&str>) -> Outcome<Taken> {
+        let is_published = message.kind.is_published();
+        if !is_published && !self.view.confirmations {
+            return Ok(Taken::Done);
+        }
+        let time = self.now();
+        let handler = self.view.handlers.as_ref().and_then(|handlers| handlers.find(message));
+        if let (Some(handlers), Some(index)) = (&self.view.handlers, handler) {
+            handlers.push(index, message, time, node).map_err(|error| unhandled(&error, message))?;
+            if let Some(end) = self.await_room()? {
+                return Ok(Taken::End(end));
+            }
+        } else {
+            self.write(&Record::Message { message, time, node })?;
+        }
+        Ok(if is_published && self.view.limits.count() { Taken::End(End::Done) } else { Taken::Done })
+    }
+
+    fn take_line(&mut self, text: &[u8], node: Option<&str>) -> Outcome<Taken> {
+        let Some(line) = MonitorLine::parse(text) else { return Ok(Taken::Nonsense) };
+        if !self.view.filter.lets(&line) {
+            return Ok(Taken::Done);
+        }
+        self.write(&Record::Monitored { text, line: &line, node })?;
+        Ok(if self.view.limits.count() { Taken::End(End::Done) } else { Taken::Done })
+    }
+
+    fn event(&mut self, event: &Event, place: &str) -> Outcome<()> {
+        if !self.view.events {
+            return Ok(());
+        }
+        let time = self.now();
+        self.write(&Record::Event { event, time, server: place })
+    }
+
+    fn write(&mut self, record: &Record<'_>) -> Outcome<()> {
+        self.view.renderer.write(record).map_err(Failure::output)
+    }
+
+    fn flush(&mut self) -> Outcome<()> {
+        self.view.renderer.flush().map_err(Failure::output)
+    }
+
+    /// The time since 1970, if lines are to tell it.
+    fn now(&self) -> Option<Duration> {
+        self.view.time.then(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+    }
+
+    /// What a ready descriptor means.
+    fn heed(&mut self, what: Watched) -> Option<End> {
+        match what {
+            Watched::Ending => self.ending.asked(),
+            Watched::Output => Some(End::Unread),
+            Watched::Handlers => {
+                self.view.handlers.iter().for_each(Handlers::note);
+                self.handlers_have_stopped()
+            }
+        }
+    }
+
+    /// With a full backlog nothing is read, until there is room: the server holds what comes meanwhile.
+    fn await_room(&mut self) -> Outcome<Option<End>> {
+        if !self.view.handlers.as_ref().is_some_and(Handlers::is_full) {
+            return Ok(None);
+        }
+        self.flush()?;
+        let deadline = self.view.limits.timeout_ends();
+        let mut end = self.sleep_while(Some(Instant::now() + SHORT_PAUSE), Handlers::is_behind)?;
+        if end == Some(End::Expired) {
+            let paused =
+                "the handlers are behind: reading pauses until they catch up; a server drops a reader that is too slow";
+            (self.announce)(Told::Notice(paused.to_owned()));
+            end = self.sleep_while(deadline, Handlers::is_behind)?;
+        }
+        self.view.limits.stay();
+        Ok(end.or_else(|| self.handlers_have_stopped()))
+    }
+
+    /// Sleeps, not reading, while the handlers are in this state, until the deadline or the view's end.
+    fn sleep_while(&mut self, deadline: Option<Instant>, state: impl Fn(&Handlers) -> bool) -> Outcome<Option<End>> {
+        while self.view.handlers.as_ref().is_some_and(&state) {
+            let (mut fds, whats) = watched(self.ending, &self.view);
+            poll::sleep(&mut fds, deadline).map_err(|error| cannot_wait(&error))?;
+            match ready_at(&fds).map(|index| whats[index]) {
+                Some(Watched::Handlers) => self.view.handlers.iter().for_each(Handlers::note),
+                Some(what) => {
+                    if let Some(end) = self.heed(what) {
+                        return Ok(Some(end));
+                    }
+                }
+                None => return Ok(Some(End::Expired)),
+            }
+        }
+        Ok(None)
+    }
+
+    fn handlers_have_stopped(&self) -> Option<End> {
+        let handlers = self.view.handlers.as_ref()?;
+        handlers.has_stopped().then_some(End::HandlerFailed)
+    }
+
+    /// Lets the handlers do what was received; after a signal only what they have begun.
+    fn finish_handlers(&mut self, end: Outcome<End>) -> Outcome<End> {
+        let end = match end {
+            Ok(End::Signal(signal)) => Ok(End::Signal(signal)),
+            end => match self.sleep_while(None, |handlers| !handlers.is_idle())? {
+                Some(End::Signal(signal)) => Ok(End::Signal(signal)),
+                _ => end.map(|end| self.handlers_have_stopped().unwrap_or(end)),
+            },
+        };
+        if let (Ok(End::Signal(signal)), Some(handlers)) = (&end, &self.view.handlers) {
+            handlers.close();
+            // With the terminal gone nobody could end them.
+            if *signal != Signal::HangUp {
+                await_running(handlers, &mut self.announce)?;
+            }
+            let left = handlers.abandon(*signal);
+            if left > 0 {
+                let lost = format!("ended with {left} messages that were received and not handled");
+                (self.announce)(Told::Failure(lost));
+            }
+        }
+        end
+    }
+}
+
+impl<W: Write, A: FnMut(Told)> Follower<'_, W, A> {
+    fn run(&mut self) -> Outcome<End> {
+        let mut busy = 0;
+        loop {
+            if let Some(given) = self.stream.next()? {
+                match self.sink.take(&given)? {
+                    Taken::Done => {}
+                    Taken::End(end) => return Ok(end),
+                    Taken::Nonsense => self.stream.distrust("the server sent what belongs to no such stream")?,
+                }
+                busy += 1;
+                if busy < BUSY_MESSAGES {
+                    continue;
+                }
+            } else {
+                self.sink.flush()?;
+                if let Some(end) = self.sleep()? {
+                    return Ok(end);
+                }
+            }
+            busy = 0;
+            if let Some(end) = self.sink.ending.asked() {
+                return Ok(end);
+            }
+            if self.sink.view.limits.is_over() {
+                return Ok(End::Expired);
+            }
+        }
+    }
+
+    /// Sleeps until something comes, or something ends the view.
+    fn sleep(&mut self) -> Outcome<Option<End>> {
+        let deadline = self.sink.view.limits.deadline();
+        let (others, ends) = watched(self.sink.ending, &self.sink.view);
+        let woken = self.stream.wait(&others, deadline)?;
+        let Woken::Other(index) = woken else { return Ok(None) };
+        let end = ends[index];
+        Ok(self.sink.heed(end))
+    }
+
+    /// Everything received is written and handled, then the view's end is told.
+    fn finish(mut self, end: Outcome<End>) -> Outcome<Exit> {
+        let end = match (end, self.sink.ending.asked()) {
+            // A try to connect that a signal ended is no failure of its own.
+            (Ok(End::Signal(signal)), _) | (Err(_), Some(End::Signal(signal))) => {
+                self.sink.view.handlers.iter().for_each(Handlers::close);
+                self.read_the_rest().map(|()| End::Signal(signal))
+            }
+            (end, _) => end,
+        };
+        // What could not be written once is not tried again.
+        let flushed = if end.as_ref().is_ok_and(|end| *end == End::Unread) { Ok(()) } else { self.sink.flush() };
+        let end = end.and_then(|end| flushed.map(|()| end));
+        let end = self.sink.finish_handlers(end)?;
+        match end {
+            End::Done | End::Unread => Ok(Exit::Done),
+            End::Expired => self.sink.view.limits.end(),
+            End::HandlerFailed => {
+                let left = self.sink.view.handlers.as_ref().map_or(0, Handlers::dropped);
+                Err(Failure::program(format!(
+                    "ended by --on-handler-error stop, with {left} messages that were received and not handled"
+                )))
+            }
+            End::Signal(signal) => Ok(Exit::Signal(signal)),
+        }
+    }
+
+    /// After a signal: what the server has sent already. The last of it may still be on its way through the network's
+    /// buffers, so the end is a short silence.
+    fn read_the_rest(&mut self) -> Outcome<()> {
+        let until = Instant::now() + LAST_READ;
+        let mut is_silent = false;
+        while self.stream.is_connected() && Instant::now() < until {
+            match self.stream.next() {
+                Ok(Some(given)) if matches!(given.heard, Heard::Message(_) | Heard::Line(_)) => {
+                    is_silent = false;
+                    if self.sink.take(&given)? != Taken::Done {
+                        break;
+                    }
+                }
+                Ok(Some(_)) => {}
+                Ok(None) if is_silent => break,
+                Ok(None) => {
+                    self.sink.flush()?;
+                    let silence = Instant::now() + SILENCE;
+                    if self.stream.wait(&[], Some(silence)).is_err() {
+                        break;
+                    }
+                    is_silent = Instant::now() >= silence;
+                }
+                Err(_) => break,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An event in words; none where the end of the run says all of it.
+fn describe(event: &Event, place: &str) -> Option<Told> {
+    let name = |channel: &[u8]| String::from_utf8_lossy(channel).into_owned();
+    let lost_after = |gap: Duration| format!("after {:.2} s; what came meanwhile is lost", gap.as_secs_f64());
+    let text = match event {
+        Event::Disconnected { retrying: false, .. } => return None,
+        Event::Disconnected { channel: Some(channel), reason, .. } => {
+            format!("{}: not heard at {place}: {reason}; subscribing again", name(channel))
+        }
+        Event::Disconnected { reason, .. } => format!("{place}: connection lost: {reason}; reconnecting"),
+        Event::Reconnected { channel: Some(channel), gap } => {
+            format!("{}: subscribed again at {place} {}", name(channel), lost_after(*gap))
+        }
+        Event::Reconnected { gap, .. } => format!("{place}: reconnected {}", lost_after(*gap)),
+        Event::Moved { channel, from, gap } => {
+            format!("{}: moved from {from} to {place} {}", name(channel), lost_after(*gap))
+        }
+        Event::PassedOver { channel, reason } => format!("{place}: {} is passed over: {reason}", name(channel)),
+        Event::Joined => format!("{place}: joined; heard from now on"),
+        Event::Left => format!("{place}: left; not heard any more"),
+    };
+    Some(match event {
+        Event::Disconnected { .. } | Event::PassedOver { .. } => Told::Failure(text),
+        _ => Told::Notice(text),
+    })
+}
+
+/// Why a message could not be made ready for its handler.
+fn unhandled(error: &io::Error, message: &Message<'_>) -> Failure {
+    match error.kind() {
+        io::ErrorKind::OutOfMemory => Failure::failed(describe_no_room(message.frame.bytes())),
+        _ => Failure::failed(describe_io(error)),
+    }
+}
+
+/// Waits for the handlers that run, until a second signal.
+fn await_running(handlers: &Handlers, announce: &mut impl FnMut(Told)) -> Outcome<()> {
+    let mut told_at = Some(Instant::now() + SHORT_PAUSE);
+    while !handlers.is_idle() && !signal::insisted() {
+        let mut fds = [PollFd::from_borrowed_fd(handlers.fd(), PollFlags::IN)];
+        poll::sleep(&mut fds, Some(Instant::now() + GLANCE)).map_err(|error| cannot_wait(&error))?;
+        handlers.note();
+        if told_at.take_if(|at| *at <= Instant::now()).is_some() {
+            let running = handlers.running();
+            announce(Told::Notice(format!("waiting for {running} handlers to finish; a second signal ends them")));
+        }
+    }
+    Ok(())
+}
+
+fn cannot_wait(error: &io::Error) -> Failure {
+    Failure::failed(format!("cannot wait: {}", describe_io(error)))
+}

@@ -1,0 +1,126 @@
+//! How a stream is shown, and what ends it from outside: what [`super::follow`] is given.
+
+use std::io::{PipeReader, Write};
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::time::Instant;
+
+use rustix::event::{PollFd, PollFlags};
+
+use super::filter::Filter;
+use super::limits::Limits;
+use crate::follow::handler::Handlers;
+use crate::net::{poll, ready_at};
+use crate::render::Renderer;
+use crate::signal::{self, Signal};
+
+/// How a stream is shown.
+pub struct View<W: Write> {
+    /// Where the lines go, and how they look.
+    pub renderer: Renderer<W>,
+    /// When it ends by itself.
+    pub limits: Limits,
+    /// Whether confirmations of subscriptions are written.
+    pub confirmations: bool,
+    /// Whether losses and reconnects are written (`--events`).
+    pub events: bool,
+    /// Whether other pushes are written (`--show-pushes`).
+    pub pushes: bool,
+    /// Whether lines tell when they came (`--time`).
+    pub time: bool,
+    /// Which monitored commands are written.
+    pub filter: Filter,
+    /// The commands that take messages in place of the output.
+    pub handlers: Option<Handlers>,
+    /// The output's descriptor, watched for a reader that goes away.
+    pub output: Option<BorrowedFd<'static>>,
+}
+
+impl<W: Write> View<W> {
+    /// Everything is shown but events and other pushes.
+    pub fn new(renderer: Renderer<W>, limits: Limits) -> Self {
+        Self {
+            renderer,
+            limits,
+            confirmations: true,
+            events: false,
+            pushes: false,
+            time: false,
+            filter: Filter::default(),
+            handlers: None,
+            output: None,
+        }
+    }
+}
+
+/// What else ends a view.
+#[derive(Debug)]
+pub enum Ending {
+    /// A signal to this process.
+    Signals,
+    /// The other end of this pipe is closed: for a view in a thread of its own.
+    Stop(PipeReader),
+}
+
+impl Ending {
+    pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Self::Signals => signal::wake(),
+            Self::Stop(pipe) => Some(pipe.as_fd()),
+        }
+    }
+
+    /// How the view ends, if it is to end.
+    pub(super) fn asked(&self) -> Option<End> {
+        match self {
+            Self::Signals => signal::received().map(End::Signal),
+            Self::Stop(pipe) => {
+                let mut fds = [PollFd::new(pipe, PollFlags::IN)];
+                poll::sleep(&mut fds, Some(Instant::now())).ok()?;
+                ready_at(&fds).map(|_| End::Done)
+            }
+        }
+    }
+}
+
+/// Why a view ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// The count is reached, or somebody asked for the end.
+    Done,
+    /// Nobody reads the output any more.
+    Unread,
+    /// Time is over.
+    Expired,
+    /// A handler failed, and that is to end it.
+    HandlerFailed,
+    Signal(Signal),
+}
+
+/// What a descriptor is watched for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Watched {
+    Ending,
+    Output,
+    Handlers,
+}
+
+/// The descriptors that can end a view or give it room, and what each is.
+pub(super) fn watched<'a, W: Write>(ending: &'a Ending, view: &'a View<W>) -> (Vec<PollFd<'a>>, Vec<Watched>) {
+    let mut fds = Vec::with_capacity(3);
+    let mut whats = Vec::with_capacity(3);
+    let mut watch = |fd, flags, what| {
+        fds.push(PollFd::from_borrowed_fd(fd, flags));
+        whats.push(what);
+    };
+    if let Some(fd) = ending.fd() {
+        watch(fd, PollFlags::IN, Watched::Ending);
+    }
+    if let Some(fd) = view.output {
+        // Errors and hang-ups are reported unasked.
+        watch(fd, PollFlags::empty(), Watched::Output);
+    }
+    if let Some(handlers) = &view.handlers {
+        watch(handlers.fd(), PollFlags::IN, Watched::Handlers);
+    }
+    (fds, whats)
+}

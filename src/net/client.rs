@@ -1,0 +1,202 @@
+//! One server or a cluster, with one face: what `exec`, lines and blocks talk to.
+
+use crate::command::request::Request;
+use std::os::fd::BorrowedFd;
+use std::time::Instant;
+
+use rustix::event::PollFd;
+
+use super::cluster::Cluster;
+use super::endpoint::Target;
+use super::error::{Lost, LostBlock, Unopened};
+use super::handshake::hello::ServerVersion;
+use super::poll::{Ready, is_over, wait_among};
+use super::session::Session;
+use super::transaction::Transacted;
+use crate::command::restrictions::refuse_in_cluster;
+use crate::reply::{ErrorReply, Frame, OwnedFrame};
+
+/// A conversation with a server, or with all the nodes of a cluster.
+pub enum Server {
+    /// One server.
+    One(Box<Session>),
+    /// A cluster.
+    Cluster(Box<Cluster>),
+}
+
+impl Server {
+    /// Connects: to the server of the target, or to the cluster that it belongs to.
+    pub fn open(target: &Target) -> Result<Self, Unopened> {
+        Ok(match target.cluster {
+            None => Self::One(Box::new(Session::open(target)?)),
+            Some(how) => Self::Cluster(Box::new(Cluster::open(target, how.read_from_replicas)?)),
+        })
+    }
+
+    /// What the server, or the node of the cluster that was named, calls itself.
+    pub fn learn_version(&mut self) -> Result<Option<ServerVersion>, Unopened> {
+        match self {
+            Self::One(session) => session.learn_version(),
+            Self::Cluster(cluster) => cluster.learn_version(),
+        }
+    }
+
+    /// Takes in what came while nothing was asked; an error when the connection has ended meanwhile. That of a node
+    /// of a cluster is opened again when it is needed.
+    pub fn look_after(&mut self) -> Result<(), Lost> {
+        match self {
+            Self::One(session) => session.look_after(),
+            Self::Cluster(cluster) => cluster.look_after(),
+        }
+    }
+
+    /// Whether there are many nodes behind it.
+    pub fn is_cluster(&self) -> bool {
+        matches!(self, Self::Cluster(_))
+    }
+
+    /// Where the last command went, for messages.
+    pub fn place(&self) -> String {
+        match self {
+            Self::One(session) => session.target.address.to_string(),
+            Self::Cluster(cluster) => cluster.place().to_string(),
+        }
+    }
+
+    /// Why a command cannot be run here; none if it can.
+    pub fn refuse(&self, request: &Request) -> Option<String> {
+        match self {
+            Self::One(_) => None,
+            Self::Cluster(_) => refuse_in_cluster(request),
+        }
+    }
+
+    /// Sends a command and waits for its reply.
+    pub fn call(&mut self, request: &Request) -> Result<OwnedFrame, Lost> {
+        match self {
+            Self::One(session) => session.call(request),
+            Self::Cluster(cluster) => cluster.call(request),
+        }
+    }
+
+    /// Asks what rcli itself wants to know: the answer as the redis crate reads it.
+    pub fn ask(&mut self, question: &redis::Cmd) -> Result<redis::Value, Lost> {
+        match self {
+            Self::One(session) => session.ask(question),
+            Self::Cluster(cluster) => cluster.ask_keyless(question),
+        }
+    }
+
+    /// WATCHes the keys, if there are any.
+    pub fn watch(&mut self, keys: &[&[u8]]) -> Result<Result<(), ErrorReply>, Lost> {
+        match self {
+            Self::One(session) => session.watch(keys),
+            Self::Cluster(cluster) => cluster.watch(keys),
+        }
+    }
+
+    /// Sends commands that set the state of the connection, and waits for their replies; to every primary of a cluster,
+    /// where an error of one is the reply.
+    pub fn set_state(&mut self, requests: &[Request]) -> Result<Vec<OwnedFrame>, Lost> {
+        match self {
+            Self::One(session) => session.call_all(requests),
+            Self::Cluster(cluster) => {
+                requests.iter().map(|request| cluster.call_all(request).map(|replies| error_among(&replies))).collect()
+            }
+        }
+    }
+
+    /// Sends a command; its reply, if that is there already, else [`Self::try_answer`] has it later. A cluster is
+    /// waited for: the command may have to be sent around.
+    pub fn begin(&mut self, request: &Request) -> Result<Option<OwnedFrame>, Lost> {
+        match self {
+            Self::One(session) => {
+                session.begin(request);
+                Ok(None)
+            }
+            Self::Cluster(cluster) => cluster.call(request).map(Some),
+        }
+    }
+
+    /// The reply to the command that was begun, if it has wholly arrived.
+    pub fn try_answer(&mut self) -> Result<Option<OwnedFrame>, Lost> {
+        match self {
+            Self::One(session) => session.try_answer(),
+            Self::Cluster(_) => Ok(None),
+        }
+    }
+
+    /// Sleeps until the server, where one is waited for, or one of these descriptors is ready; which of them are.
+    pub fn wait_among(&mut self, others: &[PollFd<'_>], deadline: Option<Instant>) -> Result<(Ready, Vec<bool>), Lost> {
+        match self {
+            Self::One(session) => session.wait_among(others, deadline),
+            Self::Cluster(_) => wait_among([], others, deadline),
+        }
+    }
+
+    /// When the read limit passes, if the server that is waited for stays silent.
+    pub fn silence_ends(&self) -> Option<Instant> {
+        match self {
+            Self::One(session) => session.silence_ends(),
+            Self::Cluster(_) => None,
+        }
+    }
+
+    /// The failure of a server that stayed silent beyond the read limit.
+    pub fn silent(&self) -> Lost {
+        match self {
+            Self::One(session) => session.silent(),
+            Self::Cluster(_) => Lost::Closed,
+        }
+    }
+
+    /// Whether a block can be sent; the error names the first command that cannot stand in it, by its place, and says
+    /// why.
+    pub fn check_block(&mut self, block: &[&Request]) -> Result<Result<(), (usize, String)>, Lost> {
+        match self {
+            Self::One(_) => Ok(Ok(())),
+            Self::Cluster(cluster) => Ok(cluster.check_block(block.iter().copied())?.map(drop)),
+        }
+    }
+
+    /// Why a command cannot join a block that can be sent; none if it can.
+    pub fn check_joins(&mut self, block: &[Request], request: &Request) -> Result<Option<String>, Lost> {
+        match self {
+            Self::One(_) => Ok(None),
+            Self::Cluster(cluster) => cluster.check_joins(block, request),
+        }
+    }
+
+    /// Runs a block and reads every reply: see [`Session::transact`].
+    pub fn transact(&mut self, block: &[&Request]) -> Result<Transacted, LostBlock> {
+        match self {
+            Self::One(session) => session.transact(block.iter().copied()),
+            Self::Cluster(cluster) => cluster.transact(block),
+        }
+    }
+
+    /// Sleeps until `input` can be read or the deadline passes, and takes in what comes meanwhile, while nothing is
+    /// asked. An error when the connection has ended; that of a node of a cluster is missed when it is needed.
+    pub fn attend(&mut self, input: Option<BorrowedFd<'_>>, deadline: Option<Instant>) -> Result<(), Lost> {
+        match self {
+            Self::One(session) => {
+                // What came with the last reply is there already.
+                let mut has_input = false;
+                loop {
+                    let is_all = session.take_in()?;
+                    if has_input || is_over(deadline) {
+                        return Ok(());
+                    }
+                    has_input = session.wait(input, if is_all { deadline } else { Some(Instant::now()) })?.input;
+                }
+            }
+            Self::Cluster(cluster) => cluster.attend(input, deadline),
+        }
+    }
+}
+
+/// The first error in the replies of several nodes; OK if there is none.
+fn error_among(replies: &OwnedFrame) -> OwnedFrame {
+    let error = replies.frame().children().find(|reply| reply.is_error());
+    error.map_or_else(|| OwnedFrame::simple("OK"), Frame::to_owned)
+}

@@ -1,0 +1,84 @@
+//! Commands without keys: at one node, or at every primary.
+
+use redis::{Cmd, Value};
+
+use super::super::endpoint::Address;
+use super::super::error::Lost;
+use super::super::session::Session;
+use super::Cluster;
+use crate::command::request::Request;
+use crate::reply::OwnedFrame;
+
+impl Cluster {
+    /// Sends a command without keys to one node: the one that stands for the cluster if it is a primary,
+    /// else the first primary that can be reached.
+    pub(super) fn call_keyless(&mut self, request: &Request) -> Result<OwnedFrame, Lost> {
+        let candidates = self.keyless_nodes();
+        self.at_first(candidates, |session| session.call(request))
+    }
+
+    /// Asks one node what nobody typed: not the one that watches keys, unless it is the only one.
+    pub(in crate::net) fn ask_keyless(&mut self, question: &Cmd) -> Result<Value, Lost> {
+        let mut candidates = self.keyless_nodes();
+        candidates.sort_by_key(|node| self.watches_at(node));
+        self.at_first(candidates, |session| session.ask(question))
+    }
+
+    fn keyless_nodes(&self) -> Vec<Address> {
+        let mut candidates: Vec<Address> = self.map.primaries().cloned().collect();
+        candidates.sort_by_key(|address| *address != self.target.address);
+        if candidates.is_empty() {
+            candidates.push(self.target.address.clone());
+        }
+        candidates
+    }
+
+    /// Does something at the first node that can be reached.
+    fn at_first<T>(
+        &mut self,
+        candidates: Vec<Address>,
+        mut call: impl FnMut(&mut Session) -> Result<T, Lost>,
+    ) -> Result<T, Lost> {
+        let mut unreached = Lost::Closed;
+        for node in candidates {
+            self.last = node.clone();
+            match self.session(&node, false) {
+                Ok(session) => {
+                    let answer = call(session);
+                    if answer.is_err() {
+                        self.drop_session(&node);
+                    }
+                    return answer;
+                }
+                Err(lost @ Lost::Unreached(_)) => unreached = lost,
+                Err(lost) => return Err(lost),
+            }
+        }
+        Err(unreached)
+    }
+
+    /// Runs a command without keys on every primary; the reply is a map of their replies by address.
+    pub fn call_all(&mut self, request: &Request) -> Result<OwnedFrame, Lost> {
+        let nodes: Vec<Address> = self.map.primaries().cloned().collect();
+        // Every connection is there before the first node is asked.
+        for node in &nodes {
+            self.last = node.clone();
+            self.session(node, false)?;
+        }
+        for node in &nodes {
+            self.last = node.clone();
+            let session = self.session(node, false)?;
+            session.begin(request);
+            session.send()?;
+        }
+        let mut replies = Vec::with_capacity(nodes.len());
+        for node in nodes {
+            self.last = node.clone();
+            let Some(known) = self.nodes.iter_mut().find(|known| known.address == node) else { continue };
+            let answer = known.session.as_mut().map_or(Err(Lost::Closed), Session::answer)?;
+            replies.push((node.to_string(), answer));
+        }
+        self.note_state_everywhere(request, &replies);
+        Ok(OwnedFrame::map(&replies))
+    }
+}

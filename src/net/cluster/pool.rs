@@ -1,0 +1,109 @@
+//! The sessions with the nodes of a cluster: opened on demand, kept, and lent to pipelines.
+
+use std::time::Instant;
+
+use redis::Value;
+
+use super::super::endpoint::{Address, Target};
+use super::super::error::{Lost, TURNED_AWAY, Unopened};
+use super::super::session::Session;
+use super::{Cluster, Node};
+use crate::command::request::Request;
+
+impl Cluster {
+    pub(super) fn drop_session(&mut self, address: &Address) {
+        if let Some(node) = self.nodes.iter_mut().find(|node| node.address == *address) {
+            node.session = None;
+        }
+    }
+
+    /// An open session with a node; `reads` where it is asked as a replica. One that its server closed while nobody
+    /// used it is opened again: nothing was sent that could be lost.
+    pub(super) fn session(&mut self, address: &Address, reads: bool) -> Result<&mut Session, Lost> {
+        let at = if let Some(at) = self.nodes.iter().position(|node| node.address == *address) {
+            at
+        } else {
+            self.nodes.push(Node { address: address.clone(), session: None, reads: false, db: 0, told: 0 });
+            self.nodes.len() - 1
+        };
+        let is_watching = self.watches_at(address);
+        if let Some(session) = &mut self.nodes[at].session
+            && let Err(lost) = session.look_after()
+        {
+            self.nodes[at].session = None;
+            if is_watching {
+                return Err(lost);
+            }
+        }
+        if self.nodes[at].session.is_none() {
+            let asker = self.asker.clone();
+            let opened = self.open_telling(address, &|session| asker.note(session)).map_err(Lost::from);
+            self.is_cut_off = matches!(opened, Err(Lost::Unreached(_)));
+            if self.is_cut_off {
+                self.leave_home(address);
+            }
+            let session = opened?;
+            let node = &mut self.nodes[at];
+            (node.session, node.reads, node.db, node.told) = (Some(session), false, self.target.db, 0);
+        }
+        self.follow_state(at)?;
+        let node = &mut self.nodes[at];
+        let Some(session) = &mut node.session else { return Err(Lost::Closed) };
+        if reads && !std::mem::replace(&mut node.reads, true) {
+            // Its answer is read before that of the command.
+            session.call(&Request::new(["READONLY"]))?;
+        }
+        Ok(session)
+    }
+
+    /// A session with a node that is the caller's alone.
+    pub fn lend_session(&mut self, address: &Address) -> Result<Session, Lost> {
+        let db = self.target.db;
+        let idle = self.nodes.iter_mut().find(|node| node.address == *address && !node.reads && node.db == db);
+        if let Some(mut session) = idle.and_then(|node| node.session.take())
+            && session.look_after().is_ok()
+        {
+            return Ok(session);
+        }
+        Ok(self.open_node(address)?)
+    }
+
+    /// Opens a session with a node. A node that is not where it is announced, or has no certificate for that, is looked
+    /// for at the host of the node that was named first, as behind forwarded ports, and taken if its id is right.
+    pub(in crate::net) fn open_node(&mut self, address: &Address) -> Result<Session, Unopened> {
+        self.open_telling(address, &|_| ())
+    }
+
+    fn open_telling(&mut self, address: &Address, tell: &dyn Fn(&Session)) -> Result<Session, Unopened> {
+        let detour = self.detours.iter().find(|(announced, _)| announced == address).map(|(_, reached)| reached);
+        let target = Target { address: detour.unwrap_or(address).clone(), ..self.target.clone() };
+        let unreached = match Session::open_heard(&target, tell) {
+            Err(why) if detour.is_none() && is_elsewhere(&why) => why,
+            opened => return opened,
+        };
+        let (Address::Tcp(host, port), Address::Tcp(seed, _)) = (address, &self.seed) else {
+            return Err(unreached);
+        };
+        let Some(id) = self.map.id_of(address).filter(|_| host != seed) else { return Err(unreached) };
+        let elsewhere = Address::Tcp(seed.clone(), *port);
+        let there = Target { address: elsewhere.clone(), ..target };
+        let Ok(mut session) = Session::open_telling(&there, tell) else { return Err(unreached) };
+        let deadline = Instant::now() + there.connect_timeout;
+        match session.call_before(redis::cmd("CLUSTER").arg("MYID"), deadline) {
+            Ok(Value::BulkString(own)) if own == id.as_bytes() => {
+                self.detours.push((address.clone(), elsewhere));
+                Ok(session)
+            }
+            _ => Err(unreached),
+        }
+    }
+}
+
+/// Whether the node may be reached by another name.
+fn is_elsewhere(why: &Unopened) -> bool {
+    match why {
+        Unopened::Unreachable(_) | Unopened::NobodyListens(_) => true,
+        Unopened::Refused { code, .. } => code == TURNED_AWAY,
+        Unopened::Interrupted(_) => false,
+    }
+}

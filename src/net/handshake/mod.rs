@@ -1,0 +1,271 @@
+//! Opening a session: connecting, and the introduction that a server wants before any command (contract section 1).
+
+pub mod hello;
+pub mod probe;
+
+use std::time::Instant;
+
+use redis::{Cmd, ServerError, Value};
+
+use self::hello::{Greeting, ServerVersion, server_version};
+use super::endpoint::{Address, Credentials, Protocol, Target};
+use super::error::{Lost, Unopened};
+use super::session::Session;
+use super::session::ending::describe_greeting;
+use super::transport::Transport;
+use crate::reply::{ErrorReply, error_text, text_of, value_of};
+
+impl Session {
+    /// Connects and introduces itself: HELLO or AUTH, then SELECT. What is refused is so before any other command is
+    /// sent (contract section 1).
+    pub fn open(target: &Target) -> Result<Self, Unopened> {
+        if let Address::Sentinel(sentinels) = &target.address {
+            return sentinels.open_primary(target);
+        }
+        if target.limits_first_answer {
+            return Self::open_heard(target, &|_| ());
+        }
+        Self::open_telling(target, &|_| ())
+    }
+
+    /// The same where no sentinel is to be asked, and tells of each connection before the first byte is sent. The first
+    /// answer to what the caller asks is the caller's to limit.
+    pub(super) fn open_telling(target: &Target, tell: &dyn Fn(&Self)) -> Result<Self, Unopened> {
+        let deadline = Instant::now() + target.connect_timeout;
+        let mut session = Self::connect(target, target.spoken(), deadline, tell)?;
+        match session.introduce(deadline) {
+            Ok(()) => Ok(session),
+            Err(Unopened::Unreachable(why)) if session.has_hung_up_at_hello() => {
+                Self::open_without_hello(target, deadline, tell, why)
+            }
+            Err(why) => Err(why),
+        }
+    }
+
+    /// The same, and has heard the server: one that hangs takes connections all the same, and no introduction is due
+    /// in RESP2 without credentials.
+    pub(super) fn open_heard(target: &Target, tell: &dyn Fn(&Self)) -> Result<Self, Unopened> {
+        let deadline = Instant::now() + target.connect_timeout;
+        let mut session = Self::open_telling(target, tell)?;
+        session.hear(deadline)?;
+        Ok(session)
+    }
+
+    fn connect(target: &Target, protocol: Protocol, deadline: Instant, tell: &dyn Fn(&Self)) -> Result<Self, Unopened> {
+        let transport = Transport::connect(target, deadline)?;
+        let session = Self::over(&Target { protocol, ..target.clone() }, transport);
+        tell(&session);
+        Ok(session)
+    }
+
+    /// Whether the connection has ended with no other answer to HELLO, where none was ever seen.
+    pub(super) fn has_hung_up_at_hello(&self) -> bool {
+        let is_said = self.target.protocol == Protocol::Resp3 && !self.target.hello.is_answered();
+        is_said && self.has_ended() && self.received() == 0
+    }
+
+    /// Goes on in RESP2 with who hung up at HELLO, as proxies do that do not know it. Whether it was for HELLO is told
+    /// by an answer to anything else; `why` is told where there is none.
+    fn open_without_hello(
+        target: &Target,
+        deadline: Instant,
+        tell: &dyn Fn(&Self),
+        why: String,
+    ) -> Result<Self, Unopened> {
+        let opened = Self::connect(target, Protocol::Resp2, deadline, tell).and_then(|mut session| {
+            session.introduce(deadline)?;
+            session.hear(deadline)?;
+            Ok(session)
+        });
+        let session = match opened {
+            Err(Unopened::Unreachable(_) | Unopened::NobodyListens(_)) => return Err(Unopened::Unreachable(why)),
+            opened => opened?,
+        };
+        let place = &target.address;
+        if target.hello.is_demanded() {
+            let reason = "the server closes the connection at HELLO and answers without it; use -2 in place of -3";
+            return Err(Unopened::Unreachable(format!("cannot connect to {place}: {reason}")));
+        }
+        // Here, since whoever opens sessions opens many, and it is to be said once.
+        target.hello.note_hung_up(|| {
+            format!("{place} closes the connection at HELLO: going on in RESP2, which -2 asks for at once")
+        });
+        Ok(session)
+    }
+
+    /// Waits for an answer, to a PING where nothing else was asked. Any answer is a sign of life, whatever it says.
+    fn hear(&mut self, deadline: Instant) -> Result<(), Unopened> {
+        if self.received() == 0 {
+            self.call_before(&redis::cmd("PING"), deadline)?;
+        }
+        Ok(())
+    }
+
+    /// What the server calls itself. Where HELLO did not say it, INFO is asked; a server that lets nobody ask has no
+    /// name. After an error the session is of no use.
+    pub fn learn_version(&mut self) -> Result<Option<ServerVersion>, Unopened> {
+        // Who hangs up at HELLO does not answer INFO either.
+        if self.server.is_none() && !self.target.hello.is_hung_up_at() {
+            let deadline = Instant::now() + self.target.connect_timeout;
+            self.put(redis::cmd("INFO").arg("server"));
+            let info = self.answer_before(deadline)?;
+            self.server = text_of(&info).and_then(version_of_info);
+        }
+        Ok(self.server.clone())
+    }
+
+    /// Says HELLO once more where it was refused before AUTH, so that the version of RESP is the one asked for.
+    pub fn greet_again(&mut self) -> Result<(), Lost> {
+        if self.server.is_none() && self.target.protocol == Protocol::Resp3 {
+            let greeting = self.ask(redis::cmd("HELLO").arg(3))?;
+            self.server = server_version(&greeting);
+        }
+        Ok(())
+    }
+
+    /// Introduces itself once more as `target` says: RESET has taken away what the server knew of us.
+    pub fn introduce_again(&mut self, target: &Target) -> Result<(), Unopened> {
+        self.target = Target { address: self.target.address.clone(), protocol: target.spoken(), ..target.clone() };
+        self.server = None;
+        self.introduce(Instant::now() + target.connect_timeout)
+    }
+
+    /// Sends a command to a server that has until `deadline` to answer; a silence is one of connecting.
+    pub(super) fn call_before(&mut self, question: &Cmd, deadline: Instant) -> Result<Value, Unopened> {
+        self.put(question);
+        self.answer_before(deadline)
+    }
+
+    fn introduce(&mut self, deadline: Instant) -> Result<(), Unopened> {
+        let select = (self.target.db != 0).then(|| {
+            let mut select = redis::cmd("SELECT");
+            select.arg(self.target.db);
+            select
+        });
+        if self.target.protocol == Protocol::Resp3 {
+            self.put(&hello::request(&self.target));
+            if let Some(select) = &select {
+                self.put(select);
+            }
+            let greeting = Greeting::of(self.answer_before(deadline)?);
+            self.target.hello.note_answered();
+            let selected = select.as_ref().map(|_| self.answer_before(deadline)).transpose()?;
+            match greeting {
+                Greeting::Nothing => {}
+                Greeting::Refusal(error) => return Err(self.refused("refused the connection", &error)),
+                Greeting::Welcome(server) => {
+                    self.server = server;
+                    return self.check_select(selected);
+                }
+            }
+        }
+        if let Some(credentials) = &self.target.credentials {
+            self.put(&auth(credentials));
+            let answer = self.answer_before(deadline)?;
+            self.check_ok("AUTH", "refused the credentials", answer)?;
+        }
+        let mut selected = None;
+        if let Some(select) = &select {
+            self.put(select);
+            selected = Some(self.answer_before(deadline)?);
+        }
+        self.check_select(selected)
+    }
+
+    fn check_select(&self, selected: Option<Value>) -> Result<(), Unopened> {
+        let Some(answer) = selected else { return Ok(()) };
+        self.check_ok("SELECT", &format!("refused database {}", self.target.db), answer)
+    }
+
+    /// A server that answers something else than was asked is out of step: no later answer would be to its question.
+    fn check_ok(&self, name: &str, refused: &str, answer: Value) -> Result<(), Unopened> {
+        match answer {
+            Value::ServerError(error) => Err(self.refused(refused, &error)),
+            answer if text_of(&answer) == Some("OK") => Ok(()),
+            _ => {
+                let place = &self.target.address;
+                let reason = format!("{name} was answered with something else than OK or an error");
+                Err(Unopened::Unreachable(format!("cannot connect to {place}: {reason}")))
+            }
+        }
+    }
+
+    fn refused(&self, what: &str, error: &ServerError) -> Unopened {
+        let hint = match error.code() {
+            "WRONGPASS" | "NOAUTH" => "; check the user and the password",
+            _ => "",
+        };
+        let place = &self.target.address;
+        let words = error_text(error);
+        let message = match describe_greeting(&ErrorReply::new(words.as_bytes())) {
+            Some(reason) => format!("cannot connect to {place}: {reason}"),
+            None if words.trim().is_empty() => format!("{place} {what} with an error that says nothing"),
+            None => format!("{place} {what}: {words}{hint}"),
+        };
+        Unopened::Refused { code: error.code().to_owned(), message }
+    }
+
+    pub(super) fn answer_before(&mut self, deadline: Instant) -> Result<Value, Unopened> {
+        let place = self.target.address.clone();
+        // In TLS 1.3 a client learns only now that its certificate is refused.
+        let lost = |lost: Lost| match lost {
+            Lost::Interrupted(signal) => Unopened::Interrupted(signal),
+            Lost::Refused { code, message } => Unopened::Refused { code, message },
+            Lost::Broken(error) => Unopened::from(error).at(&place),
+            lost => Unopened::from(lost.reason()).at(&place),
+        };
+        loop {
+            // What a server said before it closed is still to be read: a failed write is told after that.
+            let unsendable = self.send().err();
+            let expired = match self.receive() {
+                Ok(Some(frame)) if frame.is_push() => {
+                    self.tell();
+                    deadline <= Instant::now()
+                }
+                Ok(Some(frame)) => return value_of(frame).map_err(|why| lost(Lost::Undecodable(why))),
+                Ok(None) => self.wait(None, Some(deadline)).map_err(lost)?.expired,
+                Err(refused @ Lost::Refused { .. }) => return Err(lost(refused)),
+                Err(why) => return Err(lost(unsendable.unwrap_or(why))),
+            };
+            if expired {
+                let seconds = self.target.connect_timeout.as_secs_f64();
+                let unsent = if self.target.limits_first_answer { "; nothing was sent" } else { "" };
+                return Err(Unopened::from(format!("no answer within {seconds} s{unsent}")).at(&place));
+            }
+        }
+    }
+}
+
+/// The server's name and version from INFO. A Valkey server also names the Redis that it is like.
+fn version_of_info(info: &str) -> Option<ServerVersion> {
+    ["valkey", "redis"].into_iter().find_map(|name| {
+        let version = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix("_version:"))?;
+        Some(ServerVersion { name: name.to_owned(), version: version.trim().to_owned() })
+    })
+}
+
+fn auth(credentials: &Credentials) -> Cmd {
+    let mut auth = redis::cmd("AUTH");
+    auth.arg(credentials.user.as_deref()).arg(credentials.password.as_slice());
+    auth
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test ends by panicking")]
+mod tests {
+    use std::io::Write as _;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    #[test]
+    fn pushes_do_not_put_off_the_end_of_connecting() {
+        let (ours, mut peer) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        peer.write_all(b">1\r\n+note\r\n%0\r\n").unwrap();
+        let target = Target { protocol: Protocol::Resp3, ..Target::at(Address::Unix("socket".into())) };
+        let mut session = Session::over(&target, Transport::Unix(ours));
+        let answer = session.answer_before(Instant::now());
+        assert!(matches!(answer, Err(Unopened::Unreachable(_))), "{answer:?}");
+    }
+}

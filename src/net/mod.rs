@@ -1,0 +1,36 @@
+//! All that touches a connection: where the server is, how to reach it, and the conversation with it.
+
+mod client;
+mod cluster;
+mod connection_state;
+mod endpoint;
+mod error;
+mod handshake;
+pub mod poll;
+mod pushes;
+mod resolve;
+mod retry;
+mod sentinel;
+mod session;
+mod stream;
+mod tls;
+pub mod transaction;
+mod transport;
+
+pub use client::Server;
+pub use cluster::Cluster;
+pub use cluster::redirects::Redirect;
+pub use cluster::router::{Route, Router, Unroutable};
+pub use cluster::slot_map::SLOTS;
+pub use connection_state::{ConnectionState, Settings, Watch};
+pub use endpoint::{Address, ClusterUse, Credentials, Protocol, Target};
+pub use error::{Lost, LostBlock, NO_CLUSTER, Unopened, WaitError};
+pub use handshake::hello::Hello;
+pub use poll::{Ready, wait_for_any};
+pub use pushes::{PushListener, PushQueue};
+pub use retry::{RandomBackoff, Retry};
+pub use sentinel::Sentinels;
+pub use session::Session;
+pub use stream::{Given, Heard, Source, Stream, Subscription, Topic, Woken, ready_at};
+pub use tls::{Tls, TlsFiles, Verify};
+pub use transaction::Transacted;

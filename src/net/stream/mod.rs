@@ -1,0 +1,366 @@
+//! What a stream hears: connections, and what each of them is asked for (contract sections 8, 9 and 11). A lone server
+//! has all of it; in a cluster each thing is heard where it can be. When a connection is lost, a slot moves, a node joins
+//! or leaves, or sentinels name another primary, assignments change, and the rest follows. Prints nothing.
+//!
+//! [`Stream::next`] never blocks and [`Stream::wait`] is the only sleep: so output is flushed exactly when nothing
+//! waits, and no message is lost to a time limit. No message comes twice: a thing is asked for elsewhere only when the
+//! node that had it has said that it is not there any more, or its connection is gone.
+
+mod answers;
+mod assignment;
+mod connection;
+mod discovery;
+mod heard;
+mod heartbeat;
+mod placement;
+mod retries;
+mod source;
+mod switch;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::os::fd::AsFd as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags};
+
+pub use self::heard::{Given, Heard};
+pub use self::source::{Source, Subscription, Topic};
+
+use self::assignment::{Assignment, AssignmentId};
+use self::connection::{Connection, Form, Loss, Received};
+use self::discovery::{Discovery, Follow};
+use self::heard::Queued;
+use self::retries::{LONGEST_PAUSE, Retries};
+use self::source::Subject;
+use self::switch::Switches;
+use super::cluster::slot_map::Announced;
+use super::cluster::{Asker, Cluster};
+use super::endpoint::{Address, Target};
+use super::error::{Unopened, WaitError};
+use super::poll;
+use super::session::Session;
+use crate::reply::MessageKind;
+
+/// The longest pause between two searches for a node that is back, which is found within this; and for who took over
+/// from one, however long that took.
+const LONGEST_PAUSE_OF_NODES: Duration = Duration::from_secs(1);
+const LONGEST_SILENCE: Duration = Duration::from_millis(250);
+/// After so many messages of one connection it is another's turn.
+const TURN: u32 = 64;
+
+/// What [`Stream::wait`] woke up for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Woken {
+    /// Something may have come.
+    Stream,
+    /// The descriptor at this place among the others is ready.
+    Other(usize),
+}
+
+/// What becomes of something that another server has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Elsewhere {
+    /// It ends the run, unless it was heard here before.
+    Refused,
+    /// The rest is listened to.
+    PassedOver,
+    /// It is heard there: the whole cluster is listened to.
+    Followed,
+}
+
+/// What every node is asked for that is followed.
+struct Everywhere {
+    subject: Subject,
+    /// Whether its confirmation was told, which all of them gave.
+    is_told: bool,
+}
+
+/// A source that is listened to, wherever it is.
+pub struct Stream {
+    assignments: BTreeMap<AssignmentId, Assignment>,
+    connections: Vec<Connection>,
+    last_id: u64,
+    elsewhere: Elsewhere,
+    everywhere: Vec<Everywhere>,
+    follow: Follow,
+    /// The nodes that are followed.
+    nodes: Vec<Address>,
+    discovery: Discovery,
+    retries: Retries,
+    /// When to search, and why something is missing.
+    due: Option<Instant>,
+    reason: String,
+    /// For the next search: the node that was lost last, whose map is the best one, and what nodes said of slots.
+    lost: Option<Address>,
+    first: Option<Address>,
+    moves: Vec<(u16, Announced, Address)>,
+    /// Who tells that another server is the primary now.
+    switches: Option<Switches>,
+    /// Whose questions are not for showing.
+    asker: Option<Asker>,
+    /// Whether what is heard is to tell the node that said it.
+    tells_node: bool,
+    /// What [`Self::next`] gives before anything else, and the servers that it is about.
+    announced: VecDeque<(Arc<str>, Queued)>,
+    /// What it gave of that last.
+    given: Option<Queued>,
+    /// The server that was heard last.
+    current: Arc<str>,
+    /// Whose turn it is, and for how long it has been.
+    turn: usize,
+    streak: u32,
+}
+
+impl Stream {
+    /// Listens to a server; or to the cluster that it belongs to: to any node of it, or, for shard channels, events of
+    /// keys and MONITOR, to all that have a part of it. That there is no server, or that it refuses us, ends the run
+    /// (status 3); only what was heard once is tried again, `retries` times in a row.
+    pub fn open(target: &Target, source: Source, retries: Option<u32>) -> Result<Self, Unopened> {
+        if target.cluster.is_some() {
+            Self::open_cluster(target, source, retries)
+        } else {
+            Self::open_server(target, source, retries, Elsewhere::Refused)
+        }
+    }
+
+    /// Listens to one node of a cluster: channels that it does not own are passed over.
+    pub fn open_node(target: &Target, node: Address, source: Source, retries: Option<u32>) -> Result<Self, Unopened> {
+        let target = Target { address: node, ..target.clone() };
+        let stream = Self::open_server(&target, source, retries, Elsewhere::PassedOver)?;
+        Ok(Self { tells_node: true, ..stream })
+    }
+
+    fn open_server(
+        target: &Target,
+        source: Source,
+        retries: Option<u32>,
+        elsewhere: Elsewhere,
+    ) -> Result<Self, Unopened> {
+        let session = Session::open(target)?;
+        let address = session.target.address.clone();
+        let retries = Retries::new(retries, LONGEST_PAUSE);
+        let mut stream = Self::new(Discovery::of_server(target), retries, elsewhere, &address);
+        if let Address::Sentinel(sentinels) = &target.address {
+            stream.switches = Switches::watch(sentinels, target).ok();
+        }
+        source.into_subjects().into_iter().for_each(|subject| stream.add(subject));
+        stream.place(vec![(address, session)]);
+        Ok(stream)
+    }
+
+    fn open_cluster(target: &Target, source: Source, retries: Option<u32>) -> Result<Self, Unopened> {
+        let mut cluster = Cluster::open(target, false)?;
+        let is_sharded = |subscription: &Subscription| subscription.topic == Topic::ShardChannel;
+        let (follow, tells_node) = match &source {
+            Source::Monitor => (Follow::Everybody, true),
+            // A replica tells the events of its primary's keys once more.
+            Source::Subscriptions(all) if all.iter().any(Subscription::is_of_keys) => {
+                (Follow::Primaries, all.iter().any(is_sharded))
+            }
+            Source::Subscriptions(all) => (Follow::Nobody, all.iter().any(is_sharded)),
+        };
+        let nodes = follow.nodes(&mut cluster);
+        if follow != Follow::Nobody && nodes.is_empty() {
+            return Err(Unopened::Unreachable(format!("{}: no node serves a slot", target.address)));
+        }
+        let longest = if follow == Follow::Everybody { LONGEST_PAUSE_OF_NODES } else { LONGEST_SILENCE };
+        let asker = Some(cluster.asker());
+        let discovery = Discovery::of_cluster(cluster);
+        let retries = Retries::new(retries, longest);
+        let stream = Self::new(discovery, retries, Elsewhere::Followed, &target.address);
+        let mut stream = Self { follow, nodes, asker, tells_node, ..stream };
+        source.into_subjects().into_iter().for_each(|subject| stream.add(subject));
+        let search = stream.search();
+        let found = stream.discovery.search(&search);
+        stream.settle(found)?;
+        Ok(stream)
+    }
+
+    fn new(discovery: Discovery, retries: Retries, elsewhere: Elsewhere, address: &Address) -> Self {
+        Self {
+            assignments: BTreeMap::new(),
+            connections: Vec::new(),
+            last_id: 0,
+            elsewhere,
+            everywhere: Vec::new(),
+            follow: Follow::Nobody,
+            nodes: Vec::new(),
+            discovery,
+            retries,
+            due: None,
+            reason: String::new(),
+            lost: None,
+            first: None,
+            moves: Vec::new(),
+            switches: None,
+            asker: None,
+            tells_node: false,
+            announced: VecDeque::new(),
+            given: None,
+            current: Arc::from(address.to_string()),
+            turn: 0,
+            streak: 0,
+        }
+    }
+
+    /// Whether there is a connection.
+    pub fn is_connected(&self) -> bool {
+        !self.connections.is_empty()
+    }
+
+    /// What has come, and where; none if nothing waits. Does not block.
+    pub fn next(&mut self) -> Result<Option<Given<'_>>, Unopened> {
+        let heard = match self.advance()? {
+            Some((at, form)) => Some(self.connections[at].heard(form)),
+            None => self.given.as_ref().and_then(Queued::heard),
+        };
+        let place = &*self.current;
+        Ok(heard.map(|heard| Given { heard, place, node: self.tells_node.then_some(place) }))
+    }
+
+    /// Receives until there is something to be told: the connection that received it last and its form, or it stands
+    /// in `given`. Neither if nothing waits.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "called for every message, from one place; what it gives is large")]
+    fn advance(&mut self) -> Result<Option<(usize, Form)>, Unopened> {
+        let mut silent = 0;
+        loop {
+            self.given = None;
+            if let Some((name, queued)) = self.announced.pop_front() {
+                self.current = name;
+                self.given = Some(queued);
+                return Ok(None);
+            }
+            if silent >= self.connections.len() {
+                return Ok(None);
+            }
+            let at = self.turn % self.connections.len();
+            match self.connections[at].receive() {
+                Ok(None) => {
+                    self.pass_on();
+                    silent += 1;
+                    continue;
+                }
+                Ok(Some(Received::Heard(form))) => {
+                    if self.hear(at, form) {
+                        return Ok(Some((at, form)));
+                    }
+                }
+                Ok(Some(Received::Confirmed(id, message))) => {
+                    self.note_current(at);
+                    if let Some(message) = self.confirm(at, id, message) {
+                        self.given = Some(Queued::Message(message));
+                        return Ok(None);
+                    }
+                }
+                Ok(Some(Received::Refused(id, error))) => self.refuse(at, id, &error)?,
+                Err(loss) => self.lose(at, loss)?,
+            }
+            silent = 0;
+        }
+    }
+
+    /// It is the next connection's turn.
+    fn pass_on(&mut self) {
+        self.turn = (self.turn + 1) % self.connections.len().max(1);
+        self.streak = 0;
+    }
+
+    fn note_current(&mut self, at: usize) {
+        let name = &self.connections[at].name;
+        if !Arc::ptr_eq(name, &self.current) {
+            self.current = Arc::clone(name);
+        }
+    }
+
+    /// A server said something unasked; false if it is for this side only.
+    fn hear(&mut self, at: usize, form: Form) -> bool {
+        self.note_current(at);
+        match form {
+            // Nobody has unsubscribed.
+            Form::Message(MessageKind::SUnsubscribe) => {
+                if let Heard::Message(message) = self.connections[at].heard(form) {
+                    let (channel, message) = (message.channel.to_vec(), message.frame.to_owned());
+                    if self.end_subscription(at, &channel, message) {
+                        return false;
+                    }
+                }
+            }
+            Form::Line if self.asker.is_some() => {
+                if let Heard::Line(line) = self.connections[at].heard(form)
+                    && self.is_own(line)
+                {
+                    return false;
+                }
+            }
+            _ => {}
+        }
+        self.streak += 1;
+        if self.streak >= TURN {
+            self.pass_on();
+        }
+        true
+    }
+
+    /// Whether rcli asked this itself. Its line is `TIME [DB CLIENT] …`.
+    fn is_own(&self, line: &[u8]) -> bool {
+        let end = memchr::memchr_iter(b']', line).find(|end| line[*end..].starts_with(b"] "));
+        let client = end.and_then(|end| line[..end].rsplit(|byte| *byte == b' ').next());
+        client.is_some_and(|client| self.asker.as_ref().is_some_and(|asker| asker.is(client)))
+    }
+
+    /// Drops the connection that was heard last, which sends what cannot be understood, and begins anew.
+    pub fn distrust(&mut self, reason: &str) -> Result<(), Unopened> {
+        match self.connections.iter().position(|connection| Arc::ptr_eq(&connection.name, &self.current)) {
+            Some(at) => self.lose(at, Loss::now(reason)),
+            None => Ok(()),
+        }
+    }
+
+    /// Sleeps until something comes, one of the other descriptors is ready, or the deadline passes; meanwhile searches
+    /// for what is missing when it is time for that. Ends the run when no further retry is allowed.
+    pub fn wait(&mut self, others: &[PollFd<'_>], deadline: Option<Instant>) -> Result<Woken, Unopened> {
+        if !self.announced.is_empty() {
+            return Ok(Woken::Stream);
+        }
+        self.search_when_due()?;
+        let times: Vec<_> = self.connections.iter_mut().map(Connection::prepare).collect();
+        let search = self.due.filter(|_| self.discovery.is_idle());
+        let until = times.iter().map(|(_, due)| *due).chain(search).chain(deadline).min();
+        let (other, events) = self.sleep(others, until)?;
+        for (at, ((slept, _), events)) in times.into_iter().zip(events).enumerate().rev() {
+            if let Err(loss) = self.connections[at].conclude(slept, events) {
+                self.lose(at, loss)?;
+            }
+        }
+        if let Some(found) = self.discovery.receive()? {
+            self.settle(found)?;
+        }
+        self.follow_switch()?;
+        Ok(other.map_or(Woken::Stream, Woken::Other))
+    }
+
+    /// The one sleep: which of the others is ready, and what happened to the connections.
+    fn sleep(
+        &mut self,
+        others: &[PollFd<'_>],
+        until: Option<Instant>,
+    ) -> Result<(Option<usize>, Vec<PollFlags>), Unopened> {
+        let interests: Vec<PollFlags> = self.connections.iter_mut().map(Connection::interest).collect();
+        let mut fds = others.to_vec();
+        let sockets = self.connections.iter().zip(interests);
+        fds.extend(sockets.map(|(connection, interest)| PollFd::from_borrowed_fd(connection.as_fd(), interest)));
+        let last = fds.len();
+        let found = self.discovery.fd().into_iter().chain(self.switches.as_ref().map(Switches::fd));
+        fds.extend(found.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+        poll::sleep(&mut fds, until).map_err(WaitError::Failed)?;
+        let events = fds[others.len()..last].iter().map(PollFd::revents).collect();
+        Ok((ready_at(&fds[..others.len()]), events))
+    }
+}
+
+/// The place of the first descriptor that is ready.
+pub fn ready_at(fds: &[PollFd<'_>]) -> Option<usize> {
+    fds.iter().position(|fd| !fd.revents().is_empty())
+}

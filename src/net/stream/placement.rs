@@ -1,0 +1,344 @@
+//! Brings assignments and connections together: what is nowhere is asked for where it can be heard, what is lost is
+//! taken away and searched for, and nodes that joined or left a cluster are told.
+
+use crate::net::cluster::slot_map::slot_of;
+use crate::net::endpoint::Address;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::super::error::Unopened;
+use super::super::session::Session;
+use super::assignment::{Assignment, AssignmentId, Home};
+use super::connection::{Connection, Loss};
+use super::discovery::{Follow, Found, Search};
+use super::source::{Subject, is_final_code};
+use super::switch::{Switched, Switches};
+use super::{Elsewhere, Everywhere, Stream};
+use crate::reply::Event;
+
+/// How often nodes that joined or left are looked for.
+const LOOK: Duration = Duration::from_secs(2);
+/// How often it is asked whether a node is still of the cluster that any node would do for: one that is not hears
+/// nothing from it, and does not say so.
+const DOUBT: Duration = Duration::from_secs(5);
+
+impl Stream {
+    /// Makes assignments for something that is to be heard; nobody is asked for it yet.
+    pub(super) fn add(&mut self, subject: Subject) {
+        let is_cluster = self.elsewhere == Elsewhere::Followed;
+        let is_everywhere = match &subject {
+            Subject::Monitor => true,
+            Subject::Subscription(subscription) => subscription.is_of_keys(),
+        };
+        if is_cluster && is_everywhere {
+            for node in self.nodes.clone() {
+                self.insert(Assignment::new(subject.clone(), Home::Node(node)));
+            }
+            self.everywhere.push(Everywhere { subject, is_told: false });
+            return;
+        }
+        let home = match subject.shard_channel() {
+            Some(channel) if is_cluster => Home::Slot(slot_of(channel)),
+            _ => Home::Anywhere,
+        };
+        self.insert(Assignment::new(subject, home));
+    }
+
+    fn insert(&mut self, assignment: Assignment) {
+        let id = self.next_id();
+        self.assignments.insert(id, assignment);
+    }
+
+    fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    /// Asks a connection for something.
+    pub(super) fn assign(&mut self, id: AssignmentId, at: usize) {
+        let connection = &mut self.connections[at];
+        if let Some(assignment) = self.assignments.get_mut(&id) {
+            connection.assign(id, &assignment.subject);
+            assignment.connection = Some(connection.id);
+        }
+    }
+
+    /// Takes something from its connection, which does not have it any more since then.
+    pub(super) fn withdraw(&mut self, id: AssignmentId, since: Instant) {
+        if let Some(assignment) = self.assignments.get_mut(&id) {
+            assignment.withdraw(since);
+        }
+    }
+
+    /// Takes in a connection; its place among the others.
+    pub(super) fn connect(&mut self, address: Address, session: Session) -> usize {
+        let id = self.next_id();
+        self.connections.push(Connection::new(id, address, session));
+        self.connections.len() - 1
+    }
+
+    /// What a connection was asked for.
+    fn assigned_to(&self, connection: u64) -> Vec<AssignmentId> {
+        let here = self.assignments.iter().filter(|(_, assignment)| assignment.connection == Some(connection));
+        here.map(|(id, _)| *id).collect()
+    }
+
+    /// Whether something that is to be heard is nowhere.
+    pub(super) fn is_short(&self) -> bool {
+        self.assignments.values().any(|assignment| assignment.connection.is_none())
+    }
+
+    /// A connection is lost, and what it had is searched for. A lone server that was never fully heard ends the run.
+    pub(super) fn lose(&mut self, at: usize, loss: Loss) -> Result<(), Unopened> {
+        let connection = self.connections.remove(at);
+        let Loss { reason, since, is_refusal } = connection.complete(loss);
+        let assigned = self.assigned_to(connection.id);
+        let now = Instant::now();
+        let (mut was_heard, mut is_news) = (true, false);
+        for id in assigned {
+            self.withdraw(id, since.unwrap_or(now));
+            if let Some(assignment) = self.assignments.get_mut(&id) {
+                assignment.ended = None;
+                was_heard &= assignment.from.is_some();
+                is_news |= !std::mem::replace(&mut assignment.is_told, true);
+            }
+        }
+        if !was_heard && self.elsewhere != Elsewhere::Followed {
+            let words = if is_refusal { reason } else { format!("{}: connection lost: {reason}", connection.name) };
+            return Err(Unopened::Unreachable(words));
+        }
+        self.retries.note_loss(connection.was_good());
+        self.due = Some(now + self.retries.pause());
+        self.reason.clone_from(&reason);
+        if is_news {
+            let event = Event::Disconnected { channel: None, reason, retrying: self.retries.may_go_on() };
+            self.announce(&connection.name, event);
+        }
+        self.lost = Some(connection.address);
+        Ok(())
+    }
+
+    /// Begins a search for what is missing, or for who joined or left, when it is time for that. Ends the run when no
+    /// further retry is allowed.
+    pub(super) fn search_when_due(&mut self) -> Result<(), Unopened> {
+        let Some(due) = self.due.filter(|_| self.discovery.is_idle()) else { return Ok(()) };
+        let is_short = self.is_short();
+        if is_short && !self.retries.may_go_on() {
+            return Err(self.give_up());
+        }
+        let now = Instant::now();
+        if due <= now {
+            if is_short {
+                self.retries.note_search(now);
+            }
+            self.due = None;
+            let search = self.search();
+            self.discovery.begin(search)?;
+        }
+        Ok(())
+    }
+
+    /// What there is to be searched for.
+    pub(super) fn search(&mut self) -> Search {
+        let missing = || self.assignments.values().filter(|assignment| assignment.connection.is_none());
+        let slots = missing().filter_map(|missing| if let Home::Slot(slot) = missing.home { Some(slot) } else { None });
+        let is_doubtful = self.follow == Follow::Nobody && !self.is_short();
+        Search {
+            anywhere: missing().any(|missing| missing.home == Home::Anywhere),
+            lost: self.lost.clone(),
+            slots: slots.collect(),
+            follow: self.follow,
+            doubted: if is_doubtful { self.node_of_anywhere() } else { None },
+            have: self.connections.iter().map(|connection| connection.address.clone()).collect(),
+            first: self.first.take(),
+            moves: std::mem::take(&mut self.moves),
+        }
+    }
+
+    /// The node that has what any node would do for; none where a lone server has it.
+    fn node_of_anywhere(&self) -> Option<Address> {
+        let is_it = |assignment: &&Assignment| assignment.home == Home::Anywhere;
+        let id = self.assignments.values().find(is_it)?.connection?;
+        let connection = self.connections.iter().find(|connection| connection.id == id)?;
+        (self.elsewhere == Elsewhere::Followed).then(|| connection.address.clone())
+    }
+
+    /// Asks what was found for what is missing.
+    pub(super) fn settle(&mut self, found: Found) -> Result<(), Unopened> {
+        if found.is_cut_short {
+            // The signal ends the run, or the next search goes on.
+            self.due = Some(Instant::now() + self.retries.pause());
+            return Ok(());
+        }
+        let mut sessions: Vec<(Address, Session)> = Vec::new();
+        let mut refusal = None;
+        for (address, opened) in found.nodes {
+            match opened {
+                Ok(session) => sessions.push((address, session)),
+                Err(Unopened::Refused { code, message }) if is_final_code(&code) => {
+                    return Err(Unopened::Unreachable(format!("{message}; not tried again")));
+                }
+                Err(Unopened::Refused { code, message }) => {
+                    self.reason.clone_from(&message);
+                    refusal = Some(message).filter(|_| code != "LOADING").or(refusal);
+                }
+                Err(Unopened::Unreachable(message) | Unopened::NobodyListens(message)) => self.reason = message,
+                Err(Unopened::Interrupted(_)) => {}
+            }
+        }
+        // What was heard once is tried again; where nothing ever was, nobody wants us.
+        let is_start = sessions.is_empty() && self.assignments.values().all(|assignment| assignment.from.is_none());
+        if let (true, Some(words)) = (is_start, refusal) {
+            return Err(Unopened::Unreachable(words));
+        }
+        if self.follow != Follow::Nobody {
+            self.follow_nodes(&found.followed);
+        }
+        self.place(sessions);
+        self.tell_missing();
+        let is_used = |id| self.assignments.values().any(|assignment| assignment.connection == Some(id));
+        self.connections.retain(|connection| is_used(connection.id));
+        let departed = found.departed.and_then(|node| self.position_of(&node));
+        if let Some(at) = departed {
+            return self.lose(at, Loss::now("this node is not of the cluster any more"));
+        }
+        let pause = if self.is_short() { Some(self.retries.pause()) } else { self.next_look() };
+        self.due = pause.map(|pause| Instant::now() + pause);
+        Ok(())
+    }
+
+    /// How soon to look for changes where nothing is missing; none where nothing can change unheard.
+    fn next_look(&self) -> Option<Duration> {
+        match self.follow {
+            Follow::Nobody => self.node_of_anywhere().map(|_| DOUBT),
+            Follow::Primaries | Follow::Everybody => Some(LOOK),
+        }
+    }
+
+    /// The node that has what is heard there, as far as is known; none if any will do.
+    fn node_of<'a>(&'a self, home: &'a Home) -> Option<&'a Address> {
+        match home {
+            Home::Anywhere => None,
+            Home::Node(node) => Some(node),
+            Home::Slot(slot) => self.discovery.owner(*slot),
+        }
+    }
+
+    fn position_of(&self, node: &Address) -> Option<usize> {
+        self.connections.iter().position(|connection| connection.address == *node)
+    }
+
+    /// Asks connections, and sessions that were found, for what is missing.
+    pub(super) fn place(&mut self, mut sessions: Vec<(Address, Session)>) {
+        let missing = self.assignments.iter().filter(|(_, assignment)| assignment.connection.is_none());
+        for id in missing.map(|(id, _)| *id).collect::<Vec<_>>() {
+            let Some(assignment) = self.assignments.get(&id) else { continue };
+            let node = self.node_of(&assignment.home);
+            if node.is_none() && assignment.home != Home::Anywhere {
+                self.reason = format!("no node serves the slot of {}", assignment.describe());
+                continue;
+            }
+            let is_it = |address: &Address| node.is_none_or(|node| node == address);
+            let open = self.connections.iter().position(|connection| is_it(&connection.address));
+            let found = sessions.iter().position(|(address, _)| is_it(address));
+            let at = match (open, found) {
+                (Some(at), _) => at,
+                (None, Some(found)) => {
+                    let (address, session) = sessions.remove(found);
+                    self.connect(address, session)
+                }
+                (None, None) => continue,
+            };
+            self.assign(id, at);
+        }
+    }
+
+    /// Takes note of the nodes that joined or left, where they are followed.
+    fn follow_nodes(&mut self, nodes: &[Address]) {
+        if nodes.is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        // Whoever takes over from a primary that was lost has what was not heard since.
+        let mut silent_since = None;
+        for node in self.nodes.clone().into_iter().filter(|node| !nodes.contains(node)) {
+            if let Some(at) = self.position_of(&node) {
+                let connection = self.connections.remove(at);
+                for id in self.assigned_to(connection.id) {
+                    self.withdraw(id, now);
+                }
+            }
+            let home = Home::Node(node.clone());
+            let left = self.assignments.extract_if(.., |_, assignment| assignment.home == home);
+            let silent = left.filter(|(_, left)| left.is_told).filter_map(|(_, left)| left.silent_since).min();
+            silent_since = silent_since.or(silent);
+            self.announce(&Arc::from(node.to_string()), Event::Left);
+        }
+        for node in nodes.iter().filter(|node| !self.nodes.contains(node)).cloned().collect::<Vec<_>>() {
+            let silent_since = if self.follow == Follow::Primaries { silent_since.take() } else { None };
+            for subject in self.everywhere.iter().map(|everywhere| everywhere.subject.clone()).collect::<Vec<_>>() {
+                let assignment = Assignment::new(subject, Home::Node(node.clone()));
+                self.insert(Assignment { silent_since, is_told: silent_since.is_some(), ..assignment });
+            }
+            self.announce(&Arc::from(node.to_string()), Event::Joined);
+        }
+        self.nodes = nodes.to_vec();
+    }
+
+    /// Says what could not be had from the start.
+    fn tell_missing(&mut self) {
+        let now = Instant::now();
+        let is_untold = |missing: &Assignment| missing.connection.is_none() && missing.silent_since.is_none();
+        let mut told: Vec<Arc<str>> = Vec::new();
+        for missing in self.assignments.values().filter(|assignment| is_untold(assignment)) {
+            let node = self.node_of(&missing.home);
+            let name = node.map_or_else(|| Arc::clone(&self.current), |node| Arc::from(node.to_string()));
+            if !told.contains(&name) {
+                told.push(name);
+            }
+        }
+        for missing in self.assignments.values_mut().filter(|assignment| is_untold(assignment)) {
+            missing.silent_since = Some(now);
+            missing.is_told = true;
+        }
+        let retrying = self.retries.may_go_on();
+        for name in told {
+            self.retries.note_loss(false);
+            self.announce(&name, Event::Disconnected { channel: None, reason: self.reason.clone(), retrying });
+        }
+    }
+
+    /// Leaves a server that is the primary no more for the one that is.
+    pub(super) fn follow_switch(&mut self) -> Result<(), Unopened> {
+        let Some(Switched { session, since }) = self.switches.as_ref().and_then(Switches::next) else { return Ok(()) };
+        let address = session.target.address.clone();
+        if let Some(connection) = self.connections.first() {
+            let is_heard = self.assignments.values().all(|assignment| assignment.from.is_some());
+            if connection.address == address || !is_heard {
+                return Ok(());
+            }
+            self.lose(0, Loss { since: Some(since), ..Loss::now(format!("{address} is the primary now")) })?;
+        }
+        if self.retries.may_go_on() {
+            self.place(vec![(address, session)]);
+        }
+        Ok(())
+    }
+
+    /// The end of a run whose retries are used up.
+    fn give_up(&self) -> Unopened {
+        let mut missing: Vec<String> = Vec::new();
+        for assignment in self.assignments.values().filter(|assignment| assignment.connection.is_none()) {
+            let name = assignment.describe();
+            if !missing.contains(&name) && missing.len() < 3 {
+                missing.push(name);
+            }
+        }
+        let (missing, reason) = (missing.join(", "), &self.reason);
+        Unopened::Unreachable(match self.retries.count() {
+            0 => format!("{missing}: connection lost: {reason}"),
+            1 => format!("connection lost: {missing} not regained with 1 try: {reason}"),
+            tries => format!("connection lost: {missing} not regained with {tries} tries: {reason}"),
+        })
+    }
+}

@@ -1,0 +1,193 @@
+//! A connected, non-blocking socket: TCP, TLS over TCP, or unix. Bytes only; replies are the session's.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags};
+use rustls::{ClientConnection, StreamOwned};
+use socket2::{Domain, SockAddr, Socket, TcpKeepalive, Type};
+
+use super::endpoint::{Address, Target};
+use super::error::{Lost, Unopened};
+use super::poll::wait_among;
+use super::resolve::resolve;
+use super::tls;
+
+/// A dead peer is found after 10 s of silence and three probes 5 s apart: within 30 s (contract section 8).
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+const KEEPALIVE_RETRIES: u32 = 3;
+/// How long a full backlog is left alone.
+const FULL_BACKLOG: Duration = Duration::from_millis(10);
+/// How long sent bytes may stay unacknowledged.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(25);
+
+/// A byte stream to a server. Reads and writes never block.
+pub enum Transport {
+    Tcp(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+    Unix(UnixStream),
+}
+
+impl Transport {
+    /// Connects, and does the TLS handshake where TLS is asked for, until `deadline`.
+    pub fn connect(target: &Target, deadline: Instant) -> Result<Self, Unopened> {
+        Self::reach(target, deadline).map_err(|why| why.at(&target.address))
+    }
+
+    fn reach(target: &Target, deadline: Instant) -> Result<Self, Unopened> {
+        Ok(match &target.address {
+            Address::Unix(path) => Self::Unix(connect_unix(path, deadline)?),
+            Address::Tcp(host, port) => {
+                let socket = connect_tcp(host, *port, deadline)?;
+                match &target.tls {
+                    None => Self::Tcp(socket),
+                    Some(tls) => {
+                        let connection = tls::shake_hands(tls.greet(host)?, &socket, (host, *port), deadline)?;
+                        Self::Tls(Box::new(StreamOwned::new(connection, socket)))
+                    }
+                }
+            }
+            Address::Sentinel(sentinels) => return Err(format!("no sentinel was asked where {sentinels} is").into()),
+        })
+    }
+
+    /// Whether a read that fills less than its buffer has taken all there was. TLS hands out one record at a time.
+    pub fn tells_when_drained(&self) -> bool {
+        !matches!(self, Self::Tls(_))
+    }
+
+    /// Whether bytes that were accepted wait for the socket to take them: TLS holds records of its own.
+    pub fn holds_unsent(&self) -> bool {
+        match self {
+            Self::Tls(stream) => stream.conn.wants_write(),
+            Self::Tcp(_) | Self::Unix(_) => false,
+        }
+    }
+}
+
+impl Read for Transport {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(socket) => socket.read(buffer),
+            // A peer that closes without TLS's farewell has closed all the same.
+            Self::Tls(stream) => match stream.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
+                result => result,
+            },
+            Self::Unix(socket) => socket.read(buffer),
+        }
+    }
+}
+
+impl Write for Transport {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(socket) => socket.write(bytes),
+            Self::Tls(stream) => stream.write(bytes),
+            Self::Unix(socket) => socket.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Tls(stream) => stream.flush(),
+            Self::Tcp(_) | Self::Unix(_) => Ok(()),
+        }
+    }
+}
+
+impl AsFd for Transport {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(socket) => socket.as_fd(),
+            Self::Tls(stream) => stream.sock.as_fd(),
+            Self::Unix(socket) => socket.as_fd(),
+        }
+    }
+}
+
+/// Tries every address of the host in turn.
+pub(super) fn connect_tcp(host: &str, port: u16, deadline: Instant) -> Result<TcpStream, Unopened> {
+    let mut last = Unopened::Unreachable("the host name has no address".to_owned());
+    for address in resolve(host, port, deadline)? {
+        match connect_to(address, deadline) {
+            Err(unreached @ (Unopened::Unreachable(_) | Unopened::NobodyListens(_))) => last = unreached,
+            result => return result,
+        }
+    }
+    Err(last)
+}
+
+fn connect_to(address: SocketAddr, deadline: Instant) -> Result<TcpStream, Unopened> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    prepare(&socket)?;
+    match socket.connect(&address.into()) {
+        Ok(()) => {}
+        Err(error) if is_under_way(&error) => {
+            wait_for(&socket, PollFlags::OUT, deadline)?;
+            if let Some(error) = socket.take_error()? {
+                return Err(error.into());
+            }
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(socket.into())
+}
+
+/// A server that is stopped lets its backlog fill up, and nothing tells when there is room in it again.
+fn connect_unix(path: &Path, deadline: Instant) -> Result<UnixStream, Unopened> {
+    let address = SockAddr::unix(path).map_err(|_| "the path is too long for a socket".to_owned())?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    loop {
+        match socket.connect(&address) {
+            Ok(()) => return Ok(OwnedFd::from(socket).into()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                wait_until(&[], deadline.min(Instant::now() + FULL_BACKLOG))?;
+                check_time(deadline)?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn is_under_way(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
+        || error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error())
+}
+
+/// Sleeps until the socket is ready; that the deadline passes is an error.
+pub(super) fn wait_for(socket: &impl AsFd, events: PollFlags, deadline: Instant) -> Result<(), Unopened> {
+    wait_until(&[PollFd::new(socket, events)], deadline)?;
+    // What comes byte by byte would never end otherwise.
+    check_time(deadline)
+}
+
+/// Sleeps until a socket is ready, `until`, or a signal comes, which is an error.
+pub(super) fn wait_until(sockets: &[PollFd<'_>], until: Instant) -> Result<(), Unopened> {
+    match wait_among([], sockets, Some(until)) {
+        Ok(_) => Ok(()),
+        Err(Lost::Interrupted(signal)) => Err(Unopened::Interrupted(signal)),
+        Err(lost) => Err(lost.reason().into()),
+    }
+}
+
+fn check_time(deadline: Instant) -> Result<(), Unopened> {
+    if Instant::now() < deadline { Ok(()) } else { Err("connecting took too long".to_owned().into()) }
+}
+
+fn prepare(socket: &Socket) -> io::Result<()> {
+    socket.set_tcp_nodelay(true)?;
+    let keepalive =
+        TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL).with_retries(KEEPALIVE_RETRIES);
+    socket.set_tcp_keepalive(&keepalive)?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
+    Ok(())
+}

@@ -1,0 +1,171 @@
+//! What rcli does itself: arriving at a server, help, views, and the words of `local`.
+
+use super::helper::columns;
+use super::local::Local;
+use super::views::Wanted;
+use super::{Flow, Repl, help, history};
+use crate::color::Part;
+use crate::config::Elsewhere;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::net::{Server, Target, Unopened};
+use crate::render::{self, Format, Style};
+use crate::report::report;
+use crate::shell::Shell;
+use crate::shell::connection::Link;
+use crate::signal::{self, Signal};
+use crate::text::{self, Escape, printable};
+
+impl Repl<'_> {
+    /// Connects, and says to whom. A server that is not there may come; one that refuses us will not change its mind.
+    pub(super) fn arrive(&mut self, is_first: bool) -> Outcome<()> {
+        match self.shell.link().ready() {
+            Ok(_) => {}
+            // The options that name another server are the shell's, not the prompt's.
+            Err(Unopened::NobodyListens(message)) if !is_first => {
+                report(&message);
+                return Ok(());
+            }
+            Err(absent @ (Unopened::Unreachable(_) | Unopened::NobodyListens(_))) => {
+                report(&Failure::from(absent).into_message());
+                return Ok(());
+            }
+            Err(Unopened::Interrupted(Signal::Interrupt)) => {
+                signal::forget_ctrl_c();
+                return Ok(());
+            }
+            Err(unopened) => return Err(unopened.into()),
+        }
+        let place = self.shell.link().name();
+        let told = self.shell.link().server().map(Server::learn_version).transpose();
+        let server = match told {
+            Ok(version) => version.flatten(),
+            Err(refused @ Unopened::Refused { .. }) => {
+                self.shell.link().lose();
+                return Err(refused.into());
+            }
+            Err(unopened) => {
+                self.shell.link().lose();
+                signal::forget_ctrl_c();
+                report(&Failure::from(unopened).into_message());
+                return Ok(());
+            }
+        };
+        let server = server
+            .map_or_else(|| "server".to_owned(), |server| format!("{} {}", capitalized(&server.name), server.version));
+        let server = text::line(&server);
+        let cluster = if self.shell.link().is_cluster() { "cluster of " } else { "" };
+        self.write(&format!("{cluster}{server} at {place}; Ctrl-D or exit leaves\n"))
+    }
+
+    /// Opens a streaming view. The session is not touched: its database, WATCH and block stay.
+    pub(super) fn view(&mut self, wanted: Wanted) -> Outcome<Flow> {
+        let style = Style { format: self.view_format, ..self.style.clone() };
+        // The prompt may be older than the loss of its server.
+        self.shell.link().look_after();
+        self.report_notices();
+        let target = self.shell.link().target().clone();
+        if wanted.in_background {
+            return self.start_job(wanted, &target, &style).map_or_else(stay, |()| Ok(Flow::On));
+        }
+        self.write(&format!(
+            "{}\n",
+            self.style.colors.paint(Part::Hint, "(Ctrl-C leaves; with a final & it runs above the prompt)")
+        ))?;
+        self.flush()?;
+        let stdout = render::stdout().map_err(Failure::output)?;
+        match wanted.show(&target, &style, stdout) {
+            Ok(Exit::Signal(Signal::Interrupt)) => {
+                signal::forget_ctrl_c();
+                // The terminal has echoed ^C.
+                self.write("\n")?;
+                Ok(Flow::Stop)
+            }
+            Ok(Exit::Signal(signal)) => Err(Failure::quiet(Exit::Signal(signal))),
+            Ok(_) => Ok(Flow::On),
+            Err(failure) if failure.exit() == Exit::Signal(Signal::Interrupt) => {
+                signal::forget_ctrl_c();
+                self.write("\n")?;
+                Ok(Flow::Stop)
+            }
+            Err(failure) => stay(failure),
+        }
+    }
+
+    fn start_job(&mut self, wanted: Wanted, target: &Target, style: &Style) -> Outcome<()> {
+        let title = wanted.title.clone();
+        let above = self.editor.above()?;
+        let number = self.jobs.start(wanted, target, style, above)?;
+        self.write(&format!("[{number}] {title}\n"))
+    }
+
+    pub(super) fn run_local(&mut self, local: Local) -> Outcome<Flow> {
+        match local {
+            Local::Leave => return Ok(Flow::Leave),
+            Local::Help(topic) => {
+                let text = self.editor.helper().map(|helper| help::help(&topic, &helper.lookup.table(), columns()));
+                self.write(&text.unwrap_or_default())?;
+            }
+            Local::Clear => self.write("\x1b[H\x1b[2J\x1b[3J")?,
+            Local::Connect(place) => return self.connect(&place),
+            Local::Output(format) => self.set_output(format)?,
+            Local::History(count) => {
+                for (number, command) in self.editor.remembered(count.unwrap_or(history::KEPT)) {
+                    self.write(&format!("{number:>5}  {}\n", printable(&command, Escape::Lines)))?;
+                }
+            }
+            Local::Jobs => {
+                for job in self.jobs.describe() {
+                    self.write(&format!("{job}\n"))?;
+                }
+            }
+            Local::Stop(number) if self.jobs.stop(number) => self.write(&format!("[{number}] ended\n"))?,
+            Local::Stop(number) => report(&format!("no view has the number {number}; jobs shows what there is")),
+            Local::Misused(usage) => report(&format!("usage: {usage}")),
+        }
+        Ok(Flow::On)
+    }
+
+    fn connect(&mut self, place: &Elsewhere) -> Outcome<Flow> {
+        if let Some(count) = self.shell.queued() {
+            report(&format!("a block of {count} commands is open: EXEC or DISCARD it first"));
+            return Ok(Flow::Stop);
+        }
+        let is_tls = self.shell.link().target().tls.is_some();
+        let pushes = self.shell.link().target().pushes.clone();
+        match self.context.elsewhere(place, is_tls, pushes) {
+            Ok(target) => {
+                self.shell = Shell::new(Link::elsewhere(target));
+                self.arrive(false).map_or_else(stay, |()| Ok(Flow::On))
+            }
+            Err(failure) => stay(failure),
+        }
+    }
+
+    fn set_output(&mut self, format: Option<Format>) -> Outcome<()> {
+        if let Some(format) = format {
+            self.style.format = format;
+            self.view_format = format;
+            self.renderer.set_style(self.style.clone());
+            return Ok(());
+        }
+        self.write(match self.style.format {
+            Format::Human => "output human\n",
+            Format::Raw => "output raw\n",
+            Format::Json => "output json\n",
+        })
+    }
+}
+
+/// What would end a run that begins does not end one that goes on, but for a signal.
+fn stay(failure: Failure) -> Outcome<Flow> {
+    if matches!(failure.exit(), Exit::Signal(_)) {
+        return Err(failure);
+    }
+    report(&failure.into_message());
+    Ok(Flow::Stop)
+}
+
+fn capitalized(name: &str) -> String {
+    let mut chars = name.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}

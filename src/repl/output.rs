@@ -1,0 +1,161 @@
+//! What became of a command, said to a person: its answer, or why there is none.
+
+use crate::shell::block::RAN_APART;
+use crate::shell::{Answer, Trouble};
+use std::time::{Duration, Instant};
+
+use super::{Flow, Repl, SHOWN};
+use crate::color::Part;
+use crate::command::request::Request;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::net::{Lost, LostBlock};
+use crate::render::Record;
+use crate::reply::{ErrorReply, Frame, OwnedFrame};
+use crate::report::{notice, report};
+use crate::signal::{self, Signal};
+
+/// A command that takes this long says how long it took (contract section 10).
+const SLOW: Duration = Duration::from_millis(500);
+
+impl Repl<'_> {
+    pub(super) fn run_request(&mut self, request: &Request) -> Outcome<Flow> {
+        let started = Instant::now();
+        let answered = self.shell.eval(request);
+        let elapsed = started.elapsed();
+        self.report_notices();
+        let flow = match answered {
+            Ok(answer) => {
+                self.answer(request, &answer)?;
+                Flow::On
+            }
+            Err(trouble) => self.trouble(request, trouble)?,
+        };
+        if elapsed >= SLOW {
+            let seconds = format!("({:.2}s)", elapsed.as_secs_f64());
+            self.write(&format!("{}\n", self.style.colors.paint(Part::Hint, &seconds)))?;
+        }
+        Ok(flow)
+    }
+
+    fn answer(&mut self, request: &Request, answer: &Answer) -> Outcome<()> {
+        match answer {
+            Answer::Reply(reply) => {
+                self.reply(request, reply.frame())?;
+                self.advise(reply.frame())
+            }
+            Answer::Stopped => {
+                notice(&format!("{} has stopped", self.shell.link().place()));
+                Ok(())
+            }
+            Answer::Executed { block, replies } => self.record(&Record::Block { block, frame: replies.frame() }),
+            Answer::Aborted => {
+                self.reply(request, OwnedFrame::nil().frame())?;
+                self.flush()?;
+                report("EXEC: a watched key has changed; nothing was run");
+                Ok(())
+            }
+            Answer::Rejected(errors, error) => {
+                for (request, error) in errors {
+                    let advice = error.advice(self.shell.link().is_cluster());
+                    report(&format!("{}: {error}{advice}", request.shown(SHOWN)));
+                }
+                self.reply(request, error.to_frame().frame())
+            }
+            Answer::Denied(denied) => {
+                self.reply(request, denied.to_frame().frame())?;
+                self.flush()?;
+                report("EXEC: nothing was run");
+                Ok(())
+            }
+            Answer::Unbound(error) => {
+                self.reply(request, error.to_frame().frame())?;
+                self.flush()?;
+                report(&format!("EXEC: {RAN_APART}"));
+                Ok(())
+            }
+            Answer::WatchLost => {
+                report(
+                    "EXEC: refused, nothing was run: the WATCH was lost with its connection, so a watched key may \
+                     have changed unseen; WATCH and read again",
+                );
+                Ok(())
+            }
+        }
+    }
+
+    /// Says what to do about an error reply, where there is something to do.
+    fn advise(&mut self, reply: Frame<'_>) -> Outcome<()> {
+        let Some(error) = ErrorReply::of(reply) else { return Ok(()) };
+        let advice = error.advice(self.shell.link().is_cluster());
+        if !advice.is_empty() {
+            self.flush()?;
+            notice(advice.trim_start_matches("; "));
+        }
+        Ok(())
+    }
+
+    /// Says why there is no answer. Only a signal that ends the run, or a closed terminal, ends the conversation.
+    fn trouble(&mut self, request: &Request, trouble: Trouble) -> Outcome<Flow> {
+        let place = self.shell.link().place();
+        let command = request.shown(SHOWN);
+        match trouble {
+            Trouble::Unfit(reason) => {
+                report(&reason);
+                return Ok(Flow::On);
+            }
+            Trouble::NotConnected(unopened) => match unopened.into_message() {
+                Ok(message) => report(&format!("{message}; {command} was not sent")),
+                Err(signal) => return self.cancelled(signal, &format!("{command}, not sent")),
+            },
+            Trouble::NotIntroduced(unopened) => match unopened.into_message() {
+                Ok(message) => report(&message),
+                Err(signal) => return self.cancelled(signal, &format!("the introduction after {command}")),
+            },
+            Trouble::Lost(Lost::Interrupted(signal)) => return self.cancelled(signal, &command),
+            Trouble::Lost(lost) => {
+                let outcome = match lost {
+                    Lost::Unreached(_) => "was not sent",
+                    Lost::Refused { .. } => "was not run",
+                    _ => "had no answer: it may have run, and is not sent again",
+                };
+                report(&format!("{}; {command} {outcome}", lost.describe(&place)));
+            }
+            Trouble::LostBlock(LostBlock { lost, may_have_run }) => {
+                let outcome = if may_have_run {
+                    "outcome unknown: the block may have run, and is not sent again"
+                } else {
+                    "nothing was run, and the block is still open"
+                };
+                if let Lost::Interrupted(signal) = lost {
+                    return self.cancelled(signal, &format!("EXEC: {outcome}"));
+                }
+                report(&format!("{}; EXEC: {outcome}", lost.describe(&place)));
+            }
+        }
+        Ok(Flow::Stop)
+    }
+
+    /// Ctrl-C came while an answer was waited for: the old connection is closed already, a new one is opened.
+    fn cancelled(&mut self, signal: Signal, command: &str) -> Outcome<Flow> {
+        if signal != Signal::Interrupt {
+            return Err(Failure::quiet(Exit::Signal(signal)));
+        }
+        signal::forget_ctrl_c();
+        // The terminal has echoed ^C.
+        self.write("\n")?;
+        self.flush()?;
+        notice(&format!("cancelled: {command}"));
+        if self.shell.link().was_open() {
+            match self.shell.link().ready() {
+                Ok(_) => {}
+                Err(unopened) => match unopened.into_message() {
+                    Ok(message) => report(&message),
+                    Err(Signal::Interrupt) => signal::forget_ctrl_c(),
+                    Err(signal) => return Err(Failure::quiet(Exit::Signal(signal))),
+                },
+            }
+        }
+        self.report_notices();
+        Ok(Flow::Stop)
+    }
+}

@@ -1,0 +1,175 @@
+//! A line being typed as words: what the real parser makes of it, with the place of each word, and with what is
+//! still open at its end. Completion, hints, colours and the history look at lines through this.
+
+use std::ops::Range;
+
+use crate::command::request::{Request, secrets};
+use crate::command::restrictions;
+use crate::input::{OPEN_QUOTE, parse, parse_line, spans};
+
+/// One word of a line.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Word {
+    /// Where it stands, quotes included, in bytes.
+    pub span: Range<usize>,
+    /// What it says, unquoted.
+    pub text: Vec<u8>,
+}
+
+/// The words of a line.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Words {
+    /// In order; the last one may be incomplete.
+    pub list: Vec<Word>,
+    /// Where an open or bad quote stands.
+    pub trouble: Option<usize>,
+    /// Whether a space follows the last word, so that the next one begins.
+    pub ends_in_space: bool,
+}
+
+impl Words {
+    /// The words of a line that may not be complete.
+    pub fn of(line: &str) -> Self {
+        let bytes = line.as_bytes();
+        let (spans, malformed) = spans(bytes);
+        let list: Vec<Word> =
+            spans.into_iter().map(|span| Word { text: unquote(&bytes[span.clone()]), span }).collect();
+        let ends_in_space = malformed.is_none() && list.last().is_some_and(|word| word.span.end < bytes.len());
+        Self { list, trouble: malformed.map(|malformed| malformed.at), ends_in_space }
+    }
+
+    /// What the words say.
+    pub fn argv(&self) -> Vec<&[u8]> {
+        self.list.iter().map(|word| word.text.as_slice()).collect()
+    }
+
+    /// The words before the one being typed.
+    pub fn before(&self) -> &[Word] {
+        match self.list.split_last() {
+            Some((_, before)) if !self.ends_in_space => before,
+            _ => &self.list,
+        }
+    }
+
+    /// The word being typed; none where the next one is to begin.
+    pub fn current(&self) -> Option<&Word> {
+        self.list.last().filter(|_| !self.ends_in_space)
+    }
+}
+
+/// What a word says; one whose quote is open, what it says so far.
+fn unquote(word: &[u8]) -> Vec<u8> {
+    let mut request = Request::default();
+    let Err(malformed) = parse_line(word, &mut request) else { return request.arg(0).to_vec() };
+    if malformed.reason == OPEN_QUOTE {
+        let closed = [word, &word[malformed.at..=malformed.at]].concat();
+        request.clear();
+        if parse_line(&closed, &mut request).is_ok() {
+            return request.arg(0).to_vec();
+        }
+    }
+    word.to_vec()
+}
+
+/// Whether a line, complete or not, may hold a password, so that it is neither stored nor coloured.
+pub fn holds_secret(line: &str) -> bool {
+    let mut request = Request::default();
+    match parse(line.as_bytes(), &mut request) {
+        Ok(()) if !request.is_empty() => restrictions::holds_secret(&request),
+        // A comment, or a line that is not complete or not right.
+        _ => secrets::shown_bad(line.as_bytes()).is_some(),
+    }
+}
+
+/// The commands of a text: each line is one, but for a line whose quote is open, which goes on in the next.
+pub fn commands(text: &str) -> Vec<String> {
+    let mut commands: Vec<String> = Vec::new();
+    let mut open = None;
+    for line in text.lines() {
+        match commands.last_mut().filter(|_| open.is_some()) {
+            Some(command) => {
+                command.push('\n');
+                command.push_str(line);
+            }
+            None => commands.push(line.to_owned()),
+        }
+        open = open_quote(open, line);
+    }
+    commands.retain(|command| !command.trim().is_empty());
+    commands
+}
+
+/// The quote that the end of a line stands inside of. `before` is the one that the line begins inside of: what stands
+/// above it need not be read again.
+pub fn open_quote(before: Option<char>, line: &str) -> Option<char> {
+    let inside = before.map(|quote| format!("{quote}{line}"));
+    let text = inside.as_deref().unwrap_or(line);
+    match parse(text.as_bytes(), &mut Request::default()) {
+        Err(malformed) if malformed.reason == OPEN_QUOTE => text[malformed.at..].chars().next(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_have_places_and_say_what_they_mean() {
+        let words = Words::of("SET \"a b\" x");
+        assert_eq!(words.argv(), [b"SET".as_slice(), b"a b", b"x"]);
+        assert_eq!(words.list[1].span, 4..9);
+        assert!(!words.ends_in_space && words.trouble.is_none());
+        assert!(Words::of("GET ").ends_in_space);
+    }
+
+    #[test]
+    fn an_open_quote_is_a_word_so_far() {
+        let words = Words::of("SET k \"a b");
+        assert_eq!(words.argv(), [b"SET".as_slice(), b"k", b"a b"]);
+        assert_eq!((words.trouble, words.ends_in_space), (Some(6), false));
+    }
+
+    #[test]
+    fn lines_are_commands_but_open_quotes_go_on() {
+        assert_eq!(commands("SET a 1\n\n  \nGET a\n"), ["SET a 1", "GET a"]);
+        assert_eq!(commands("SET a \"x\ny\"\nGET a"), ["SET a \"x\ny\"", "GET a"]);
+        assert_eq!(commands("SET a 'x\\\ny'\n\"z\\\"\n'\n\" PING"), ["SET a 'x\\\ny'", "\"z\\\"\n'\n\" PING"]);
+        assert_eq!(commands("# it's\n[\"a\nSET a \"x\n\"y\nPING"), ["# it's", "[\"a", "SET a \"x\n\"y", "PING"]);
+        assert_eq!(open_quote(None, "SET a 'x"), Some('\''));
+        assert_eq!(open_quote(None, "SET a 'x'"), None);
+        assert_eq!(open_quote(Some('"'), "x\" 'y"), Some('\''));
+    }
+
+    #[test]
+    fn a_text_of_many_lines_inside_a_quote_is_read_once() {
+        // To read again what stands above each line would be to read a terabyte.
+        let text = format!("SET k \"{}", "one line of what was pasted\n".repeat(300_000));
+        let (done, finished) = std::sync::mpsc::channel();
+        std::thread::spawn(move || done.send(commands(&text).len()));
+        assert_eq!(finished.recv_timeout(std::time::Duration::from_mins(1)), Ok(1));
+    }
+
+    #[test]
+    fn secrets_are_known_in_any_spelling() {
+        for line in [
+            "auth pw",
+            "AUTH user pw",
+            "\"AUTH\" pw",
+            "auth \"pw",
+            "auth \"p\"w",
+            "HELLO 3 AUTH u p",
+            "connect redis://u:p@host",
+            "[\"AUTH\",\"pw\"]",
+            "[\"AUTH\",\"pw\"",
+            "CONFIG SET \"requirepass\"x pw",
+            "[\"CONFIG\",\"SET\",\"requirepass\",\"x",
+            "# AUTH pw",
+        ] {
+            assert!(holds_secret(line), "{line}");
+        }
+        for line in ["GET auth", "AUTH", "SET k \"v", "help AUTH", "ACL GETUSER bob", "# a note", "connect h 6380"] {
+            assert!(!holds_secret(line), "{line}");
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! The connection behind a shell: what the user chose on it, the WATCH it holds, and opening it again.
+//! A command is never sent twice: whoever asked learns that the connection was lost.
+
+use std::mem;
+
+use crate::command::request::Request;
+use crate::command::restrictions::{Effect, Setting, effect_of, refuse_in_cluster};
+use crate::exit::Outcome;
+use crate::net::{ConnectionState, Lost, NO_CLUSTER, Server, Target, Unopened, Watch};
+use crate::reply::{ErrorReply, Frame};
+use crate::report::Told;
+
+/// A connection that is open, or can be opened.
+pub struct Link {
+    state: ConnectionState,
+    server: Option<Server>,
+    /// Whether a server that is no node of a cluster is talked to all the same.
+    takes_lone: bool,
+    /// Where the connection was that was lost last.
+    lost_place: Option<String>,
+    /// Whether a command opens a lost connection again.
+    reopens: bool,
+    was_open: bool,
+    notices: Vec<Told>,
+}
+
+/// The longest part of a command in a notice, in characters.
+const SHOWN: usize = 60;
+
+impl Link {
+    /// Opens a connection that is used until it is lost (stdin).
+    pub fn once(target: &Target) -> Outcome<Self> {
+        let server = Server::open(target)?;
+        Ok(Self { server: Some(server), reopens: false, was_open: true, ..Self::lasting(target.clone()) })
+    }
+
+    /// A connection that is opened by the first command, and again by the first after it was lost (REPL).
+    pub fn lasting(target: Target) -> Self {
+        Self {
+            state: ConnectionState::new(target),
+            server: None,
+            takes_lone: false,
+            lost_place: None,
+            reopens: true,
+            was_open: false,
+            notices: Vec::new(),
+        }
+    }
+
+    /// The same to another place than rcli was started with: if nobody said what is there, it is found out.
+    pub fn elsewhere(target: Target) -> Self {
+        Self { takes_lone: true, ..Self::lasting(target) }
+    }
+
+    /// What to call the server: where it is; of a cluster, the node that stands for it.
+    pub fn name(&self) -> String {
+        match &self.server {
+            Some(server @ Server::One(_)) => server.place(),
+            _ => self.target().address.to_string(),
+        }
+    }
+
+    /// Where the last command went, for messages.
+    pub fn place(&self) -> String {
+        match (&self.server, &self.lost_place) {
+            (Some(server), _) => server.place(),
+            (None, Some(place)) => place.clone(),
+            (None, None) => self.target().address.to_string(),
+        }
+    }
+
+    /// Where the server is, and what the user last chose there.
+    pub fn target(&self) -> &Target {
+        self.state.target()
+    }
+
+    /// The connection, if it is open.
+    pub fn server(&mut self) -> Option<&mut Server> {
+        self.server.as_mut()
+    }
+
+    /// Why a command cannot be run over this connection; none if it can.
+    pub fn refuse(&self, request: &Request) -> Option<String> {
+        self.target().cluster.and_then(|_| refuse_in_cluster(request))
+    }
+
+    /// Whether it leads to all the nodes of a cluster.
+    pub fn is_cluster(&self) -> bool {
+        self.target().cluster.is_some()
+    }
+
+    /// Whether a lost connection is opened again.
+    pub fn reopens(&self) -> bool {
+        self.reopens
+    }
+
+    /// Whether it is open, as far as is known.
+    pub fn is_open(&self) -> bool {
+        match &self.server {
+            Some(Server::One(_)) => true,
+            Some(Server::Cluster(cluster)) => cluster.is_connected(),
+            None => false,
+        }
+    }
+
+    /// Whether it was open before.
+    pub fn was_open(&self) -> bool {
+        self.was_open
+    }
+
+    /// Whether keys are watched.
+    pub fn watch(&self) -> Watch {
+        self.state.watch
+    }
+
+    /// Says what became of the watched keys.
+    pub fn set_watch(&mut self, watch: Watch) {
+        self.state.watch = watch;
+    }
+
+    /// What there is to tell since the last time: reconnects, and what was lost with a connection.
+    pub fn take_notices(&mut self) -> Vec<Told> {
+        if let Some(Server::Cluster(cluster)) = &mut self.server {
+            self.notices.extend(cluster.take_refused().into_iter().map(Told::Failure));
+        }
+        if let Some(Server::Cluster(cluster)) = &self.server
+            && cluster.is_connected()
+            && cluster.target().address != self.target().address
+        {
+            let home = cluster.target().address.clone();
+            self.notices.push(Told::Notice(format!("{} is gone; going on at {home}", self.target().address)));
+            self.state.move_to(home);
+        }
+        mem::take(&mut self.notices)
+    }
+
+    /// Notices that the connection was lost while nobody used it. Does not wait.
+    pub fn look_after(&mut self) {
+        if self.reopens
+            && let Some(server) = &mut self.server
+            && let Err(lost) = server.look_after()
+        {
+            let watch = match (server, self.state.watch) {
+                (Server::Cluster(_), Watch::Held) => "; the WATCH was lost with it",
+                _ => "",
+            };
+            let text = format!("{}: connection lost: {}{watch}", self.place(), lost.reason());
+            self.notices.push(Told::Failure(text));
+            self.lose();
+        }
+    }
+
+    /// The open connection. Where it may, it is opened first, also when it was lost while nobody used it.
+    pub fn ready(&mut self) -> Result<&mut Server, Unopened> {
+        self.look_after();
+        if self.server.is_none() && self.reopens {
+            let server = match Server::open(self.target()) {
+                Err(Unopened::Refused { code, .. }) if self.takes_lone && code == NO_CLUSTER => {
+                    self.state.leave_cluster();
+                    Server::open(self.target())?
+                }
+                opened => opened?,
+            };
+            self.server = Some(server);
+            if mem::replace(&mut self.was_open, true) {
+                self.notices.push(Told::Notice(self.describe_reopened()));
+                self.restore_settings()?;
+            }
+        }
+        match &mut self.server {
+            Some(server) => Ok(server),
+            None => Err(Unopened::Unreachable(format!("{}: not connected", self.state.target().address))),
+        }
+    }
+
+    /// Gives a new connection what the old one was told beyond its introduction.
+    fn restore_settings(&mut self) -> Result<(), Unopened> {
+        let Some(server) = &mut self.server else { return Ok(()) };
+        let notices = &mut self.notices;
+        let lost = self.state.settings().iter().find_map(|request| match server.call(request) {
+            Ok(answer) => {
+                let refusal = ErrorReply::of(answer.frame());
+                notices.extend(
+                    refusal.map(|error| Told::Failure(format!("{} was refused there: {error}", request.shown(SHOWN)))),
+                );
+                None
+            }
+            Err(lost) => Some(lost),
+        });
+        let Some(lost) = lost else { return Ok(()) };
+        self.lose();
+        Err(lost.while_opening(&self.place()))
+    }
+
+    fn describe_reopened(&self) -> String {
+        let db = if self.target().db == 0 { String::new() } else { format!(", database {}", self.target().db) };
+        let watch = if self.watch() == Watch::Lost { "; the WATCH was lost with the old connection" } else { "" };
+        format!("connected again to {}{db}{watch}", self.place())
+    }
+
+    /// Closes a connection that is of no use any more.
+    pub fn lose(&mut self) {
+        self.lost_place = Some(self.place());
+        match &mut self.server {
+            // Its other nodes are as they were.
+            Some(Server::Cluster(cluster)) => cluster.forget_watch(),
+            _ => self.server = None,
+        }
+        if self.watch() == Watch::Held {
+            self.set_watch(Watch::Lost);
+        }
+    }
+
+    /// Remembers what a command that the server answered has changed, so that a reconnect brings it back.
+    pub fn learn(&mut self, request: &Request, answer: Frame<'_>) -> Result<(), Lost> {
+        self.state.learn(request, answer);
+        if effect_of(request) == Effect::Sets(Setting::User)
+            && !answer.is_error()
+            && let (true, Some(Server::One(session))) = (self.reopens, &mut self.server)
+        {
+            session.greet_again()?;
+        }
+        Ok(())
+    }
+
+    /// Introduces itself again after a RESET that the server has answered: the version of RESP, the user and the
+    /// database are those of the start.
+    pub fn introduce_again(&mut self) -> Result<(), Unopened> {
+        match &mut self.server {
+            Some(Server::One(session)) => session.introduce_again(self.state.target()),
+            _ => Ok(()),
+        }
+    }
+}
