@@ -64,7 +64,7 @@ pub struct CompletionsArgs {
     pub shell: clap_complete::Shell,
 }
 
-/// Write completions/ and man/, and with --table src/table/commands.json, below a directory
+/// Write completions/ and man/, and with --table src/command/table/commands.json, below a directory
 #[derive(Args, Debug)]
 pub struct GenerateArgs {
     /// Directory to write into

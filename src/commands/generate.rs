@@ -49,7 +49,7 @@ fn documents(dir: &Path) -> Outcome<Exit> {
     Ok(Exit::Done)
 }
 
-/// Writes `src/table/commands.json` below a directory, from the COMMAND and COMMAND DOCS of running servers.
+/// Writes `src/command/table/commands.json` below a directory, from the COMMAND and COMMAND DOCS of running servers.
 fn table(context: &Context, dir: &Path, urls: &[String]) -> Outcome<Exit> {
     let mut replies = Vec::new();
     for url in urls {
@@ -58,7 +58,7 @@ fn table(context: &Context, dir: &Path, urls: &[String]) -> Outcome<Exit> {
         let mut ask = |question: &Cmd| session.ask(question).map_err(|lost| lost.into_failure_at("--table"));
         replies.push((ask(&redis::cmd("COMMAND"))?, ask(redis::cmd("COMMAND").arg("DOCS"))?));
     }
-    let path = dir.join("src/table/commands.json");
+    let path = dir.join("src/command/table/commands.json");
     fs::write(&path, crate::command::table::generate(&replies))
         .map_err(|error| Failure::failed(format!("{}: {}", path.display(), describe_io(&error))))?;
     Ok(Exit::Done)
