@@ -84,7 +84,7 @@ set edit:completion:arg-completer[rcli] = {|@words|
             cand txn 'Run commands as one MULTI/EXEC block, guarded by WATCH'
             cand profiles 'List the profiles, without their passwords'
             cand completions 'Print the completions for a shell'
-            cand generate 'Write completions/ and man/, and with --table src/table/commands.json, below a directory'
+            cand generate 'Write completions/ and man/, and with --table src/command/table/commands.json, below a directory'
             cand exec 'Run one command'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
@@ -2279,7 +2279,7 @@ set edit:completion:arg-completer[rcli] = {|@words|
             cand txn 'Run commands as one MULTI/EXEC block, guarded by WATCH'
             cand profiles 'List the profiles, without their passwords'
             cand completions 'Print the completions for a shell'
-            cand generate 'Write completions/ and man/, and with --table src/table/commands.json, below a directory'
+            cand generate 'Write completions/ and man/, and with --table src/command/table/commands.json, below a directory'
             cand exec 'Run one command'
             cand help 'Print this message or the help of the given subcommand(s)'
         }

@@ -86,7 +86,7 @@ complete -c rcli -n "__fish_rcli_needs_command" -f -a "monitor" -d 'Write every 
 complete -c rcli -n "__fish_rcli_needs_command" -f -a "txn" -d 'Run commands as one MULTI/EXEC block, guarded by WATCH'
 complete -c rcli -n "__fish_rcli_needs_command" -f -a "profiles" -d 'List the profiles, without their passwords'
 complete -c rcli -n "__fish_rcli_needs_command" -f -a "completions" -d 'Print the completions for a shell'
-complete -c rcli -n "__fish_rcli_needs_command" -f -a "generate" -d 'Write completions/ and man/, and with --table src/table/commands.json, below a directory'
+complete -c rcli -n "__fish_rcli_needs_command" -f -a "generate" -d 'Write completions/ and man/, and with --table src/command/table/commands.json, below a directory'
 complete -c rcli -n "__fish_rcli_needs_command" -f -a "exec" -d 'Run one command'
 complete -c rcli -n "__fish_rcli_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c rcli -n "__fish_rcli_using_subcommand pipe" -l on-error -d 'After an error reply: go on, or send nothing more and end' -r -f -a "continue\t'Go on with the next command'
@@ -1181,7 +1181,7 @@ complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subc
 complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe sub psub ssub monitor txn profiles completions generate exec help" -f -a "txn" -d 'Run commands as one MULTI/EXEC block, guarded by WATCH'
 complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe sub psub ssub monitor txn profiles completions generate exec help" -f -a "profiles" -d 'List the profiles, without their passwords'
 complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe sub psub ssub monitor txn profiles completions generate exec help" -f -a "completions" -d 'Print the completions for a shell'
-complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe sub psub ssub monitor txn profiles completions generate exec help" -f -a "generate" -d 'Write completions/ and man/, and with --table src/table/commands.json, below a directory'
+complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe sub psub ssub monitor txn profiles completions generate exec help" -f -a "generate" -d 'Write completions/ and man/, and with --table src/command/table/commands.json, below a directory'
 complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe sub psub ssub monitor txn profiles completions generate exec help" -f -a "exec" -d 'Run one command'
 complete -c rcli -n "__fish_rcli_using_subcommand help; and not __fish_seen_subcommand_from pipe sub psub ssub monitor txn profiles completions generate exec help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c rcli -n "__fish_rcli_using_subcommand help; and __fish_seen_subcommand_from exec" -f -a "ACL"
