@@ -125,7 +125,7 @@ fn chance() -> f64 {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test ends by panicking")]
 mod tests {
-    use super::super::target::Address;
+    use super::super::endpoint::Address;
     use super::*;
 
     fn with_limit(connect_timeout: Duration) -> Retry {
