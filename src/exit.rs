@@ -5,8 +5,9 @@ mod connection;
 use std::io;
 use std::process::ExitCode;
 
-use crate::report::{describe_io, report_pointing};
+use crate::report::report_pointing;
 use crate::signal::Signal;
+use crate::text::describe_io;
 
 /// The exit statuses of contract section 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

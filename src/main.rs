@@ -44,6 +44,6 @@ fn run() -> Outcome<Exit> {
         report::notice(warning);
     }
     signal::install()
-        .map_err(|error| Failure::failed(format!("cannot handle signals: {}", report::describe_io(&error))))?;
+        .map_err(|error| Failure::failed(format!("cannot handle signals: {}", text::describe_io(&error))))?;
     commands::run(&Context::new(config), cli.verb.as_ref())
 }

@@ -6,7 +6,6 @@ use std::sync::OnceLock;
 
 use crate::color::{Colors, Part};
 use crate::text;
-pub use crate::text::describe_io;
 
 /// Whether stderr has colours.
 static COLORS: OnceLock<Colors> = OnceLock::new();

@@ -1,5 +1,5 @@
 //! SIGINT, SIGTERM and SIGHUP: the handlers, a flag to ask and a descriptor to poll. What a signal means is each loop's
-//! own business, and so is the sleep that it ends (`server::poll`).
+//! own business, and so is the sleep that it ends (`net::poll`).
 
 use std::io::{self, PipeReader, Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd};

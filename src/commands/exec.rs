@@ -14,7 +14,8 @@ use crate::input::{Malformed, describe_bad, parse_line};
 use crate::net::{Lost, Route, Server, poll};
 use crate::render::{Format, Record};
 use crate::reply::{ErrorReply, OwnedFrame};
-use crate::report::{describe_io, report};
+use crate::report::report;
+use crate::text::describe_io;
 
 /// Runs the command as often as asked.
 pub fn run(context: &Context, args: &ExecArgs) -> Outcome<Exit> {

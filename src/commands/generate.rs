@@ -15,7 +15,7 @@ use crate::config::Elsewhere;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::net::{Protocol, Session, Target};
-use crate::report::describe_io;
+use crate::text::describe_io;
 
 /// Writes the completions of one shell to stdout.
 pub fn completions(args: &CompletionsArgs) -> Outcome<Exit> {

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::exit::{Exit, Failure, Outcome};
-use crate::report::describe_io;
 use crate::signal;
+use crate::text::describe_io;
 
 /// Where a password comes from.
 #[derive(Clone)]

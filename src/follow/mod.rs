@@ -20,8 +20,9 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::net::{Given, Heard, Stream, Woken, poll, ready_at};
 use crate::render::Record;
 use crate::reply::{Event, Message, MonitorLine, describe_no_room};
-use crate::report::{Told, describe_io};
+use crate::report::Told;
 use crate::signal::{self, Signal};
+use crate::text::describe_io;
 
 /// Between looks at the clock and at signals while messages come without a pause.
 const BUSY_MESSAGES: u32 = 256;

@@ -15,8 +15,7 @@ use self::begin::Begin;
 use self::resp::{Found, Scan};
 use crate::command::request::{Request, secrets};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::report::describe_io;
-use crate::text::{Escape, escape};
+use crate::text::{Escape, describe_io, escape};
 
 pub use text::{Malformed, OPEN_QUOTE, parse as parse_line, spans};
 

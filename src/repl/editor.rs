@@ -23,8 +23,9 @@ use super::prompt::Prompt;
 use super::tokens::{holds_secret, open_quote};
 use crate::exit::{Failure, Outcome};
 use crate::net::{WaitError, poll};
-use crate::report::{describe_io, report};
+use crate::report::report;
 use crate::signal::{self, Signal};
+use crate::text::describe_io;
 
 /// What was typed.
 #[derive(Debug, PartialEq, Eq)]

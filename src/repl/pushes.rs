@@ -13,7 +13,7 @@ use crate::exit::{Failure, Outcome};
 use crate::memory::Growing;
 use crate::net::{PushListener, Server};
 use crate::render::{Record, Renderer, Style};
-use crate::report::describe_io;
+use crate::text::describe_io;
 
 /// How many bytes may wait for the terminal; more stays with the server.
 const MANY: usize = 32 * 1024;

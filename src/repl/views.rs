@@ -18,8 +18,9 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::follow::{Ending, Limits, View, follow};
 use crate::net::{Source, Stream, Subscription, Target, Topic};
 use crate::render::{Format, Renderer, Style};
-use crate::report::{Told, describe_io};
+use crate::report::Told;
 use crate::signal::Signal;
+use crate::text::describe_io;
 
 /// A view that somebody asked for.
 #[derive(Debug)]

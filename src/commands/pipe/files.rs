@@ -10,7 +10,7 @@ use crate::command::request::Request;
 use crate::exit::{Failure, Outcome};
 use crate::input::{BadInput, Next, Source};
 use crate::net::poll;
-use crate::report::describe_io;
+use crate::text::describe_io;
 
 /// Where a command came from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -19,7 +19,7 @@ use crate::exit::{Failure, Outcome};
 use crate::guard::{self, Bound};
 use crate::input::Source;
 use crate::net::{Lost, Server, poll};
-use crate::report::describe_io;
+use crate::text::describe_io;
 
 /// How long a program that is told to end has for it. Shorter than the grace that a signal leaves to rcli itself.
 const GRACE: Duration = Duration::from_millis(500);

@@ -9,8 +9,8 @@ use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr
 
 use crate::exit::{Failure, Outcome};
 use crate::net::poll;
-use crate::report::describe_io;
 use crate::text;
+use crate::text::describe_io;
 
 /// A terminal that does not show what is typed, until this is dropped.
 struct Silent {

@@ -15,7 +15,7 @@ use crate::cli::OptionSet;
 use crate::cli::settings::{Value, refuse_together};
 use crate::config::{describe_url, refuse_url};
 use crate::exit::{Failure, Outcome};
-use crate::report::describe_io;
+use crate::text::describe_io;
 
 /// The file, read but not yet understood: what is wrong in one profile does not concern another.
 pub struct Profiles {

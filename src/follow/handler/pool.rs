@@ -21,8 +21,9 @@ use crate::guard::{self, Bound};
 use crate::net::poll;
 use crate::render::Style;
 use crate::reply::Message;
-use crate::report::{describe_io, report};
+use crate::report::report;
 use crate::signal::{self, Signal};
+use crate::text::describe_io;
 
 /// Messages that may wait, and their bytes; one may always.
 const BACKLOG: usize = 1000;
