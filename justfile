@@ -24,6 +24,11 @@ test FILTER="":
 test-on SERVER FILTER="":
     RCLI_TEST_SERVER={{ SERVER }} cargo test --locked {{ FILTER }}
 
+# One fuzz target until something is found: `just fuzz framer`, `just fuzz url -max_total_time=60`
+fuzz TARGET *OPTIONS:
+    mkdir -p fuzz/corpus/{{ TARGET }}
+    RUSTC_BOOTSTRAP=1 cargo fuzz run -s none {{ TARGET }} fuzz/corpus/{{ TARGET }} tests/corpus/{{ TARGET }} -- {{ OPTIONS }}
+
 # rcli side by side with redis-cli and redis-py: `just bench set mixed`, `just bench --quick`
 bench *ROWS:
     cargo bench -- {{ ROWS }}

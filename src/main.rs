@@ -10,6 +10,8 @@ mod config;
 mod context;
 mod exit;
 mod follow;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod guard;
 mod input;
 mod memory;

@@ -5,6 +5,8 @@
 //! now, without what the environment overrides: see `profile`.
 
 mod connection;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod parts;
 pub mod password;
 mod place;

@@ -146,7 +146,8 @@ pub(super) fn parse_url(text: &str, source: &str) -> Outcome<Place> {
 }
 
 fn read_url(text: &str) -> Result<Place, String> {
-    let Some((scheme, rest)) = text.split_once("://") else {
+    // A `://` behind the first colon is a part of something else.
+    let Some((scheme, rest)) = text.split_once("://").filter(|(scheme, _)| !scheme.contains(':')) else {
         return Err("no URL: redis://user:password@host:port/db is one".to_owned());
     };
     let is_unix = scheme.ends_with("unix");
@@ -316,6 +317,13 @@ mod tests {
     use redis::{ConnectionAddr, IntoConnectionInfo as _, ProtocolVersion};
 
     use super::*;
+
+    #[test]
+    fn what_has_no_scheme_in_front_is_no_url() {
+        for text in ["redis+unix:/x://u:p@h", "unix:/run/s", "h:7000"] {
+            assert!(read_url(text).unwrap_err().starts_with("no URL"), "{text}");
+        }
+    }
 
     #[test]
     fn a_url_means_what_the_redis_crate_takes_it_for() {

@@ -1,6 +1,8 @@
 //! Commands from files and stdin, in text, JSON lines or RESP (contract section 3), with FILE:LINE for every complaint.
 
 mod begin;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod json;
 mod resp;
 mod room;

@@ -19,6 +19,8 @@ mod transport;
 
 pub use client::Server;
 pub use cluster::Cluster;
+#[cfg(any(test, fuzzing))]
+pub use cluster::fuzz::cluster_replies;
 pub use cluster::redirects::Redirect;
 pub use cluster::router::{Route, Router, Unroutable};
 pub use cluster::slot_map::SLOTS;

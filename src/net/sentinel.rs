@@ -202,13 +202,13 @@ fn open_if_primary(target: &Target) -> Result<Session, Unopened> {
 }
 
 /// The host and port of a sentinel's answer.
-fn named(answer: Value) -> Option<Address> {
+pub(super) fn named(answer: Value) -> Option<Address> {
     let (host, port) = redis::from_redis_value(answer).ok()?;
     Some(Address::Tcp(host, port))
 }
 
 /// The names in the answer to SENTINEL MASTERS, to stand after `knows no primary of that name`.
-fn describe_known(masters: &Value) -> Option<String> {
+pub(super) fn describe_known(masters: &Value) -> Option<String> {
     let masters: Vec<HashMap<String, Value>> = redis::from_redis_value_ref(masters).ok()?;
     let names: Vec<&str> = masters.iter().filter_map(|fields| text_of(fields.get("name")?)).collect();
     (!names.is_empty()).then(|| format!(", but {}", names.join(", ")))

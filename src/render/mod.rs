@@ -1,5 +1,7 @@
 //! Records as bytes: human, raw or JSON Lines (contract section 2). Never sees a connection.
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod human;
 mod json;
 mod raw;

@@ -5,6 +5,8 @@ mod error;
 mod event;
 mod frame;
 mod framer;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod message;
 mod monitor_line;
 #[cfg(test)]

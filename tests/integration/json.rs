@@ -145,6 +145,15 @@ fn a_map_with_a_key_that_is_not_utf8_is_an_array_of_pairs() {
 }
 
 #[test]
+fn a_big_number_that_is_none_is_a_string_and_no_name_where_it_is_not_utf8() {
+    assert_lines(&[
+        (b"(12x\r\n", "\"12x\""),
+        (b"%1\r\n(12x\r\n:1\r\n", "{\"12x\":1}"),
+        (b"%1\r\n(\xff\r\n:1\r\n", "[[{\"base64\":\"/w==\"},1]]"),
+    ]);
+}
+
+#[test]
 fn maps_with_odd_keys_are_still_valid_json() {
     let found = lines(
         &[],

@@ -3,6 +3,8 @@
 //! replies. Asking the server, and showing anything to anybody, is left to the callers.
 
 mod entry;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod hints;
 mod keys;
 mod replies;

@@ -69,7 +69,12 @@ impl Profiles {
         let mode = file.metadata().map_err(|error| failed(&error))?.permissions().mode();
         let mut text = String::new();
         file.read_to_string(&mut text).map_err(|error| failed(&error))?;
-        let sections = Text(&text).sections().map_err(|(line, reason)| bad(&path, line, &reason))?;
+        Self::read(path, home, &text, mode)
+    }
+
+    /// Reads the text of the file at `path`, whose mode says who may read it; `home` stands for `~`.
+    pub fn read(path: PathBuf, home: PathBuf, text: &str, mode: u32) -> Outcome<Self> {
+        let sections = Text(text).sections().map_err(|(line, reason)| bad(&path, line, &reason))?;
         let has_password = sections.iter().flat_map(|section| &section.entries).any(Entry::holds_password);
         if has_password && mode & 0o077 != 0 {
             return Err(Failure::usage(format!(

@@ -5,6 +5,8 @@
 //! lost, and said to be.
 
 mod any_node;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod own_connections;
 mod pool;
 pub mod redirects;

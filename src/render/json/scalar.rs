@@ -12,8 +12,11 @@ use crate::reply::{Element, Kind, error_words, split_code};
 pub(super) fn name_of<'a>(key: &Element<'a>, base64: bool) -> Option<&'a [u8]> {
     match key.kind {
         Kind::Bulk if base64 => None,
-        Kind::Simple | Kind::Bulk | Kind::Verbatim => std::str::from_utf8(key.text).is_ok().then_some(key.text),
-        Kind::Integer | Kind::Double | Kind::BigNumber => Some(key.text),
+        // No digits are asked of a big number.
+        Kind::Simple | Kind::Bulk | Kind::Verbatim | Kind::BigNumber => {
+            std::str::from_utf8(key.text).is_ok().then_some(key.text)
+        }
+        Kind::Integer | Kind::Double => Some(key.text),
         Kind::Boolean => Some(boolean(key.text)),
         Kind::Nil | Kind::Error | Kind::Array | Kind::Set | Kind::Map | Kind::Push => None,
     }

@@ -1,0 +1,54 @@
+//! What the table of commands tells of words, whatever these are.
+#![allow(clippy::panic, clippy::missing_panics_doc, reason = "a check ends by panicking")]
+
+use std::cell::RefCell;
+
+use redis::Connection;
+
+use super::{KeysError, Table};
+use crate::command::request::Request;
+use crate::command::restrictions;
+use crate::input::parse_line;
+
+/// A line of words: which are keys, and what may follow.
+pub fn table(data: &[u8]) {
+    let mut request = Request::default();
+    let _ = parse_line(data, &mut request);
+    let argv: Vec<&[u8]> = request.args().collect();
+    let table = Table::builtin();
+    for positions in [table.keys(&argv).unwrap_or_default(), table.shard_channels(&argv)] {
+        assert!(positions.iter().all(|at| (1..argv.len()).contains(at)), "{positions:?}");
+    }
+    let alone = Table::builtin_only(request.arg(0));
+    assert_eq!(alone.keys(&argv), table.keys(&argv), "{}", data.escape_ascii());
+    if let Err(reason) = table.check(&argv) {
+        assert!(!reason.contains(['\r', '\n']), "{reason}");
+    }
+    if !argv.is_empty() {
+        ask_server(&argv, &table.keys(&argv));
+    }
+    let _ = (table.rest(&argv), table.expected(&argv), table.options(&argv));
+    let _ =
+        (restrictions::holds_secret(&request), restrictions::is_report(&request), restrictions::asks_first(&request));
+    let _ = (restrictions::effect_of(&request), restrictions::refuse_in_cluster(&request));
+}
+
+/// Compares what are keys here with what they are to COMMAND GETKEYS of the server in `RCLI_FUZZ_SERVER`, if there is
+/// one. It refuses commands that it does not know, and some that run all the same.
+fn ask_server(argv: &[&[u8]], ours: &Result<Vec<usize>, KeysError>) {
+    thread_local!(static SERVER: RefCell<Option<Connection>> = RefCell::new(connect()));
+    let answer = SERVER.with_borrow_mut(|server| {
+        Some(redis::cmd("COMMAND").arg("GETKEYS").arg(argv).query::<Vec<Vec<u8>>>(server.as_mut()?))
+    });
+    let Some(Ok(theirs)) = answer else { return };
+    let ours = ours.as_ref().map(|positions| positions.iter().map(|at| argv[*at].to_vec()).collect());
+    let shown: Vec<_> = argv.iter().map(|arg| arg.escape_ascii().to_string()).collect();
+    assert_eq!(ours, Ok(theirs), "{shown:?}");
+}
+
+fn connect() -> Option<Connection> {
+    let url = std::env::var("RCLI_FUZZ_SERVER").ok()?;
+    let connected = redis::Client::open(url).and_then(|client| client.get_connection());
+    assert!(connected.is_ok(), "RCLI_FUZZ_SERVER: {:?}", connected.err());
+    connected.ok()
+}

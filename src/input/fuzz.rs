@@ -1,0 +1,114 @@
+//! What must hold of commands as they are read, whatever the bytes.
+#![allow(clippy::panic, clippy::missing_panics_doc, reason = "a check ends by panicking")]
+
+use std::io::{Seek as _, Write as _};
+
+use super::begin::{self, Begin};
+use super::resp::{self, Found, Scan};
+use super::{Next, Source, describe_bad, parse, spans, text};
+use crate::command::request::Request;
+use crate::command::restrictions::holds_secret;
+
+/// An input of lines or of RESP; the first byte says how large the pieces are in which RESP comes.
+pub fn input(data: &[u8]) {
+    let Some((size, bytes)) = data.split_first() else { return };
+    check_resp(bytes, 1 + usize::from(*size));
+    for line in bytes.split(|byte| *byte == b'\n') {
+        check_line(line);
+    }
+    let mut plain = Request::new(["left"]);
+    if let Some(taken) = text::parse_plain(bytes, &mut plain) {
+        assert_eq!(bytes[taken - 1], b'\n');
+        assert_eq!(careful(&bytes[..taken - 1]), Some(plain), "{}", bytes[..taken].escape_ascii());
+    }
+    check_source(bytes);
+}
+
+fn careful(line: &[u8]) -> Option<Request> {
+    let mut request = Request::default();
+    parse(line.strip_suffix(b"\r").unwrap_or(line), &mut request).is_ok().then_some(request)
+}
+
+fn check_line(line: &[u8]) {
+    let (places, trouble) = spans(line);
+    assert!(places.windows(2).all(|pair| pair[0].end <= pair[1].start), "{places:?}");
+    assert!(places.last().is_none_or(|last| last.end <= line.len()), "{places:?}");
+    let mut request = Request::default();
+    if let Err(malformed) = text::parse(line, &mut request) {
+        assert!(malformed.at <= line.len() && trouble == Some(malformed), "{}", line.escape_ascii());
+    } else {
+        assert!(trouble.is_none() && places.len() == request.len(), "{places:?}: {}", line.escape_ascii());
+    }
+    request.clear();
+    if let Err(malformed) = parse(line, &mut request) {
+        let (reason, pointer) = describe_bad(line, line, &malformed);
+        assert!(!reason.is_empty() && pointer.is_none_or(|pointer| pointer.lines().count() == 2));
+        return;
+    }
+    let mut packed = Vec::new();
+    request.pack(&mut packed);
+    assert_eq!(Request::unpack(&packed), request);
+    assert!(packed.len() <= request.packed_size());
+    for limit in [0, 5, 100] {
+        assert!(request.shown(limit).chars().count() <= limit + 3 || holds_secret(&request));
+    }
+    let shown = request.shown(1 << 24);
+    if !holds_secret(&request) {
+        assert_eq!(careful(shown.as_bytes()), Some(request), "{shown}");
+    }
+}
+
+/// A command in RESP is the same however it comes.
+fn check_resp(bytes: &[u8], size: usize) {
+    let mut whole = Request::default();
+    let expected = resp::parse(bytes, &mut Scan::default(), &mut whole);
+    let (mut scan, mut request, mut found) = (Scan::default(), Request::default(), Ok(Found::Part));
+    let mut end = 0;
+    while end < bytes.len() && found == Ok(Found::Part) {
+        end = (end + size).min(bytes.len());
+        request.clear();
+        found = resp::parse(&bytes[..end], &mut scan, &mut request);
+    }
+    if let Ok(Found::Command(taken)) = &found {
+        assert!(*taken <= end);
+        let mut packed = Vec::new();
+        request.pack(&mut packed);
+        assert_eq!(Request::unpack(&packed), request);
+    }
+    if bytes.is_empty() {
+        return;
+    }
+    assert_eq!(found.is_err(), expected.is_err(), "{found:?} and {expected:?}");
+    if let (Ok(found), Ok(expected)) = (found, expected) {
+        assert_eq!(found, expected);
+        if expected != Found::Part {
+            assert_eq!(request, whole);
+        }
+    }
+}
+
+/// A file gives what its lines give one by one.
+fn check_source(bytes: &[u8]) {
+    let Ok(mut file) = tempfile::tempfile() else { return };
+    assert!(file.write_all(bytes).and_then(|()| file.rewind()).is_ok());
+    let mut source = Source::new("file".to_owned(), file);
+    let (mut request, mut came) = (Request::default(), Vec::new());
+    loop {
+        match source.next(&mut request) {
+            Ok(Next::Command) => came.push((request.line, request.clone())),
+            Ok(Next::Pending) => assert!(source.fill().is_ok()),
+            Ok(Next::End) => break,
+            Err(bad) if !bad.recoverable => break,
+            Err(_) => {}
+        }
+    }
+    assert!(source.consumed() <= bytes.len() as u64);
+    let Begin::Lines(mark) = begin::look(bytes, true) else { return };
+    let lines = (1..).zip(bytes[mark..].split(|byte| *byte == b'\n'));
+    let expected = lines.filter_map(|(number, line)| {
+        let mut request = careful(line).filter(|request| !request.is_empty())?;
+        request.line = number;
+        Some((number, request))
+    });
+    assert!(came.iter().cloned().eq(expected), "{}", bytes.escape_ascii());
+}
