@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::cli::SandboxKind;
 use crate::config::{Config, Connection, Elsewhere, Login};
 use crate::exit::{Failure, Outcome};
-use crate::net::{Address, Credentials, PushListener, Target, Tls};
+use crate::net::{Address, Credentials, Endpoint, PushListener, Tls};
 use crate::render::{self, Record, Renderer, Stdout};
 use crate::sandbox::Sandbox;
 
@@ -26,22 +26,22 @@ impl Context {
 
     /// The server that is meant, ready to be opened: starts the sandbox, reads files and asks for the password, as was
     /// decided. Pushes are written when they come, where they are to be shown.
-    pub fn target(&self) -> Outcome<Target> {
+    pub fn endpoint(&self) -> Outcome<Endpoint> {
         let pushes = if self.config.show_pushes { Some(self.write_pushes()?) } else { None };
-        self.target_telling(pushes)
+        self.endpoint_telling(pushes)
     }
 
     /// The same; pushes are told to this listener, or to nobody.
-    pub fn target_telling(&self, pushes: Option<PushListener>) -> Outcome<Target> {
-        let target = fetch(&self.config.connection, pushes)?;
+    pub fn endpoint_telling(&self, pushes: Option<PushListener>) -> Outcome<Endpoint> {
+        let endpoint = fetch(&self.config.connection, pushes)?;
         Ok(match self.start_sandbox()? {
-            Some(address) => Target { address, ..target },
-            None => target,
+            Some(address) => Endpoint { address, ..endpoint },
+            None => endpoint,
         })
     }
 
     /// Another server, ready to be opened.
-    pub fn elsewhere(&self, place: &Elsewhere, is_tls: bool, pushes: Option<PushListener>) -> Outcome<Target> {
+    pub fn elsewhere(&self, place: &Elsewhere, is_tls: bool, pushes: Option<PushListener>) -> Outcome<Endpoint> {
         fetch(&self.config.elsewhere(place, is_tls)?, pushes)
     }
 
@@ -75,8 +75,8 @@ impl Context {
 }
 
 /// Reads the files and asks for the password. The address of a sandbox is not known here.
-fn fetch(connection: &Connection, pushes: Option<PushListener>) -> Outcome<Target> {
-    let Connection { target, tls, login, .. } = connection;
+fn fetch(connection: &Connection, pushes: Option<PushListener>) -> Outcome<Endpoint> {
+    let Connection { endpoint, tls, login, .. } = connection;
     let tls = tls.as_ref().map(Tls::load).transpose().map_err(Failure::usage)?;
     let credentials = match login {
         None => None,
@@ -86,5 +86,5 @@ fn fetch(connection: &Connection, pushes: Option<PushListener>) -> Outcome<Targe
             (user.is_some() || !password.is_empty()).then_some(Credentials { user, password })
         }
     };
-    Ok(Target { tls, credentials, pushes, ..target.clone() })
+    Ok(Endpoint { tls, credentials, pushes, ..endpoint.clone() })
 }

@@ -24,12 +24,12 @@ pub fn run(context: &Context, args: &ExecArgs) -> Outcome<Exit> {
     if let Some(reason) = refuse_uncounted(&request) {
         return Err(Failure::usage(reason));
     }
-    let target = context.target()?;
-    let mut server = Server::open(&target)?;
+    let endpoint = context.endpoint()?;
+    let mut server = Server::open(&endpoint)?;
     if let Some(reason) = server.refuse(&request) {
         return Err(Failure::usage(reason));
     }
-    let on_all_nodes = target.cluster.is_some_and(|how| how.all_nodes);
+    let on_all_nodes = endpoint.cluster.is_some_and(|how| how.all_nodes);
     if on_all_nodes {
         refuse_keys_on_all_nodes(&mut server, &request)?;
     }

@@ -14,7 +14,7 @@ use crate::command::table::Table;
 use crate::config::Elsewhere;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::net::{Protocol, Session, Target};
+use crate::net::{Endpoint, Protocol, Session};
 use crate::text::describe_io;
 
 /// Writes the completions of one shell to stdout.
@@ -53,8 +53,8 @@ fn documents(dir: &Path) -> Outcome<Exit> {
 fn table(context: &Context, dir: &Path, urls: &[String]) -> Outcome<Exit> {
     let mut replies = Vec::new();
     for url in urls {
-        let target = context.elsewhere(&Elsewhere::Url(url.clone()), false, None)?;
-        let mut session = Session::open(&Target { protocol: Protocol::Resp3, ..target })?;
+        let endpoint = context.elsewhere(&Elsewhere::Url(url.clone()), false, None)?;
+        let mut session = Session::open(&Endpoint { protocol: Protocol::Resp3, ..endpoint })?;
         let mut ask = |question: &Cmd| session.ask(question).map_err(|lost| lost.into_failure_at("--table"));
         replies.push((ask(&redis::cmd("COMMAND"))?, ask(redis::cmd("COMMAND").arg("DOCS"))?));
     }

@@ -76,10 +76,10 @@ fn listen(
 
 /// Listens to the server, or to the cluster, or to that node of it.
 fn open(context: &Context, source: Source, retries: Option<u32>, node: Option<&str>) -> Outcome<Stream> {
-    let target = context.target_telling(None)?;
+    let endpoint = context.endpoint_telling(None)?;
     Ok(match node {
-        Some(node) => Stream::open_node(&target, config::parse_node(node, target.cluster)?, source, retries)?,
-        None => Stream::open(&target, source, retries)?,
+        Some(node) => Stream::open_node(&endpoint, config::parse_node(node, endpoint.cluster)?, source, retries)?,
+        None => Stream::open(&endpoint, source, retries)?,
     })
 }
 

@@ -35,15 +35,15 @@ pub fn run(context: &Context, args: &PipeArgs) -> Outcome<Exit> {
         if args.atomic {
             return check::run(&mut files, args.skip, refuse_in_block);
         }
-        if context.config.connection.target.cluster.is_some() {
+        if context.config.connection.endpoint.cluster.is_some() {
             let mut router = Router::default();
             return check::run(&mut files, args.skip, |request| refuse_unroutable(&mut router, request));
         }
         return check::run(&mut files, args.skip, refuse_in_pipeline);
     }
-    let target = context.target()?;
+    let endpoint = context.endpoint()?;
     if args.atomic {
-        return atomic::run(context, &target, args, &mut files);
+        return atomic::run(context, &endpoint, args, &mut files);
     }
-    Driver::open(context, &target, args, files)?.run()
+    Driver::open(context, &endpoint, args, files)?.run()
 }

@@ -18,15 +18,15 @@ use crate::shell::{Answer, Shell, Trouble};
 /// Reads stdin to its end, to a line `exit` or `quit`, or to the first line that cannot be run.
 pub fn run(context: &Context) -> Outcome<Exit> {
     let mut source = Source::stdin()?;
-    let target = context.target()?;
-    let link = Link::once(&target)?;
+    let endpoint = context.endpoint()?;
+    let link = Link::once(&endpoint)?;
     let renderer = context.renderer()?;
-    let place = target.address.to_string();
+    let place = endpoint.address.to_string();
     let mut lines = Lines {
         renderer,
         source: source.name().to_owned(),
         shell: Shell::new(link),
-        is_cluster: target.cluster.is_some(),
+        is_cluster: endpoint.cluster.is_some(),
         had_errors: false,
         was_aborted: false,
     };

@@ -18,7 +18,7 @@ use crate::command::restrictions::refuse_in_block;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::{Next, Source};
-use crate::net::{Lost, RandomBackoff, Server, Target, poll};
+use crate::net::{Endpoint, Lost, RandomBackoff, Server, poll};
 use crate::render::{Record, Renderer, Stdout};
 use crate::reply::{Frame, OwnedFrame};
 use crate::report::report;
@@ -29,14 +29,14 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 
 /// Runs the block, again if need be, and writes EXEC's reply.
 pub fn run(context: &Context, args: &TxnArgs) -> Outcome<Exit> {
-    let target = context.target()?;
+    let endpoint = context.endpoint()?;
     let retries = args.retries.unwrap_or(if args.program.is_empty() { 0 } else { RETRIES_WITH_PROGRAM });
     let backoff = RandomBackoff::new(args.watch_delay.unwrap_or(FIRST_PAUSE));
     if args.program.is_empty() {
         let origin = Origin::read(args)?;
-        return Txn::open(context, target, args)?.run(origin, retries, backoff);
+        return Txn::open(context, endpoint, args)?.run(origin, retries, backoff);
     }
-    Txn::open(context, target, args)?.run(Origin::Program, retries, backoff)
+    Txn::open(context, endpoint, args)?.run(Origin::Program, retries, backoff)
 }
 
 /// Where the commands come from.
@@ -85,7 +85,7 @@ fn read_block(source: &mut Source, mut wait: impl FnMut(&Source) -> Outcome<()>)
 /// One run of `txn`.
 struct Txn<'a> {
     context: &'a Context,
-    target: Target,
+    endpoint: Endpoint,
     args: &'a TxnArgs,
     server: Server,
     renderer: Renderer<Stdout>,
@@ -96,10 +96,10 @@ struct Txn<'a> {
 }
 
 impl<'a> Txn<'a> {
-    fn open(context: &'a Context, target: Target, args: &'a TxnArgs) -> Outcome<Self> {
-        let server = Server::open(&target)?;
+    fn open(context: &'a Context, endpoint: Endpoint, args: &'a TxnArgs) -> Outcome<Self> {
+        let server = Server::open(&endpoint)?;
         let renderer = context.renderer()?;
-        Ok(Self { context, target, args, server, renderer, had_errors: false, is_changed: false })
+        Ok(Self { context, endpoint, args, server, renderer, had_errors: false, is_changed: false })
     }
 
     fn run(mut self, mut origin: Origin, retries: u32, mut backoff: RandomBackoff) -> Outcome<Exit> {
@@ -139,7 +139,7 @@ impl<'a> Txn<'a> {
     /// Watches the keys. The error if the server refuses that, or MULTI.
     fn watch(&mut self) -> Outcome<Option<OwnedFrame>> {
         if std::mem::take(&mut self.is_changed) {
-            self.server = Server::open(&self.target)?;
+            self.server = Server::open(&self.endpoint)?;
         }
         let keys: Vec<&[u8]> = self.args.watch.iter().map(|key| key.as_bytes()).collect();
         match self.server.watch(&keys).map_err(|lost| lost.into_failure(&self.server.place()))? {
@@ -163,7 +163,7 @@ impl<'a> Txn<'a> {
             }
             Origin::Program => {
                 let words: &[OsString] = &self.args.program;
-                let place = self.target.address.to_string();
+                let place = self.endpoint.address.to_string();
                 let attempt =
                     Attempt::start(words, number, &mut self.server, place, &self.context.config.style)?.run()?;
                 self.had_errors |= attempt.had_errors;

@@ -9,7 +9,7 @@ use super::url::Place;
 use crate::cli::{self, ConnectionOptions, SandboxKind};
 use crate::config::password::Password;
 use crate::exit::{Failure, Outcome};
-use crate::net::{Address, ClusterUse, Credentials, Hello, Protocol, Target, TlsFiles, Verify};
+use crate::net::{Address, ClusterUse, Credentials, Endpoint, Hello, Protocol, TlsFiles, Verify};
 use crate::report::notice;
 
 /// Everything about a connection but what is to be fetched first: files, a password, the address of a sandbox.
@@ -18,7 +18,7 @@ pub struct Connection {
     /// The sandbox that is to be started; none to talk to a server that is there.
     pub sandbox: Option<SandboxKind>,
     /// The server, without TLS and credentials.
-    pub target: Target,
+    pub endpoint: Endpoint,
     /// What TLS is to be made of; none to speak plain.
     pub tls: Option<TlsFiles>,
     /// Who we are; none for whoever a server takes everyone for.
@@ -41,12 +41,12 @@ impl Connection {
             sandbox: options.sandbox,
             tls: decide_tls(options, &place)?,
             login: decide_login(options, &place)?,
-            target: decide_target(options, place, default_protocol)?,
+            endpoint: decide_endpoint(options, place, default_protocol)?,
         })
     }
 }
 
-fn decide_target(options: &ConnectionOptions, mut place: Place, default_protocol: Protocol) -> Outcome<Target> {
+fn decide_endpoint(options: &ConnectionOptions, mut place: Place, default_protocol: Protocol) -> Outcome<Endpoint> {
     if let Address::Sentinel(sentinels) = &mut place.address {
         sentinels.credentials = decide_sentinel_credentials(options)?;
     } else if options.sentinel_user.is_some() || options.sentinel_pass.is_some() {
@@ -58,18 +58,18 @@ fn decide_target(options: &ConnectionOptions, mut place: Place, default_protocol
         (.., Some(protocol)) => protocol,
         _ => default_protocol,
     };
-    Ok(Target {
+    Ok(Endpoint {
         cluster: decide_cluster(options, &place)?,
         db: options.db.or(place.db).unwrap_or(0),
         protocol,
         hello: Hello::new(options.resp3 || place.protocol == Some(Protocol::Resp3), notice),
         limits_first_answer: options.connect_timeout.is_some_and(|limit| !limit.is_zero()),
         connect_timeout: match options.connect_timeout {
-            Some(Duration::ZERO) => Target::NO_LIMIT,
-            given => given.unwrap_or(Target::DEFAULT_LIMIT),
+            Some(Duration::ZERO) => Endpoint::NO_LIMIT,
+            given => given.unwrap_or(Endpoint::DEFAULT_LIMIT),
         },
         read_timeout: options.read_timeout.filter(|limit| !limit.is_zero()),
-        ..Target::at(place.address)
+        ..Endpoint::at(place.address)
     })
 }
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 use rustix::event::PollFd;
 
 use super::cluster::Cluster;
-use super::endpoint::Target;
+use super::endpoint::Endpoint;
 use super::error::{Lost, LostBlock, Unopened};
 use super::handshake::hello::ServerVersion;
 use super::poll::{Ready, is_over, wait_among};
@@ -25,11 +25,11 @@ pub enum Server {
 }
 
 impl Server {
-    /// Connects: to the server of the target, or to the cluster that it belongs to.
-    pub fn open(target: &Target) -> Result<Self, Unopened> {
-        Ok(match target.cluster {
-            None => Self::One(Box::new(Session::open(target)?)),
-            Some(how) => Self::Cluster(Box::new(Cluster::open(target, how.read_from_replicas)?)),
+    /// Connects: to the server at the endpoint, or to the cluster that it belongs to.
+    pub fn open(endpoint: &Endpoint) -> Result<Self, Unopened> {
+        Ok(match endpoint.cluster {
+            None => Self::One(Box::new(Session::open(endpoint)?)),
+            Some(how) => Self::Cluster(Box::new(Cluster::open(endpoint, how.read_from_replicas)?)),
         })
     }
 
@@ -58,7 +58,7 @@ impl Server {
     /// Where the last command went, for messages.
     pub fn place(&self) -> String {
         match self {
-            Self::One(session) => session.target.address.to_string(),
+            Self::One(session) => session.endpoint.address.to_string(),
             Self::Cluster(cluster) => cluster.place().to_string(),
         }
     }

@@ -4,7 +4,7 @@
 
 use crate::command::request::Request;
 use crate::command::restrictions::{Effect, Setting, effect_of};
-use crate::net::{Credentials, Protocol, Target};
+use crate::net::{Credentials, Endpoint, Protocol};
 use crate::reply::Frame;
 
 /// Commands that set something, the latest of each setting, in the order to send them again.
@@ -55,9 +55,9 @@ pub enum Watch {
 /// What rcli's options and the commands after them have made of a connection that may be opened again.
 pub struct ConnectionState {
     /// As the options chose it.
-    start: Target,
+    start: Endpoint,
     /// The same with the database, the user and the version of RESP that were chosen last.
-    target: Target,
+    endpoint: Endpoint,
     /// What else was set: the introduction of a new connection does not say it.
     settings: Settings,
     /// What became of the watched keys.
@@ -66,13 +66,13 @@ pub struct ConnectionState {
 
 impl ConnectionState {
     /// A connection as the options chose it.
-    pub fn new(target: Target) -> Self {
-        Self { start: target.clone(), target, settings: Settings::default(), watch: Watch::None }
+    pub fn new(endpoint: Endpoint) -> Self {
+        Self { start: endpoint.clone(), endpoint, settings: Settings::default(), watch: Watch::None }
     }
 
     /// Where the server is, and how a new connection is introduced.
-    pub fn target(&self) -> &Target {
-        &self.target
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
     }
 
     /// What a new connection is told after its introduction.
@@ -82,13 +82,13 @@ impl ConnectionState {
 
     /// The server is no node of a cluster.
     pub fn leave_cluster(&mut self) {
-        (self.start.cluster, self.target.cluster) = (None, None);
+        (self.start.cluster, self.endpoint.cluster) = (None, None);
     }
 
     /// The server is reached elsewhere now.
     pub fn move_to(&mut self, address: crate::net::Address) {
         self.start.address = address.clone();
-        self.target.address = address;
+        self.endpoint.address = address;
     }
 
     /// Takes in what a command has done, once the server has answered it.
@@ -98,12 +98,12 @@ impl ConnectionState {
         }
         match effect_of(request) {
             Effect::Sets(Setting::Database) => {
-                self.target.db = text(request, 1).parse().unwrap_or(self.target.db);
+                self.endpoint.db = text(request, 1).parse().unwrap_or(self.endpoint.db);
             }
             Effect::Sets(Setting::User) => {
                 let user = (request.len() == 3).then(|| text(request, 1));
                 let password = request.arg(request.len() - 1).to_vec();
-                self.target.credentials = Some(Credentials { user, password });
+                self.endpoint.credentials = Some(Credentials { user, password });
             }
             Effect::Sets(setting) => self.settings.keep(setting, request),
             Effect::Hello => self.learn_hello(request),
@@ -118,10 +118,10 @@ impl ConnectionState {
 
     fn learn_hello(&mut self, request: &Request) {
         match request.arg(1) {
-            b"2" => self.target.protocol = Protocol::Resp2,
+            b"2" => self.endpoint.protocol = Protocol::Resp2,
             b"3" => {
-                self.target.protocol = Protocol::Resp3;
-                self.target.hello.note_answered();
+                self.endpoint.protocol = Protocol::Resp3;
+                self.endpoint.hello.note_answered();
             }
             _ => {}
         }
@@ -129,7 +129,7 @@ impl ConnectionState {
         while at < request.len() {
             if request.is(at, "AUTH") {
                 let password = request.arg(at + 2).to_vec();
-                self.target.credentials = Some(Credentials { user: Some(text(request, at + 1)), password });
+                self.endpoint.credentials = Some(Credentials { user: Some(text(request, at + 1)), password });
                 at += 3;
             } else {
                 let name: [&[u8]; 3] = [b"CLIENT", b"SETNAME", request.arg(at + 1)];

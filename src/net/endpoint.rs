@@ -59,7 +59,7 @@ pub enum Protocol {
 
 /// All that is needed to open a session, and to open it again.
 #[derive(Clone, Debug)]
-pub struct Target {
+pub struct Endpoint {
     /// Where the server is.
     pub address: Address,
     /// TLS over TCP.
@@ -93,7 +93,7 @@ pub struct ClusterUse {
     pub all_nodes: bool,
 }
 
-impl Target {
+impl Endpoint {
     /// The limit on connecting where none is given.
     pub const DEFAULT_LIMIT: Duration = Duration::from_secs(5);
     /// What stands for no limit on connecting: 31 years, which no clock overflows.

@@ -25,7 +25,7 @@ pub use cluster::redirects::Redirect;
 pub use cluster::router::{Route, Router, Unroutable};
 pub use cluster::slot_map::SLOTS;
 pub use connection_state::{ConnectionState, Settings, Watch};
-pub use endpoint::{Address, ClusterUse, Credentials, Protocol, Target};
+pub use endpoint::{Address, ClusterUse, Credentials, Endpoint, Protocol};
 pub use error::{Lost, LostBlock, NO_CLUSTER, Unopened, WaitError};
 pub use handshake::hello::Hello;
 pub use poll::{Ready, wait_for_any};

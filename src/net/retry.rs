@@ -4,7 +4,7 @@
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::time::{Duration, Instant};
 
-use super::endpoint::Target;
+use super::endpoint::Endpoint;
 use super::error::{Lost, WaitError};
 use super::poll::{sleep_until, wait_for_any};
 
@@ -47,8 +47,8 @@ pub struct Retry {
 
 impl Retry {
     /// All of them: their time begins with the first pause.
-    pub fn new(target: &Target) -> Self {
-        Self { deadline: None, limit: target.search_limit() * LIMITS, tries: 0, hops: 0 }
+    pub fn new(endpoint: &Endpoint) -> Self {
+        Self { deadline: None, limit: endpoint.search_limit() * LIMITS, tries: 0, hops: 0 }
     }
 
     /// When to try again: longer each time; none when time has run out.
@@ -129,14 +129,14 @@ mod tests {
     use super::*;
 
     fn with_limit(connect_timeout: Duration) -> Retry {
-        Retry::new(&Target { connect_timeout, ..Target::at(Address::Tcp("h".to_owned(), 1)) })
+        Retry::new(&Endpoint { connect_timeout, ..Endpoint::at(Address::Tcp("h".to_owned(), 1)) })
     }
 
     #[test]
     fn no_limit_on_connecting_limits_the_tries_all_the_same() {
         assert_eq!(with_limit(Duration::from_millis(500)).limit, Duration::from_secs(2));
         assert_eq!(with_limit(Duration::from_mins(1)).limit, Duration::from_mins(4));
-        assert_eq!(with_limit(Target::NO_LIMIT).limit, Duration::from_secs(20));
+        assert_eq!(with_limit(Endpoint::NO_LIMIT).limit, Duration::from_secs(20));
     }
 
     #[test]

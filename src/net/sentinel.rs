@@ -1,7 +1,7 @@
 //! Sentinels: where they are, and the primary that they name (contract section 12). They are asked whenever a session
 //! is opened, so whoever opens a lost one again is with the new primary after a failover.
 
-use crate::net::endpoint::{Address, Credentials, Protocol, Target};
+use crate::net::endpoint::{Address, Credentials, Endpoint, Protocol};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -21,7 +21,7 @@ pub struct Sentinels {
     pub addresses: Vec<Address>,
     /// The name that they know the primary by.
     pub master: String,
-    /// What a sentinel wants AUTH to send; the primary's are the target's.
+    /// What a sentinel wants AUTH to send; the primary's are the endpoint's.
     pub credentials: Option<Credentials>,
     /// The primary that was reached last: all clones show the same.
     reached: Arc<Mutex<Option<Address>>>,
@@ -55,22 +55,22 @@ impl Sentinels {
         Self { addresses, master, credentials: None, reached: Arc::default() }
     }
 
-    /// Opens a session with the primary that they name, within the target's connect limit. Each sentinel gets a share
+    /// Opens a session with the primary that they name, within the endpoint's connect limit. Each sentinel gets a share
     /// of it, so that a silent one does not keep us from the next.
     ///
     /// Just after a failover a sentinel may still name the old primary, and during one all of them do: a server that
     /// is not reached, or says that it is a replica, is not believed, and all are asked again until the limit. Where
     /// there is none, the sentinels and the search have one all the same.
-    pub(super) fn open_primary(&self, target: &Target) -> Result<Session, Unopened> {
+    pub(super) fn open_primary(&self, endpoint: &Endpoint) -> Result<Session, Unopened> {
         let begin = Instant::now();
-        let (deadline, search_ends) = (begin + target.connect_timeout, begin + target.search_limit());
+        let (deadline, search_ends) = (begin + endpoint.connect_timeout, begin + endpoint.search_limit());
         let mut told = Round::default();
         loop {
             let mut round = Round::default();
             for (index, sentinel) in self.addresses.iter().enumerate() {
                 let waiting = self.addresses.len() - index;
                 // A share for the primary is kept back.
-                let primary = match self.ask(sentinel, target, share(search_ends, waiting + 1)) {
+                let primary = match self.ask(sentinel, endpoint, share(search_ends, waiting + 1)) {
                     Ok(primary) => primary,
                     Err(reason) => {
                         round.reasons.push(reason.into_message().map_err(Unopened::Interrupted)?);
@@ -81,7 +81,11 @@ impl Sentinels {
                     continue;
                 }
                 let limit = share(deadline, waiting.min(2));
-                match open_if_primary(&Target { address: primary.clone(), connect_timeout: limit, ..target.clone() }) {
+                match open_if_primary(&Endpoint {
+                    address: primary.clone(),
+                    connect_timeout: limit,
+                    ..endpoint.clone()
+                }) {
                     Ok(session) => {
                         self.remember(primary);
                         return Ok(session);
@@ -124,26 +128,26 @@ impl Sentinels {
         Self { addresses, ..self.clone() }
     }
 
-    /// The first sentinel, as a server of its own; the rest is as the primary's target says.
-    pub(super) fn first(&self, target: &Target) -> Option<Target> {
-        Some(self.target_of(self.addresses.first()?, target))
+    /// The first sentinel, as a server of its own; the rest is as the primary's endpoint says.
+    pub(super) fn first(&self, endpoint: &Endpoint) -> Option<Endpoint> {
+        Some(self.endpoint_of(self.addresses.first()?, endpoint))
     }
 
-    fn target_of(&self, sentinel: &Address, target: &Target) -> Target {
-        Target {
+    fn endpoint_of(&self, sentinel: &Address, endpoint: &Endpoint) -> Endpoint {
+        Endpoint {
             address: sentinel.clone(),
             credentials: self.credentials.clone(),
             db: 0,
             protocol: Protocol::Resp2,
-            ..target.clone()
+            ..endpoint.clone()
         }
     }
 
     /// Asks one sentinel for the address of the primary.
-    fn ask(&self, sentinel: &Address, target: &Target, limit: Duration) -> Result<Address, Unopened> {
+    fn ask(&self, sentinel: &Address, endpoint: &Endpoint, limit: Duration) -> Result<Address, Unopened> {
         let deadline = Instant::now() + limit;
-        let target = Target { connect_timeout: limit, ..self.target_of(sentinel, target) };
-        let mut session = Session::open_telling(&target, &|_| ())?;
+        let endpoint = Endpoint { connect_timeout: limit, ..self.endpoint_of(sentinel, endpoint) };
+        let mut session = Session::open_telling(&endpoint, &|_| ())?;
         let mut question = redis::cmd("SENTINEL");
         question.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.master);
         match session.call_before(&question, deadline)? {
@@ -185,9 +189,9 @@ fn share(deadline: Instant, parts: usize) -> Duration {
 }
 
 /// Opens a session with a server, unless that says that it is not a primary.
-fn open_if_primary(target: &Target) -> Result<Session, Unopened> {
-    let deadline = Instant::now() + target.connect_timeout;
-    let mut session = Session::open_telling(target, &|_| ())?;
+fn open_if_primary(endpoint: &Endpoint) -> Result<Session, Unopened> {
+    let deadline = Instant::now() + endpoint.connect_timeout;
+    let mut session = Session::open_telling(endpoint, &|_| ())?;
     let role = session.call_before(&redis::cmd("ROLE"), deadline)?;
     let role = match &role {
         Value::Array(items) => items.first().and_then(text_of),
@@ -196,8 +200,8 @@ fn open_if_primary(target: &Target) -> Result<Session, Unopened> {
     };
     match role {
         None | Some("master") => Ok(session),
-        Some("slave") => Err(Unopened::Unreachable(format!("{} is a replica", target.address))),
-        Some(role) => Err(Unopened::Unreachable(format!("{} is no primary but a {role}", target.address))),
+        Some("slave") => Err(Unopened::Unreachable(format!("{} is a replica", endpoint.address))),
+        Some(role) => Err(Unopened::Unreachable(format!("{} is no primary but a {role}", endpoint.address))),
     }
 }
 

@@ -11,7 +11,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustls::{ClientConnection, StreamOwned};
 use socket2::{Domain, SockAddr, Socket, TcpKeepalive, Type};
 
-use super::endpoint::{Address, Target};
+use super::endpoint::{Address, Endpoint};
 use super::error::{Lost, Unopened};
 use super::poll::wait_among;
 use super::resolve::resolve;
@@ -35,16 +35,16 @@ pub enum Transport {
 
 impl Transport {
     /// Connects, and does the TLS handshake where TLS is asked for, until `deadline`.
-    pub fn connect(target: &Target, deadline: Instant) -> Result<Self, Unopened> {
-        Self::reach(target, deadline).map_err(|why| why.at(&target.address))
+    pub fn connect(endpoint: &Endpoint, deadline: Instant) -> Result<Self, Unopened> {
+        Self::reach(endpoint, deadline).map_err(|why| why.at(&endpoint.address))
     }
 
-    fn reach(target: &Target, deadline: Instant) -> Result<Self, Unopened> {
-        Ok(match &target.address {
+    fn reach(endpoint: &Endpoint, deadline: Instant) -> Result<Self, Unopened> {
+        Ok(match &endpoint.address {
             Address::Unix(path) => Self::Unix(connect_unix(path, deadline)?),
             Address::Tcp(host, port) => {
                 let socket = connect_tcp(host, *port, deadline)?;
-                match &target.tls {
+                match &endpoint.tls {
                     None => Self::Tcp(socket),
                     Some(tls) => {
                         let connection = tls::shake_hands(tls.greet(host)?, &socket, (host, *port), deadline)?;

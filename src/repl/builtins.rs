@@ -7,7 +7,7 @@ use super::{Flow, Repl, help, history};
 use crate::color::Part;
 use crate::config::Elsewhere;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::net::{Server, Target, Unopened};
+use crate::net::{Endpoint, Server, Unopened};
 use crate::render::{self, Format, Style};
 use crate::report::report;
 use crate::shell::Shell;
@@ -63,9 +63,9 @@ impl Repl<'_> {
         // The prompt may be older than the loss of its server.
         self.shell.link().look_after();
         self.report_notices();
-        let target = self.shell.link().target().clone();
+        let endpoint = self.shell.link().endpoint().clone();
         if wanted.in_background {
-            return self.start_job(wanted, &target, &style).map_or_else(stay, |()| Ok(Flow::On));
+            return self.start_job(wanted, &endpoint, &style).map_or_else(stay, |()| Ok(Flow::On));
         }
         self.write(&format!(
             "{}\n",
@@ -73,7 +73,7 @@ impl Repl<'_> {
         ))?;
         self.flush()?;
         let stdout = render::stdout().map_err(Failure::output)?;
-        match wanted.show(&target, &style, stdout) {
+        match wanted.show(&endpoint, &style, stdout) {
             Ok(Exit::Signal(Signal::Interrupt)) => {
                 signal::forget_ctrl_c();
                 // The terminal has echoed ^C.
@@ -91,10 +91,10 @@ impl Repl<'_> {
         }
     }
 
-    fn start_job(&mut self, wanted: Wanted, target: &Target, style: &Style) -> Outcome<()> {
+    fn start_job(&mut self, wanted: Wanted, endpoint: &Endpoint, style: &Style) -> Outcome<()> {
         let title = wanted.title.clone();
         let above = self.editor.above()?;
-        let number = self.jobs.start(wanted, target, style, above)?;
+        let number = self.jobs.start(wanted, endpoint, style, above)?;
         self.write(&format!("[{number}] {title}\n"))
     }
 
@@ -130,11 +130,11 @@ impl Repl<'_> {
             report(&format!("a block of {count} commands is open: EXEC or DISCARD it first"));
             return Ok(Flow::Stop);
         }
-        let is_tls = self.shell.link().target().tls.is_some();
-        let pushes = self.shell.link().target().pushes.clone();
+        let is_tls = self.shell.link().endpoint().tls.is_some();
+        let pushes = self.shell.link().endpoint().pushes.clone();
         match self.context.elsewhere(place, is_tls, pushes) {
-            Ok(target) => {
-                self.shell = Shell::new(Link::elsewhere(target));
+            Ok(endpoint) => {
+                self.shell = Shell::new(Link::elsewhere(endpoint));
                 self.arrive(false).map_or_else(stay, |()| Ok(Flow::On))
             }
             Err(failure) => stay(failure),

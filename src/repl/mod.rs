@@ -53,20 +53,20 @@ enum Flow {
 /// Talks with whoever sits at the terminal until they leave.
 pub fn run(context: &Context) -> Outcome<Exit> {
     let style = &context.config.style;
-    let mut target = context.target_telling(None)?;
-    let lookup = Lookup::start(target.clone());
+    let mut endpoint = context.endpoint_telling(None)?;
+    let lookup = Lookup::start(endpoint.clone());
     let helper = LineHelper { lookup, colors: style.colors, prompt_width: 0, is_asking: false };
     let mut editor = Editor::open(helper)?;
     let mut pushes = None;
     if context.config.show_pushes {
         let (shown, listener) = Pushes::new(style, editor.above()?);
-        (pushes, target.pushes) = (Some(shown), Some(listener));
+        (pushes, endpoint.pushes) = (Some(shown), Some(listener));
     }
     let mut repl = Repl {
         context,
         style: style.clone(),
         renderer: context.renderer()?,
-        shell: Shell::new(Link::lasting(target)),
+        shell: Shell::new(Link::lasting(endpoint)),
         editor,
         pushes,
         jobs: Jobs::default(),
@@ -125,7 +125,7 @@ impl Repl<'_> {
         self.report_notices();
         if let Some(helper) = self.editor.helper() {
             let link = self.shell.link();
-            helper.lookup.follow(link.target());
+            helper.lookup.follow(link.endpoint());
         }
         Prompt::of(&mut self.shell, self.style.colors)
     }

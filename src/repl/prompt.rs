@@ -18,7 +18,7 @@ impl Prompt {
         let queued = shell.queued();
         let link = shell.link();
         let place = if link.is_open() {
-            let db = if link.target().db == 0 { String::new() } else { format!("[{}]", link.target().db) };
+            let db = if link.endpoint().db == 0 { String::new() } else { format!("[{}]", link.endpoint().db) };
             let cluster = if link.is_cluster() { " cluster" } else { "" };
             (format!("{}{db}{cluster}", link.name()), Part::Prompt)
         } else {

@@ -15,7 +15,7 @@ use redis::{Cmd, FromRedisValue, Value};
 
 use self::primaries::Crowd;
 use crate::command::table::Table;
-use crate::net::{Address, Target};
+use crate::net::{Address, Endpoint};
 
 /// How long the prompt waits for an answer.
 pub const LIMIT: Duration = Duration::from_millis(100);
@@ -42,7 +42,7 @@ pub enum Question {
 
 /// A question, where to ask it, until when, and who waits.
 struct Task {
-    target: Target,
+    endpoint: Endpoint,
     question: Question,
     deadline: Instant,
     answer: SyncSender<Vec<Vec<u8>>>,
@@ -74,42 +74,42 @@ type Live = Arc<Mutex<Option<(Address, Arc<Table>)>>>;
 pub struct Lookup {
     tasks: Sender<Task>,
     live: Live,
-    target: Target,
+    endpoint: Endpoint,
     asked_table: Cell<bool>,
 }
 
 impl Lookup {
     /// Starts the thread. It connects when it is first asked.
-    pub fn start(target: Target) -> Self {
+    pub fn start(endpoint: Endpoint) -> Self {
         let (tasks, waiting) = mpsc::channel();
         thread::spawn(move || {
             // Parsed before anybody types.
             Table::builtin();
             Worker::default().run(&waiting);
         });
-        Self { tasks, live: Live::default(), target, asked_table: Cell::new(false) }
+        Self { tasks, live: Live::default(), endpoint, asked_table: Cell::new(false) }
     }
 
     /// Says where the session is now: another server has another table.
-    pub fn follow(&mut self, target: &Target) {
-        if self.target.address != target.address {
+    pub fn follow(&mut self, endpoint: &Endpoint) {
+        if self.endpoint.address != endpoint.address {
             self.asked_table.set(false);
         }
-        self.target = target.clone();
+        self.endpoint = endpoint.clone();
     }
 
     /// The table that is known now. The first call asks for the server's, which takes longer than a question.
     pub fn table(&self) -> CurrentTable {
         if !self.asked_table.replace(true) {
-            let (target, live) = (self.target.clone(), Arc::clone(&self.live));
+            let (endpoint, live) = (self.endpoint.clone(), Arc::clone(&self.live));
             thread::spawn(move || {
-                if let Some(table) = read_table(&target) {
-                    *lock(&live) = Some((target.address, Arc::new(table)));
+                if let Some(table) = read_table(&endpoint) {
+                    *lock(&live) = Some((endpoint.address, Arc::new(table)));
                 }
             });
         }
         match &*lock(&self.live) {
-            Some((address, table)) if *address == self.target.address => CurrentTable::Live(Arc::clone(table)),
+            Some((address, table)) if *address == self.endpoint.address => CurrentTable::Live(Arc::clone(table)),
             _ => CurrentTable::Builtin(Table::builtin()),
         }
     }
@@ -118,7 +118,7 @@ impl Lookup {
     pub fn ask(&self, question: Question) -> Vec<Vec<u8>> {
         let (answer, answered) = mpsc::sync_channel(1);
         let deadline = Instant::now() + SERVER_LIMIT;
-        let task = Task { target: self.target.clone(), question, deadline, answer };
+        let task = Task { endpoint: self.endpoint.clone(), question, deadline, answer };
         // The thread ends only with this process.
         let _ = self.tasks.send(task);
         answered.recv_timeout(LIMIT).unwrap_or_default()
@@ -136,28 +136,28 @@ struct Worker {
 
 impl Worker {
     fn run(mut self, tasks: &Receiver<Task>) {
-        while let Ok(Task { target, question, deadline, answer }) = tasks.recv() {
+        while let Ok(Task { endpoint, question, deadline, answer }) = tasks.recv() {
             // Whoever asked longer ago has gone on typing.
             if Instant::now() < deadline {
-                let _ = answer.send(self.answer(&target, &question, deadline));
+                let _ = answer.send(self.answer(&endpoint, &question, deadline));
             }
         }
     }
 
     /// The answer of the servers where the user is.
-    fn answer(&mut self, target: &Target, question: &Question, deadline: Instant) -> Vec<Vec<u8>> {
-        if self.crowd.as_mut().is_some_and(|crowd| !crowd.is_good(target)) {
+    fn answer(&mut self, endpoint: &Endpoint, question: &Question, deadline: Instant) -> Vec<Vec<u8>> {
+        if self.crowd.as_mut().is_some_and(|crowd| !crowd.is_good(endpoint)) {
             self.crowd = None;
         }
         if self.crowd.is_none() {
-            self.crowd = Crowd::open(target);
+            self.crowd = Crowd::open(endpoint);
         }
         self.crowd.as_mut().map(|crowd| look_up(crowd, question, deadline)).unwrap_or_default()
     }
 }
 
-fn read_table(target: &Target) -> Option<Table> {
-    let mut crowd = Crowd::open(&Target { cluster: None, ..target.clone() })?;
+fn read_table(endpoint: &Endpoint) -> Option<Table> {
+    let mut crowd = Crowd::open(&Endpoint { cluster: None, ..endpoint.clone() })?;
     let command = crowd.ask_one(&redis::cmd("COMMAND"))?;
     let docs = crowd.ask_one(redis::cmd("COMMAND").arg("DOCS"))?;
     Table::from_replies(&command, Some(&docs))

@@ -16,7 +16,7 @@ use crate::color::Colors;
 use crate::command::request::Request;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::follow::{Ending, Limits, View, follow};
-use crate::net::{Source, Stream, Subscription, Target, Topic};
+use crate::net::{Endpoint, Source, Stream, Subscription, Topic};
 use crate::render::{Format, Renderer, Style};
 use crate::report::Told;
 use crate::signal::Signal;
@@ -56,8 +56,8 @@ impl Wanted {
     }
 
     /// Shows it until Ctrl-C, or until it cannot go on.
-    pub fn show(self, target: &Target, style: &Style, out: impl Write) -> Outcome<Exit> {
-        let stream = open(target, &self.source)?;
+    pub fn show(self, endpoint: &Endpoint, style: &Style, out: impl Write) -> Outcome<Exit> {
+        let stream = open(endpoint, &self.source)?;
         let mut out = out;
         let lines = Lines::new(style, move |text: String| out.write_all(text.as_bytes()).and_then(|()| out.flush()));
         follow(
@@ -69,8 +69,8 @@ impl Wanted {
     }
 }
 
-fn open(target: &Target, source: &Source) -> Outcome<Stream> {
-    Ok(Stream::open(target, source.clone(), None)?)
+fn open(endpoint: &Endpoint, source: &Source) -> Outcome<Stream> {
+    Ok(Stream::open(endpoint, source.clone(), None)?)
 }
 
 /// A writer that passes on whole lines, with their colours, when it is flushed or has many.
@@ -136,7 +136,7 @@ impl Jobs {
     pub fn start(
         &mut self,
         wanted: Wanted,
-        target: &Target,
+        endpoint: &Endpoint,
         style: &Style,
         above: SyncSender<String>,
     ) -> Outcome<usize> {
@@ -145,14 +145,14 @@ impl Jobs {
         self.last += 1;
         let number = self.last;
         let is_over = Arc::new(AtomicBool::new(false));
-        let (over, target, style) = (Arc::clone(&is_over), target.clone(), style.clone());
+        let (over, endpoint, style) = (Arc::clone(&is_over), endpoint.clone(), style.clone());
         let (title, source) = (wanted.title.clone(), wanted.source.clone());
         thread::spawn(move || {
             let print = |text| {
                 // What a stopped view still had to say is nobody's business any more.
                 if over.load(Ordering::Relaxed) { Ok(()) } else { above.send(text).map_err(io::Error::other) }
             };
-            run(&source, &target, &style, &Ending::Stop(stopped), &format!("[{number}] {title}"), print);
+            run(&source, &endpoint, &style, &Ending::Stop(stopped), &format!("[{number}] {title}"), print);
             over.store(true, Ordering::Relaxed);
         });
         self.list.push(Job { number, title: wanted.title, source: wanted.source, stop, is_over });
@@ -205,14 +205,14 @@ impl Drop for Job {
 /// Follows a source until it is stopped or cannot go on, and says why it could not.
 fn run(
     source: &Source,
-    target: &Target,
+    endpoint: &Endpoint,
     style: &Style,
     ending: &Ending,
     name: &str,
     print: impl Fn(String) -> io::Result<()> + Copy,
 ) {
     loop {
-        let ended = open(target, source).and_then(|stream| {
+        let ended = open(endpoint, source).and_then(|stream| {
             let renderer = Renderer::new(Lines::new(style, print), style.clone());
             follow(stream, View::new(renderer, Limits::none()), ending, &mut |told: Told| {
                 let _ = print(told.of(name).line());

@@ -7,7 +7,7 @@ use redis::{Cmd, Value};
 
 use super::{Sandbox, wait_for};
 use crate::exit::{Failure, Outcome};
-use crate::net::{Address, SLOTS, Session, Target};
+use crate::net::{Address, Endpoint, SLOTS, Session};
 use crate::reply::{error_text, text_of};
 
 const NODES: u16 = 3;
@@ -35,7 +35,7 @@ impl Sandbox {
     pub(super) fn join_nodes(&self) -> Outcome<()> {
         let mut nodes = Vec::new();
         for server in &self.servers {
-            nodes.push(Session::open(&Target::at(Address::Unix(server.socket())))?);
+            nodes.push(Session::open(&Endpoint::at(Address::Unix(server.socket())))?);
         }
         let share = SLOTS / NODES + 1;
         for (index, node) in (0..).zip(&mut nodes) {

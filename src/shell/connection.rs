@@ -6,7 +6,7 @@ use std::mem;
 use crate::command::request::Request;
 use crate::command::restrictions::{Effect, Setting, effect_of, refuse_in_cluster};
 use crate::exit::Outcome;
-use crate::net::{ConnectionState, Lost, NO_CLUSTER, Server, Target, Unopened, Watch};
+use crate::net::{ConnectionState, Endpoint, Lost, NO_CLUSTER, Server, Unopened, Watch};
 use crate::reply::{ErrorReply, Frame};
 use crate::report::Told;
 
@@ -29,15 +29,15 @@ const SHOWN: usize = 60;
 
 impl Link {
     /// Opens a connection that is used until it is lost (stdin).
-    pub fn once(target: &Target) -> Outcome<Self> {
-        let server = Server::open(target)?;
-        Ok(Self { server: Some(server), reopens: false, was_open: true, ..Self::lasting(target.clone()) })
+    pub fn once(endpoint: &Endpoint) -> Outcome<Self> {
+        let server = Server::open(endpoint)?;
+        Ok(Self { server: Some(server), reopens: false, was_open: true, ..Self::lasting(endpoint.clone()) })
     }
 
     /// A connection that is opened by the first command, and again by the first after it was lost (REPL).
-    pub fn lasting(target: Target) -> Self {
+    pub fn lasting(endpoint: Endpoint) -> Self {
         Self {
-            state: ConnectionState::new(target),
+            state: ConnectionState::new(endpoint),
             server: None,
             takes_lone: false,
             lost_place: None,
@@ -48,15 +48,15 @@ impl Link {
     }
 
     /// The same to another place than rcli was started with: if nobody said what is there, it is found out.
-    pub fn elsewhere(target: Target) -> Self {
-        Self { takes_lone: true, ..Self::lasting(target) }
+    pub fn elsewhere(endpoint: Endpoint) -> Self {
+        Self { takes_lone: true, ..Self::lasting(endpoint) }
     }
 
     /// What to call the server: where it is; of a cluster, the node that stands for it.
     pub fn name(&self) -> String {
         match &self.server {
             Some(server @ Server::One(_)) => server.place(),
-            _ => self.target().address.to_string(),
+            _ => self.endpoint().address.to_string(),
         }
     }
 
@@ -65,13 +65,13 @@ impl Link {
         match (&self.server, &self.lost_place) {
             (Some(server), _) => server.place(),
             (None, Some(place)) => place.clone(),
-            (None, None) => self.target().address.to_string(),
+            (None, None) => self.endpoint().address.to_string(),
         }
     }
 
     /// Where the server is, and what the user last chose there.
-    pub fn target(&self) -> &Target {
-        self.state.target()
+    pub fn endpoint(&self) -> &Endpoint {
+        self.state.endpoint()
     }
 
     /// The connection, if it is open.
@@ -81,12 +81,12 @@ impl Link {
 
     /// Why a command cannot be run over this connection; none if it can.
     pub fn refuse(&self, request: &Request) -> Option<String> {
-        self.target().cluster.and_then(|_| refuse_in_cluster(request))
+        self.endpoint().cluster.and_then(|_| refuse_in_cluster(request))
     }
 
     /// Whether it leads to all the nodes of a cluster.
     pub fn is_cluster(&self) -> bool {
-        self.target().cluster.is_some()
+        self.endpoint().cluster.is_some()
     }
 
     /// Whether a lost connection is opened again.
@@ -125,10 +125,10 @@ impl Link {
         }
         if let Some(Server::Cluster(cluster)) = &self.server
             && cluster.is_connected()
-            && cluster.target().address != self.target().address
+            && cluster.endpoint().address != self.endpoint().address
         {
-            let home = cluster.target().address.clone();
-            self.notices.push(Told::Notice(format!("{} is gone; going on at {home}", self.target().address)));
+            let home = cluster.endpoint().address.clone();
+            self.notices.push(Told::Notice(format!("{} is gone; going on at {home}", self.endpoint().address)));
             self.state.move_to(home);
         }
         mem::take(&mut self.notices)
@@ -154,10 +154,10 @@ impl Link {
     pub fn ready(&mut self) -> Result<&mut Server, Unopened> {
         self.look_after();
         if self.server.is_none() && self.reopens {
-            let server = match Server::open(self.target()) {
+            let server = match Server::open(self.endpoint()) {
                 Err(Unopened::Refused { code, .. }) if self.takes_lone && code == NO_CLUSTER => {
                     self.state.leave_cluster();
-                    Server::open(self.target())?
+                    Server::open(self.endpoint())?
                 }
                 opened => opened?,
             };
@@ -169,7 +169,7 @@ impl Link {
         }
         match &mut self.server {
             Some(server) => Ok(server),
-            None => Err(Unopened::Unreachable(format!("{}: not connected", self.state.target().address))),
+            None => Err(Unopened::Unreachable(format!("{}: not connected", self.state.endpoint().address))),
         }
     }
 
@@ -193,7 +193,7 @@ impl Link {
     }
 
     fn describe_reopened(&self) -> String {
-        let db = if self.target().db == 0 { String::new() } else { format!(", database {}", self.target().db) };
+        let db = if self.endpoint().db == 0 { String::new() } else { format!(", database {}", self.endpoint().db) };
         let watch = if self.watch() == Watch::Lost { "; the WATCH was lost with the old connection" } else { "" };
         format!("connected again to {}{db}{watch}", self.place())
     }
@@ -227,7 +227,7 @@ impl Link {
     /// database are those of the start.
     pub fn introduce_again(&mut self) -> Result<(), Unopened> {
         match &mut self.server {
-            Some(Server::One(session)) => session.introduce_again(self.state.target()),
+            Some(Server::One(session)) => session.introduce_again(self.state.endpoint()),
             _ => Ok(()),
         }
     }

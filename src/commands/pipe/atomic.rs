@@ -9,7 +9,7 @@ use crate::command::restrictions::{is_report, refuse_in_block};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::Next;
-use crate::net::{Server, Target};
+use crate::net::{Endpoint, Server};
 use crate::render::{Record, Renderer, Stdout};
 use crate::reply::{Frame, OwnedFrame};
 use crate::shell::block::{Ran, check_block, report_aborted, run_block};
@@ -18,17 +18,17 @@ use crate::shell::block::{Ran, check_block, report_aborted, run_block};
 type Block = Vec<(Request, u32)>;
 
 /// Reads everything, runs it as one block, and writes the replies one a line.
-pub fn run(context: &Context, target: &Target, args: &PipeArgs, files: &mut InputFiles) -> Outcome<Exit> {
+pub fn run(context: &Context, endpoint: &Endpoint, args: &PipeArgs, files: &mut InputFiles) -> Outcome<Exit> {
     let mut server = None;
     let mut had_errors = false;
     if args.skip > 0 {
-        let server = server.insert(Server::open(target)?);
-        had_errors = resume::restore(files, args, target.cluster.is_none(), |requests| server.set_state(requests))?;
+        let server = server.insert(Server::open(endpoint)?);
+        had_errors = resume::restore(files, args, endpoint.cluster.is_none(), |requests| server.set_state(requests))?;
     }
     let block = read_block(files)?;
     let mut server = match server {
         Some(server) => server,
-        None => Server::open(target)?,
+        None => Server::open(endpoint)?,
     };
     let mut renderer = context.renderer()?;
     if block.is_empty() {

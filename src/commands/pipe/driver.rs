@@ -13,7 +13,7 @@ use crate::command::restrictions::{Effect, effect_of, refuse_in_cluster_pipeline
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::Next;
-use crate::net::{Lost, Target};
+use crate::net::{Endpoint, Lost};
 use crate::signal;
 
 /// Output is not flushed before a sleep as short as this: a busy server answers sooner.
@@ -58,8 +58,8 @@ pub struct Driver<'a> {
 
 impl<'a> Driver<'a> {
     /// Connects, and restores the state of what is skipped.
-    pub fn open(context: &Context, target: &Target, args: &'a PipeArgs, mut files: InputFiles) -> Outcome<Self> {
-        let mut engine = Engine::open(target, args.window)?;
+    pub fn open(context: &Context, endpoint: &Endpoint, args: &'a PipeArgs, mut files: InputFiles) -> Outcome<Self> {
+        let mut engine = Engine::open(endpoint, args.window)?;
         let knows_blocks = !engine.is_cluster();
         let had_errors = resume::restore(&mut files, args, knows_blocks, |requests| engine.restore_state(requests))?;
         Ok(Self {

@@ -23,7 +23,7 @@ use super::reorder::{Entry, NONE, Reorder};
 use crate::command::request::Request;
 use crate::commands::refuse::describe_keyless;
 use crate::exit::{Failure, Outcome};
-use crate::net::{Address, Cluster, Lost, PushQueue, Ready, Route, SLOTS, Session, Settings, Target, wait_for_any};
+use crate::net::{Address, Cluster, Endpoint, Lost, PushQueue, Ready, Route, SLOTS, Session, Settings, wait_for_any};
 use crate::reply::OwnedFrame;
 
 pub use self::ending::Unanswered;
@@ -107,17 +107,17 @@ pub struct Engine {
 
 impl Engine {
     /// Connects to the server, or to the cluster: to its nodes only when they have something to do.
-    pub fn open(target: &Target, window: Option<u32>) -> Outcome<Self> {
+    pub fn open(endpoint: &Endpoint, window: Option<u32>) -> Outcome<Self> {
         let pushes = PushQueue::default();
-        let target = Target { pushes: target.pushes.as_ref().map(|_| pushes.listener()), ..target.clone() };
-        let reads_from_replicas = target.cluster.is_some_and(|how| how.read_from_replicas);
+        let endpoint = Endpoint { pushes: endpoint.pushes.as_ref().map(|_| pushes.listener()), ..endpoint.clone() };
+        let reads_from_replicas = endpoint.cluster.is_some_and(|how| how.read_from_replicas);
         let (mut cluster, mut owners, mut nodes) = (None, Vec::new(), Vec::new());
-        if target.cluster.is_some() {
-            cluster = Some(Cluster::open(&target, reads_from_replicas)?);
+        if endpoint.cluster.is_some() {
+            cluster = Some(Cluster::open(&endpoint, reads_from_replicas)?);
             owners = vec![NONE; SLOTS.into()];
         } else {
-            let session = Session::open(&target)?;
-            nodes.push(Node::lone(target.address, session, window));
+            let session = Session::open(&endpoint)?;
+            nodes.push(Node::lone(endpoint.address, session, window));
         }
         Ok(Self {
             cluster,

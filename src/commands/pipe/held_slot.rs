@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::in_flight::Command;
-use crate::net::{Retry, Target};
+use crate::net::{Endpoint, Retry};
 
 /// The commands of one slot that wait.
 #[derive(Debug)]
@@ -22,8 +22,8 @@ pub struct HeldSlot {
 
 impl HeldSlot {
     /// Nothing waits yet.
-    pub fn new(target: &Target) -> Self {
-        Self { waiting: BTreeMap::new(), alone: None, not_before: None, retry: Retry::new(target) }
+    pub fn new(endpoint: &Endpoint) -> Self {
+        Self { waiting: BTreeMap::new(), alone: None, not_before: None, retry: Retry::new(endpoint) }
     }
 
     /// Adds a command that was not sent, or did not run.

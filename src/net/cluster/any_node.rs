@@ -26,9 +26,9 @@ impl Cluster {
 
     fn keyless_nodes(&self) -> Vec<Address> {
         let mut candidates: Vec<Address> = self.map.primaries().cloned().collect();
-        candidates.sort_by_key(|address| *address != self.target.address);
+        candidates.sort_by_key(|address| *address != self.endpoint.address);
         if candidates.is_empty() {
-            candidates.push(self.target.address.clone());
+            candidates.push(self.endpoint.address.clone());
         }
         candidates
     }

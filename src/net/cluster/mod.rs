@@ -24,7 +24,7 @@ pub(super) use self::own_connections::Asker;
 use self::redirects::{Redirect, asking};
 use self::router::{Route, Router, Unroutable, route_of_keys};
 use self::slot_map::{Announced, Places, SlotMap};
-use super::endpoint::{Address, Target};
+use super::endpoint::{Address, Endpoint};
 use super::error::{Lost, Unopened};
 use super::handshake::hello::ServerVersion;
 use super::poll::{is_over, wait_for_any};
@@ -51,7 +51,7 @@ pub(super) struct Node {
 pub struct Cluster {
     /// The node that stands for the cluster, and how every node is to be introduced to. At first that is the one that
     /// was named, then another one whenever it is gone.
-    target: Target,
+    endpoint: Endpoint,
     seed: Address,
     reads_from_replicas: bool,
     router: Router,
@@ -92,21 +92,21 @@ pub(super) enum Tried<T> {
 }
 
 impl Cluster {
-    /// Connects to the node of the target and reads the slot map there.
-    pub fn open(target: &Target, reads_from_replicas: bool) -> Result<Self, Unopened> {
-        let seed = target.address.clone();
+    /// Connects to the node at the endpoint and reads the slot map there.
+    pub fn open(endpoint: &Endpoint, reads_from_replicas: bool) -> Result<Self, Unopened> {
+        let seed = endpoint.address.clone();
         // The first answer is the slot map's, which is limited.
-        let session = Session::open_telling(target, &|_| ())?;
+        let session = Session::open_telling(endpoint, &|_| ())?;
         let asker = Asker::default();
         asker.note(&session);
         let mut cluster = Self {
-            target: Target { limits_first_answer: false, ..target.clone() },
+            endpoint: Endpoint { limits_first_answer: false, ..endpoint.clone() },
             seed: seed.clone(),
             reads_from_replicas,
             router: Router::default(),
             map: SlotMap::default(),
             places: Places::default(),
-            nodes: vec![Node { address: seed.clone(), session: Some(session), reads: false, db: target.db, told: 0 }],
+            nodes: vec![Node { address: seed.clone(), session: Some(session), reads: false, db: endpoint.db, told: 0 }],
             watch: None,
             settings: Settings::default(),
             refused: Vec::new(),
@@ -129,9 +129,9 @@ impl Cluster {
 
     /// Notices that the node that watches keys has closed its connection, or the one that stands for the cluster.
     pub fn look_after(&mut self) -> Result<(), Lost> {
-        let home = self.nodes.iter_mut().find(|node| node.address == self.target.address);
+        let home = self.nodes.iter_mut().find(|node| node.address == self.endpoint.address);
         if home.and_then(|node| node.session.as_mut()).is_some_and(|session| session.look_after().is_err()) {
-            let home = self.target.address.clone();
+            let home = self.endpoint.address.clone();
             if self.watch.as_ref().is_none_or(|watch| watch.node != home) {
                 self.drop_session(&home);
             }
@@ -164,8 +164,8 @@ impl Cluster {
     }
 
     /// The node that stands for the cluster, how nodes are introduced to, and the limits.
-    pub fn target(&self) -> &Target {
-        &self.target
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
     }
 
     /// Whose commands the questions to the cluster are, for MONITOR.
@@ -265,7 +265,7 @@ impl Cluster {
         is_read: bool,
         mut attempt: impl FnMut(&mut Session, bool) -> Result<Tried<T>, E>,
     ) -> Result<T, E> {
-        let mut retry = Retry::new(&self.target);
+        let mut retry = Retry::new(&self.endpoint);
         let mut way = Way::Map;
         let mut is_read = is_read;
         loop {

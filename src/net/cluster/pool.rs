@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use redis::Value;
 
-use super::super::endpoint::{Address, Target};
+use super::super::endpoint::{Address, Endpoint};
 use super::super::error::{Lost, TURNED_AWAY, Unopened};
 use super::super::session::Session;
 use super::{Cluster, Node};
@@ -44,7 +44,7 @@ impl Cluster {
             }
             let session = opened?;
             let node = &mut self.nodes[at];
-            (node.session, node.reads, node.db, node.told) = (Some(session), false, self.target.db, 0);
+            (node.session, node.reads, node.db, node.told) = (Some(session), false, self.endpoint.db, 0);
         }
         self.follow_state(at)?;
         let node = &mut self.nodes[at];
@@ -58,7 +58,7 @@ impl Cluster {
 
     /// A session with a node that is the caller's alone.
     pub fn lend_session(&mut self, address: &Address) -> Result<Session, Lost> {
-        let db = self.target.db;
+        let db = self.endpoint.db;
         let idle = self.nodes.iter_mut().find(|node| node.address == *address && !node.reads && node.db == db);
         if let Some(mut session) = idle.and_then(|node| node.session.take())
             && session.look_after().is_ok()
@@ -76,8 +76,8 @@ impl Cluster {
 
     fn open_telling(&mut self, address: &Address, tell: &dyn Fn(&Session)) -> Result<Session, Unopened> {
         let detour = self.detours.iter().find(|(announced, _)| announced == address).map(|(_, reached)| reached);
-        let target = Target { address: detour.unwrap_or(address).clone(), ..self.target.clone() };
-        let unreached = match Session::open_heard(&target, tell) {
+        let endpoint = Endpoint { address: detour.unwrap_or(address).clone(), ..self.endpoint.clone() };
+        let unreached = match Session::open_heard(&endpoint, tell) {
             Err(why) if detour.is_none() && is_elsewhere(&why) => why,
             opened => return opened,
         };
@@ -86,7 +86,7 @@ impl Cluster {
         };
         let Some(id) = self.map.id_of(address).filter(|_| host != seed) else { return Err(unreached) };
         let elsewhere = Address::Tcp(seed.clone(), *port);
-        let there = Target { address: elsewhere.clone(), ..target };
+        let there = Endpoint { address: elsewhere.clone(), ..endpoint };
         let Ok(mut session) = Session::open_telling(&there, tell) else { return Err(unreached) };
         let deadline = Instant::now() + there.connect_timeout;
         match session.call_before(redis::cmd("CLUSTER").arg("MYID"), deadline) {

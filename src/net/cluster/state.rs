@@ -41,7 +41,7 @@ impl Cluster {
             Effect::Sets(Setting::Database) => {
                 let chosen = std::str::from_utf8(request.arg(1)).ok().and_then(|text| text.parse().ok());
                 let Some(db) = chosen else { return };
-                self.target.db = db;
+                self.endpoint.db = db;
                 told.for_each(|node| node.db = db);
             }
             Effect::Sets(setting) => {
@@ -67,7 +67,7 @@ impl Cluster {
     }
 
     fn follow_select(&mut self, at: usize) -> Result<(), Lost> {
-        let (node, db) = (&mut self.nodes[at], self.target.db);
+        let (node, db) = (&mut self.nodes[at], self.endpoint.db);
         let Some(session) = node.session.as_mut().filter(|_| node.db != db) else { return Ok(()) };
         let answer = session.call(&Request::new(["SELECT", &db.to_string()]))?;
         if let Some(error) = ErrorReply::of(answer.frame()) {

@@ -17,7 +17,7 @@ const FRESH: Duration = Duration::from_millis(100);
 impl Cluster {
     /// Asks one node for its id and its slot map, in one write. A node that has no map for us refuses.
     pub(super) fn read_map(&mut self, node: &Address) -> Result<(), Lost> {
-        let deadline = Instant::now() + self.target.connect_timeout;
+        let deadline = Instant::now() + self.endpoint.connect_timeout;
         let session = self.session(node, false)?;
         session.put(redis::cmd("CLUSTER").arg("MYID"));
         session.put(redis::cmd("CLUSTER").arg("SLOTS"));
@@ -60,10 +60,10 @@ impl Cluster {
 
     /// Asks nodes what any of them knows: none that hangs is waited for without a limit.
     fn searching<T>(&mut self, ask: impl FnOnce(&mut Self) -> T) -> T {
-        let limit = self.target.search_limit();
-        let given = mem::replace(&mut self.target.connect_timeout, limit);
+        let limit = self.endpoint.search_limit();
+        let given = mem::replace(&mut self.endpoint.connect_timeout, limit);
         let answer = ask(self);
-        self.target.connect_timeout = given;
+        self.endpoint.connect_timeout = given;
         answer
     }
 
@@ -87,7 +87,7 @@ impl Cluster {
     /// The nodes to be asked, `first` before others, and those that answer before those that may be down.
     fn knowing(&self, first: Option<&Address>) -> Vec<Address> {
         let mut known: Vec<Address> = self.map.nodes().cloned().collect();
-        for other in [&self.target.address, &self.seed] {
+        for other in [&self.endpoint.address, &self.seed] {
             if !known.contains(other) {
                 known.push(other.clone());
             }
@@ -122,13 +122,13 @@ impl Cluster {
 
     /// None if the node knows no slots: it is of no cluster, then. A server before version 7 tells those that own some.
     fn members_seen_by(&mut self, node: &Address) -> Result<Vec<Address>, Lost> {
-        let deadline = Instant::now() + self.target.connect_timeout;
+        let deadline = Instant::now() + self.endpoint.connect_timeout;
         let session = self.session(node, false)?;
         let shards = session.call_before(redis::cmd("CLUSTER").arg("SHARDS"), deadline)?;
         if matches!(shards, Value::ServerError(_)) {
             return Ok(self.map.nodes().cloned().collect());
         }
-        let members = Announced::read_shards(&shards, self.target.tls.is_some());
+        let members = Announced::read_shards(&shards, self.endpoint.tls.is_some());
         Ok(members.iter().map(|member| self.places.reach(member, node)).collect())
     }
 
@@ -140,13 +140,13 @@ impl Cluster {
 
     /// Another node stands for the cluster if this one did: it is gone.
     pub(super) fn leave_home(&mut self, gone: &Address) {
-        if self.target.address != *gone {
+        if self.endpoint.address != *gone {
             return;
         }
         let mut others: Vec<&Address> = self.map.nodes().filter(|node| *node != gone).collect();
         others.sort_by_key(|address| !self.is_open(address));
         if let Some(other) = others.first() {
-            self.target.address = (*other).clone();
+            self.endpoint.address = (*other).clone();
         }
     }
 

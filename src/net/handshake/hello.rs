@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use redis::{Cmd, ServerError, Value};
 
-use super::super::endpoint::Target;
+use super::super::endpoint::Endpoint;
 use crate::reply::{fields_of, text_of};
 
-/// What is known of HELLO where a target leads. All clones of it know the same, so that neither the nodes of a cluster
+/// What is known of HELLO at an endpoint. All clones of it know the same, so that neither the nodes of a cluster
 /// nor a reconnect find it out again.
 #[derive(Clone, Debug, Default)]
 pub struct Hello {
@@ -92,11 +92,11 @@ impl Greeting {
     }
 }
 
-/// HELLO with the credentials of the target.
-pub(super) fn request(target: &Target) -> Cmd {
+/// HELLO with the credentials of the endpoint.
+pub(super) fn request(endpoint: &Endpoint) -> Cmd {
     let mut hello = redis::cmd("HELLO");
     hello.arg(3);
-    if let Some(credentials) = &target.credentials {
+    if let Some(credentials) = &endpoint.credentials {
         let user = credentials.user.as_deref().unwrap_or("default");
         hello.arg("AUTH").arg(user).arg(credentials.password.as_slice());
     }

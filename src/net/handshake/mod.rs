@@ -8,7 +8,7 @@ use std::time::Instant;
 use redis::{Cmd, ServerError, Value};
 
 use self::hello::{Greeting, ServerVersion, server_version};
-use super::endpoint::{Address, Credentials, Protocol, Target};
+use super::endpoint::{Address, Credentials, Endpoint, Protocol};
 use super::error::{Lost, Unopened};
 use super::session::Session;
 use super::session::ending::describe_greeting;
@@ -18,25 +18,25 @@ use crate::reply::{ErrorReply, error_text, text_of, value_of};
 impl Session {
     /// Connects and introduces itself: HELLO or AUTH, then SELECT. What is refused is so before any other command is
     /// sent (contract section 1).
-    pub fn open(target: &Target) -> Result<Self, Unopened> {
-        if let Address::Sentinel(sentinels) = &target.address {
-            return sentinels.open_primary(target);
+    pub fn open(endpoint: &Endpoint) -> Result<Self, Unopened> {
+        if let Address::Sentinel(sentinels) = &endpoint.address {
+            return sentinels.open_primary(endpoint);
         }
-        if target.limits_first_answer {
-            return Self::open_heard(target, &|_| ());
+        if endpoint.limits_first_answer {
+            return Self::open_heard(endpoint, &|_| ());
         }
-        Self::open_telling(target, &|_| ())
+        Self::open_telling(endpoint, &|_| ())
     }
 
     /// The same where no sentinel is to be asked, and tells of each connection before the first byte is sent. The first
     /// answer to what the caller asks is the caller's to limit.
-    pub(super) fn open_telling(target: &Target, tell: &dyn Fn(&Self)) -> Result<Self, Unopened> {
-        let deadline = Instant::now() + target.connect_timeout;
-        let mut session = Self::connect(target, target.spoken(), deadline, tell)?;
+    pub(super) fn open_telling(endpoint: &Endpoint, tell: &dyn Fn(&Self)) -> Result<Self, Unopened> {
+        let deadline = Instant::now() + endpoint.connect_timeout;
+        let mut session = Self::connect(endpoint, endpoint.spoken(), deadline, tell)?;
         match session.introduce(deadline) {
             Ok(()) => Ok(session),
             Err(Unopened::Unreachable(why)) if session.has_hung_up_at_hello() => {
-                Self::open_without_hello(target, deadline, tell, why)
+                Self::open_without_hello(endpoint, deadline, tell, why)
             }
             Err(why) => Err(why),
         }
@@ -44,35 +44,40 @@ impl Session {
 
     /// The same, and has heard the server: one that hangs takes connections all the same, and no introduction is due
     /// in RESP2 without credentials.
-    pub(super) fn open_heard(target: &Target, tell: &dyn Fn(&Self)) -> Result<Self, Unopened> {
-        let deadline = Instant::now() + target.connect_timeout;
-        let mut session = Self::open_telling(target, tell)?;
+    pub(super) fn open_heard(endpoint: &Endpoint, tell: &dyn Fn(&Self)) -> Result<Self, Unopened> {
+        let deadline = Instant::now() + endpoint.connect_timeout;
+        let mut session = Self::open_telling(endpoint, tell)?;
         session.hear(deadline)?;
         Ok(session)
     }
 
-    fn connect(target: &Target, protocol: Protocol, deadline: Instant, tell: &dyn Fn(&Self)) -> Result<Self, Unopened> {
-        let transport = Transport::connect(target, deadline)?;
-        let session = Self::over(&Target { protocol, ..target.clone() }, transport);
+    fn connect(
+        endpoint: &Endpoint,
+        protocol: Protocol,
+        deadline: Instant,
+        tell: &dyn Fn(&Self),
+    ) -> Result<Self, Unopened> {
+        let transport = Transport::connect(endpoint, deadline)?;
+        let session = Self::over(&Endpoint { protocol, ..endpoint.clone() }, transport);
         tell(&session);
         Ok(session)
     }
 
     /// Whether the connection has ended with no other answer to HELLO, where none was ever seen.
     pub(super) fn has_hung_up_at_hello(&self) -> bool {
-        let is_said = self.target.protocol == Protocol::Resp3 && !self.target.hello.is_answered();
+        let is_said = self.endpoint.protocol == Protocol::Resp3 && !self.endpoint.hello.is_answered();
         is_said && self.has_ended() && self.received() == 0
     }
 
     /// Goes on in RESP2 with who hung up at HELLO, as proxies do that do not know it. Whether it was for HELLO is told
     /// by an answer to anything else; `why` is told where there is none.
     fn open_without_hello(
-        target: &Target,
+        endpoint: &Endpoint,
         deadline: Instant,
         tell: &dyn Fn(&Self),
         why: String,
     ) -> Result<Self, Unopened> {
-        let opened = Self::connect(target, Protocol::Resp2, deadline, tell).and_then(|mut session| {
+        let opened = Self::connect(endpoint, Protocol::Resp2, deadline, tell).and_then(|mut session| {
             session.introduce(deadline)?;
             session.hear(deadline)?;
             Ok(session)
@@ -81,13 +86,13 @@ impl Session {
             Err(Unopened::Unreachable(_) | Unopened::NobodyListens(_)) => return Err(Unopened::Unreachable(why)),
             opened => opened?,
         };
-        let place = &target.address;
-        if target.hello.is_demanded() {
+        let place = &endpoint.address;
+        if endpoint.hello.is_demanded() {
             let reason = "the server closes the connection at HELLO and answers without it; use -2 in place of -3";
             return Err(Unopened::Unreachable(format!("cannot connect to {place}: {reason}")));
         }
         // Here, since whoever opens sessions opens many, and it is to be said once.
-        target.hello.note_hung_up(|| {
+        endpoint.hello.note_hung_up(|| {
             format!("{place} closes the connection at HELLO: going on in RESP2, which -2 asks for at once")
         });
         Ok(session)
@@ -105,8 +110,8 @@ impl Session {
     /// name. After an error the session is of no use.
     pub fn learn_version(&mut self) -> Result<Option<ServerVersion>, Unopened> {
         // Who hangs up at HELLO does not answer INFO either.
-        if self.server.is_none() && !self.target.hello.is_hung_up_at() {
-            let deadline = Instant::now() + self.target.connect_timeout;
+        if self.server.is_none() && !self.endpoint.hello.is_hung_up_at() {
+            let deadline = Instant::now() + self.endpoint.connect_timeout;
             self.put(redis::cmd("INFO").arg("server"));
             let info = self.answer_before(deadline)?;
             self.server = text_of(&info).and_then(version_of_info);
@@ -116,18 +121,19 @@ impl Session {
 
     /// Says HELLO once more where it was refused before AUTH, so that the version of RESP is the one asked for.
     pub fn greet_again(&mut self) -> Result<(), Lost> {
-        if self.server.is_none() && self.target.protocol == Protocol::Resp3 {
+        if self.server.is_none() && self.endpoint.protocol == Protocol::Resp3 {
             let greeting = self.ask(redis::cmd("HELLO").arg(3))?;
             self.server = server_version(&greeting);
         }
         Ok(())
     }
 
-    /// Introduces itself once more as `target` says: RESET has taken away what the server knew of us.
-    pub fn introduce_again(&mut self, target: &Target) -> Result<(), Unopened> {
-        self.target = Target { address: self.target.address.clone(), protocol: target.spoken(), ..target.clone() };
+    /// Introduces itself once more as `endpoint` says: RESET has taken away what the server knew of us.
+    pub fn introduce_again(&mut self, endpoint: &Endpoint) -> Result<(), Unopened> {
+        self.endpoint =
+            Endpoint { address: self.endpoint.address.clone(), protocol: endpoint.spoken(), ..endpoint.clone() };
         self.server = None;
-        self.introduce(Instant::now() + target.connect_timeout)
+        self.introduce(Instant::now() + endpoint.connect_timeout)
     }
 
     /// Sends a command to a server that has until `deadline` to answer; a silence is one of connecting.
@@ -137,18 +143,18 @@ impl Session {
     }
 
     fn introduce(&mut self, deadline: Instant) -> Result<(), Unopened> {
-        let select = (self.target.db != 0).then(|| {
+        let select = (self.endpoint.db != 0).then(|| {
             let mut select = redis::cmd("SELECT");
-            select.arg(self.target.db);
+            select.arg(self.endpoint.db);
             select
         });
-        if self.target.protocol == Protocol::Resp3 {
-            self.put(&hello::request(&self.target));
+        if self.endpoint.protocol == Protocol::Resp3 {
+            self.put(&hello::request(&self.endpoint));
             if let Some(select) = &select {
                 self.put(select);
             }
             let greeting = Greeting::of(self.answer_before(deadline)?);
-            self.target.hello.note_answered();
+            self.endpoint.hello.note_answered();
             let selected = select.as_ref().map(|_| self.answer_before(deadline)).transpose()?;
             match greeting {
                 Greeting::Nothing => {}
@@ -159,7 +165,7 @@ impl Session {
                 }
             }
         }
-        if let Some(credentials) = &self.target.credentials {
+        if let Some(credentials) = &self.endpoint.credentials {
             self.put(&auth(credentials));
             let answer = self.answer_before(deadline)?;
             self.check_ok("AUTH", "refused the credentials", answer)?;
@@ -174,7 +180,7 @@ impl Session {
 
     fn check_select(&self, selected: Option<Value>) -> Result<(), Unopened> {
         let Some(answer) = selected else { return Ok(()) };
-        self.check_ok("SELECT", &format!("refused database {}", self.target.db), answer)
+        self.check_ok("SELECT", &format!("refused database {}", self.endpoint.db), answer)
     }
 
     /// A server that answers something else than was asked is out of step: no later answer would be to its question.
@@ -183,7 +189,7 @@ impl Session {
             Value::ServerError(error) => Err(self.refused(refused, &error)),
             answer if text_of(&answer) == Some("OK") => Ok(()),
             _ => {
-                let place = &self.target.address;
+                let place = &self.endpoint.address;
                 let reason = format!("{name} was answered with something else than OK or an error");
                 Err(Unopened::Unreachable(format!("cannot connect to {place}: {reason}")))
             }
@@ -195,7 +201,7 @@ impl Session {
             "WRONGPASS" | "NOAUTH" => "; check the user and the password",
             _ => "",
         };
-        let place = &self.target.address;
+        let place = &self.endpoint.address;
         let words = error_text(error);
         let message = match describe_greeting(&ErrorReply::new(words.as_bytes())) {
             Some(reason) => format!("cannot connect to {place}: {reason}"),
@@ -206,7 +212,7 @@ impl Session {
     }
 
     pub(super) fn answer_before(&mut self, deadline: Instant) -> Result<Value, Unopened> {
-        let place = self.target.address.clone();
+        let place = self.endpoint.address.clone();
         // In TLS 1.3 a client learns only now that its certificate is refused.
         let lost = |lost: Lost| match lost {
             Lost::Interrupted(signal) => Unopened::Interrupted(signal),
@@ -228,8 +234,8 @@ impl Session {
                 Err(why) => return Err(lost(unsendable.unwrap_or(why))),
             };
             if expired {
-                let seconds = self.target.connect_timeout.as_secs_f64();
-                let unsent = if self.target.limits_first_answer { "; nothing was sent" } else { "" };
+                let seconds = self.endpoint.connect_timeout.as_secs_f64();
+                let unsent = if self.endpoint.limits_first_answer { "; nothing was sent" } else { "" };
                 return Err(Unopened::from(format!("no answer within {seconds} s{unsent}")).at(&place));
             }
         }
@@ -263,8 +269,8 @@ mod tests {
         let (ours, mut peer) = UnixStream::pair().unwrap();
         ours.set_nonblocking(true).unwrap();
         peer.write_all(b">1\r\n+note\r\n%0\r\n").unwrap();
-        let target = Target { protocol: Protocol::Resp3, ..Target::at(Address::Unix("socket".into())) };
-        let mut session = Session::over(&target, Transport::Unix(ours));
+        let endpoint = Endpoint { protocol: Protocol::Resp3, ..Endpoint::at(Address::Unix("socket".into())) };
+        let mut session = Session::over(&endpoint, Transport::Unix(ours));
         let answer = session.answer_before(Instant::now());
         assert!(matches!(answer, Err(Unopened::Unreachable(_))), "{answer:?}");
     }

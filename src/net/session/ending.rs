@@ -39,7 +39,7 @@ impl Session {
         if let Some(message) = &self.refusal {
             return turned_away(message.clone());
         }
-        let reason = match (&lost, &self.transport, &self.target.address) {
+        let reason = match (&lost, &self.transport, &self.endpoint.address) {
             (Lost::Undecodable(_), Transport::Tcp(_), _)
                 if self.incoming.total < 64 && is_tls(&self.incoming.buffer) =>
             {
@@ -48,15 +48,15 @@ impl Session {
             _ if self.incoming.total > 0 => return lost,
             (Lost::Broken(error), ..) if tls::is_refusal(error) => tls::describe(error),
             // Who knows HELLO speaks plainly, and of who may not know it another connection will tell.
-            _ if self.target.hello.is_answered() || self.has_hung_up_at_hello() => return lost,
+            _ if self.endpoint.hello.is_answered() || self.has_hung_up_at_hello() => return lost,
             (_, Transport::Tcp(_), Address::Tcp(host, port))
-                if speaks_tls(host, *port, self.target.connect_timeout) =>
+                if speaks_tls(host, *port, self.endpoint.connect_timeout) =>
             {
                 SPEAKS_TLS.to_owned()
             }
             _ => return lost,
         };
-        turned_away(format!("cannot connect to {}: {reason}", self.target.address))
+        turned_away(format!("cannot connect to {}: {reason}", self.endpoint.address))
     }
 
     /// Whether the first value is no answer, but what a server says as it turns a connection away. That closes the
@@ -66,7 +66,7 @@ impl Session {
         let Some(error) = ErrorReply::of(self.current()) else { return Ok(()) };
         let Some(reason) = describe_greeting(&error) else { return Ok(()) };
         if self.ends_here()? {
-            self.refusal = Some(format!("cannot connect to {}: {reason}", self.target.address));
+            self.refusal = Some(format!("cannot connect to {}: {reason}", self.endpoint.address));
         }
         self.refusal.clone().map_or(Ok(()), |message| Err(turned_away(message)))
     }

@@ -14,7 +14,7 @@ use redis::{Cmd, Value};
 use rustix::event::{PollFd, PollFlags};
 
 use self::incoming::Incoming;
-use super::endpoint::Target;
+use super::endpoint::Endpoint;
 use super::error::Lost;
 use super::handshake::hello::ServerVersion;
 use super::poll::{Ready, wait_among, wait_for_any};
@@ -29,7 +29,7 @@ const FRAMES_A_ROUND: usize = 1024;
 
 /// An open connection to a server that knows us.
 pub struct Session {
-    pub(super) target: Target,
+    pub(super) endpoint: Endpoint,
     transport: Transport,
     framer: Framer,
     /// Whether the frame that was given out last holds an error.
@@ -54,11 +54,11 @@ pub struct Session {
 
 impl Session {
     /// A session over a connected transport that the server was not introduced to.
-    pub(super) fn over(target: &Target, transport: Transport) -> Self {
+    pub(super) fn over(endpoint: &Endpoint, transport: Transport) -> Self {
         // A server that was asked nothing says nothing yet; what a TLS handshake brought along has to be looked for.
         let is_drained = transport.tells_when_drained();
         Self {
-            target: target.clone(),
+            endpoint: endpoint.clone(),
             transport,
             framer: Framer::default(),
             has_error: false,
@@ -231,12 +231,12 @@ impl Session {
 
     /// When the read limit passes, if the server stays silent.
     pub fn silence_ends(&self) -> Option<Instant> {
-        self.target.read_timeout.map(|limit| self.active + limit)
+        self.endpoint.read_timeout.map(|limit| self.active + limit)
     }
 
     /// The failure of a server that stayed silent beyond the read limit.
     pub fn silent(&self) -> Lost {
-        Lost::Silent(self.target.read_timeout.unwrap_or_default())
+        Lost::Silent(self.endpoint.read_timeout.unwrap_or_default())
     }
 
     /// Sends a command and waits for its reply.
@@ -331,7 +331,7 @@ impl Session {
 
     /// Tells of the push that was received last, where that is asked for.
     pub fn tell(&self) {
-        if let Some(pushes) = &self.target.pushes {
+        if let Some(pushes) = &self.endpoint.pushes {
             pushes.tell(self.current());
         }
     }

@@ -215,7 +215,7 @@ impl Connection {
 
     /// When a confirmation that is missing counts as refused.
     fn confirm_due(&self) -> Option<Instant> {
-        let limit = self.session.target.read_timeout.filter(|_| !self.is_ready())?;
+        let limit = self.session.endpoint.read_timeout.filter(|_| !self.is_ready())?;
         Some(self.asked + limit)
     }
 

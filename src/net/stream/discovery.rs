@@ -9,7 +9,7 @@ use std::thread;
 
 use super::super::cluster::Cluster;
 use super::super::cluster::slot_map::Announced;
-use super::super::endpoint::{Address, Target};
+use super::super::endpoint::{Address, Endpoint};
 use super::super::error::Unopened;
 use super::super::session::Session;
 use crate::signal;
@@ -74,7 +74,7 @@ pub struct Found {
 
 /// Who can be asked.
 enum Finder {
-    Server(Box<Target>),
+    Server(Box<Endpoint>),
     Cluster(Box<Cluster>),
 }
 
@@ -92,8 +92,8 @@ pub struct Discovery {
 
 impl Discovery {
     /// Finds this server, or the primary that its sentinels name.
-    pub fn of_server(target: &Target) -> Self {
-        Self { state: State::Idle(Finder::Server(Box::new(target.clone()))) }
+    pub fn of_server(endpoint: &Endpoint) -> Self {
+        Self { state: State::Idle(Finder::Server(Box::new(endpoint.clone()))) }
     }
 
     /// Finds the nodes of this cluster.
@@ -165,7 +165,7 @@ impl Discovery {
 impl Finder {
     fn find(&mut self, search: &Search) -> Found {
         let mut found = match self {
-            Self::Server(target) => Found { nodes: vec![open_server(target)], ..Found::default() },
+            Self::Server(endpoint) => Found { nodes: vec![open_server(endpoint)], ..Found::default() },
             Self::Cluster(cluster) => match &search.doubted {
                 Some(node) => Found { departed: is_departed(cluster, node).then(|| node.clone()), ..Found::default() },
                 None => find_nodes(cluster, search),
@@ -178,9 +178,9 @@ impl Finder {
     }
 }
 
-fn open_server(target: &Target) -> (Address, Result<Session, Unopened>) {
-    let opened = Session::open(target);
-    let address = opened.as_ref().map_or(&target.address, |session| &session.target.address);
+fn open_server(endpoint: &Endpoint) -> (Address, Result<Session, Unopened>) {
+    let opened = Session::open(endpoint);
+    let address = opened.as_ref().map_or(&endpoint.address, |session| &session.endpoint.address);
     (address.clone(), opened)
 }
 
@@ -216,7 +216,7 @@ fn find_nodes(cluster: &mut Cluster, search: &Search) -> Found {
 
 /// Opens any node: first the one that stands for the cluster, after a loss the one that comes after the lost one.
 fn open_any(cluster: &mut Cluster, lost: Option<&Address>) -> Vec<(Address, Result<Session, Unopened>)> {
-    let mut candidates = vec![cluster.target().address.clone()];
+    let mut candidates = vec![cluster.endpoint().address.clone()];
     if let Some(lost) = lost {
         cluster.leave(lost);
         candidates = cluster.members(None);

@@ -36,7 +36,7 @@ use self::source::Subject;
 use self::switch::Switches;
 use super::cluster::slot_map::Announced;
 use super::cluster::{Asker, Cluster};
-use super::endpoint::{Address, Target};
+use super::endpoint::{Address, Endpoint};
 use super::error::{Unopened, WaitError};
 use super::poll;
 use super::session::Session;
@@ -116,41 +116,46 @@ impl Stream {
     /// Listens to a server; or to the cluster that it belongs to: to any node of it, or, for shard channels, events of
     /// keys and MONITOR, to all that have a part of it. That there is no server, or that it refuses us, ends the run
     /// (status 3); only what was heard once is tried again, `retries` times in a row.
-    pub fn open(target: &Target, source: Source, retries: Option<u32>) -> Result<Self, Unopened> {
-        if target.cluster.is_some() {
-            Self::open_cluster(target, source, retries)
+    pub fn open(endpoint: &Endpoint, source: Source, retries: Option<u32>) -> Result<Self, Unopened> {
+        if endpoint.cluster.is_some() {
+            Self::open_cluster(endpoint, source, retries)
         } else {
-            Self::open_server(target, source, retries, Elsewhere::Refused)
+            Self::open_server(endpoint, source, retries, Elsewhere::Refused)
         }
     }
 
     /// Listens to one node of a cluster: channels that it does not own are passed over.
-    pub fn open_node(target: &Target, node: Address, source: Source, retries: Option<u32>) -> Result<Self, Unopened> {
-        let target = Target { address: node, ..target.clone() };
-        let stream = Self::open_server(&target, source, retries, Elsewhere::PassedOver)?;
+    pub fn open_node(
+        endpoint: &Endpoint,
+        node: Address,
+        source: Source,
+        retries: Option<u32>,
+    ) -> Result<Self, Unopened> {
+        let endpoint = Endpoint { address: node, ..endpoint.clone() };
+        let stream = Self::open_server(&endpoint, source, retries, Elsewhere::PassedOver)?;
         Ok(Self { tells_node: true, ..stream })
     }
 
     fn open_server(
-        target: &Target,
+        endpoint: &Endpoint,
         source: Source,
         retries: Option<u32>,
         elsewhere: Elsewhere,
     ) -> Result<Self, Unopened> {
-        let session = Session::open(target)?;
-        let address = session.target.address.clone();
+        let session = Session::open(endpoint)?;
+        let address = session.endpoint.address.clone();
         let retries = Retries::new(retries, LONGEST_PAUSE);
-        let mut stream = Self::new(Discovery::of_server(target), retries, elsewhere, &address);
-        if let Address::Sentinel(sentinels) = &target.address {
-            stream.switches = Switches::watch(sentinels, target).ok();
+        let mut stream = Self::new(Discovery::of_server(endpoint), retries, elsewhere, &address);
+        if let Address::Sentinel(sentinels) = &endpoint.address {
+            stream.switches = Switches::watch(sentinels, endpoint).ok();
         }
         source.into_subjects().into_iter().for_each(|subject| stream.add(subject));
         stream.place(vec![(address, session)]);
         Ok(stream)
     }
 
-    fn open_cluster(target: &Target, source: Source, retries: Option<u32>) -> Result<Self, Unopened> {
-        let mut cluster = Cluster::open(target, false)?;
+    fn open_cluster(endpoint: &Endpoint, source: Source, retries: Option<u32>) -> Result<Self, Unopened> {
+        let mut cluster = Cluster::open(endpoint, false)?;
         let is_sharded = |subscription: &Subscription| subscription.topic == Topic::ShardChannel;
         let (follow, tells_node) = match &source {
             Source::Monitor => (Follow::Everybody, true),
@@ -162,13 +167,13 @@ impl Stream {
         };
         let nodes = follow.nodes(&mut cluster);
         if follow != Follow::Nobody && nodes.is_empty() {
-            return Err(Unopened::Unreachable(format!("{}: no node serves a slot", target.address)));
+            return Err(Unopened::Unreachable(format!("{}: no node serves a slot", endpoint.address)));
         }
         let longest = if follow == Follow::Everybody { LONGEST_PAUSE_OF_NODES } else { LONGEST_SILENCE };
         let asker = Some(cluster.asker());
         let discovery = Discovery::of_cluster(cluster);
         let retries = Retries::new(retries, longest);
-        let stream = Self::new(discovery, retries, Elsewhere::Followed, &target.address);
+        let stream = Self::new(discovery, retries, Elsewhere::Followed, &endpoint.address);
         let mut stream = Self { follow, nodes, asker, tells_node, ..stream };
         source.into_subjects().into_iter().for_each(|subject| stream.add(subject));
         let search = stream.search();

@@ -311,7 +311,7 @@ impl Stream {
     /// Leaves a server that is the primary no more for the one that is.
     pub(super) fn follow_switch(&mut self) -> Result<(), Unopened> {
         let Some(Switched { session, since }) = self.switches.as_ref().and_then(Switches::next) else { return Ok(()) };
-        let address = session.target.address.clone();
+        let address = session.endpoint.address.clone();
         if let Some(connection) = self.connections.first() {
             let is_heard = self.assignments.values().all(|assignment| assignment.from.is_some());
             if connection.address == address || !is_heard {

@@ -3,7 +3,7 @@
 //! A thread for each sentinel listens for +switch-master, and then searches for the primary as whoever connects does: a
 //! message alone moves nobody. It asks the sentinel first that told of the switch: the others may not know yet.
 
-use crate::net::endpoint::Target;
+use crate::net::endpoint::Endpoint;
 use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::sync::Arc;
@@ -41,8 +41,8 @@ pub struct Switches {
 }
 
 impl Switches {
-    /// Listens to the sentinels; the sessions are opened as the target says.
-    pub fn watch(sentinels: &Sentinels, target: &Target) -> io::Result<Self> {
+    /// Listens to the sentinels; the sessions are opened as the endpoint says.
+    pub fn watch(sentinels: &Sentinels, endpoint: &Endpoint) -> io::Result<Self> {
         let (wake, woken) = io::pipe()?;
         let (stopped, stop) = io::pipe()?;
         let (sender, found) = channel();
@@ -50,7 +50,7 @@ impl Switches {
         for at in 0..sentinels.addresses.len() {
             let watcher = Watcher {
                 sentinels: sentinels.from(at),
-                target: target.clone(),
+                endpoint: endpoint.clone(),
                 found: sender.clone(),
                 woken: woken.try_clone()?,
                 stopped: Arc::clone(&stopped),
@@ -76,7 +76,7 @@ impl Switches {
 /// Who listens to one sentinel, the first of its list.
 struct Watcher {
     sentinels: Sentinels,
-    target: Target,
+    endpoint: Endpoint,
     found: Sender<Switched>,
     woken: PipeWriter,
     stopped: Arc<PipeReader>,
@@ -99,9 +99,9 @@ impl Watcher {
 
     /// Listens until nobody wants to know.
     fn listen(&self, tries: &mut u32) -> Result<(), Unopened> {
-        let Some(target) = self.sentinels.first(&self.target) else { return Ok(()) };
+        let Some(endpoint) = self.sentinels.first(&self.endpoint) else { return Ok(()) };
         let channel = Subscription { topic: Topic::Channel, name: CHANNEL.to_vec() };
-        let mut stream = Stream::open(&target, Source::Subscriptions(vec![channel]), None)?;
+        let mut stream = Stream::open(&endpoint, Source::Subscriptions(vec![channel]), None)?;
         loop {
             while let Some(given) = stream.next()? {
                 // A connection alone is not enough: it may not be allowed to listen.
@@ -132,7 +132,7 @@ impl Watcher {
     fn search(&self) -> Result<(), Stopped> {
         let since = Instant::now();
         for tries in 0.. {
-            match self.sentinels.open_primary(&self.target) {
+            match self.sentinels.open_primary(&self.endpoint) {
                 Ok(session) => {
                     self.found.send(Switched { session, since }).map_err(|_| Stopped)?;
                     return (&self.woken).write_all(&[0]).map_err(|_| Stopped);

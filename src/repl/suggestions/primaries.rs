@@ -4,17 +4,17 @@ use std::time::{Duration, Instant};
 
 use redis::{Cmd, Value};
 
-use crate::net::{Cluster, Credentials, Lost, Session, Target};
+use crate::net::{Cluster, Credentials, Endpoint, Lost, Session};
 
 /// How long a server may take to be connected to, and to answer, before it is given up.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long the primaries of a cluster are taken to be the same.
 const STEADY: Duration = Duration::from_secs(10);
 
-/// Whether two targets are the same server to the same user.
-fn is_same(one: &Target, other: &Target) -> bool {
+/// Whether two endpoints are the same server to the same user.
+fn is_same(one: &Endpoint, other: &Endpoint) -> bool {
     let identity = |known: &Credentials| (known.user.clone(), known.password.clone());
-    let identities = [one, other].map(|target| target.credentials.as_ref().map(identity));
+    let identities = [one, other].map(|endpoint| endpoint.credentials.as_ref().map(identity));
     one.cluster.is_some() == other.cluster.is_some()
         && one.address == other.address
         && one.db == other.db
@@ -23,7 +23,7 @@ fn is_same(one: &Target, other: &Target) -> bool {
 
 /// Sessions with all of them.
 pub struct Crowd {
-    target: Target,
+    endpoint: Endpoint,
     opened: Instant,
     /// None: lost.
     sessions: Vec<Option<Session>>,
@@ -31,29 +31,29 @@ pub struct Crowd {
 
 impl Crowd {
     /// Connects; none if there is nobody.
-    pub fn open(target: &Target) -> Option<Self> {
+    pub fn open(endpoint: &Endpoint) -> Option<Self> {
         // Not in a hurry to fail, and not waiting for ever either.
-        let patient = Target { connect_timeout: PATIENCE, read_timeout: Some(PATIENCE), ..target.clone() };
-        let sessions: Vec<Option<Session>> = if target.cluster.is_some() {
+        let patient = Endpoint { connect_timeout: PATIENCE, read_timeout: Some(PATIENCE), ..endpoint.clone() };
+        let sessions: Vec<Option<Session>> = if endpoint.cluster.is_some() {
             let mut cluster = Cluster::open(&patient, false).ok()?;
             let primaries: Vec<_> = cluster.map().primaries().cloned().collect();
             primaries.iter().map(|primary| cluster.lend_session(primary).ok()).collect()
         } else {
             vec![Some(Session::open(&patient).ok()?)]
         };
-        Some(Self { target: target.clone(), opened: Instant::now(), sessions })
+        Some(Self { endpoint: endpoint.clone(), opened: Instant::now(), sessions })
     }
 
-    /// Whether these are the servers of that target, as far as is known.
-    pub fn is_good(&mut self, target: &Target) -> bool {
+    /// Whether these are the servers of that endpoint, as far as is known.
+    pub fn is_good(&mut self, endpoint: &Endpoint) -> bool {
         for session in &mut self.sessions {
             if session.as_mut().is_some_and(|session| session.look_after().is_err()) {
                 *session = None;
             }
         }
-        is_same(&self.target, target)
+        is_same(&self.endpoint, endpoint)
             && self.sessions.iter().any(Option::is_some)
-            && (target.cluster.is_none() || self.opened.elapsed() < STEADY)
+            && (endpoint.cluster.is_none() || self.opened.elapsed() < STEADY)
     }
 
     /// How many they are.

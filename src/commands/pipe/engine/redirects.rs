@@ -24,8 +24,8 @@ impl Engine {
     }
 
     fn held_slot(&mut self, slot: u16) -> Option<&mut HeldSlot> {
-        let target = self.cluster.as_ref()?.target();
-        Some(self.held.entry(slot).or_insert_with(|| HeldSlot::new(target)))
+        let endpoint = self.cluster.as_ref()?.endpoint();
+        Some(self.held.entry(slot).or_insert_with(|| HeldSlot::new(endpoint)))
     }
 
     /// A command of a slot that is held was answered.
