@@ -14,7 +14,7 @@ use super::Style;
 use crate::command::request::Request;
 use crate::reply::{Frame, Kind, Walk};
 
-pub(super) use self::scalar::{bytes, string, string_or_base64};
+pub(super) use self::scalar::{bytes, is_plain, string, string_or_base64};
 
 /// Writes a reply as one line.
 pub fn reply(out: &mut impl Write, style: &Style, frame: Frame<'_>) -> io::Result<()> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 
-use super::json::{bytes, string, string_or_base64};
+use super::json::{bytes, is_plain, string, string_or_base64};
 use super::{Format, Style, human};
 use crate::reply::{Data, Event, Message, MessageKind, MonitorLine};
 
@@ -123,18 +123,23 @@ fn dictionary(
     time: Option<Duration>,
     node: Option<&str>,
 ) -> io::Result<()> {
-    if message.kind == MessageKind::Message {
-        out.write_all(b"{\"type\":\"message\",\"pattern\":null,\"channel\":")?;
-    } else {
-        out.write_all(b"{\"type\":\"")?;
-        out.write_all(message.kind.name().as_bytes())?;
-        out.write_all(b"\",\"pattern\":")?;
-        match message.pattern {
-            Some(pattern) => bytes(out, style, pattern)?,
-            None => out.write_all(b"null")?,
-        }
-        out.write_all(b",\"channel\":")?;
+    if let (MessageKind::Message, Data::Payload(payload)) = (message.kind, message.data)
+        && !style.base64
+        && !style.nest_json
+        && is_plain(message.channel)
+        && is_plain(payload)
+    {
+        plain_message(out, message.channel, payload)?;
+        return end(out, time, node);
     }
+    out.write_all(b"{\"type\":\"")?;
+    out.write_all(message.kind.name().as_bytes())?;
+    out.write_all(b"\",\"pattern\":")?;
+    match message.pattern {
+        Some(pattern) => bytes(out, style, pattern)?,
+        None => out.write_all(b"null")?,
+    }
+    out.write_all(b",\"channel\":")?;
     bytes(out, style, message.channel)?;
     out.write_all(b",\"data\":")?;
     match &message.data {
@@ -154,47 +159,67 @@ fn monitored_dictionary(
     line: &MonitorLine<'_>,
     node: Option<&str>,
 ) -> io::Result<()> {
-    out.write_all(b"{\"time\":")?;
-    out.write_all(line.time)?;
-    out.write_all(b",\"db\":")?;
-    out.write_all(itoa::Buffer::new().format(line.db).as_bytes())?;
+    if line.is_plain && !style.base64 {
+        plain_line(out, line)?;
+        return end(out, None, node);
+    }
+    begin_line(out, line)?;
     out.write_all(b",\"client_address\":")?;
     string_or_base64(out, line.address)?;
     out.write_all(b",\"client_port\":")?;
     string_or_base64(out, line.port)?;
     out.write_all(b",\"client_type\":\"")?;
     out.write_all(line.client.name().as_bytes())?;
-    if line.is_plain && !style.base64 {
-        plain_command(out, line)?;
-    } else {
-        out.write_all(b"\",\"command\":")?;
-        string_or_base64(out, &line.command())?;
-        out.write_all(b",\"args\":[")?;
-        for (index, arg) in line.args().enumerate() {
-            if index > 0 {
-                out.write_all(b",")?;
-            }
-            bytes(out, style, &arg)?;
+    out.write_all(b"\",\"command\":")?;
+    string_or_base64(out, &line.command())?;
+    out.write_all(b",\"args\":[")?;
+    for (index, arg) in line.args().enumerate() {
+        if index > 0 {
+            out.write_all(b",")?;
         }
-        out.write_all(b"]")?;
+        bytes(out, style, &arg)?;
     }
+    out.write_all(b"]")?;
     end(out, None, node)
 }
 
+/// Time and database, as far as they are the same for all lines.
+fn begin_line(out: &mut impl Write, line: &MonitorLine<'_>) -> io::Result<()> {
+    out.write_all(b"{\"time\":")?;
+    out.write_all(line.time)?;
+    out.write_all(b",\"db\":")?;
+    out.write_all(itoa::Buffer::new().format(line.db).as_bytes())
+}
+
+/// A message whose channel and payload need no escaping, as most do not.
+fn plain_message(out: &mut impl Write, channel: &[u8], payload: &[u8]) -> io::Result<()> {
+    out.write_all(b"{\"type\":\"message\",\"pattern\":null,\"channel\":\"")?;
+    out.write_all(channel)?;
+    out.write_all(b"\",\"data\":\"")?;
+    out.write_all(payload)?;
+    out.write_all(b"\"")
+}
+
 /// A command whose text needs no escaping here either, as most do not.
-fn plain_command(out: &mut impl Write, line: &MonitorLine<'_>) -> io::Result<()> {
+fn plain_line(out: &mut impl Write, line: &MonitorLine<'_>) -> io::Result<()> {
+    begin_line(out, line)?;
+    out.write_all(b",\"client_address\":\"")?;
+    out.write_all(line.address)?;
+    out.write_all(b"\",\"client_port\":\"")?;
+    out.write_all(line.port)?;
+    out.write_all(b"\",\"client_type\":\"")?;
+    out.write_all(line.client.name().as_bytes())?;
     out.write_all(b"\",\"command\":\"")?;
-    for (index, arg) in line.quoted.iter().enumerate() {
-        if index > 0 {
-            out.write_all(b" ")?;
-        }
+    let [name, args @ ..] = line.quoted.as_slice() else { return Ok(()) };
+    out.write_all(name)?;
+    for arg in args {
+        out.write_all(b" ")?;
         out.write_all(arg)?;
     }
     out.write_all(b"\",\"args\":[\"")?;
-    for (index, arg) in line.quoted.iter().enumerate() {
-        if index > 0 {
-            out.write_all(b"\",\"")?;
-        }
+    out.write_all(name)?;
+    for arg in args {
+        out.write_all(b"\",\"")?;
         out.write_all(arg)?;
     }
     out.write_all(b"\"]")
@@ -264,10 +289,11 @@ mod tests {
             colors: Colors(false),
             is_terminal: false,
         };
-        for line in [r#"1.5 [0 lua] "GET" "k""#, r#"1.5 [3 [::1]:7] "a b" "" "{'x': 1}""#, r#"1.5 [0 unix:/"s] "A""#] {
+        for line in [r#"1.5 [0 lua] "GET" "k""#, r#"1.5 [3 [::1]:7] "a b" "" "{'x': 1}""#, r#"1.5 [0 unix:/s] "A""#] {
             let plain = MonitorLine::parse(line.as_bytes()).unwrap();
             assert!(plain.is_plain);
-            let careful = MonitorLine { is_plain: false, ..MonitorLine::parse(line.as_bytes()).unwrap() };
+            let mut careful = MonitorLine::parse(line.as_bytes()).unwrap();
+            careful.is_plain = false;
             let written = [plain, careful].map(|line| {
                 let mut out = Vec::new();
                 monitored_dictionary(&mut out, &style, &line, None).unwrap();

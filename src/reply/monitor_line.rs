@@ -45,7 +45,8 @@ pub struct MonitorLine<'a> {
     pub client: ClientType,
     /// The arguments as the server quoted them, between their quotes; the name first.
     pub quoted: Vec<&'a [u8]>,
-    /// Whether the line is printable ASCII and nothing in it is escaped, as in most: then these are their bytes.
+    /// Whether all of it is printable ASCII with nothing escaped, and no quote that is not an argument's: then what stands
+    /// between the quotes is the argument, and needs no escaping in JSON either. Most lines are so.
     pub is_plain: bool,
 }
 
@@ -60,6 +61,7 @@ impl<'a> MonitorLine<'a> {
         let rest = rest.strip_prefix(b" [")?;
         let (db, rest) = split_number(rest)?;
         let (client, quoted) = split_client(rest.strip_prefix(b" ")?)?;
+        let is_plain = is_plain && find_special(client).is_none();
         let (client, address, port) = describe_client(client);
         Some(Self { time, db, address, port, client, quoted, is_plain })
     }
@@ -165,11 +167,10 @@ fn split_client(text: &[u8]) -> Option<(&[u8], Vec<&[u8]>)> {
     ends.find_map(|end| Some((&text[..end], split_args(&text[end + 2..])?)))
 }
 
-const USUAL_ARGS: usize = 8;
-
 /// The insides of `"arg" "arg"`; none if the text is anything else.
 fn split_args(mut text: &[u8]) -> Option<Vec<&[u8]>> {
-    let mut args = Vec::with_capacity(USUAL_ARGS);
+    const USUAL: usize = 8;
+    let mut args = Vec::with_capacity(USUAL);
     loop {
         let inside = text.strip_prefix(b"\"")?;
         let (arg, rest) = inside.split_at(find_quote(inside)?);
@@ -198,17 +199,23 @@ fn find_quote(bytes: &[u8]) -> Option<usize> {
 fn find_special(bytes: &[u8]) -> Option<usize> {
     // Most arguments are too short for a search by many bytes at once to be worth its beginning.
     const SHORT: usize = 4;
-    let (words, _) = bytes.as_chunks::<8>();
-    let words = &words[..words.len().min(SHORT)];
-    for (at, word) in words.iter().enumerate() {
+    let found_in = |word: &[u8; 8]| {
         let word = u64::from_le_bytes(*word);
         let found = same(word, b'"') | same(word, b'\\');
-        if found != 0 {
-            return Some(at * 8 + found.trailing_zeros() as usize / 8);
+        (found != 0).then(|| found.trailing_zeros() as usize / 8)
+    };
+    let (words, _) = bytes.as_chunks();
+    for (at, word) in words.iter().take(SHORT).enumerate() {
+        if let Some(found) = found_in(word) {
+            return Some(at * 8 + found);
         }
     }
-    let looked = words.len() * 8;
-    memchr::memchr2(b'"', b'\\', &bytes[looked..]).map(|at| looked + at)
+    match bytes.last_chunk() {
+        // Its first bytes are looked at for the second time.
+        Some(last) if words.len() <= SHORT => found_in(last).map(|found| bytes.len() - 8 + found),
+        Some(_) => memchr::memchr2(b'"', b'\\', &bytes[8 * SHORT..]).map(|found| 8 * SHORT + found),
+        None => bytes.iter().position(|byte| matches!(byte, b'"' | b'\\')),
+    }
 }
 
 /// Type, address and port, as redis-py tells them.

@@ -63,15 +63,15 @@ pub fn string_or_base64(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Whether bytes are ASCII with nothing to escape, as most strings are. Eight bytes are looked at at a time.
-fn is_plain(bytes: &[u8]) -> bool {
+pub fn is_plain(bytes: &[u8]) -> bool {
     const WORD: usize = size_of::<u64>();
     if bytes.len() < WORD {
         return is_plain_short(bytes);
     }
     let (words, rest) = bytes.as_chunks::<WORD>();
+    let is_plain = |word: &[u8; WORD]| is_plain_word(u64::from_le_bytes(*word));
     // The last word may look at some bytes for the second time.
-    let last = bytes.last_chunk::<WORD>().filter(|_| !rest.is_empty());
-    words.iter().chain(last).all(|word| is_plain_word(u64::from_le_bytes(*word)))
+    words.iter().all(is_plain) && (rest.is_empty() || bytes.last_chunk().is_some_and(is_plain))
 }
 
 /// The same of fewer bytes than a word has. The middle ones may be looked at twice.
