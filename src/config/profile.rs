@@ -125,8 +125,8 @@ pub fn is_secret(key: &str) -> bool {
 fn holds_password(key: &str, value: Option<&Value>) -> bool {
     match (key, value) {
         ("pass" | "sentinel-pass", _) => true,
-        // What cannot be read may hold one.
-        ("url", Some(Value::Text(url))) => describe_url(url, "url").map_or(true, |said| said.holds_secret),
+        // One that cannot be read is an error of its own.
+        ("url", Some(Value::Text(url))) => describe_url(url, "url").is_ok_and(|said| said.holds_secret),
         _ => false,
     }
 }

@@ -136,9 +136,12 @@ fn nothing_is_shown_of_a_url_that_cannot_be_read() {
         let config = format!("[profile.p]\nurl = \"{url}\"\n");
         assert_hidden(
             rcli(["--profile", "p", "PING"]).file(".config/rcli/config.toml", &config),
-            &["config.toml:2: url: "],
+            &["config.toml:2: profile 'p': url: "],
         );
-        assert_hidden(rcli(["profiles"]).file(".config/rcli/config.toml", &config), &["config.toml:2: url: "]);
+        assert_hidden(
+            rcli(["profiles"]).file(".config/rcli/config.toml", &config),
+            &["config.toml:2: profile 'p': url: "],
+        );
     }
 }
 
