@@ -23,9 +23,8 @@ use socket2::SockAddr;
 use tempfile::TempDir;
 
 use self::process::Process;
-use crate::exit::{Exit, Failure, Outcome};
-use crate::net::Address;
-use crate::signal;
+use crate::exit::{Failure, Outcome};
+use crate::net::{Address, poll};
 use crate::text::describe_io;
 
 /// Waits for whoever holds its stdin to end, ends the process groups "$2" and so on, and removes the directory "$1".
@@ -133,13 +132,10 @@ fn make_directory(ports: &[u16]) -> Outcome<TempDir> {
 fn wait_for(mut is_so: impl FnMut() -> Outcome<bool>, complaint: impl Fn() -> String) -> Outcome<()> {
     let deadline = Instant::now() + START_LIMIT;
     while !is_so()? {
-        if let Some(signal) = signal::received() {
-            return Err(Failure::quiet(Exit::Signal(signal)));
-        }
         if Instant::now() > deadline {
             return Err(Failure::failed(format!("--sandbox: {}", complaint())));
         }
-        thread::sleep(POLL);
+        poll::sleep_until(Instant::now() + POLL)?;
     }
     Ok(())
 }
