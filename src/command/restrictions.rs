@@ -330,6 +330,14 @@ fn find_listed(name: &[u8]) -> Option<&'static Row> {
     ALL.iter().find(|row| name.eq_ignore_ascii_case(row.name.as_bytes()))
 }
 
+/// Whether a command may run anywhere and does nothing to its connection, as is told at once of most commands of a
+/// pipeline. Others may be so too.
+#[inline]
+pub fn is_ordinary(request: &Request) -> bool {
+    let name = request.arg(0);
+    name.len() < SHORTEST_URL && find(name).is_none()
+}
+
 /// What a command does to the connection that runs it, if the server takes it.
 #[inline]
 pub fn effect_of(request: &Request) -> Effect {
@@ -471,6 +479,7 @@ mod tests {
             ("redis://:p@h", [true; 5]),
         ] {
             assert_eq!(refused(line), expected, "{line}");
+            assert!(expected == [false; 5] || !is_ordinary(&request(line)), "{line}");
         }
     }
 
@@ -541,6 +550,7 @@ mod tests {
             ("hello 3", Effect::Hello),
         ] {
             assert_eq!(effect_of(&request(line)), effect, "{line}");
+            assert!(!is_ordinary(&request(line)), "{line}");
         }
         for line in ["SET k v", "CLIENT LIST", "CLIENT", "EVAL", "SELECTS 3", "CONFIG SET a b", "SINTER a", ""] {
             assert_eq!(effect_of(&request(line)), Effect::None, "{line}");

@@ -57,14 +57,14 @@ impl Blocks {
         self.marks.push_back(Mark { number, origin, effect, is_alone: request.len() == 1 });
     }
 
-    /// The command of this number was answered. Where its EXEC stands, if a watched key had changed.
-    #[inline]
-    pub fn answer(&mut self, number: u64, answer: Frame<'_>) -> Option<Origin> {
-        let mark = self.marks.pop_front_if(|mark| mark.number == number)?;
-        self.mark_answered(mark, answer)
+    /// Whether no answer to a command in flight would tell anything.
+    pub fn is_empty(&self) -> bool {
+        self.marks.is_empty()
     }
 
-    fn mark_answered(&mut self, mark: Mark, answer: Frame<'_>) -> Option<Origin> {
+    /// The command of this number was answered. Where its EXEC stands, if a watched key had changed.
+    pub fn answer(&mut self, number: u64, answer: Frame<'_>) -> Option<Origin> {
+        let mark = self.marks.pop_front_if(|mark| mark.number == number)?;
         let is_taken = !answer.is_error();
         match mark.effect {
             Effect::Multi if is_taken => {

@@ -9,7 +9,7 @@ use super::output::Output;
 use super::resume;
 use crate::cli::{OnError, PipeArgs};
 use crate::command::request::Request;
-use crate::command::restrictions::{Effect, effect_of, refuse_in_cluster_pipeline, refuse_in_pipeline};
+use crate::command::restrictions::{Effect, effect_of, is_ordinary, refuse_in_cluster_pipeline, refuse_in_pipeline};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::Next;
@@ -145,7 +145,8 @@ impl<'a> Driver<'a> {
     fn load(&mut self) -> Result<bool, Halt> {
         while self.may_load() {
             if self.current == Current::Routed {
-                match self.files.next(&mut self.request, self.refuse) {
+                let refuse = |request: &Request| if is_ordinary(request) { None } else { (self.refuse)(request) };
+                match self.files.next(&mut self.request, refuse) {
                     Ok(Next::Command) => {}
                     Ok(Next::Pending) => return Ok(true),
                     Ok(Next::End) => {
@@ -157,8 +158,7 @@ impl<'a> Driver<'a> {
                         return Ok(false);
                     }
                 }
-                let effect = effect_of(&self.request);
-                if effect != Effect::None && self.note_effect(effect) {
+                if !is_ordinary(&self.request) && self.note_effect() {
                     return Ok(false);
                 }
             }
@@ -168,13 +168,18 @@ impl<'a> Driver<'a> {
     }
 
     /// Whether one more command may be read.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "asked for every command; the call costs as much as what it does")]
     fn may_load(&mut self) -> bool {
         self.closing.is_none() && self.current != Current::SetsState && self.engine.has_room()
     }
 
     /// Takes note of what a command does beside its reply; whether it has to wait for that.
-    fn note_effect(&mut self, effect: Effect) -> bool {
+    fn note_effect(&mut self) -> bool {
+        let effect = effect_of(&self.request);
+        if effect == Effect::None {
+            return false;
+        }
         if !self.engine.is_cluster() {
             let origin = self.files.origin(&self.request);
             self.output.blocks.push(&self.request, effect, self.files.number(), origin);

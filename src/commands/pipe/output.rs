@@ -78,9 +78,12 @@ impl Output {
     }
 
     /// Writes the reply whose turn it is, straight from its frame.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "asked for every reply; the call costs as much as what it does")]
     pub fn write_reply(&mut self, number: u64, frame: Frame<'_>, answered: Answered<'_>) -> io::Result<()> {
-        if let Some(exec) = self.blocks.answer(self.form.skipped + number + 1, frame) {
+        if !self.blocks.is_empty()
+            && let Some(exec) = self.blocks.answer(self.form.skipped + number + 1, frame)
+        {
             self.was_aborted = true;
             self.progress.suspend(|| report_aborted(&self.names.place(exec), ""));
         }
@@ -88,8 +91,17 @@ impl Output {
             let errors = self.describe(frame, answered);
             self.report(errors.as_deref());
         }
-        let form = self.form;
-        self.progress.write_beside(&mut self.renderer, |renderer| form.render(renderer, frame, answered))
+        if self.progress.shares_terminal() {
+            return self.write_beside(|form, renderer| form.render(renderer, frame, answered));
+        }
+        self.form.render(&mut self.renderer, frame, answered)
+    }
+
+    /// Writes to the terminal of the bar, which steps aside; what is written is seen at once.
+    #[cold]
+    fn write_beside(&mut self, write: impl FnOnce(Form, &mut Renderer<Stdout>) -> io::Result<()>) -> io::Result<()> {
+        let Self { form, renderer, progress, .. } = self;
+        progress.suspend(|| write(*form, renderer).and_then(|()| renderer.flush()))
     }
 
     /// Renders a reply that has to wait for its turn, if memory has room for that.
@@ -105,7 +117,10 @@ impl Output {
     pub fn write_waiting(&mut self, waiting: &Waiting) -> io::Result<()> {
         self.report(waiting.errors.as_deref());
         let text = waiting.text.bytes();
-        self.progress.write_beside(&mut self.renderer, |renderer| renderer.write_bytes(text))
+        if self.progress.shares_terminal() {
+            return self.write_beside(|_, renderer| renderer.write_bytes(text));
+        }
+        self.renderer.write_bytes(text)
     }
 
     /// What there is to say of the errors in a reply.

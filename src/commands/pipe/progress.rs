@@ -7,7 +7,6 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 
 use super::super::stderr_is_terminal;
 use crate::cli::{PipeArgs, When};
-use crate::render::{Renderer, Stdout};
 use crate::report::notice;
 
 /// Redraws a second.
@@ -83,18 +82,9 @@ impl Progress {
         }
     }
 
-    /// Writes a reply; where that goes to the terminal of the bar, the bar steps aside and the reply is seen at once.
-    #[inline]
-    pub fn write_beside(
-        &self,
-        renderer: &mut Renderer<Stdout>,
-        write: impl FnOnce(&mut Renderer<Stdout>) -> io::Result<()>,
-    ) -> io::Result<()> {
-        if self.shares_terminal {
-            self.suspend(|| write(renderer).and_then(|()| renderer.flush()))
-        } else {
-            write(renderer)
-        }
+    /// Whether replies go to the terminal of the bar, which has to step aside for each.
+    pub fn shares_terminal(&self) -> bool {
+        self.shares_terminal
     }
 
     /// Takes the bar away for good.

@@ -99,22 +99,21 @@ impl Engine {
             }
             let Some(number) = node.in_flight.answer() else { return Ok(Event::Unasked) };
             let answered = Answered::Last(&node.in_flight);
-            let Some(entry) = reorder.get_mut(number) else {
-                // Of a lone server's commands nothing else is kept. Nobody waits for the reply to an ASKING.
-                if number != ASKING {
-                    reorder.answer(number, frame, answered, output)?;
+            let mut slot = NONE;
+            if let Some(entry) = reorder.get_mut(number) {
+                slot = entry.slot;
+                if let (true, Some(traffic)) = (entry.is_ordered, traffic.as_mut()) {
+                    traffic.slot_mut(slot).in_flight -= 1;
                 }
+                if frame.may_hold_errors()
+                    && let Some(redirect) = Redirect::of(frame)
+                {
+                    entry.node = NONE;
+                    return Ok(Event::Redirected(number, redirect, frame.to_owned()));
+                }
+            } else if number == ASKING {
+                // Nobody waits for its reply. Of a lone server's commands nothing is kept either.
                 continue;
-            };
-            let slot = entry.slot;
-            if let (true, Some(traffic)) = (entry.is_ordered, traffic.as_mut()) {
-                traffic.slot_mut(slot).in_flight -= 1;
-            }
-            if frame.may_hold_errors()
-                && let Some(redirect) = Redirect::of(frame)
-            {
-                entry.node = NONE;
-                return Ok(Event::Redirected(number, redirect, frame.to_owned()));
             }
             match reorder.answer(number, frame, answered, output) {
                 Err(error) if error.kind() == io::ErrorKind::OutOfMemory => {
