@@ -64,7 +64,9 @@ impl Incoming {
         } else if self.end == size {
             let enough = if least > size { least.saturating_add(RECEIVE_BUFFER) } else { usize::MAX };
             let grown = size.saturating_mul(2).min(enough);
-            self.buffer.try_reserve_exact(grown - size)?;
+            // All that is known to come has its place at once, so that none of it is moved; pages that nothing was
+            // written to take no memory.
+            self.buffer.try_reserve_exact(if least > size { enough } else { grown } - size)?;
             self.buffer.resize(grown, 0);
         }
         Ok(())
