@@ -20,6 +20,8 @@ const PRIVATE: u32 = 0o600;
 /// A URL, read as the redis crate reads it where that knows it.
 pub fn url(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
+    // What stands between its parts is passed over, at its end too.
+    let has_blanks = text.contains(|c: char| c.is_whitespace() || c.is_control());
     let place = match parse_url(text, "-u") {
         Ok(place) => place,
         Err(failure) => {
@@ -29,12 +31,17 @@ pub fn url(data: &[u8]) {
             return;
         }
     };
+    if has_blanks {
+        return;
+    }
     let Ok(said) = describe_url(text, "-u") else { panic!("{text}") };
     let Ok(bare) = parse_url(&said.without_password, "-u") else { panic!("{text} and {}", said.without_password) };
     assert!(bare.password.is_none_or(|password| password.is_empty()), "{text} and {}", said.without_password);
     assert_eq!((&bare.address, &bare.user, bare.db), (&place.address, &place.user, place.db), "{text}");
     let Ok(theirs) = text.into_connection_info() else { return };
     let address = match theirs.addr() {
+        // It leaves what is encoded as it is.
+        ConnectionAddr::Tcp(host, _) if host.contains('%') => return,
         ConnectionAddr::Tcp(host, port) => Address::Tcp(host.clone(), *port),
         ConnectionAddr::Unix(path) => Address::Unix(path.clone()),
         _ => return,

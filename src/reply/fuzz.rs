@@ -16,9 +16,10 @@ pub fn framer(data: &[u8]) {
         check_frame(frame.frame());
     }
     assert!(bytes.starts_with(&frames.iter().flat_map(|frame| frame.frame().bytes().to_vec()).collect::<Vec<_>>()));
-    let rest = &bytes[passed..];
-    if let Ok(value) = redis::parse_redis_value(rest) {
-        panic!("the crate reads {value:?} where we have {end:?}: {}", rest.escape_ascii());
+    // It also takes what is no reply, such as `_x`.
+    if end != End::Bad {
+        let more = redis::parse_redis_value(&bytes[passed..]);
+        assert!(more.is_err(), "the crate ends it earlier: {more:?}: {}", bytes[passed..].escape_ascii());
     }
 }
 
@@ -75,12 +76,16 @@ fn describe(frame: Frame<'_>, out: &mut String) {
     use std::fmt::Write as _;
     let head = frame.head();
     let text = head.text.escape_ascii();
+    // In these the crate keeps no bytes that are not UTF-8.
+    let utf8 = String::from_utf8_lossy(head.text);
+    let utf8 = utf8.as_bytes().escape_ascii();
     let _ = match head.kind {
         Kind::Nil => write!(out, "nil"),
         Kind::Simple => write!(out, "+{text}"),
         Kind::Bulk => write!(out, "${text}"),
-        Kind::Verbatim => write!(out, "={text}"),
-        Kind::Error => write!(out, "-{text}"),
+        // The format has three bytes, and to the crate no colon among them.
+        Kind::Verbatim => write!(out, "={}", utf8.to_string().trim_start_matches(':')),
+        Kind::Error => write!(out, "-{utf8}"),
         Kind::Integer => write!(out, ":{:?}", std::str::from_utf8(head.text).map(str::parse::<i64>)),
         Kind::Double => write!(out, ",{:?}", std::str::from_utf8(head.text).map(str::parse::<f64>)),
         Kind::BigNumber => write!(out, "({text}"),
@@ -88,6 +93,9 @@ fn describe(frame: Frame<'_>, out: &mut String) {
         Kind::Array | Kind::Set | Kind::Map | Kind::Push => write!(out, "{:?}[", head.kind),
     };
     if head.kind.is_aggregate() {
+        if head.kind == Kind::Push && head.count == 0 {
+            out.push(',');
+        }
         for (at, child) in frame.children().enumerate() {
             if at == 0 && head.kind == Kind::Push {
                 // The crate keeps no more of it than the text.
@@ -109,7 +117,7 @@ fn describe_value(value: &Value) -> String {
         Value::Okay => "+OK".to_owned(),
         Value::SimpleString(text) => format!("+{}", text.as_bytes().escape_ascii()),
         Value::BulkString(bytes) => format!("${}", bytes.escape_ascii()),
-        Value::VerbatimString { text, .. } => format!("={}", text.as_bytes().escape_ascii()),
+        Value::VerbatimString { text, .. } => format!("={}", text.trim_start_matches(':').as_bytes().escape_ascii()),
         Value::ServerError(error) => format!("-{}", error_text(error).as_bytes().escape_ascii()),
         Value::Int(number) => format!(":{:?}", Ok::<_, ()>(Ok::<_, ()>(number))),
         Value::Double(number) => format!(",{:?}", Ok::<_, ()>(Ok::<_, ()>(number))),
