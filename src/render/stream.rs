@@ -126,11 +126,12 @@ fn dictionary(
     if let (MessageKind::Message, Data::Payload(payload)) = (message.kind, message.data)
         && !style.base64
         && !style.nest_json
+        && time.is_none()
+        && node.is_none()
         && is_plain(message.channel)
         && is_plain(payload)
     {
-        plain_message(out, message.channel, payload)?;
-        return end(out, time, node);
+        return plain_message(out, message.channel, payload);
     }
     out.write_all(b"{\"type\":\"")?;
     out.write_all(message.kind.name().as_bytes())?;
@@ -159,9 +160,8 @@ fn monitored_dictionary(
     line: &MonitorLine<'_>,
     node: Option<&str>,
 ) -> io::Result<()> {
-    if line.is_plain && !style.base64 {
-        plain_line(out, line)?;
-        return end(out, None, node);
+    if line.is_plain && !style.base64 && node.is_none() {
+        return plain_line(out, line);
     }
     begin_line(out, line)?;
     out.write_all(b",\"client_address\":")?;
@@ -183,7 +183,8 @@ fn monitored_dictionary(
     end(out, None, node)
 }
 
-/// Time and database, as far as they are the same for all lines.
+/// Time and database.
+#[inline]
 fn begin_line(out: &mut impl Write, line: &MonitorLine<'_>) -> io::Result<()> {
     out.write_all(b"{\"time\":")?;
     out.write_all(line.time)?;
@@ -192,12 +193,13 @@ fn begin_line(out: &mut impl Write, line: &MonitorLine<'_>) -> io::Result<()> {
 }
 
 /// A message whose channel and payload need no escaping, as most do not.
+#[inline]
 fn plain_message(out: &mut impl Write, channel: &[u8], payload: &[u8]) -> io::Result<()> {
     out.write_all(b"{\"type\":\"message\",\"pattern\":null,\"channel\":\"")?;
     out.write_all(channel)?;
     out.write_all(b"\",\"data\":\"")?;
     out.write_all(payload)?;
-    out.write_all(b"\"")
+    out.write_all(b"\"}\n")
 }
 
 /// A command whose text needs no escaping here either, as most do not.
@@ -222,16 +224,11 @@ fn plain_line(out: &mut impl Write, line: &MonitorLine<'_>) -> io::Result<()> {
         out.write_all(b"\",\"")?;
         out.write_all(arg)?;
     }
-    out.write_all(b"\"]")
+    out.write_all(b"\"]}\n")
 }
 
 /// What may stand at the end of a dictionary, and its end.
-#[inline]
 fn end(out: &mut impl Write, time: Option<Duration>, node: Option<&str>) -> io::Result<()> {
-    if time.is_some() || node.is_some() { end_with(out, time, node) } else { out.write_all(b"}\n") }
-}
-
-fn end_with(out: &mut impl Write, time: Option<Duration>, node: Option<&str>) -> io::Result<()> {
     if let Some(time) = time {
         write!(out, ",\"time\":{}", Micros(time))?;
     }

@@ -76,6 +76,7 @@ impl<'a> MonitorLine<'a> {
         self.quoted.iter().map(|quoted| self.unquote(quoted))
     }
 
+    #[inline]
     fn unquote(&self, quoted: &'a [u8]) -> Cow<'a, [u8]> {
         if self.is_plain { Cow::Borrowed(quoted) } else { unescape(quoted) }
     }

@@ -187,10 +187,13 @@ impl Connection {
 
     /// A message, or the confirmation of a subscription.
     fn read_message(&mut self, kind: MessageKind) -> Result<Option<Received>, Loss> {
-        self.has_delivered |= kind.is_published();
+        // Whether a published message is whole is found out by who reads it.
+        if kind.is_published() {
+            self.has_delivered = true;
+            return Ok(Some(Received::Heard(Form::Message(kind))));
+        }
         let frame = self.session.current();
-        // That of a published message is found out by who reads it.
-        if !kind.is_published() && Message::of(frame).is_none() {
+        if Message::of(frame).is_none() {
             return Err(nonsense(kind.name()));
         }
         if matches!(kind, MessageKind::Subscribe | MessageKind::PSubscribe | MessageKind::SSubscribe) {
