@@ -181,7 +181,7 @@ fn what_is_shown_is_not_held_twice() {
     let fill = format!("local x = string.rep('x', {length}) redis.call('SET', 'k', x) redis.call('HSET', 'h', 'f', x)");
     server.call(&[b"EVAL", fill.as_bytes(), b"0"]);
     // What rcli itself takes, and the string once.
-    let enough = 70_000;
+    let enough = 80_000;
     for (args, around) in [
         (&["--human", "GET", "k"][..], "\"\"\n"),
         (&["--human", "-3", "HGETALL", "h"], "1# \"f\" => \"\"\n"),
