@@ -83,8 +83,7 @@ fn describe(frame: Frame<'_>, out: &mut String) {
         Kind::Nil => write!(out, "nil"),
         Kind::Simple => write!(out, "+{text}"),
         Kind::Bulk => write!(out, "${text}"),
-        // The format has three bytes, and to the crate no colon among them.
-        Kind::Verbatim => write!(out, "={}", utf8.to_string().trim_start_matches(':')),
+        Kind::Verbatim => write!(out, "={}", behind_colons(&utf8.to_string())),
         Kind::Error => write!(out, "-{utf8}"),
         Kind::Integer => write!(out, ":{:?}", std::str::from_utf8(head.text).map(str::parse::<i64>)),
         Kind::Double => write!(out, ",{:?}", std::str::from_utf8(head.text).map(str::parse::<f64>)),
@@ -109,6 +108,11 @@ fn describe(frame: Frame<'_>, out: &mut String) {
     }
 }
 
+/// What of a verbatim string is compared: its format has three bytes, and to the crate no colon among them.
+fn behind_colons(text: &str) -> &str {
+    text.rsplit(':').next().unwrap_or_default()
+}
+
 /// The same of what the crate reads.
 fn describe_value(value: &Value) -> String {
     let all = |items: &[Value]| items.iter().map(|item| describe_value(item) + ",").collect::<String>();
@@ -117,7 +121,9 @@ fn describe_value(value: &Value) -> String {
         Value::Okay => "+OK".to_owned(),
         Value::SimpleString(text) => format!("+{}", text.as_bytes().escape_ascii()),
         Value::BulkString(bytes) => format!("${}", bytes.escape_ascii()),
-        Value::VerbatimString { text, .. } => format!("={}", text.trim_start_matches(':').as_bytes().escape_ascii()),
+        Value::VerbatimString { text, .. } => {
+            format!("={}", behind_colons(&text.as_bytes().escape_ascii().to_string()))
+        }
         Value::ServerError(error) => format!("-{}", error_text(error).as_bytes().escape_ascii()),
         Value::Int(number) => format!(":{:?}", Ok::<_, ()>(Ok::<_, ()>(number))),
         Value::Double(number) => format!(",{:?}", Ok::<_, ()>(Ok::<_, ()>(number))),
