@@ -3,7 +3,8 @@
 //! Only what a [`super::Framer`] passed becomes a frame, so reading cannot fail; should the bytes end too early all the
 //! same, a nil stands for what is missing. Attributes are passed over: only the value they belong to counts.
 
-use super::framer::{describe_no_room, digits, header};
+use super::declared::describe_no_room;
+use super::framer::{digits, header};
 
 /// What an element is. Both of RESP's error forms are [`Kind::Error`], its three nils [`Kind::Nil`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use super::declared::{Declared, describe};
 use super::message::{BEGINNING, begins_as_usual};
 use crate::memory::has_room;
 
@@ -211,60 +212,6 @@ impl Framer {
             return Ok(());
         }
         Err(BadFrame(self.describe_no_room(bytes)))
-    }
-}
-
-/// What memory has no room for, in words: the reply that these bytes begin.
-pub fn describe_no_room(bytes: &[u8]) -> String {
-    describe(bytes, None)
-}
-
-/// The part that memory has no room for and the reply that begins these bytes, in words.
-fn describe(bytes: &[u8], part: Option<Declared>) -> String {
-    match (part, Declared::first(bytes)) {
-        (Some(part), Some(whole)) if part != whole => format!("memory has no room for {part} in {whole}"),
-        (Some(one), _) | (None, Some(one)) => format!("memory has no room for {one}"),
-        (None, None) => format!("memory has no room for a line of more than {} bytes", bytes.len()),
-    }
-}
-
-/// What was declared to come.
-#[derive(Clone, Copy, Debug)]
-struct Declared {
-    mark: u8,
-    length: usize,
-}
-
-impl Declared {
-    /// What the first line declares.
-    fn first(bytes: &[u8]) -> Option<Self> {
-        let [mark, line @ .., b'\r'] = &bytes[..memchr::memchr(b'\n', bytes)?] else { return None };
-        let length = read_length(line, *mark).ok()??;
-        matches!(mark, b'$' | b'=' | b'!' | b'*' | b'~' | b'>' | b'%' | b'|').then_some(Self { mark: *mark, length })
-    }
-
-    fn unit(self) -> (&'static str, &'static str) {
-        match self.mark {
-            b'*' => ("an array", "elements"),
-            b'~' => ("a set", "elements"),
-            b'>' => ("a push", "elements"),
-            b'%' => ("a map", "pairs"),
-            b'|' => ("an attribute", "pairs"),
-            _ => ("a string", "bytes"),
-        }
-    }
-}
-
-impl PartialEq for Declared {
-    fn eq(&self, other: &Self) -> bool {
-        self.unit() == other.unit() && self.length == other.length
-    }
-}
-
-impl fmt::Display for Declared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (what, unit) = self.unit();
-        write!(f, "{what} of {} {unit}", self.length)
     }
 }
 

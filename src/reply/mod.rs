@@ -1,6 +1,7 @@
 //! What came from a server: frames, the bytes of one reply as they came, and what is read from them. Knows neither how
 //! they are shown nor where they came from.
 
+mod declared;
 mod error;
 mod event;
 mod frame;
@@ -13,10 +14,11 @@ mod monitor_line;
 mod tests;
 mod value;
 
+pub use self::declared::describe_no_room;
 pub use self::error::{ErrorReply, error_words, split_code};
 pub use self::event::Event;
 pub use self::frame::{Element, Frame, Kind, OwnedFrame, Walk};
-pub use self::framer::{Framer, describe_no_room};
+pub use self::framer::Framer;
 pub use self::message::{Data, Message, MessageKind};
 pub use self::monitor_line::MonitorLine;
 pub use self::value::{error_text, fields_of, text_of, value_of};
