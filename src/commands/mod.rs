@@ -5,7 +5,7 @@ mod generate;
 pub mod listen;
 mod pipe;
 mod profiles;
-pub mod refuse;
+
 mod stdin;
 mod txn;
 

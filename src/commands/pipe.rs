@@ -11,6 +11,7 @@ mod engine;
 mod files;
 mod held_slot;
 mod in_flight;
+mod keyless;
 mod node;
 mod output;
 mod progress;
@@ -21,7 +22,7 @@ mod window;
 
 use self::driver::Driver;
 use self::files::InputFiles;
-use super::refuse::refuse_unroutable;
+use self::keyless::refuse_unroutable;
 use crate::cli::PipeArgs;
 use crate::command::restrictions::{refuse_in_block, refuse_in_pipeline};
 use crate::context::Context;

@@ -258,3 +258,28 @@ fn an_answer_that_cannot_be_decoded_skips_no_older_command_of_another_node() {
     let told = ["stdin:1: GET bar: ", "resume with --skip 1, which skips this command too"];
     nodes[0].rcli(["-c", "pipe"]).stdin("GET bar\nGET foo\n").status(3).complains(&told).run();
 }
+
+#[test]
+fn a_slot_that_has_moved_waits_for_its_commands_at_the_node_before() {
+    let (old, new) = (owner(), owner());
+    new.set("CLUSTER MYID", send("$2\r\nit\r\n"));
+    new.set("CLUSTER SLOTS", send(resp(&format!("*1 *3 :0 :16383 *3 $9 127.0.0.1 :{} $2 it ", new.port()))));
+    old.set("GET foo", send(format!("-MOVED 12182 127.0.0.1:{}\r\n", new.port())));
+    old.set("GET bar", Answer::Silence);
+    new.set("GET", send("$1\r\nv\r\n"));
+    let told = ["1 commands answered, 1 sent and unanswered (stdin:2 to stdin:2), 1 later ones answered (stdin:4 to"];
+    let mut run = old.rcli(["-c", "pipe"]).interactive().prints("v\n").status(3).complains(&told).start();
+    wait_for("the slot map", || old.ordinary().contains(&"CLUSTER SLOTS".to_owned()));
+    // A slot map that was just read is not read again.
+    let begin = Instant::now();
+    wait_for("its age", || begin.elapsed() > Duration::from_millis(300));
+    run.send("GET foo\nGET bar\n");
+    run.wait_for_lines(1);
+    // By now the other slot is known to have moved too.
+    run.send("GET bar\nGET foo\n");
+    let sent = |line: &str| new.ordinary().iter().filter(|command| *command == line).count();
+    wait_for("the command behind it", || sent("GET foo") == 2);
+    assert_eq!(sent("GET bar"), 0);
+    old.hang_up();
+    run.finish_with_open_stdin();
+}
