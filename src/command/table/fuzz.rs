@@ -43,7 +43,12 @@ fn ask_server(argv: &[&[u8]], ours: &Result<Vec<usize>, KeysError>) {
     let Some(Ok(theirs)) = answer else { return };
     // With STORE twice Redis names both, as we do, and Valkey the last.
     let begin = argv[0].get(..9).unwrap_or_default();
-    if begin.eq_ignore_ascii_case(b"GEORADIUS") {
+    if begin.eq_ignore_ascii_case(b"GEORADIUS") || *ours == Err(KeysError::UnknownCommand) {
+        return;
+    }
+    // A destination of this name takes another one there; the command itself refuses that.
+    let is_store = |word: &[u8]| word.eq_ignore_ascii_case(b"STORE");
+    if argv.windows(2).any(|pair| is_store(pair[0]) && is_store(pair[1])) {
         return;
     }
     // MIGRATE with KEYS and none of them, EVAL with a number of keys that is none: they run nowhere.
@@ -61,7 +66,10 @@ fn ask_server(argv: &[&[u8]], ours: &Result<Vec<usize>, KeysError>) {
 /// word with a NUL, which ends it there.
 fn is_read_otherwise(word: &[u8]) -> bool {
     let begins = matches!(word.trim_ascii_start().first(), Some(b'0'..=b'9' | b'+' | b'-' | 0x0b));
-    word.contains(&0) || begins && !std::str::from_utf8(word).is_ok_and(|word| word.parse::<i32>().is_ok())
+    let begins_with_sign = word.starts_with(b"+");
+    word.contains(&0)
+        || begins_with_sign
+        || begins && !std::str::from_utf8(word).is_ok_and(|word| word.parse::<i32>().is_ok())
 }
 
 fn connect() -> Option<Connection> {
