@@ -196,3 +196,15 @@ fn crates_and_sockets_are_used_where_they_may() {
     }
     assert_none(wrong);
 }
+
+#[test]
+fn every_file_of_integration_tests_is_run() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/integration");
+    let main = fs::read_to_string(directory.join("main.rs")).unwrap();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let is_named = name == "main" || main.lines().any(|line| line.trim() == format!("mod {name};"));
+        assert!(is_named, "tests/integration/main.rs has no line `mod {name};`: its tests do not run");
+    }
+}
