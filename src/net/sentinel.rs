@@ -2,7 +2,6 @@
 //! is opened, so whoever opens a lost one again is with the new primary after a failover.
 
 use crate::net::endpoint::{Address, Credentials, Endpoint, Protocol};
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -12,7 +11,7 @@ use redis::Value;
 use super::error::Unopened;
 use super::poll;
 use super::session::Session;
-use crate::reply::{error_text, text_of};
+use crate::reply::{error_text, field_of, text_of};
 
 /// A set of sentinels, and the name of the primary they watch for us.
 #[derive(Clone, Debug)]
@@ -213,7 +212,7 @@ pub(super) fn named(answer: Value) -> Option<Address> {
 
 /// The names in the answer to SENTINEL MASTERS, to stand after `knows no primary of that name`.
 pub(super) fn describe_known(masters: &Value) -> Option<String> {
-    let masters: Vec<HashMap<String, Value>> = redis::from_redis_value_ref(masters).ok()?;
-    let names: Vec<&str> = masters.iter().filter_map(|fields| text_of(fields.get("name")?)).collect();
+    let names: Vec<&str> =
+        masters.as_sequence()?.iter().filter_map(|fields| text_of(field_of(fields, "name")?)).collect();
     (!names.is_empty()).then(|| format!(", but {}", names.join(", ")))
 }

@@ -141,16 +141,7 @@ fn request(decisions: &mut Decisions<'_>) -> Request {
 }
 
 fn style(format: Format, base64: bool) -> Style {
-    Style {
-        format,
-        element_delimiter: b"\n".to_vec(),
-        reply_delimiter: b"\n".to_vec(),
-        one_line_errors: false,
-        base64,
-        nest_json: false,
-        colors: Colors(false),
-        is_terminal: false,
-    }
+    Style { base64, ..Style::plain(format) }
 }
 
 fn written(record: &Record<'_>, style: Style) -> Vec<u8> {

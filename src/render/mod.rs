@@ -51,6 +51,23 @@ pub struct Style {
     pub is_terminal: bool,
 }
 
+#[cfg(any(test, fuzzing))]
+impl Style {
+    /// Nothing but the format, for tests: what is in several pieces has a line for each.
+    fn plain(format: Format) -> Self {
+        Self {
+            format,
+            element_delimiter: b"\n".to_vec(),
+            reply_delimiter: b"\n".to_vec(),
+            one_line_errors: false,
+            base64: false,
+            nest_json: false,
+            colors: Colors(false),
+            is_terminal: false,
+        }
+    }
+}
+
 /// Stdout, buffered by us alone: what is written is seen when [`Renderer::flush`] says so.
 pub type Stdout = BufWriter<File>;
 
@@ -165,16 +182,7 @@ mod tests {
 
     #[test]
     fn the_memory_of_a_large_record_is_given_back() {
-        let style = Style {
-            format: Format::Raw,
-            element_delimiter: Vec::new(),
-            reply_delimiter: Vec::new(),
-            one_line_errors: false,
-            base64: false,
-            nest_json: false,
-            colors: Colors(false),
-            is_terminal: false,
-        };
+        let style = Style::plain(Format::Raw);
         let mut renderer = Renderer::new(Growing::default(), style);
         renderer.write_bytes(&vec![b'x'; 1 << 20]).expect("memory takes everything");
         assert_eq!(renderer.written().len(), 1 << 20);

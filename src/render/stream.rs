@@ -272,20 +272,10 @@ impl fmt::Display for Micros {
 #[allow(clippy::unwrap_used, reason = "a test ends by panicking")]
 mod tests {
     use super::*;
-    use crate::color::Colors;
 
     #[test]
     fn a_plain_command_is_written_as_any_other() {
-        let style = Style {
-            format: Format::Json,
-            element_delimiter: Vec::new(),
-            reply_delimiter: Vec::new(),
-            one_line_errors: false,
-            base64: false,
-            nest_json: false,
-            colors: Colors(false),
-            is_terminal: false,
-        };
+        let style = Style::plain(Format::Json);
         for line in [r#"1.5 [0 lua] "GET" "k""#, r#"1.5 [3 [::1]:7] "a b" "" "{'x': 1}""#, r#"1.5 [0 unix:/s] "A""#] {
             let plain = MonitorLine::parse(line.as_bytes()).unwrap();
             assert!(plain.is_plain);

@@ -1,9 +1,10 @@
 //! Errors that a server answers: their words, whatever the bytes, and the code in front of them.
 
 use std::borrow::Cow;
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use super::frame::{Frame, OwnedFrame};
+use crate::text::{Escape, printable_bytes};
 
 /// A server error in its own words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,17 +55,7 @@ impl fmt::Display for ErrorReply {
 
 /// The words of an error, with every byte that is not UTF-8 as `\xNN`.
 pub fn error_words(bytes: &[u8]) -> Cow<'_, str> {
-    if let Ok(text) = std::str::from_utf8(bytes) {
-        return text.into();
-    }
-    let mut words = String::with_capacity(bytes.len() + 16);
-    for chunk in bytes.utf8_chunks() {
-        words.push_str(chunk.valid());
-        for byte in chunk.invalid() {
-            let _ = write!(words, "\\x{byte:02x}");
-        }
-    }
-    words.into()
+    printable_bytes(bytes, Escape::Undecodable)
 }
 
 /// Code and message of an error in JSON: a first word that is not all capitals, digits and underscores is no code, and

@@ -1,7 +1,5 @@
 //! Answers to what rcli itself has asked, as the redis crate reads them.
 
-use std::collections::HashMap;
-
 use redis::{ServerError, Value};
 
 use super::error::error_words;
@@ -22,9 +20,9 @@ fn parse(bytes: &[u8]) -> Result<Value, String> {
     redis::parse_redis_value(bytes).map_err(|error| error.to_string())
 }
 
-/// The fields of a map, or of the flat array that it is in RESP2; none where it is neither.
-pub fn fields_of(value: &Value) -> HashMap<String, Value> {
-    redis::from_redis_value_ref(value).unwrap_or_default()
+/// A field of a map, which is a flat array in RESP2.
+pub fn field_of<'v>(fields: &'v Value, name: &str) -> Option<&'v Value> {
+    fields.as_map_iter()?.find(|(key, _)| text_of(key) == Some(name)).map(|(_, value)| value)
 }
 
 /// The text of a string reply.

@@ -4,7 +4,7 @@
 use redis::Value;
 
 use super::super::endpoint::Address;
-use crate::reply::text_of;
+use crate::reply::{field_of, text_of};
 
 /// How many slots a cluster has.
 pub const SLOTS: u16 = 16384;
@@ -158,7 +158,7 @@ impl Announced {
     }
 
     fn of_shard(node: &Value, is_tls: bool) -> Option<Self> {
-        let port = match (field(node, "port"), field(node, "tls-port")) {
+        let port = match (field_of(node, "port"), field_of(node, "tls-port")) {
             (_, Some(Value::Int(port))) if is_tls => *port,
             (Some(Value::Int(port)), _) | (None, Some(Value::Int(port))) => *port,
             _ => return None,
@@ -177,19 +177,14 @@ impl Announced {
     }
 }
 
-/// A field of a map, which is a flat array in RESP2.
-fn field<'v>(fields: &'v Value, name: &str) -> Option<&'v Value> {
-    fields.as_map_iter()?.find(|(key, _)| text_of(key) == Some(name)).map(|(_, value)| value)
-}
-
 /// The items of a field that is an array.
 fn items_of<'v>(fields: &'v Value, name: &str) -> &'v [Value] {
-    field(fields, name).and_then(Value::as_sequence).unwrap_or_default()
+    field_of(fields, name).and_then(Value::as_sequence).unwrap_or_default()
 }
 
 /// A further fact of a node, by its name.
 fn fact<'v>(facts: &'v Value, name: &str) -> Option<&'v str> {
-    field(facts, name).and_then(text_of)
+    field_of(facts, name).and_then(text_of)
 }
 
 /// How announced addresses are reached, where that is another address.

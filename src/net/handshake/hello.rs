@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use redis::{Cmd, ServerError, Value};
 
 use super::super::endpoint::Endpoint;
-use crate::reply::{fields_of, text_of};
+use crate::reply::{field_of, text_of};
 
 /// What is known of HELLO at an endpoint. All clones of it know the same, so that neither the nodes of a cluster
 /// nor a reconnect find it out again.
@@ -119,8 +119,7 @@ pub(super) fn server_version(greeting: &Value) -> Option<ServerVersion> {
     if !matches!(greeting, Value::Map(_)) {
         return None;
     }
-    let fields = fields_of(greeting);
-    let field = |name: &str| Some(text_of(fields.get(name)?)?.chars().take(LONGEST_NAME).collect());
+    let field = |name: &str| Some(text_of(field_of(greeting, name)?)?.chars().take(LONGEST_NAME).collect());
     Some(ServerVersion { name: field("server")?, version: field("version")? })
 }
 
