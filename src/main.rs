@@ -37,6 +37,9 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Outcome<Exit> {
+    if commands::completions::answer()? {
+        return Ok(Exit::Done);
+    }
     let typed = Cli::read()?;
     let warnings = config::warnings_of_typed_passwords(&typed.connection);
     let cli = config::profile::apply(typed)?;

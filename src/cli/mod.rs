@@ -35,7 +35,7 @@ pub struct Cli {
 
 /// clap's complaint in one line, without a value that may hold a password: a URL in the wrong place, or what stands
 /// behind an option about passwords that takes none.
-fn describe(error: &clap::Error) -> String {
+pub fn describe(error: &clap::Error) -> String {
     let text_of = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.as_str(),
         _ => "",

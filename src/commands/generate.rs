@@ -1,30 +1,20 @@
 //! What is generated from the command line's own definition: completions and man pages (contract section 14).
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 
-use clap::builder::PossibleValuesParser;
-use clap::{Arg, Command, ValueEnum as _};
-use clap_complete::Shell;
+use clap::ValueEnum as _;
+use clap_complete::{Generator as _, Shell};
 use redis::Cmd;
 
-use crate::cli::{self, CompletionsArgs, GenerateArgs};
-use crate::command::table::Table;
+use super::completions::script;
+use crate::cli::{self, GenerateArgs};
 use crate::config::Elsewhere;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::net::{Endpoint, Protocol, Session};
 use crate::text::describe_io;
-
-/// Writes the completions of one shell to stdout.
-pub fn completions(args: &CompletionsArgs) -> Outcome<Exit> {
-    let shell = args.shell;
-    let mut text = Vec::new();
-    clap_complete::generate(shell, &mut definition(shell), "rcli", &mut text);
-    io::stdout().write_all(&text).map_err(Failure::output)?;
-    Ok(Exit::Done)
-}
 
 /// Writes `completions/` and `man/` below a directory; or, where servers are named, the table of commands.
 pub fn run(context: &Context, args: &GenerateArgs) -> Outcome<Exit> {
@@ -37,8 +27,8 @@ fn documents(dir: &Path) -> Outcome<Exit> {
     let completions = dir.join("completions");
     fs::create_dir_all(&completions).map_err(|error| failed(&completions, &error))?;
     for shell in Shell::value_variants() {
-        clap_complete::generate_to(*shell, &mut definition(*shell), "rcli", &completions)
-            .map_err(|error| failed(&completions, &error))?;
+        let path = completions.join(shell.file_name("rcli"));
+        script(*shell).and_then(|text| fs::write(&path, text)).map_err(|error| failed(&path, &error))?;
     }
     let man = dir.join("man");
     fs::create_dir_all(&man).map_err(|error| failed(&man, &error))?;
@@ -62,33 +52,4 @@ fn table(context: &Context, dir: &Path, urls: &[String]) -> Outcome<Exit> {
     fs::write(&path, crate::command::table::generate(&replies))
         .map_err(|error| Failure::failed(format!("{}: {}", path.display(), describe_io(&error))))?;
     Ok(Exit::Done)
-}
-
-/// The command line as a shell is to complete it: with the names of Redis commands after `exec`, which completions
-/// know and which are not demanded of a user.
-fn definition(shell: Shell) -> Command {
-    let names: Vec<&'static str> = Table::builtin().names().filter(|name| !name.contains(' ')).collect();
-    let command = cli::definition();
-    match shell {
-        // Their generators complete subcommands, but no values: there the names are subcommands of `exec`.
-        Shell::Elvish | Shell::Fish | Shell::PowerShell => {
-            let globals: Vec<Arg> = command
-                .get_arguments()
-                .filter(|arg| arg.is_global_set())
-                .map(|arg| arg.clone().global(false))
-                .collect();
-            command
-                .mut_args(|arg| arg.global(false))
-                .mut_subcommands(|verb| verb.args(globals.clone()))
-                .mut_subcommand("exec", |exec| exec.subcommands(names.into_iter().map(bare)))
-        }
-        _ => command.mut_subcommand("exec", |exec| {
-            exec.mut_arg("command", |command| command.value_parser(PossibleValuesParser::new(names)))
-        }),
-    }
-}
-
-/// A subcommand of which only the name is known.
-fn bare(name: &'static str) -> Command {
-    Command::new(name).disable_help_flag(true).disable_version_flag(true).disable_help_subcommand(true)
 }

@@ -1,5 +1,6 @@
 //! The verbs: one file each. Here the command line is told apart, and what several verbs share is kept.
 
+pub mod completions;
 mod exec;
 mod generate;
 pub mod listen;
@@ -27,7 +28,7 @@ pub fn run(context: &Context, verb: Option<&Verb>) -> Outcome<Exit> {
         Some(Verb::Monitor(args)) => listen::monitor(context, args),
         Some(Verb::Txn(args)) => txn::run(context, args),
         Some(Verb::Profiles) => profiles::run(context),
-        Some(Verb::Completions(args)) => generate::completions(args),
+        Some(Verb::Completions(args)) => completions::run(args),
         Some(Verb::Generate(args)) => generate::run(context, args),
         // With stdout elsewhere the prompt and the colours would be in somebody's data.
         None if io::stdin().is_terminal() && io::stdout().is_terminal() => repl::run(context),

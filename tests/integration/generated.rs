@@ -59,37 +59,58 @@ fn there_is_a_man_page_for_rcli_and_for_each_subcommand() {
     assert!(!pages.contains_key("rcli-generate.1"), "the hidden subcommand has no page");
 }
 
+/// What a shell is offered for a command line whose last word is being typed: it asks as the script of each shell asks.
+fn offers(shell: &str, words: &[&str]) -> Vec<String> {
+    let last = (words.len() - 1).to_string();
+    let asking = rcli(["--"].iter().chain(words).copied())
+        .env("RCLI_COMPLETE", shell)
+        .env("_CLAP_IFS", "\n")
+        .env("_CLAP_COMPLETE_INDEX", &last)
+        .env("_CLAP_COMPLETE_COMP_TYPE", "9")
+        .file(".config/rcli/config.toml", "[profile.prod]\nport = 1\n[profile.lab]\nport = 2\n");
+    let offered = asking.any_stdout().run().stdout;
+    // fish and zsh show what an option is for behind its name.
+    let word = |line: &str| line.split(['\t', ':']).next().unwrap_or_default().trim().to_owned();
+    String::from_utf8_lossy(&offered).lines().map(word).filter(|word| !word.is_empty()).collect()
+}
+
+const SHELLS: [&str; 5] = ["bash", "zsh", "fish", "elvish", "powershell"];
+const NOTHING: [&str; 0] = [];
+
 #[test]
-fn command_names_complete_after_rcli_exec_in_every_shell() {
-    for (name, content) in files(&project("completions")) {
-        let text = String::from_utf8_lossy(&content).into_owned();
-        for command in ["HGETALL", "XREADGROUP", "ZRANGEBYSCORE"] {
-            assert!(text.contains(command), "{name} does not know {command}");
-        }
+fn every_shell_is_offered_commands_subcommands_options_and_their_values() {
+    for shell in SHELLS {
+        assert!(offers(shell, &["rcli", "exec", "HGET"]).contains(&"HGETALL".to_owned()), "{shell}");
+        assert_eq!(offers(shell, &["rcli", "XREADG"]), ["XREADGROUP"], "{shell}");
+        assert_eq!(offers(shell, &["rcli", "xreadg"]), ["xreadgroup"], "{shell}");
+        assert_eq!(offers(shell, &["rcli", "-p", "7000", "pip"]), ["pipe"], "{shell}");
+        assert_eq!(offers(shell, &["rcli", "pipe", "--ato"]), ["--atomic"], "{shell}");
+        assert_eq!(offers(shell, &["rcli", "pipe", "--jso"]), ["--json"], "{shell}");
+        assert_eq!(offers(shell, &["rcli", "pipe", "--on-error", "st"]), ["stop"], "{shell}");
+        assert_eq!(offers(shell, &["rcli", "--profile", "pr"]), ["prod"], "{shell}");
+        assert_eq!(offers(shell, &["rcli", "GET", "HG"]), NOTHING, "{shell}: an argument is no command");
+        assert_eq!(offers(shell, &["rcli", "exec", "GET", "HG"]), NOTHING, "{shell}: an argument is no command");
     }
 }
 
-/// What bash offers for a command line whose last word is being typed.
-fn bash_offers(words: &[&str]) -> Vec<String> {
-    let script = format!(
-        "source {completions}\nCOMP_WORDS=({words})\nCOMP_CWORD={last}\n\
-         _rcli rcli {word} {before}\nprintf '%s\\n' \"${{COMPREPLY[@]}}\"",
-        completions = project("completions/rcli.bash").display(),
-        words = words.join(" "),
-        last = words.len() - 1,
-        word = format_args!("'{}'", words.last().unwrap().trim_matches('\'')),
-        before = words[words.len() - 2],
-    );
-    let output = std::process::Command::new("bash").args(["--norc", "-c", &script]).output().expect("bash");
-    String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
+#[test]
+fn nothing_hidden_is_offered() {
+    for shell in SHELLS {
+        assert_eq!(offers(shell, &["rcli", "gener"]), NOTHING, "{shell}");
+        assert_eq!(offers(shell, &["rcli", "--password_"]), NOTHING, "{shell}");
+    }
 }
 
 #[test]
-fn bash_offers_command_names_and_options() {
-    assert!(bash_offers(&["rcli", "exec", "HGET"]).contains(&"HGETALL".to_owned()));
-    assert!(bash_offers(&["rcli", "pip"]).contains(&"pipe".to_owned()));
-    assert!(bash_offers(&["rcli", "pipe", "--ato"]).contains(&"--atomic".to_owned()));
-    assert!(bash_offers(&["rcli", "--jso"]).contains(&"--json".to_owned()));
+fn bash_completes_by_the_script_that_is_printed() {
+    let binary = Path::new(env!("CARGO_BIN_EXE_rcli")).parent().expect("a directory").display().to_string();
+    let typed = format!(
+        "PATH={binary}:$PATH\nsource {}\nCOMP_WORDS=(rcli exec HGETA)\nCOMP_CWORD=2\n\
+         _clap_complete_rcli rcli HGETA exec\nprintf '%s\\n' \"${{COMPREPLY[@]}}\"",
+        project("completions/rcli.bash").display()
+    );
+    let output = std::process::Command::new("bash").args(["--norc", "-c", &typed]).output().expect("bash");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "HGETALL\n", "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]

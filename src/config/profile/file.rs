@@ -92,6 +92,11 @@ impl Profiles {
         &self.path
     }
 
+    /// Their names, in the order of the file.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.sections.iter().flatten().map(|section| section.name.as_str())
+    }
+
     /// All of them, in the order of the file; none if there is no file.
     pub fn all(&self, options: &mut OptionSet) -> Option<Vec<Outcome<Profile>>> {
         let mut read = |section| {
