@@ -36,3 +36,16 @@ bench *ROWS:
 # completions/ and man/ from the command line's definition
 generate:
     cargo run --locked -- generate .
+
+# A tarball with the program, manual pages and completions, and its checksum, in dist/
+dist TARGET="":
+    packaging/dist {{ TARGET }}
+
+# A Debian package, installed in a fresh root, run and removed again (needs root and debootstrap)
+deb:
+    cargo deb --locked --output target/debian/
+    packaging/try-deb target/debian/*.deb
+
+# The licences of what it is built of, and that nothing is built in two versions without a reason
+deny:
+    cargo deny --locked check licenses bans

@@ -41,6 +41,10 @@ pub fn script(shell: Shell) -> io::Result<Vec<u8>> {
         shells.completer(&name).ok_or_else(|| io::Error::other(format!("no completion for {name}")))?;
     let mut text = Vec::new();
     completer.write_registration(VARIABLE, "rcli", "rcli", "rcli", &mut text)?;
+    if shell == Shell::Zsh {
+        // As a file of fpath it is run at the first Tab, which is to be answered too.
+        text.extend_from_slice(b"if [ \"$funcstack[1]\" = _rcli ]; then _clap_dynamic_completer_rcli \"$@\"; fi\n");
+    }
     Ok(text)
 }
 
