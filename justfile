@@ -29,6 +29,11 @@ fuzz TARGET *OPTIONS:
     mkdir -p fuzz/corpus/{{ TARGET }}
     RUSTC_BOOTSTRAP=1 cargo fuzz run -s none {{ TARGET }} fuzz/corpus/{{ TARGET }} tests/corpus/{{ TARGET }} -- {{ OPTIONS }}
 
+# An hour of kill -9, cut connections, failovers and moved slots, in which every command and message is accounted for
+soak SECONDS="3600" *OPTIONS:
+    cargo build --release --locked
+    tests/soak/soak.py --rcli target/release/rcli --seconds {{ SECONDS }} {{ OPTIONS }}
+
 # rcli side by side with redis-cli and redis-py: `just bench set mixed`, `just bench --quick`
 bench *ROWS:
     cargo bench -- {{ ROWS }}

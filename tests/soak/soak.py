@@ -1,0 +1,643 @@
+#!/usr/bin/env python3
+"""Torments rcli and the servers it talks to, and accounts for every command and message.
+
+    tests/soak/soak.py --rcli target/release/rcli --seconds 60
+    tests/soak/soak.py --rcli target/release/rcli --seconds 3600 --only pipe,sub
+
+Each scenario runs in a thread of its own, on servers of its own, until the time is over, and then settles the account:
+what rcli said happened, beside what the servers say. A line of JSON a scenario; status 1 where an account does not
+balance. What the contract lets be lost (messages between `disconnected` and `reconnected`) or be run twice (commands
+that a resume line named as unanswered) is counted and is no fault.
+"""
+
+import argparse
+import collections
+import json
+import os
+import pty
+import random
+import re
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+
+from servers import Client, Cluster, Gone, Proxy, Server, find_server
+
+SCENARIOS = {}
+
+
+def scenario(function):
+    SCENARIOS[function.__name__] = function
+    return function
+
+
+class Run:
+    """What a scenario works with, and its account."""
+
+    def __init__(self, name, options, directory):
+        self.name, self.rcli, self.binary = name, options.rcli, options.server
+        self.rng = random.Random(f"{options.seed}{name}")
+        self.ends = time.time() + options.seconds
+        self.directory = os.path.join(directory, name)
+        os.makedirs(self.directory)
+        self.counts, self.faults = collections.Counter(), []
+
+    def goes_on(self):
+        return time.time() < self.ends
+
+    def fault(self, words):
+        self.counts["faults"] += 1
+        if len(self.faults) < 10:
+            self.faults.append(words)
+
+    def start(self, *words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE):
+        words = [self.rcli] + [str(word) for word in words]
+        env = {"PATH": os.environ["PATH"], "HOME": self.directory}
+        return subprocess.Popen(words, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, env=env)
+
+    def harass(self, *deeds, pauses=(0.05, 0.6)):
+        """Does one of the deeds again and again, in a thread of its own; call what is given to end it."""
+        is_over = threading.Event()
+
+        def work():
+            while not is_over.wait(self.rng.uniform(*pauses)):
+                deed = self.rng.choice(deeds)
+                try:
+                    if deed() is not False:
+                        self.counts[deed.__name__] += 1
+                except (OSError, Gone):
+                    self.counts[deed.__name__ + " in vain"] += 1
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+
+        def end():
+            is_over.set()
+            thread.join()
+
+        return end
+
+
+def resume_from(run, errors):
+    """What a run that was cut says of how to go on: commands answered, and the lines of those that may have run."""
+    skip = re.search(rb"resume with --skip (\d+)", errors)
+    lines = re.search(rb"sent and unanswered \(\S+?:(\d+)(?: to \S+?:(\d+))?\)", errors)
+    if not skip:
+        return None
+    first, last = (int(lines.group(1)), int(lines.group(2) or lines.group(1))) if lines else (1, 0)
+    return int(skip.group(1)), first, last
+
+
+def run_pipe(run, options, prefix, total, window):
+    """Runs INCRs of as many keys, going on where a cut run says; gives the numbers of those that
+    may have run twice, and of those that were refused."""
+    path = os.path.join(run.directory, f"{prefix}.txt")
+    with open(path, "w") as file:
+        file.writelines(f"INCR {prefix}:{number}\n" for number in range(1, total + 1))
+    skip, doubtful, refused = 0, set(), set()
+    while True:
+        words = ["pipe", "--json", "--window", window, "--skip", skip, path]
+        process = run.start(*options, *words)
+        out, errors = process.communicate()
+        answers = out.count(b"\n")
+        # A server that has just started says LOADING: it ran nothing.
+        refused.update(skip + at for at, line in enumerate(out.splitlines(), 1) if b'"error"' in line)
+        run.counts["runs"] += 1
+        if process.returncode == 0:
+            if skip + answers != total:
+                run.fault(f"{prefix}: {answers} answers after --skip {skip}, {total} commands")
+            return doubtful, refused
+        if process.returncode != 3:
+            # In a cluster some answers are errors for a while: those ran nothing.
+            run.counts["runs with error replies"] += 1
+            if process.returncode == 1 and skip + answers == total:
+                return doubtful, refused
+            run.fault(f"{prefix}: status {process.returncode}: {errors[-300:]!r}")
+            return doubtful, refused
+        if b"cannot connect" in errors or b"not connect" in errors:
+            time.sleep(0.05)
+        resumed = resume_from(run, errors)
+        if resumed is None:
+            if answers:
+                run.fault(f"{prefix}: {answers} answers and no line that says how to go on: {errors[-300:]!r}")
+                return doubtful, refused
+            continue
+        if resumed[0] != skip + answers:
+            run.fault(f"{prefix}: says --skip {resumed[0]} after {skip} skipped and {answers} written")
+        skip = resumed[0]
+        doubtful.update(range(resumed[1], resumed[2] + 1))
+
+
+def settle_pipe(run, client_of, prefix, total, doubts):
+    """Each command ran once; those that a resume line named may have run twice."""
+    doubtful, refused = doubts
+    run.counts["told as unanswered"] += len(doubtful)
+    for number in range(1, total + 1):
+        value = client_of(f"{prefix}:{number}")
+        run.counts["commands"] += 1
+        if value == b"1":
+            continue
+        if value is None and number in refused:
+            run.counts["commands refused"] += 1
+        elif value is not None and number in doubtful:
+            run.counts["commands run again, as was said"] += 1
+        else:
+            run.fault(f"{prefix}:{number} is {value}")
+
+
+@scenario
+def pipe(run):
+    """Pipelines through cut and chopped connections, of a server that is killed and paused."""
+    server = Server(run.binary, run.directory)
+    proxy = Proxy(server.port, run.rng)
+
+    def cut():
+        proxy.cut()
+
+    def kill():
+        server.restart()
+
+    def pause():
+        server.pause(run.rng.uniform(0.05, 1.0))
+
+    end = run.harass(cut, cut, cut, kill, pause)
+    rounds = 0
+    while run.goes_on():
+        rounds += 1
+        total, window = run.rng.randint(2000, 20000), run.rng.choice((1, 10, 1000, 100000))
+        if window == 1:
+            total //= 20
+        prefix = f"p{rounds}"
+        doubts = run_pipe(run, ["-p", proxy.port], prefix, total, window)
+        while True:
+            try:
+                client = server.client()
+                values = client.ask_all([("GET", f"{prefix}:{number}") for number in range(1, total + 1)])
+                client.close()
+                break
+            except (OSError, Gone):
+                time.sleep(0.1)
+        settle_pipe(run, lambda key: values[int(key.rsplit(":")[-1]) - 1], prefix, total, doubts)
+    end()
+    proxy.end()
+    server.end()
+
+
+@scenario
+def txn(run):
+    """Programs that count up a watched key side by side, over connections that are cut."""
+    server = Server(run.binary, run.directory)
+    proxy = Proxy(server.port, run.rng)
+    program = 'echo "GET seq"; read -r n; echo MULTI; echo "SET seq $((n + 1))"; echo "RPUSH log $((n + 1))"'
+    outcomes = collections.Counter()
+    lock = threading.Lock()
+
+    def work():
+        while run.goes_on():
+            process = run.start("-p", proxy.port, "txn", "--retries", 1000, "--watch", "seq", "--", "sh", "-c", program)
+            _, errors = process.communicate()
+            kind = {0: "done", 3: "lost", 4: "aborted"}.get(process.returncode, "odd")
+            if kind == "lost" and b"outcome unknown" in errors:
+                kind = "unknown"
+            # A program whose connection went away ends as it likes.
+            if kind == "odd" and process.returncode == 1:
+                kind = "lost"
+            with lock:
+                outcomes[kind] += 1
+                if kind == "odd":
+                    run.fault(f"status {process.returncode}: {errors[-300:]!r}")
+
+    def cut():
+        proxy.cut()
+
+    end = run.harass(cut, pauses=(0.1, 1.0))
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    end()
+    client = server.client()
+    value = int(client.ask("GET", "seq") or 0)
+    log = [int(entry) for entry in client.ask("LRANGE", "log", 0, -1)]
+    run.counts.update(outcomes)
+    if not outcomes["done"] <= value <= outcomes["done"] + outcomes["unknown"]:
+        run.fault(f"seq is {value} after {dict(outcomes)}")
+    if log != list(range(1, value + 1)):
+        run.fault(f"the log holds {len(log)} entries that are not 1 to {value}")
+    proxy.end()
+    server.end()
+
+
+def watch_lines(process, take):
+    """Gives each JSON line to `take`, in a thread."""
+
+    def work():
+        for line in process.stdout:
+            take(json.loads(line))
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    return thread
+
+
+class Order:
+    """Messages with numbers: each once, in order; what is missing lies between a loss and what followed it."""
+
+    def __init__(self, run):
+        self.run, self.last, self.may_miss = run, {}, set()
+        self.ready = threading.Event()
+
+    def event(self, kind):
+        if kind in ("disconnected", "reconnected", "moved", "left", "joined"):
+            self.run.counts[kind] += 1
+            self.may_miss = set(self.last)
+
+    def number(self, name, number):
+        last = self.last.get(name)
+        self.last[name] = number
+        self.run.counts["messages"] += 1
+        if last is None:
+            return
+        if number <= last:
+            self.run.fault(f"{name}: {number} after {last}")
+        elif number > last + 1:
+            self.run.counts["messages lost in gaps"] += number - last - 1
+            if name not in self.may_miss:
+                self.run.fault(f"{name}: {last + 1} to {number - 1} are missing without a word")
+        self.may_miss.discard(name)
+
+
+def follow(run, words, kinds, disturb, say, pauses):
+    """Runs a stream, says numbered things until the time is over, and looks at what came."""
+    order = Order(run)
+
+    def take(line):
+        kind = line.get("type")
+        if kind in ("subscribe", "psubscribe", "ssubscribe"):
+            order.ready.set()
+        elif kind in kinds or "command" in line:
+            order.ready.set()
+            name, number = kinds[kind](line) if kind in kinds else kinds["line"](line)
+            if name is not None:
+                order.number(name, number)
+        else:
+            order.event(kind)
+
+    process = run.start(*words, "--events")
+    errors = []
+    threading.Thread(target=lambda: errors.extend(process.stderr), daemon=True).start()
+    thread = watch_lines(process, take)
+    if "monitor" not in words:
+        order.ready.wait(20)
+    end = run.harass(*disturb, pauses=pauses)
+    number = 0
+    while run.goes_on():
+        number += 1
+        try:
+            say(number)
+        except (OSError, Gone):
+            run.counts["said in vain"] += 1
+        if number % 50 == 0:
+            time.sleep(0.01)
+        if process.poll() is not None:
+            run.fault(f"ended with {process.returncode}: {errors[-2:]}")
+            break
+    end()
+    time.sleep(1)
+    run.counts["said"] = number
+    process.send_signal(signal.SIGINT)
+    process.wait(20)
+    thread.join(10)
+    if process.returncode != 130:
+        run.fault(f"status {process.returncode}: {errors[-2:]}")
+    for line in errors:
+        if b"panicked" in line:
+            run.fault(line.decode(errors="replace"))
+
+
+@scenario
+def sub(run):
+    """A subscription over connections that are cut, of a server that is killed and paused."""
+    server = Server(run.binary, run.directory)
+    proxy = Proxy(server.port, run.rng)
+    publisher = [None]
+
+    def say(number):
+        try:
+            publisher[0] = publisher[0] or server.client()
+            publisher[0].ask("PUBLISH", f"c{number % 3}", number // 3)
+        except (OSError, Gone):
+            publisher[0] = None
+            raise
+
+    def cut():
+        proxy.cut()
+
+    def kill():
+        server.restart()
+
+    def pause():
+        server.pause(run.rng.uniform(0.05, 1.0))
+
+    words = ["-p", proxy.port, "sub", "c0", "c1", "c2"]
+    kinds = {"message": lambda line: (line["channel"], int(line["data"]))}
+    follow(run, words, kinds, [cut, cut, kill, pause], say, (0.3, 2.0))
+    proxy.end()
+    server.end()
+
+
+@scenario
+def monitor(run):
+    """MONITOR over connections that are cut."""
+    server = Server(run.binary, run.directory)
+    proxy = Proxy(server.port, run.rng)
+    asker = server.client()
+
+    def say(number):
+        asker.ask("SET", "m", number)
+
+    def cut():
+        proxy.cut()
+
+    def of_line(line):
+        args = line["args"]
+        return ("m", int(args[2])) if args[:2] == ["SET", "m"] else (None, 0)
+
+    follow(run, ["-p", proxy.port, "monitor"], {"line": of_line}, [cut], say, (0.3, 2.0))
+    proxy.end()
+    server.end()
+
+
+@scenario
+def tail(run):
+    """Streams over connections that are cut: no entry left out, none twice, without a group."""
+    server = Server(run.binary, run.directory)
+    proxy = Proxy(server.port, run.rng)
+    adder = [None]
+    added, got = {}, collections.defaultdict(list)
+    process = run.start("-p", proxy.port, "tail", "--from", "0", "s0", "s1")
+    errors = []
+    threading.Thread(target=lambda: errors.extend(process.stderr), daemon=True).start()
+    thread = watch_lines(process, lambda line: got[line["stream"]].append((line["id"], line["fields"]["n"])))
+
+    def cut():
+        proxy.cut()
+
+    def kill():
+        server.restart()
+
+    end = run.harass(cut, cut, cut, kill, pauses=(0.2, 1.5))
+    number = 0
+    while run.goes_on():
+        number += 1
+        try:
+            adder[0] = adder[0] or server.client()
+            adder[0].ask("XADD", f"s{number % 2}", "*", "n", number)
+        except (OSError, Gone):
+            adder[0] = None
+    end()
+    asker = server.client()
+    for stream in ("s0", "s1"):
+        added[stream] = [(entry.decode(), fields[1].decode()) for entry, fields in asker.ask("XRANGE", stream, "-", "+")]
+    deadline = time.time() + 20
+    while time.time() < deadline and any(len(got[stream]) < len(added[stream]) for stream in added):
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    process.wait(20)
+    thread.join(10)
+    for stream, entries in added.items():
+        run.counts["entries"] += len(entries)
+        if got[stream] != entries:
+            run.fault(f"{stream}: {len(entries)} entries, {len(got[stream])} lines: {errors[-2:]}")
+    proxy.end()
+    server.end()
+
+
+@scenario
+def group(run):
+    """Consumers of a group that are killed at any moment: every entry is written at least once and acknowledged."""
+    server = Server(run.binary, run.directory)
+    proxy = Proxy(server.port, run.rng)
+    client = server.client()
+    client.ask("XGROUP", "CREATE", "s", "g", "0", "MKSTREAM")
+    written, is_over = collections.Counter(), threading.Event()
+
+    def consume(name):
+        while not is_over.is_set():
+            process = run.start("-p", proxy.port, "tail", "--group", "g", "--consumer", name, "s")
+            thread = watch_lines(process, lambda line: written.update([line["id"]]))
+            is_over.wait(run.rng.uniform(0.05, 1.0))
+            if is_over.is_set():
+                break
+            process.kill()
+            process.wait()
+            thread.join(5)
+            run.counts["consumers killed"] += 1
+        pending = time.time() + 20
+        while time.time() < pending and client_pending() > 0:
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        process.wait(20)
+        thread.join(5)
+
+    def client_pending():
+        asker = server.client()
+        groups = asker.ask("XINFO", "GROUPS", "s")[0]
+        asker.close()
+        facts = dict(zip(groups[::2], groups[1::2]))
+        return facts[b"pending"] + (facts.get(b"lag") or 0)
+
+    def cut():
+        proxy.cut()
+
+    end = run.harass(cut, pauses=(0.2, 1.5))
+    threads = [threading.Thread(target=consume, args=(f"consumer{index}",)) for index in range(2)]
+    for thread in threads:
+        thread.start()
+    number = 0
+    while run.goes_on():
+        number += 1
+        client.ask("XADD", "s", "*", "n", number)
+        if number % 20 == 0:
+            time.sleep(0.01)
+    end()
+    is_over.set()
+    for thread in threads:
+        thread.join()
+    ids = [entry.decode() for entry, _ in client.ask("XRANGE", "s", "-", "+")]
+    run.counts["entries"] = len(ids)
+    run.counts["delivered again"] = sum(written.values()) - len(written)
+    missing = [entry for entry in ids if entry not in written]
+    if missing:
+        run.fault(f"{len(missing)} entries were never written: {missing[:3]}")
+    if left := client_pending():
+        run.fault(f"{left} entries are not acknowledged")
+    proxy.end()
+    server.end()
+
+
+@scenario
+def cluster(run):
+    """Pipelines and shard subscriptions in a cluster whose slots move and whose primaries change."""
+    nodes = Cluster(run.binary, run.directory)
+
+    def move():
+        slot = run.rng.randrange(16384)
+        ports = sorted({port for _, _, port in nodes.owners()})
+        return nodes.move(slot, run.rng.choice(ports))
+
+    def fail_over():
+        return nodes.fail_over(run.rng)
+
+    order = Order(run)
+
+    def take(line):
+        if line["type"] == "smessage":
+            order.number(line["channel"], int(line["data"]))
+        elif line["type"] != "ssubscribe":
+            order.event(line["type"])
+
+    names = [f"ch{number}" for number in range(6)]
+    listener = run.start("-p", nodes.servers[1].port, "-c", "ssub", *names, "--events")
+    errors = []
+    threading.Thread(target=lambda: errors.extend(listener.stderr), daemon=True).start()
+    thread = watch_lines(listener, take)
+    end = run.harass(move, move, move, move, move, move, fail_over, pauses=(0.05, 0.3))
+    rounds = 0
+    port = nodes.servers[0].port
+    while run.goes_on():
+        rounds += 1
+        prefix, total = f"c{rounds}", run.rng.randint(500, 5000)
+        doubts = run_pipe(run, ["-p", port, "-c"], prefix, total, run.rng.choice((10, 1000, 100000)))
+        said = "".join(f'["SPUBLISH","{name}","{rounds}"]\n' for name in names)
+        publisher = run.start("-p", port, "-c", "pipe", "-q", stdin=subprocess.PIPE)
+        publisher.communicate(said.encode())
+        path = os.path.join(run.directory, "get.txt")
+        with open(path, "w") as file:
+            file.writelines(f"GET {prefix}:{number}\n" for number in range(1, total + 1))
+        process = run.start("-p", port, "-c", "pipe", "--json", path)
+        out, complaints = process.communicate()
+        values = [json.loads(line) for line in out.splitlines()]
+        if process.returncode != 0:
+            run.counts["looks that failed"] += 1
+            continue
+        # Replicas confirm nothing here: a failover may take back what was answered.
+        settle_pipe(run, lambda key: values[int(key.rsplit(":")[-1]) - 1].encode(), prefix, total, doubts)
+    end()
+    time.sleep(2)
+    listener.send_signal(signal.SIGINT)
+    listener.wait(20)
+    thread.join(10)
+    if listener.returncode != 130:
+        run.fault(f"ssub: status {listener.returncode}: {errors[-2:]}")
+    nodes.end()
+
+
+@scenario
+def repl(run):
+    """A prompt whose server is killed and paused: each answered command ran, none ran twice."""
+    server = Server(run.binary, run.directory)
+    env = {"PATH": os.environ["PATH"], "HOME": run.directory, "TERM": "xterm", "RCLI_HISTFILE": "/dev/null"}
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execvpe(run.rcli, [run.rcli, "-p", str(server.port), "--color", "never"], env)
+    screen = bytearray()
+
+    def read(seconds, until):
+        deadline = time.time() + seconds
+        while time.time() < deadline:
+            ready, _, _ = select.select([terminal], [], [], 0.05)
+            if ready:
+                try:
+                    screen.extend(os.read(terminal, 65536))
+                except OSError:
+                    return False
+            if until(bytes(screen)):
+                return True
+        return False
+
+    def kill():
+        server.restart()
+
+    def pause():
+        server.pause(run.rng.uniform(0.05, 0.5))
+
+    prompts = re.compile(rb"(?:\(not connected\))?> ")
+    read(20, lambda text: prompts.search(text))
+    end = run.harass(kill, pause, pauses=(0.5, 2.0))
+    answered = sent = 0
+    while run.goes_on():
+        screen.clear()
+        sent += 1
+        mark = f"m{sent}"
+        os.write(terminal, f"INCR n\rECHO {mark}\r".encode())
+        seen = lambda text: re.search(rb'"%s"\r' % mark.encode(), text) or text.count(b"rcli: ") >= 2
+        if not read(30, seen):
+            run.fault(f"no answer within 30 s: {bytes(screen[-300:])!r}")
+            break
+        answered += len(re.findall(rb"\(integer\) \d+", bytes(screen)))
+        # What is typed while a connection is lost may be asked again by hand only.
+        read(0.05, lambda text: False)
+    end()
+    screen.clear()
+    os.write(terminal, b"\x03\rexit\r")
+    read(5, lambda text: False)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    value = int(server.client().ask("GET", "n") or 0)
+    run.counts.update({"sent": sent, "answered": answered, "value": value})
+    if not answered <= value <= sent:
+        run.fault(f"{answered} answered, {sent} sent, the key is {value}")
+    if b"panicked" in screen:
+        run.fault("it panicked")
+    server.end()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rcli", required=True)
+    parser.add_argument("--server", default=None)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--only", default=",".join(SCENARIOS))
+    parser.add_argument("--seed", default=str(random.randrange(10**9)))
+    options = parser.parse_args()
+    options.rcli = os.path.abspath(options.rcli)
+    options.server = options.server or find_server()
+    chosen = options.only.split(",")
+    if unknown := set(chosen) - set(SCENARIOS):
+        parser.error(f"no scenario {', '.join(sorted(unknown))}: there are {', '.join(SCENARIOS)}")
+    directory = tempfile.mkdtemp(prefix="rcli-soak-")
+    runs = []
+
+    def work(name):
+        run = Run(name, options, directory)
+        runs.append(run)
+        try:
+            SCENARIOS[name](run)
+        except BaseException:  # A scenario that breaks is a fault, not the end of the others.
+            run.fault(traceback.format_exc())
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in chosen]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for run in runs:
+        line = {"scenario": run.name, "faults": run.faults, "counts": dict(sorted(run.counts.items()))}
+        print(json.dumps(line))
+    is_bad = any(run.faults for run in runs)
+    if is_bad:
+        print(f"soak: seed {options.seed}; what the servers said lies in {directory}", file=sys.stderr)
+    else:
+        subprocess.run(["rm", "-rf", directory], check=True)
+    os._exit(1 if is_bad else 0)
+
+
+if __name__ == "__main__":
+    main()
