@@ -8,7 +8,6 @@ mod pool;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
-use std::time::Duration;
 
 pub use self::pool::Handlers;
 
@@ -27,38 +26,39 @@ pub struct Handler {
     command: OsString,
 }
 
-/// One message for a handler.
+/// One thing for a handler.
 #[derive(Debug)]
 struct Job {
     /// The place of its handler.
     handler: usize,
     /// The JSON line.
     line: Vec<u8>,
-    kind: &'static str,
-    channel: Vec<u8>,
-    pattern: Option<Vec<u8>>,
+    /// What its environment tells beside.
+    variables: Vec<(&'static str, Vec<u8>)>,
 }
 
 impl Job {
-    /// `told` is when the message came and from which node, where that is to be told.
     fn new(
         handler: usize,
-        message: &Message,
-        told: (Option<Duration>, Option<&str>),
+        record: &Record<'_>,
+        variables: &[(&'static str, &[u8])],
         style: &Style,
     ) -> io::Result<Self> {
-        let (time, node) = told;
         let style = Style { format: Format::Json, is_terminal: false, ..style.clone() };
         let mut line = Vec::new();
-        Renderer::new(Growing(&mut line), style).write(&Record::Message { message, time, node })?;
-        Ok(Self {
-            handler,
-            line,
-            kind: message.kind.name(),
-            channel: message.channel.to_vec(),
-            pattern: message.pattern.map(<[u8]>::to_vec),
-        })
+        Renderer::new(Growing(&mut line), style).write(record)?;
+        let variables = variables.iter().map(|(variable, value)| (*variable, value.to_vec())).collect();
+        Ok(Self { handler, line, variables })
     }
+}
+
+/// What the environment of its handler tells of a message.
+pub fn variables_of<'m>(message: &Message<'m>) -> [(&'static str, &'m [u8]); 3] {
+    [
+        ("RCLI_TYPE", message.kind.name().as_bytes()),
+        ("RCLI_CHANNEL", message.channel),
+        ("RCLI_PATTERN", message.pattern.unwrap_or_default()),
+    ]
 }
 
 /// Reads `NAME=COMMAND`. NAME must be subscribed to, or its messages would never come.

@@ -1,6 +1,7 @@
 //! The loop that follows a stream: take what has come; when nothing waits, flush, then sleep. Also run by the REPL's
 //! views, with a writer, an [`Ending`] and an `announce` of their own.
 
+mod feed;
 mod filter;
 pub mod handler;
 mod limits;
@@ -11,13 +12,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::event::{PollFd, PollFlags};
 
+pub use self::feed::Feed;
 pub use self::filter::Filter;
-use self::handler::Handlers;
+use self::handler::{Handlers, variables_of};
 pub use self::limits::Limits;
 use self::view::{End, Watched, watched};
 pub use self::view::{Ending, View};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::net::{Given, Heard, Stream, Woken, poll, ready_at};
+use crate::net::{Given, Heard, Woken, poll, ready_at};
 use crate::render::Record;
 use crate::reply::{Event, Message, MonitorLine, describe_no_room};
 use crate::report::Told;
@@ -36,20 +38,20 @@ const LAST_READ: Duration = Duration::from_millis(400);
 const SILENCE: Duration = Duration::from_millis(20);
 
 /// Follows a stream to its end. Every message received is written before; `announce` gets the lines for people.
-pub fn follow<W: Write>(
-    stream: Stream,
+pub fn follow<F: Feed, W: Write>(
+    feed: F,
     view: View<W>,
     ending: &Ending,
     announce: &mut impl FnMut(Told),
 ) -> Outcome<Exit> {
-    let mut follower = Follower { stream, sink: Sink { view, ending, announce } };
+    let mut follower = Follower { feed, sink: Sink { view, ending, announce } };
     let end = follower.run();
     follower.finish(end)
 }
 
-/// The stream, and what becomes of what it gives.
-struct Follower<'a, W: Write, A: FnMut(Told)> {
-    stream: Stream,
+/// What is followed, and what becomes of what it gives.
+struct Follower<'a, F: Feed, W: Write, A: FnMut(Told)> {
+    feed: F,
     sink: Sink<'a, W, A>,
 }
 
@@ -98,7 +100,9 @@ impl<W: Write, A: FnMut(Told)> Sink<'_, W, A> {
         let time = self.now();
         let handler = self.view.handlers.as_ref().and_then(|handlers| handlers.find(message));
         if let (Some(handlers), Some(index)) = (&self.view.handlers, handler) {
-            handlers.push(index, message, time, node).map_err(|error| unhandled(&error, message))?;
+            let record = Record::Message { message, time, node };
+            let pushed = handlers.push(index, &record, &variables_of(message));
+            pushed.map_err(|error| unhandled(&error, message))?;
             if let Some(end) = self.await_room()? {
                 return Ok(Taken::End(end));
             }
@@ -216,15 +220,15 @@ impl<W: Write, A: FnMut(Told)> Sink<'_, W, A> {
     }
 }
 
-impl<W: Write, A: FnMut(Told)> Follower<'_, W, A> {
+impl<F: Feed, W: Write, A: FnMut(Told)> Follower<'_, F, W, A> {
     fn run(&mut self) -> Outcome<End> {
         let mut busy = 0;
         loop {
-            if let Some(given) = self.stream.next()? {
+            if let Some(given) = self.feed.next()? {
                 match self.sink.take(&given)? {
                     Taken::Done => {}
                     Taken::End(end) => return Ok(end),
-                    Taken::Nonsense => self.stream.distrust("the server sent what belongs to no such stream")?,
+                    Taken::Nonsense => self.feed.distrust("the server sent what belongs to no such stream")?,
                 }
                 busy += 1;
                 if busy < BUSY_MESSAGES {
@@ -250,7 +254,7 @@ impl<W: Write, A: FnMut(Told)> Follower<'_, W, A> {
     fn sleep(&mut self) -> Outcome<Option<End>> {
         let deadline = self.sink.view.limits.deadline();
         let (others, ends) = watched(self.sink.ending, &self.sink.view);
-        let woken = self.stream.wait(&others, deadline)?;
+        let woken = self.feed.wait(&others, deadline)?;
         let Woken::Other(index) = woken else { return Ok(None) };
         let end = ends[index];
         Ok(self.sink.heed(end))
@@ -288,8 +292,8 @@ impl<W: Write, A: FnMut(Told)> Follower<'_, W, A> {
     fn read_the_rest(&mut self) -> Outcome<()> {
         let until = Instant::now() + LAST_READ;
         let mut is_silent = false;
-        while self.stream.is_connected() && Instant::now() < until {
-            match self.stream.next() {
+        while self.feed.is_connected() && Instant::now() < until {
+            match self.feed.next() {
                 Ok(Some(given)) if matches!(given.heard, Heard::Message(_) | Heard::Line(_)) => {
                     is_silent = false;
                     if self.sink.take(&given)? != Taken::Done {
@@ -301,7 +305,7 @@ impl<W: Write, A: FnMut(Told)> Follower<'_, W, A> {
                 Ok(None) => {
                     self.sink.flush()?;
                     let silence = Instant::now() + SILENCE;
-                    if self.stream.wait(&[], Some(silence)).is_err() {
+                    if self.feed.wait(&[], Some(silence)).is_err() {
                         break;
                     }
                     is_silent = Instant::now() >= silence;

@@ -19,7 +19,7 @@ use super::{Handler, Job};
 use crate::exit::{Failure, Outcome};
 use crate::guard::{self, Bound};
 use crate::net::poll;
-use crate::render::Style;
+use crate::render::{Record, Style};
 use crate::reply::Message;
 use crate::report::report;
 use crate::signal::{self, Signal};
@@ -105,15 +105,10 @@ impl Handlers {
         self.shared.handlers.iter().position(|handler| handler.name == name)
     }
 
-    /// Puts a message into the backlog. Whether there is room is asked with [`Self::is_full`].
-    pub fn push(
-        &self,
-        handler: usize,
-        message: &Message<'_>,
-        time: Option<Duration>,
-        node: Option<&str>,
-    ) -> io::Result<()> {
-        let job = Job::new(handler, message, (time, node), &self.style)?;
+    /// Puts something into the backlog: its handler gets the record as a JSON line, and these variables. Whether there
+    /// is room is asked with [`Self::is_full`].
+    pub fn push(&self, handler: usize, record: &Record<'_>, variables: &[(&'static str, &[u8])]) -> io::Result<()> {
+        let job = Job::new(handler, record, variables, &self.style)?;
         let mut state = self.shared.lock();
         if state.closed {
             state.dropped += 1;
@@ -247,7 +242,7 @@ impl Shared {
     fn run(&self, job: &Job) -> Result<(), String> {
         let mut command = Command::new("sh");
         command.arg("-c").arg(&self.handlers[job.handler].command).stdin(Stdio::piped()).process_group(0);
-        set_names(&mut command, job);
+        set_variables(&mut command, job);
         let _busy = signal::busy();
         guard::stand_by();
         let mut child = {
@@ -281,18 +276,13 @@ impl Shared {
     }
 }
 
-/// The names of the message, as far as an environment can hold them: no NUL, no endless one.
-fn set_names(command: &mut Command, job: &Job) {
-    let names = [
-        ("RCLI_TYPE", job.kind.as_bytes()),
-        ("RCLI_CHANNEL", &job.channel),
-        ("RCLI_PATTERN", job.pattern.as_deref().unwrap_or_default()),
-    ];
-    for (variable, name) in names {
-        if name.contains(&0) || name.len() > LONGEST_VARIABLE {
+/// The variables, as far as an environment can hold them: no NUL, no endless one.
+fn set_variables(command: &mut Command, job: &Job) {
+    for (variable, value) in &job.variables {
+        if value.contains(&0) || value.len() > LONGEST_VARIABLE {
             command.env_remove(variable);
         } else {
-            command.env(variable, OsStr::from_bytes(name));
+            command.env(variable, OsStr::from_bytes(value));
         }
     }
 }

@@ -47,6 +47,8 @@ pub struct Search {
     pub lost: Option<Address>,
     /// The slots whose owners are wanted.
     pub slots: Vec<u16>,
+    /// Whether each of them wants a session of its own, though others have the same owner.
+    pub one_each: bool,
     /// Which nodes are wanted whatever they own.
     pub follow: Follow,
     /// A node that may have left the cluster: the others are asked, and nothing else is looked for.
@@ -200,14 +202,21 @@ fn find_nodes(cluster: &mut Cluster, search: &Search) -> Found {
     let mut homes: Vec<Address> = followed.clone();
     for slot in &search.slots {
         if let Some(shard) = cluster.map().owner(*slot)
-            && !homes.contains(&shard.primary)
+            && (search.one_each || !homes.contains(&shard.primary))
         {
             homes.push(shard.primary.clone());
         }
     }
     homes.retain(|home| !search.have.contains(home));
     // The cluster keeps its own sessions for its own questions: MONITOR would show every introduction of a new one.
-    let mut nodes: Vec<_> = homes.into_iter().map(|home| (home.clone(), cluster.open_node(&home))).collect();
+    let mut nodes: Vec<(Address, Result<Session, Unopened>)> = Vec::new();
+    for home in homes {
+        // One that cannot be had now is tried once.
+        if !nodes.iter().any(|(node, opened)| *node == home && opened.is_err()) {
+            let opened = cluster.open_node(&home);
+            nodes.push((home, opened));
+        }
+    }
     if search.anywhere && search.have.is_empty() && nodes.iter().all(|(_, opened)| opened.is_err()) {
         nodes.extend(open_any(cluster, search.lost.as_ref()));
     }

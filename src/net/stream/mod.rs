@@ -9,13 +9,13 @@
 mod answers;
 mod assignment;
 mod connection;
-mod discovery;
+pub(super) mod discovery;
 mod heard;
 mod heartbeat;
 mod placement;
-mod retries;
+pub(super) mod retries;
 mod source;
-mod switch;
+pub(super) mod switch;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::AsFd as _;

@@ -147,6 +147,7 @@ impl Stream {
             anywhere: missing().any(|missing| missing.home == Home::Anywhere),
             lost: self.lost.clone(),
             slots: slots.collect(),
+            one_each: false,
             follow: self.follow,
             doubted: if is_doubtful { self.node_of_anywhere() } else { None },
             have: self.connections.iter().map(|connection| connection.address.clone()).collect(),

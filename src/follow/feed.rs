@@ -1,0 +1,41 @@
+//! What can be followed: a subscription or MONITOR, and the entries of streams.
+
+use std::time::Instant;
+
+use rustix::event::PollFd;
+
+use crate::net::{Given, Stream, Unopened, Woken};
+
+/// What is followed: what it gives, and the sleep until there is more.
+pub trait Feed {
+    /// What has come; none if nothing waits. Does not block.
+    fn next(&mut self) -> Result<Option<Given<'_>>, Unopened>;
+
+    /// Sleeps until something comes, one of the other descriptors is ready, or the deadline passes.
+    fn wait(&mut self, others: &[PollFd<'_>], deadline: Option<Instant>) -> Result<Woken, Unopened>;
+
+    /// Whether there is a connection.
+    fn is_connected(&self) -> bool;
+
+    /// Gives up the connection that was heard last, which sends what cannot be understood.
+    fn distrust(&mut self, reason: &str) -> Result<(), Unopened>;
+}
+
+impl Feed for Stream {
+    #[inline]
+    fn next(&mut self) -> Result<Option<Given<'_>>, Unopened> {
+        self.next()
+    }
+
+    fn wait(&mut self, others: &[PollFd<'_>], deadline: Option<Instant>) -> Result<Woken, Unopened> {
+        self.wait(others, deadline)
+    }
+
+    fn is_connected(&self) -> bool {
+        self.is_connected()
+    }
+
+    fn distrust(&mut self, reason: &str) -> Result<(), Unopened> {
+        self.distrust(reason)
+    }
+}
