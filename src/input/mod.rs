@@ -171,7 +171,25 @@ impl Source {
     }
 
     /// The next command that is wholly in memory, put into `request`. Empty lines and comments are passed over.
+    #[inline]
     pub fn next(&mut self, request: &mut Request) -> Result<Next, BadInput> {
+        if self.next_plain(request) { Ok(Next::Command) } else { self.next_of_any(request) }
+    }
+
+    /// Takes a line that has nothing special, as most lines of a bulk load are; false where something else comes.
+    #[inline]
+    fn next_plain(&mut self, request: &mut Request) -> bool {
+        if self.form != Form::Lines || self.scanned > 0 {
+            return false;
+        }
+        let Some(taken) = text::parse_plain(&self.buffer[self.start..self.end], request) else { return false };
+        self.line += 1;
+        self.consume(taken);
+        request.line = self.line;
+        true
+    }
+
+    fn next_of_any(&mut self, request: &mut Request) -> Result<Next, BadInput> {
         loop {
             if self.form == Form::Unknown && !self.recognize()? {
                 return Ok(Next::Pending);
@@ -181,13 +199,6 @@ impl Source {
             }
             if self.form == Form::Resp {
                 return self.next_resp(request);
-            }
-            // What most lines of a bulk load are.
-            if let (0, Some(taken)) = (self.scanned, text::parse_plain(&self.buffer[self.start..self.end], request)) {
-                self.line += 1;
-                self.consume(taken);
-                request.line = self.line;
-                return Ok(Next::Command);
             }
             let Some((line_start, line_end)) = self.take_line() else { return Ok(Next::Pending) };
             request.clear();

@@ -9,7 +9,7 @@ mod scalar;
 use std::collections::HashSet;
 use std::io::{self, Write};
 
-use self::scalar::{error_body, name_of, scalar};
+use self::scalar::{error_body, name, name_of, scalar};
 use super::Style;
 use crate::command::request::Request;
 use crate::reply::{Frame, Kind, Walk};
@@ -17,6 +17,7 @@ use crate::reply::{Frame, Kind, Walk};
 pub(super) use self::scalar::{bytes, is_plain, string, string_or_base64};
 
 /// Writes a reply as one line.
+#[inline]
 pub fn reply(out: &mut impl Write, style: &Style, frame: Frame<'_>) -> io::Result<()> {
     // Most replies of a pipeline.
     if frame.is_ok() {
@@ -117,6 +118,12 @@ fn value(out: &mut impl Write, style: &Style, frame: Frame<'_>) -> io::Result<()
             level = around;
             end(out, &mut level)?;
         }
+        if level.form == Form::Array {
+            usual_elements(out, style, &mut walk, &mut level)?;
+            if level.left == 0 {
+                continue;
+            }
+        }
         let Some(element) = walk.next() else { return Ok(()) };
         if element.kind.is_aggregate() {
             outer.push(level);
@@ -125,12 +132,27 @@ fn value(out: &mut impl Write, style: &Style, frame: Frame<'_>) -> io::Result<()
             continue;
         }
         if level.form == Form::Object && level.is_at_key() {
-            string_or_base64(out, name_of(&element, false).unwrap_or_default())?;
+            name(out, &element)?;
         } else {
             scalar(out, style, element)?;
         }
         end(out, &mut level)?;
     }
+}
+
+/// Writes what most elements of arrays are, as many of them as come.
+#[inline]
+fn usual_elements(out: &mut impl Write, style: &Style, walk: &mut Walk<'_>, level: &mut Level) -> io::Result<()> {
+    while level.left > 0
+        && let Some(element) = walk.next_usual()
+    {
+        scalar(out, style, element)?;
+        level.left -= 1;
+        if level.left > 0 {
+            out.write_all(b",")?;
+        }
+    }
+    Ok(())
 }
 
 /// Counts an element that is written, and writes what stands behind it.

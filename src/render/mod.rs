@@ -95,9 +95,19 @@ impl<W: Write> Renderer<W> {
     }
 
     /// Writes one record.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "called for every record; the call costs as much as what it does")]
     pub fn write(&mut self, record: &Record<'_>) -> io::Result<()> {
+        match record {
+            _ if self.style.is_terminal => self.write_safely(record),
+            Record::Reply { frame, is_report } => reply(&mut self.writer, &self.style, *frame, *is_report),
+            _ => render(&mut self.writer, &self.style, record),
+        }
+    }
+
+    /// The same on a terminal, which nothing in it may drive.
+    fn write_safely(&mut self, record: &Record<'_>) -> io::Result<()> {
         let how = match (record, self.style.format) {
-            _ if !self.style.is_terminal => None,
             (Record::Push(_), _) | (_, Format::Json) => Some(Escape::Json),
             (_, Format::Raw) => Some(Escape::Lines),
             (_, Format::Human) => None,
@@ -129,14 +139,21 @@ impl<W: Write> Renderer<W> {
     }
 }
 
+/// Writes a reply as it is.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "called for every reply; the call costs as much as what it does")]
+fn reply(out: &mut impl Write, style: &Style, frame: Frame<'_>, is_report: bool) -> io::Result<()> {
+    match style.format {
+        Format::Human => human::reply(out, style, frame, is_report),
+        Format::Raw => raw::reply(out, style, frame, is_report),
+        Format::Json => json::reply(out, style, frame),
+    }
+}
+
 /// Writes a record as it is.
 fn render(out: &mut impl Write, style: &Style, record: &Record<'_>) -> io::Result<()> {
     match record {
-        Record::Reply { frame, is_report } => match style.format {
-            Format::Human => human::reply(out, style, *frame, *is_report),
-            Format::Raw => raw::reply(out, style, *frame, *is_report),
-            Format::Json => json::reply(out, style, *frame),
-        },
+        Record::Reply { frame, is_report } => reply(out, style, *frame, *is_report),
         Record::Envelope { index, request, frame } => json::envelope(out, style, *index, request, *frame),
         Record::Block { block: requests, frame } => block(out, style, requests, *frame),
         Record::Push(frame) => json::push(out, style, *frame),

@@ -4,7 +4,7 @@
 //! same, a nil stands for what is missing. Attributes are passed over: only the value they belong to counts.
 
 use super::declared::describe_no_room;
-use super::framer::{digits, header};
+use super::framer::{digits, header, string_header};
 
 /// What an element is. Both of RESP's error forms are [`Kind::Error`], its three nils [`Kind::Nil`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -218,7 +218,7 @@ impl<'a> Iterator for Walk<'a> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "called for every element; what it gives is large")]
     fn next(&mut self) -> Option<Element<'a>> {
-        self.read_usual().or_else(|| self.next_unusual())
+        self.next_usual().or_else(|| self.next_unusual())
     }
 }
 
@@ -243,14 +243,14 @@ impl<'a> Walk<'a> {
         Some(Frame { bytes: &from[..from.len() - self.rest.len()], has_error })
     }
 
-    /// The next element where it is a string or an integer, as most are.
+    /// The next element where that is a string or an integer, as most are; none, and nothing is passed, elsewhere.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as for `next`")]
-    fn read_usual(&mut self) -> Option<Element<'a>> {
+    pub fn next_usual(&mut self) -> Option<Element<'a>> {
         match self.rest {
-            [b'$', rest @ ..] => {
-                let (length, used) = digits(rest)?;
-                let (text, ending) = rest[used..].split_at_checked(length)?;
+            [b'$', ..] => {
+                let (length, used) = string_header(self.rest)?;
+                let (text, ending) = self.rest[used..].split_at_checked(length)?;
                 self.rest = ending.get(2..)?;
                 Some(Element { kind: Kind::Bulk, text, count: 0 })
             }

@@ -73,24 +73,36 @@ impl Framer {
 
     fn look_on(&mut self, bytes: &[u8]) -> Result<Option<Found>, BadFrame> {
         while self.left > 0 {
-            if self.body_end == 0 {
-                // What most elements are: a short string that is wholly there, or a short integer.
-                match quick(bytes.get(self.at..).unwrap_or_default()) {
-                    Some(length) => {
-                        self.at += length;
-                        self.searched = 0;
-                        self.left -= 1;
-                    }
-                    None if self.begin_small(bytes) || self.element(bytes)? => {}
-                    None => return Ok(None),
-                }
-            } else if !self.end_body(bytes)? {
+            let has_more = if self.body_end > 0 {
+                self.end_body(bytes)?
+            } else {
+                self.pass_usual(bytes) || self.begin_small(bytes) || self.element(bytes)?
+            };
+            if !has_more {
                 return Ok(None);
             }
         }
         let found = Found { length: self.at, errors: self.errors };
         *self = Self::default();
         Ok(Some(found))
+    }
+
+    /// Passes over what most elements are: short strings that are wholly there, and integers. False where there is none.
+    #[inline]
+    fn pass_usual(&mut self, bytes: &[u8]) -> bool {
+        let Some(mut rest) = bytes.get(self.at..) else { return false };
+        let mut left = self.left;
+        while left > 0
+            && let Some(behind) = pass_usual(rest)
+        {
+            rest = behind;
+            left -= 1;
+        }
+        if left == self.left {
+            return false;
+        }
+        (self.at, self.left, self.searched) = (bytes.len() - rest.len(), left, 0);
+        true
     }
 
     /// Begins an array or a push of few elements, as messages are; false where something else comes.
@@ -246,17 +258,39 @@ fn many_digits(bytes: &[u8]) -> Option<(usize, usize)> {
     None
 }
 
-/// How many bytes a string or an integer takes that is wholly there; none where it is something else or unusual.
-#[inline]
-fn quick(bytes: &[u8]) -> Option<usize> {
-    match bytes {
-        [b'$', rest @ ..] => {
-            let (length, used) = digits(rest)?;
-            let body = rest.get(used..)?;
-            (body.get(length..length + 2)? == b"\r\n").then_some(1 + used + length + 2)
+/// The length of a string and how many bytes its header takes, where that is usual. Eight bytes are there as a rule, and
+/// are looked at at once.
+#[inline(always)]
+pub(super) fn string_header(bytes: &[u8]) -> Option<(usize, usize)> {
+    const ONE_DIGIT: (u64, u64) = (word(*b"\xff\0\xff\xff\0\0\0\0"), word(*b"$\0\r\n\0\0\0\0"));
+    const TWO_DIGITS: (u64, u64) = (word(*b"\xff\0\0\xff\xff\0\0\0"), word(*b"$\0\0\r\n\0\0\0"));
+    if let Some(beginning) = bytes.first_chunk() {
+        let begin = word(*beginning);
+        let digit = |at: u32| (begin >> (8 * at) & 0xff).wrapping_sub(0x30);
+        if begin & ONE_DIGIT.0 == ONE_DIGIT.1 && digit(1) < 10 {
+            return Some((usize::try_from(digit(1)).ok()?, 4));
         }
-        [b':', b'-', rest @ ..] => digits(rest).map(|(_, used)| 2 + used),
-        [b':', rest @ ..] => digits(rest).map(|(_, used)| 1 + used),
+        if begin & TWO_DIGITS.0 == TWO_DIGITS.1 && digit(1) < 10 && digit(2) < 10 {
+            return Some((usize::try_from(digit(1) * 10 + digit(2)).ok()?, 5));
+        }
+    }
+    let (length, used) = digits(bytes.strip_prefix(b"$")?)?;
+    Some((length, 1 + used))
+}
+
+const fn word(bytes: [u8; 8]) -> u64 {
+    u64::from_le_bytes(bytes)
+}
+
+/// What stands behind a string or an integer that is wholly there; none where it is something else or unusual.
+#[inline]
+fn pass_usual(bytes: &[u8]) -> Option<&[u8]> {
+    match bytes {
+        [b'$', ..] => {
+            let (length, used) = string_header(bytes)?;
+            bytes.get(used + length..)?.strip_prefix(b"\r\n")
+        }
+        [b':', b'-', rest @ ..] | [b':', rest @ ..] => digits(rest).map(|(_, used)| &rest[used..]),
         _ => None,
     }
 }

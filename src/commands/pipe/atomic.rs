@@ -60,11 +60,14 @@ fn read_block(files: &mut InputFiles) -> Outcome<Block> {
     let mut block = Vec::new();
     let mut request = Request::default();
     loop {
-        match files.next(&mut request, refuse_in_block) {
-            Ok(Next::Command) => block.push((request.clone(), files.origin(&request).file)),
-            Ok(Next::Pending) => files.wait_and_fill()?,
-            Ok(Next::End) => return Ok(block),
-            Err(bad) => return Err(Failure::from(bad).noting("; nothing was run")),
+        let unrun = |bad| Failure::from(bad).noting("; nothing was run");
+        match files.next(&mut request).map_err(unrun)? {
+            Next::Command => {
+                files.refuse(&request, refuse_in_block(&request)).map_err(unrun)?;
+                block.push((request.clone(), files.origin(&request).file));
+            }
+            Next::Pending => files.wait_and_fill()?,
+            Next::End => return Ok(block),
         }
     }
 }

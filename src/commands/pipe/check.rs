@@ -15,7 +15,11 @@ pub fn run(files: &mut InputFiles, skip: u64, mut refuse: impl FnMut(&Request) -
     let mut is_good = true;
     loop {
         let is_skipped = files.number() < skip;
-        match files.next(&mut request, |request| if is_skipped { None } else { refuse(request) }) {
+        let next = match files.next(&mut request) {
+            Ok(Next::Command) if !is_skipped => files.refuse(&request, refuse(&request)).map(|()| Next::Command),
+            next => next,
+        };
+        match next {
             Ok(Next::Command) => {
                 if transaction.feed(&request) == Step::Opened {
                     opened = files.names().place(files.origin(&request));

@@ -145,9 +145,17 @@ impl<'a> Driver<'a> {
     fn load(&mut self) -> Result<bool, Halt> {
         while self.may_load() {
             if self.current == Current::Routed {
-                let refuse = |request: &Request| if is_ordinary(request) { None } else { (self.refuse)(request) };
-                match self.files.next(&mut self.request, refuse) {
-                    Ok(Next::Command) => {}
+                match self.files.next(&mut self.request) {
+                    Ok(Next::Command) if is_ordinary(&self.request) => {}
+                    Ok(Next::Command) => {
+                        if let Err(bad) = self.files.refuse(&self.request, (self.refuse)(&self.request)) {
+                            self.closing = Some(Closing::BadLine(bad.into()));
+                            return Ok(false);
+                        }
+                        if self.note_effect() {
+                            return Ok(false);
+                        }
+                    }
                     Ok(Next::Pending) => return Ok(true),
                     Ok(Next::End) => {
                         self.closing = Some(Closing::Input);
@@ -158,11 +166,12 @@ impl<'a> Driver<'a> {
                         return Ok(false);
                     }
                 }
-                if !is_ordinary(&self.request) && self.note_effect() {
-                    return Ok(false);
-                }
             }
-            self.route()?;
+            if self.engine.take(&self.request, self.files.origin(&self.request).file) {
+                self.current = Current::Routed;
+            } else {
+                self.route()?;
+            }
         }
         Ok(false)
     }

@@ -142,7 +142,8 @@ impl Engine {
     }
 
     /// Whether the next command can be routed.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "called for every command; the call costs as much as what it does")]
     pub fn has_room(&mut self) -> bool {
         if self.cluster.is_none() {
             return self.nodes[0].in_flight.has_room();
@@ -156,14 +157,20 @@ impl Engine {
         self.reorder.has_room()
     }
 
-    /// Gives a command to the node it belongs to.
-    #[inline]
-    pub fn route(&mut self, request: &Request, file: u32) -> Result<Routed, Lost> {
-        let Some(cluster) = &mut self.cluster else {
+    /// Gives a command to the only server; false where there are several.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "called for every command; the call costs as much as what it does")]
+    pub fn take(&mut self, request: &Request, file: u32) -> bool {
+        if self.cluster.is_none() {
             let number = self.next_number();
             self.nodes[0].in_flight.push(request, number, file);
-            return Ok(Routed::Taken);
-        };
+        }
+        self.cluster.is_none()
+    }
+
+    /// Gives a command to the node it belongs to.
+    pub fn route(&mut self, request: &Request, file: u32) -> Result<Routed, Lost> {
+        let Some(cluster) = &mut self.cluster else { return Ok(Routed::Taken) };
         match cluster.route(request)? {
             Ok(Route::Slot { slot, is_read }) => self.route_to(slot, is_read, request, file),
             Ok(Route::Keyless) => Ok(Routed::Bad(describe_keyless(request))),

@@ -82,20 +82,14 @@ impl InputFiles {
         Ok(Self { names: Names::new(files), waiting, current, file: 0, size, consumed_before: 0, number: 0 })
     }
 
-    /// The next command that is wholly in memory and can run; `refuse` says why one cannot.
-    pub fn next(
-        &mut self,
-        request: &mut Request,
-        mut refuse: impl FnMut(&Request) -> Option<String>,
-    ) -> Result<Next, BadInput> {
+    /// The next command that is wholly in memory.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "called for every command; the call costs as much as what it does")]
+    pub fn next(&mut self, request: &mut Request) -> Result<Next, BadInput> {
         loop {
             match self.current.next(request)? {
                 Next::Command => {
                     self.number += 1;
-                    if let Some(reason) = refuse(request) {
-                        let message = format!("{}:{}: {reason}", self.current.name(), request.line);
-                        return Err(BadInput::new(message, true));
-                    }
                     return Ok(Next::Command);
                 }
                 Next::Pending => return Ok(Next::Pending),
@@ -107,6 +101,13 @@ impl InputFiles {
                 }
             }
         }
+    }
+
+    /// Refuses the command that was read last, if there is a reason.
+    pub fn refuse(&self, request: &Request, reason: Option<String>) -> Result<(), BadInput> {
+        reason.map_or(Ok(()), |reason| {
+            Err(BadInput::new(format!("{}:{}: {reason}", self.current.name(), request.line), true))
+        })
     }
 
     /// Reads more of the current file; blocks when nothing is there yet.

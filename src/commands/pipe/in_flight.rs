@@ -134,13 +134,15 @@ impl InFlight {
     }
 
     /// Whether one more command may be given to the node.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "called for every command; the call costs as much as what it does")]
     pub fn has_room(&mut self) -> bool {
         self.unsent < UNSENT_BYTES && self.window.has_room(self.count, self.bytes)
     }
 
     /// Packs a command, to be sent, and keeps it until it is answered.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "called for every command; the call costs as much as what it does")]
     pub fn push(&mut self, request: &Request, number: u64, file: u32) {
         if self.room == 0 {
             self.add_batch();
@@ -189,7 +191,8 @@ impl InFlight {
     }
 
     /// The oldest command was answered: its number; none if there was none.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "called for every reply; the call costs as much as what it does")]
     pub fn answer(&mut self) -> Option<u64> {
         let batch = self.batches.front_mut()?;
         let Some(command) = batch.commands.get(batch.answered) else {

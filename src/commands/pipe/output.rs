@@ -161,7 +161,8 @@ impl Output {
 }
 
 impl Form {
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "called for every reply; the call costs as much as what it does")]
     fn render<W: Write>(self, renderer: &mut Renderer<W>, frame: Frame<'_>, answered: Answered<'_>) -> io::Result<()> {
         if self.is_quiet {
             return Ok(());

@@ -83,7 +83,7 @@ where
     fn run(&mut self) -> Outcome<()> {
         let mut request = Request::default();
         while self.files.number() < self.args.skip {
-            match self.files.next(&mut request, |_| None)? {
+            match self.files.next(&mut request)? {
                 Next::Command => self.pass(&request)?,
                 Next::Pending => self.files.wait_and_fill()?,
                 Next::End => break,

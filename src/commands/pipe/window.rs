@@ -53,7 +53,8 @@ impl Window {
 
     /// Whether there is room for one more beside so many commands of so many bytes. A full window has room again when a
     /// quarter of it is answered: many small writes cost more than they gain.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "called for every command; the call costs as much as what it does")]
     pub fn has_room(&mut self, commands: usize, bytes: usize) -> bool {
         if self.is_full && commands > self.size - self.size / 4 {
             return false;

@@ -14,7 +14,7 @@ pub(super) fn name_of<'a>(key: &Element<'a>, base64: bool) -> Option<&'a [u8]> {
         Kind::Bulk if base64 => None,
         // No digits are asked of a big number.
         Kind::Simple | Kind::Bulk | Kind::Verbatim | Kind::BigNumber => {
-            std::str::from_utf8(key.text).is_ok().then_some(key.text)
+            (is_plain(key.text) || std::str::from_utf8(key.text).is_ok()).then_some(key.text)
         }
         Kind::Integer | Kind::Double => Some(key.text),
         Kind::Boolean => Some(boolean(key.text)),
@@ -26,6 +26,7 @@ fn boolean(text: &[u8]) -> &'static [u8] {
     if text == b"t" { b"true" } else { b"false" }
 }
 
+#[inline]
 pub(super) fn scalar(out: &mut impl Write, style: &Style, element: Element<'_>) -> io::Result<()> {
     match element.kind {
         Kind::Bulk => bytes(out, style, element.text),
@@ -42,7 +43,13 @@ pub(super) fn scalar(out: &mut impl Write, style: &Style, element: Element<'_>) 
     }
 }
 
+/// A map's key that is known to be an object's name.
+pub(super) fn name(out: &mut impl Write, key: &Element<'_>) -> io::Result<()> {
+    string_or_base64(out, if key.kind == Kind::Boolean { boolean(key.text) } else { key.text })
+}
+
 /// A string, or `{"base64":"…"}` where it is not UTF-8 or every string is to be so.
+#[inline]
 pub fn bytes(out: &mut impl Write, style: &Style, bytes: &[u8]) -> io::Result<()> {
     if style.base64 {
         return base64(out, bytes);
@@ -50,12 +57,19 @@ pub fn bytes(out: &mut impl Write, style: &Style, bytes: &[u8]) -> io::Result<()
     string_or_base64(out, bytes)
 }
 
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "called for every element; the call costs as much as what it does")]
 pub fn string_or_base64(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
     if is_plain(bytes) {
         out.write_all(b"\"")?;
         out.write_all(bytes)?;
         return out.write_all(b"\"");
     }
+    escaped_or_base64(out, bytes)
+}
+
+#[cold]
+fn escaped_or_base64(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
     match std::str::from_utf8(bytes) {
         Ok(text) => string(out, text),
         Err(_) => base64(out, bytes),
@@ -63,6 +77,7 @@ pub fn string_or_base64(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Whether bytes are ASCII with nothing to escape, as most strings are. Eight bytes are looked at at a time.
+#[inline]
 pub fn is_plain(bytes: &[u8]) -> bool {
     const WORD: usize = size_of::<u64>();
     if bytes.len() < WORD {
@@ -83,20 +98,19 @@ fn is_plain_short(bytes: &[u8]) -> bool {
             let halves = [u32::from_le_bytes(*first), u32::from_le_bytes(*last)].map(u64::from);
             is_plain_word(halves[0] | halves[1] << 32)
         }
-        _ => bytes.iter().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')),
+        _ => bytes.iter().all(|byte| matches!(byte, b' '..=0x7f) && !matches!(byte, b'"' | b'\\')),
     }
 }
 
 /// The same of eight bytes at once, by the high bit of each.
+#[inline]
 fn is_plain_word(word: u64) -> bool {
     const ONES: u64 = u64::MAX / 255;
     const HIGH: u64 = ONES << 7;
-    let has_zero = |word: u64| word.wrapping_sub(ONES) & !word;
-    let is_control = word.wrapping_sub(ONES * 0x20) & !word;
-    // DEL is the one below 0x80 that this carries into the high bit.
-    let is_beyond = word | word.wrapping_add(ONES);
-    let is_special = has_zero(word ^ (ONES * 0x22)) | has_zero(word ^ (ONES * 0x5c));
-    (is_control | is_beyond | is_special) & HIGH == 0
+    // With this bit turned the quote stands next to the control characters.
+    let below = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
+    let backslash = (word ^ (ONES * 0x5c)).wrapping_sub(ONES);
+    (below | backslash | word) & HIGH == 0
 }
 
 /// Text as a JSON string.
@@ -173,7 +187,7 @@ mod tests {
                 for byte in 0..=u8::MAX {
                     let mut bytes = plain.clone();
                     bytes[at] = byte;
-                    let expected = matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
+                    let expected = matches!(byte, b' '..=0x7f) && byte != b'"' && byte != b'\\';
                     assert_eq!(is_plain(&bytes), expected, "{byte:#x} at {at} of {length}");
                 }
             }
