@@ -11,15 +11,15 @@ use std::thread;
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use rustyline::config::{BellStyle, ColorMode, CompletionType, Config};
 use rustyline::error::ReadlineError;
-use rustyline::history::{History as _, MemHistory, SearchDirection};
 use rustyline::{
-    Cmd, ConditionalEventHandler, Editor as LineEditor, Event, EventContext, EventHandler, ExternalPrinter, KeyEvent,
-    RepeatCount,
+    Cmd, ConditionalEventHandler, Editor as LineEditor, Event, EventContext, EventHandler, ExternalPrinter, KeyCode,
+    KeyEvent, Modifiers, RepeatCount,
 };
 
 use super::helper::LineHelper;
-use super::history::{self, HistoryFile};
+use super::history::HistoryFile;
 use super::prompt::Prompt;
+use super::recall::Recall;
 use super::tokens::{holds_secret, open_quote};
 use crate::exit::{Failure, Outcome};
 use crate::net::{WaitError, poll};
@@ -40,7 +40,7 @@ pub enum Typed {
 
 /// The editor and its history.
 pub struct Editor {
-    rich: LineEditor<LineHelper, MemHistory>,
+    rich: LineEditor<LineHelper, Recall>,
     /// Lines as they come, where the terminal can do no more.
     plain: Option<BufReader<File>>,
     history: Option<HistoryFile>,
@@ -48,6 +48,14 @@ pub struct Editor {
     /// The way to the thread that writes above the prompt, once there is one.
     above: Option<SyncSender<String>>,
 }
+
+/// The keys that walk through the history.
+const WALKING: [KeyEvent; 4] = [
+    KeyEvent(KeyCode::Up, Modifiers::NONE),
+    KeyEvent(KeyCode::Down, Modifiers::NONE),
+    KeyEvent(KeyCode::Char('P'), Modifiers::CTRL),
+    KeyEvent(KeyCode::Char('N'), Modifiers::CTRL),
+];
 
 /// Ctrl-C ends the line as Enter does, so that hints are taken off the screen; then the line is thrown away.
 struct Cancel(Arc<AtomicBool>);
@@ -72,16 +80,18 @@ impl Editor {
     pub fn open(helper: LineHelper) -> Outcome<Self> {
         let failed = |error: ReadlineError| Failure::failed(format!("cannot use the terminal: {}", describe(&error)));
         let config = Config::builder()
-            .max_history_size(history::KEPT)
-            .map_err(failed)?
-            .history_ignore_space(true)
             .completion_type(CompletionType::List)
             .completion_show_all_if_ambiguous(true)
             .bell_style(BellStyle::None)
             // The helper colours, or does not; in any case it is asked what of a line may be drawn.
             .color_mode(ColorMode::Forced)
             .build();
-        let mut rich = LineEditor::with_config(config).map_err(failed)?;
+        let recall = Recall::default();
+        let walkers = WALKING.map(|key| (key, recall.walker()));
+        let mut rich = LineEditor::with_history(config, recall).map_err(failed)?;
+        for (key, walker) in walkers {
+            rich.bind_sequence(key, EventHandler::Conditional(walker));
+        }
         rich.set_helper(Some(helper));
         let is_cancelled = Arc::new(AtomicBool::new(false));
         rich.bind_sequence(KeyEvent::ctrl('C'), EventHandler::Conditional(Box::new(Cancel(is_cancelled.clone()))));
@@ -93,8 +103,19 @@ impl Editor {
     }
 
     fn load_history(&mut self) {
-        let opened = self.history.as_ref().map_or(Ok(Vec::new()), HistoryFile::open);
-        for command in self.while_kept(opened).unwrap_or_default() {
+        let opened = self.history.as_mut().map_or(Ok(Vec::new()), HistoryFile::open);
+        self.recall(opened);
+    }
+
+    /// Takes in what was typed in other sessions.
+    fn recall_news(&mut self) {
+        let news = self.history.as_mut().map_or(Ok(Vec::new()), HistoryFile::news);
+        self.recall(news);
+    }
+
+    /// Takes in what a history file gave.
+    fn recall(&mut self, commands: io::Result<Vec<String>>) {
+        for command in self.while_kept(commands).unwrap_or_default() {
             let _ = self.rich.add_history_entry(command);
         }
     }
@@ -111,22 +132,17 @@ impl Editor {
     /// Puts a command into the history, on disk at once, unless it may hold a password or begins with a blank.
     pub fn remember(&mut self, command: &str) {
         let command = command.trim_end();
+        self.recall_news();
         if holds_secret(command) || !matches!(self.rich.add_history_entry(command), Ok(true)) {
             return;
         }
-        let added = self.history.as_ref().map_or(Ok(()), |file| file.add(command));
+        let added = self.history.as_mut().map_or(Ok(()), |file| file.add(command));
         self.while_kept(added);
     }
 
     /// The last commands with their numbers, the oldest first.
     pub fn remembered(&self, count: usize) -> Vec<(usize, String)> {
-        let history = self.rich.history();
-        (history.len().saturating_sub(count)..history.len())
-            .filter_map(|index| {
-                let found = history.get(index, SearchDirection::Forward).ok().flatten()?;
-                Some((index + 1, found.entry.into_owned()))
-            })
-            .collect()
+        self.rich.history().last(count)
     }
 
     /// What rustyline knows of the server and of the screen.
@@ -166,6 +182,8 @@ impl Editor {
     }
 
     fn read_rich(&mut self, prompt: &Prompt) -> Outcome<Typed> {
+        self.recall_news();
+        self.rich.history().begin_line();
         signal::set_idle(true);
         let read = self.rich.readline(&(prompt.raw.as_str(), prompt.styled.as_str()));
         signal::set_idle(false);

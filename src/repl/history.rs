@@ -1,9 +1,11 @@
 //! The history file: where it is, who may read it, and how its lines are written (contract section 10). Lines are
-//! only ever added behind those that are there, so that sessions side by side, and redis-cli, keep theirs.
+//! only ever added behind those that are there, so that sessions side by side, and redis-cli, keep theirs; what other
+//! sessions add is read before each prompt.
 
 use std::env;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::mem;
 use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -25,6 +27,10 @@ pub struct HistoryFile {
     path: PathBuf,
     /// redis-cli's too, which does not know the header.
     is_shared: bool,
+    /// How far the file is known, in bytes.
+    known: u64,
+    /// What other sessions added before a command of this one, not told yet.
+    pending: Vec<String>,
 }
 
 impl HistoryFile {
@@ -42,7 +48,12 @@ impl HistoryFile {
         };
         // A link to /dev/null in place of the file says the same.
         let is_device = fs::metadata(&path).is_ok_and(|metadata| metadata.file_type().is_char_device());
-        (!is_device && path != Path::new("/dev/null")).then_some(Self { path, is_shared })
+        (!is_device && path != Path::new("/dev/null")).then_some(Self {
+            path,
+            is_shared,
+            known: 0,
+            pending: Vec::new(),
+        })
     }
 
     /// Where it is.
@@ -52,7 +63,7 @@ impl HistoryFile {
 
     /// Makes the file and its directory, or takes away what others may do with a file that is there, and gives the
     /// commands in it, the oldest first.
-    pub fn open(&self) -> io::Result<Vec<String>> {
+    pub fn open(&mut self) -> io::Result<Vec<String>> {
         if let Some(directory) = self.path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
             DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         }
@@ -60,6 +71,7 @@ impl HistoryFile {
             Ok(mut file) => {
                 if !self.is_shared {
                     file.write_all(HEADER)?;
+                    self.known = HEADER.len() as u64;
                 }
                 Ok(Vec::new())
             }
@@ -77,7 +89,7 @@ impl HistoryFile {
         }
     }
 
-    fn read(&self) -> io::Result<Vec<String>> {
+    fn read(&mut self) -> io::Result<Vec<String>> {
         let mut file = OpenOptions::new().read(true).write(true).open(&self.path)?;
         file.lock()?;
         let (is_own, _) = look_at(&mut file)?;
@@ -98,13 +110,45 @@ impl HistoryFile {
             file.rewind()?;
             file.write_all(&[HEADER, &kept.concat()].concat())?;
         }
-        let text = |line: &&[u8]| String::from_utf8_lossy(line.trim_ascii_end()).into_owned();
-        let commands = kept.iter().map(text);
-        Ok(if is_own { commands.map(|line| unescape(&line)).collect() } else { commands.collect() })
+        self.known = file.metadata()?.len();
+        Ok(commands_of(kept, is_own))
+    }
+
+    /// The commands that other sessions added since the last look, the oldest first.
+    pub fn news(&mut self) -> io::Result<Vec<String>> {
+        let mut news = mem::take(&mut self.pending);
+        match fs::metadata(&self.path) {
+            Ok(metadata) if metadata.len() == self.known => {}
+            Ok(_) => {
+                let mut file = OpenOptions::new().read(true).open(&self.path)?;
+                file.lock_shared()?;
+                news.extend(self.read_news(&mut file)?);
+            }
+            // Somebody threw it away; the next command makes it again.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.known = 0,
+            Err(error) => return Err(error),
+        }
+        Ok(news)
+    }
+
+    /// What stands behind what is known. A file that got shorter was written anew, with nothing that is new.
+    fn read_news(&mut self, file: &mut File) -> io::Result<Vec<String>> {
+        let (is_own, _) = look_at(file)?;
+        let length = file.metadata()?.len();
+        let from = self.known.max(length.saturating_sub(KEPT_BYTES));
+        self.known = length;
+        if from >= length {
+            return Ok(Vec::new());
+        }
+        file.seek(SeekFrom::Start(from))?;
+        let mut bytes = Vec::new();
+        file.take(length - from).read_to_end(&mut bytes)?;
+        let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').filter(|line| *line != HEADER).collect();
+        Ok(commands_of(&lines, is_own))
     }
 
     /// Adds a command. Where a command is a line, one of several lines has no place.
-    pub fn add(&self, command: &str) -> io::Result<()> {
+    pub fn add(&mut self, command: &str) -> io::Result<()> {
         let mut file = OpenOptions::new().read(true).append(true).create(true).mode(MODE).open(&self.path)?;
         file.lock()?;
         let (has_header, lacks_end) = look_at(&mut file)?;
@@ -115,9 +159,20 @@ impl HistoryFile {
         } else {
             command.to_owned()
         };
+        let news = self.read_news(&mut file)?;
+        self.pending.extend(news);
         let before = if lacks_end { "\n" } else { "" };
-        file.write_all(format!("{before}{line}\n").as_bytes())
+        file.write_all(format!("{before}{line}\n").as_bytes())?;
+        self.known = file.metadata()?.len();
+        Ok(())
     }
+}
+
+/// The commands that stand in these lines.
+fn commands_of(lines: &[&[u8]], is_own: bool) -> Vec<String> {
+    let text = |line: &&[u8]| String::from_utf8_lossy(line.trim_ascii_end()).into_owned();
+    let commands = lines.iter().map(text);
+    if is_own { commands.map(|line| unescape(&line)).collect() } else { commands.collect() }
 }
 
 /// Whether a file begins with the header, and whether its last line has no end.

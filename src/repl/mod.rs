@@ -12,6 +12,7 @@ pub mod local;
 mod output;
 mod prompt;
 mod pushes;
+mod recall;
 mod suggestions;
 mod tokens;
 mod views;

@@ -76,6 +76,7 @@ mod repl;
 mod repl_blocks;
 mod repl_bounds;
 mod repl_cluster;
+mod repl_history;
 mod repl_keys;
 mod repl_sentinel;
 mod repl_views;
