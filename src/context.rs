@@ -1,6 +1,7 @@
 //! What every verb gets beside its arguments: what was decided, the way to the server, and standard output.
 
 use std::cell::OnceCell;
+use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
 use crate::cli::SandboxKind;
@@ -14,14 +15,26 @@ use crate::sandbox::Sandbox;
 pub struct Context {
     /// What was decided.
     pub config: Config,
+    /// Whether it is a verb that is typed at the prompt: its server is fetched already.
+    is_at_prompt: bool,
+    /// What stands for standard output there.
+    lines: Option<OpenLines>,
     /// The throw-away servers, which live as long as this.
     sandbox: OnceCell<Sandbox>,
 }
 
+/// Opens what stands for standard output.
+pub type OpenLines = Box<dyn Fn() -> Box<dyn Write + Send> + Send + Sync>;
+
 impl Context {
     /// Of what was decided. Nothing is started yet.
     pub fn new(config: Config) -> Self {
-        Self { config, sandbox: OnceCell::new() }
+        Self { config, is_at_prompt: false, lines: None, sandbox: OnceCell::new() }
+    }
+
+    /// Of what was decided for a verb that is typed at the prompt.
+    pub fn at_prompt(config: Config, lines: Option<OpenLines>) -> Self {
+        Self { is_at_prompt: true, lines, ..Self::new(config) }
     }
 
     /// The server that is meant, ready to be opened: starts the sandbox, reads files and asks for the password, as was
@@ -33,6 +46,9 @@ impl Context {
 
     /// The same; pushes are told to this listener, or to nobody.
     pub fn endpoint_telling(&self, pushes: Option<PushListener>) -> Outcome<Endpoint> {
+        if self.is_at_prompt {
+            return Ok(Endpoint { pushes, ..self.config.connection.endpoint.clone() });
+        }
         let endpoint = fetch(&self.config.connection, pushes)?;
         Ok(match self.start_sandbox()? {
             Some(address) => Endpoint { address, ..endpoint },
@@ -58,9 +74,12 @@ impl Context {
         Ok(self.sandbox.get().map(Sandbox::address))
     }
 
-    /// A renderer over standard output.
+    /// A renderer over standard output, or over what stands for it.
     pub fn renderer(&self) -> Outcome<Renderer<Stdout>> {
-        let stdout = render::stdout().map_err(Failure::output)?;
+        let stdout = match &self.lines {
+            Some(open) => render::lines(open()),
+            None => render::stdout().map_err(Failure::output)?,
+        };
         Ok(Renderer::new(stdout, self.config.style.clone()))
     }
 

@@ -1,8 +1,9 @@
 //! What is said to people on stderr: the one place that writes `rcli: …`. Which status a run ends with is told by
 //! `exit`.
 
+use std::cell::RefCell;
 use std::io::{self, IsTerminal as _, Write as _};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use crate::color::{Colors, Part};
 use crate::text;
@@ -13,6 +14,28 @@ static COLORS: OnceLock<Colors> = OnceLock::new();
 /// Decides whether stderr has colours. What is said before has those of the default.
 pub fn set_colors(colors: Colors) {
     let _ = COLORS.set(colors);
+}
+
+/// How a thread says things that has somebody else's line on stderr: a job at the prompt, above what is being typed.
+pub struct Voice {
+    /// What it calls itself.
+    pub name: String,
+    /// Takes lines with their ends.
+    pub print: Box<dyn Fn(String) + Send + Sync>,
+}
+
+thread_local! {
+    static VOICE: RefCell<Option<Arc<Voice>>> = const { RefCell::new(None) };
+}
+
+/// From here on this thread says things so.
+pub fn speak_as(voice: Option<Arc<Voice>>) {
+    VOICE.set(voice);
+}
+
+/// How this thread says things, for the threads that it starts.
+pub fn voice() -> Option<Arc<Voice>> {
+    VOICE.with_borrow(Clone::clone)
 }
 
 /// What notices begin with that say themselves what they are.
@@ -52,8 +75,26 @@ impl Told {
     }
 
     /// Writes it to stderr: one line in one write.
-    pub fn report(&self) {
-        write_stderr(&self.line());
+    pub fn report(self) {
+        self.report_pointing(None);
+    }
+
+    /// The same with lines below it.
+    fn report_pointing(self, pointer: Option<&str>) {
+        let voice = voice();
+        let told = match &voice {
+            Some(voice) => self.of(&voice.name),
+            None => self,
+        };
+        let mut lines = told.line();
+        if let Some(pointer) = pointer {
+            lines.push_str(pointer);
+            lines.push('\n');
+        }
+        match voice {
+            Some(voice) => (voice.print)(lines),
+            None => write_stderr(&lines),
+        }
     }
 }
 
@@ -69,12 +110,7 @@ pub fn notice(message: &str) {
 
 /// A failure, and lines below that point at a place in the input.
 pub fn report_pointing(message: &str, pointer: Option<&str>) {
-    let mut lines = Told::Failure(message.to_owned()).line();
-    if let Some(pointer) = pointer {
-        lines.push_str(pointer);
-        lines.push('\n');
-    }
-    write_stderr(&lines);
+    Told::Failure(message.to_owned()).report_pointing(pointer);
 }
 
 fn write_stderr(text: &str) {

@@ -1,6 +1,8 @@
 //! SIGINT, SIGTERM and SIGHUP: the handlers, a flag to ask and a descriptor to poll. What a signal means is each loop's
 //! own business, and so is the sleep that it ends (`net::poll`).
 
+mod stop;
+
 use std::io::{self, PipeReader, Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -10,6 +12,8 @@ use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+
+pub use self::stop::{Stop, heed, heeded};
 
 /// A signal that ends a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +108,10 @@ fn note(signal: Signal, mut wake: &io::PipeWriter) {
     let step = lock(&STEP);
     let before = RECEIVED.load(Ordering::SeqCst);
     if cancels && before != 0 {
+        // Again, for what the first one waits for.
+        if *lock(&BUSY) > 0 {
+            INSISTED.store(true, Ordering::SeqCst);
+        }
         return;
     }
     if before != 0 && !(before == Signal::Interrupt.number() && CTRL_C_CANCELS.load(Ordering::SeqCst)) {
@@ -119,7 +127,8 @@ fn note(signal: Signal, mut wake: &io::PipeWriter) {
     if cancels {
         return;
     }
-    if IDLE.load(Ordering::SeqCst) {
+    // With the terminal gone nobody could end what is waited for.
+    if IDLE.load(Ordering::SeqCst) && (signal == Signal::HangUp || *lock(&BUSY) == 0) {
         end_now(signal);
     }
     end_later(signal);
@@ -199,10 +208,14 @@ pub fn forget_ctrl_c() {
         let _ = wake.read(&mut [0; 1]);
     }
     RECEIVED.store(0, Ordering::SeqCst);
+    INSISTED.store(false, Ordering::SeqCst);
 }
 
-/// The signal that came, if one did.
+/// The signal that came, if one did; in a thread with a [`Stop`] of its own, Ctrl-C once that was asked for.
 pub fn received() -> Option<Signal> {
+    if let Some(is_asked) = stop::of_this_thread(Stop::is_asked) {
+        return is_asked.then_some(Signal::Interrupt);
+    }
     match i32::from(RECEIVED.load(Ordering::Relaxed)) {
         0 => None,
         SIGTERM => Some(Signal::Terminate),
@@ -211,7 +224,7 @@ pub fn received() -> Option<Signal> {
     }
 }
 
-/// A descriptor that is readable once a signal came.
+/// A descriptor that is readable once [`received`] tells of a signal.
 pub fn wake() -> Option<BorrowedFd<'static>> {
-    WAKE.get().map(|reader| reader.as_fd())
+    stop::of_this_thread(Stop::fd).or_else(|| WAKE.get().map(|reader| reader.as_fd()))
 }

@@ -11,11 +11,11 @@ use clap::error::ErrorKind;
 use super::definition::{Globals, definition};
 use super::option_set::{OptionSet, in_order, parse};
 use super::verbs::{ExecArgs, ExecOptions, Verb};
-use super::{Cli, ConnectionOptions, describe};
+use super::{Cli, ConnectionOptions, describe, prompt};
 use crate::exit::{Exit, Failure, Outcome};
 
 /// The subcommands that are read by the whole definition: all but `exec`, whose options are those before a command.
-const OTHERS: [&str; 10] =
+pub(super) const OTHERS: [&str; 10] =
     ["pipe", "sub", "psub", "ssub", "monitor", "txn", "profiles", "completions", "generate", "help"];
 
 /// The options that were typed, and what reads them.
@@ -36,7 +36,19 @@ impl Cli {
             *last = "-?".into();
             cli = read(&words);
         }
-        cli.map_err(|wrong| wrong.complain(&words))
+        cli.map_err(|wrong| wrong.complain(&words, "rcli "))
+    }
+
+    /// Reads a subcommand that is typed at the prompt, with its options and their values.
+    pub fn read_at_prompt(words: &[OsString]) -> Outcome<Self> {
+        read(words).map_err(|wrong| match (wrong.error.kind(), words.first().and_then(|word| word.to_str())) {
+            // What holds for every subcommand is the session's here.
+            (ErrorKind::DisplayHelp, Some(verb)) => {
+                let _ = io::stdout().write_all(prompt::help(verb).unwrap_or_default().as_bytes());
+                Failure::quiet(Exit::Done)
+            }
+            _ => wrong.complain(words, ""),
+        })
     }
 
     /// What reads the options.
@@ -78,11 +90,12 @@ impl Wrong {
         }
     }
 
-    /// Says what is wrong, or prints what was asked for: the help is that of the whole definition.
-    fn complain(self, words: &[OsString]) -> Failure {
+    /// Says what is wrong, or prints what was asked for: the help is that of the whole definition. `program` is typed
+    /// before a subcommand.
+    fn complain(self, words: &[OsString], program: &str) -> Failure {
         if self.error.use_stderr() {
             let verb = self.verb.filter(|verb| verb != "help").map(|verb| format!("{verb} ")).unwrap_or_default();
-            return Failure::usage(format!("{}; see rcli {verb}--help", describe(&self.error)));
+            return Failure::usage(format!("{}; see {program}{verb}--help", describe(&self.error)));
         }
         let error = parse(&mut definition(), words).err().unwrap_or(self.error);
         // A reader that went away has seen enough.

@@ -4,6 +4,7 @@ mod definition;
 mod line;
 mod option_set;
 mod options;
+pub mod prompt;
 pub mod settings;
 mod streams;
 mod verbs;

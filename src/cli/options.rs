@@ -178,6 +178,13 @@ pub struct OutputOptions {
     pub color: Option<When>,
 }
 
+impl OutputOptions {
+    /// Whether a format is asked for.
+    pub fn names_format(&self) -> bool {
+        self.json || self.raw || self.human
+    }
+}
+
 /// Profile, help and version.
 #[derive(Args, Clone, Debug)]
 pub struct GeneralOptions {

@@ -40,6 +40,28 @@ impl Verb {
         }
     }
 
+    /// Whether it can run above the prompt: it writes lines as they come, until it is stopped.
+    pub fn may_run_above(&self) -> bool {
+        self.is_stream()
+    }
+
+    /// Why it cannot be typed at the prompt, which has its standard input for itself; none if it can.
+    pub fn refuse_at_prompt(&self) -> Option<&'static str> {
+        let is_stdin = |path: &PathBuf| path.as_os_str() == "-";
+        match self {
+            Self::Pipe(args) if args.files.is_empty() || args.files.iter().any(is_stdin) => {
+                Some("pipe: name a file; at the prompt there is no input to read")
+            }
+            Self::Txn(args) if args.program.is_empty() && args.file.as_ref().is_none_or(is_stdin) => {
+                Some("txn: name a file, or a program behind --; at the prompt there is no input to read")
+            }
+            Self::Exec(args) if args.options.stdin_last || args.options.stdin_tag.is_some() => {
+                Some("-x and -X read standard input; at the prompt there is none")
+            }
+            _ => None,
+        }
+    }
+
     /// What is done with the messages of a subscription.
     pub fn listen_options(&self) -> Option<&ListenOptions> {
         match self {

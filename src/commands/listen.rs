@@ -6,7 +6,7 @@ use crate::config;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::follow::handler::{Handlers, parse_handlers};
-use crate::follow::{Ending, Filter, Limits, View, follow};
+use crate::follow::{Filter, Limits, View, follow};
 use crate::net::{Source, Stream, Subscription, Topic};
 use crate::render::Format;
 use crate::report::Told;
@@ -38,7 +38,7 @@ pub fn monitor(context: &Context, args: &MonitorArgs) -> Outcome<Exit> {
     view.pushes = context.config.show_pushes;
     view.filter = Filter::new(&args.only, args.client.as_deref(), args.in_db);
     view.output = Some(rustix::stdio::stdout());
-    follow(stream, view, &Ending::Signals, &mut |told: Told| told.report())
+    follow(stream, view, &mut |told: Told| told.report())
 }
 
 fn listen(
@@ -71,7 +71,7 @@ fn listen(
     } else {
         view.output = Some(rustix::stdio::stdout());
     }
-    follow(stream, view, &Ending::Signals, &mut |told: Told| told.report())
+    follow(stream, view, &mut |told: Told| told.report())
 }
 
 /// Listens to the server, or to the cluster, or to that node of it.

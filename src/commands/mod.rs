@@ -31,7 +31,7 @@ pub fn run(context: &Context, verb: Option<&Verb>) -> Outcome<Exit> {
         Some(Verb::Completions(args)) => completions::run(args),
         Some(Verb::Generate(args)) => generate::run(context, args),
         // With stdout elsewhere the prompt and the colours would be in somebody's data.
-        None if io::stdin().is_terminal() && io::stdout().is_terminal() => repl::run(context),
+        None if io::stdin().is_terminal() && io::stdout().is_terminal() => repl::run(context, run),
         None => stdin::run(context),
     }
 }

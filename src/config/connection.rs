@@ -58,19 +58,41 @@ fn decide_endpoint(options: &ConnectionOptions, mut place: Place, default_protoc
         (.., Some(protocol)) => protocol,
         _ => default_protocol,
     };
+    let (connect_timeout, limits_first_answer) = connect_limit(options.connect_timeout);
     Ok(Endpoint {
         cluster: decide_cluster(options, &place)?,
         db: options.db.or(place.db).unwrap_or(0),
         protocol,
         hello: Hello::new(options.resp3 || place.protocol == Some(Protocol::Resp3), notice),
-        limits_first_answer: options.connect_timeout.is_some_and(|limit| !limit.is_zero()),
-        connect_timeout: match options.connect_timeout {
-            Some(Duration::ZERO) => Endpoint::NO_LIMIT,
-            given => given.unwrap_or(Endpoint::DEFAULT_LIMIT),
-        },
+        limits_first_answer,
+        connect_timeout,
         read_timeout: options.read_timeout.filter(|limit| !limit.is_zero()),
         ..Endpoint::at(place.address)
     })
+}
+
+/// What `-t` says: the limit on connecting, and whether it holds for the first answer too.
+pub(super) fn connect_limit(given: Option<Duration>) -> (Duration, bool) {
+    let limit = match given {
+        Some(Duration::ZERO) => Endpoint::NO_LIMIT,
+        given => given.unwrap_or(Endpoint::DEFAULT_LIMIT),
+    };
+    (limit, given.is_some_and(|limit| !limit.is_zero()))
+}
+
+/// How a verb that is typed at the prompt uses the session's cluster.
+pub(super) fn cluster_at_prompt(
+    options: &ConnectionOptions,
+    session: Option<ClusterUse>,
+) -> Outcome<Option<ClusterUse>> {
+    let typed = [("--read-from-replicas", options.read_from_replicas), ("--all-nodes", options.all_nodes)];
+    match (session, typed.into_iter().find(|(_, is_typed)| *is_typed)) {
+        (None, Some((name, _))) => Err(Failure::usage(format!("{name} goes with a cluster, and this is none"))),
+        (session, _) => Ok(session.map(|how| ClusterUse {
+            read_from_replicas: how.read_from_replicas || options.read_from_replicas,
+            all_nodes: options.all_nodes,
+        })),
+    }
 }
 
 /// What `-c` and its companions say (contract section 11).

@@ -20,9 +20,10 @@ use std::ffi::OsString;
 use self::parts::settle;
 use self::place::decide_place;
 use self::url::Place;
+use crate::cli::prompt::refuse_session_options;
 use crate::cli::{Cli, ConnectionOptions, Verb};
 use crate::exit::{Failure, Outcome};
-use crate::net::Protocol;
+use crate::net::{Endpoint, Protocol};
 use crate::render::{Format, Style};
 
 pub use self::connection::{Connection, Login};
@@ -31,7 +32,7 @@ pub use self::style::decide_stderr_color;
 pub use self::url::describe_url;
 
 /// Every decision taken.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// The server, and how it is talked to. A verb that needs none has one that nobody has named.
     pub connection: Connection,
@@ -66,16 +67,9 @@ impl Config {
     /// Takes every decision. `warnings` are those about what was typed: see [`warnings_of_typed_passwords`].
     pub fn decide(cli: &Cli, mut warnings: Vec<String>) -> Outcome<Self> {
         let verb = cli.verb.as_ref();
-        if cli.connection.all_nodes && !matches!(verb, Some(Verb::Exec(_))) {
-            return Err(Failure::usage("--all-nodes goes with one command: rcli -c --all-nodes CMD [ARG]..."));
-        }
+        refuse_all_nodes(&cli.connection, verb)?;
         let style = style::decide_style(&cli.output, verb)?;
-        let default_protocol = match (style.format, verb) {
-            (Format::Raw, _) => Protocol::Resp2,
-            // A program is answered in raw whether stdout is a terminal or not: the same shapes, then, in both.
-            (Format::Human, Some(Verb::Txn(args))) if !args.program.is_empty() => Protocol::Resp2,
-            _ => Protocol::Resp3,
-        };
+        let default_protocol = default_protocol(style.format, verb);
         let any_server = ConnectionOptions {
             db: None,
             sandbox: None,
@@ -98,6 +92,32 @@ impl Config {
         Ok(Self { connection, style, show_pushes, is_sure, warnings, any_server, default_protocol })
     }
 
+    /// The same for a verb that is typed at the prompt, on what the session has: `endpoint` is where it is now, `style`
+    /// how its output looks, `streams` the format of its streams. Options about the connection that the session decides
+    /// are refused.
+    pub fn at_prompt(&self, cli: &Cli, endpoint: &Endpoint, style: &Style, streams: Format) -> Outcome<Self> {
+        refuse_session_options(cli)?;
+        let verb = cli.verb.as_ref();
+        let typed = &cli.connection;
+        let style = style::decide_style_at_prompt(cli, style, streams)?;
+        let mut endpoint = Endpoint { db: typed.db.unwrap_or(endpoint.db), ..endpoint.clone() };
+        if typed.resp2 || !typed.resp3 && default_protocol(style.format, verb) == Protocol::Resp2 {
+            endpoint.protocol = if self.any_server.resp3 { endpoint.protocol } else { Protocol::Resp2 };
+        } else if typed.resp3 {
+            endpoint.protocol = Protocol::Resp3;
+        }
+        if let Some(limit) = typed.connect_timeout {
+            (endpoint.connect_timeout, endpoint.limits_first_answer) = connection::connect_limit(Some(limit));
+        }
+        endpoint.read_timeout =
+            typed.read_timeout.map_or(endpoint.read_timeout, |limit| Some(limit).filter(|it| !it.is_zero()));
+        refuse_all_nodes(typed, verb)?;
+        endpoint.cluster = connection::cluster_at_prompt(typed, endpoint.cluster)?;
+        let connection = Connection { sandbox: None, tls: None, login: None, endpoint };
+        let (show_pushes, is_sure) = (self.show_pushes || cli.output.show_pushes, self.is_sure || cli.repl.yes);
+        Ok(Self { connection, style, show_pushes, is_sure, warnings: Vec::new(), ..self.clone() })
+    }
+
     /// Another server. Who we are is not passed on to it; how TLS is checked is, and with `is_tls` that a host and port
     /// are meant with TLS.
     pub fn elsewhere(&self, place: &Elsewhere, is_tls: bool) -> Outcome<Connection> {
@@ -112,6 +132,23 @@ impl Config {
         };
         let options = settle(&options)?;
         Connection::decide(&options, decide_place(&options)?, self.default_protocol)
+    }
+}
+
+fn refuse_all_nodes(options: &ConnectionOptions, verb: Option<&Verb>) -> Outcome<()> {
+    if options.all_nodes && !matches!(verb, Some(Verb::Exec(_))) {
+        return Err(Failure::usage("--all-nodes goes with one command: rcli -c --all-nodes CMD [ARG]..."));
+    }
+    Ok(())
+}
+
+/// The version of RESP that is spoken where none is asked for.
+fn default_protocol(format: Format, verb: Option<&Verb>) -> Protocol {
+    match (format, verb) {
+        (Format::Raw, _) => Protocol::Resp2,
+        // A program is answered in raw whether stdout is a terminal or not: the same shapes, then, in both.
+        (Format::Human, Some(Verb::Txn(args))) if !args.program.is_empty() => Protocol::Resp2,
+        _ => Protocol::Resp3,
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _};
 use std::os::unix::ffi::OsStrExt as _;
 
 use super::environment;
-use crate::cli::{Encoding, OutputOptions, Verb, When};
+use crate::cli::{Cli, Encoding, OutputOptions, Verb, When};
 use crate::color::Colors;
 use crate::exit::{Failure, Outcome};
 use crate::render::{Format, Style};
@@ -23,6 +23,28 @@ pub(super) fn decide_style(output: &OutputOptions, verb: Option<&Verb>) -> Outco
         nest_json: verb.and_then(Verb::listen_options).is_some_and(|options| options.data_json),
         colors: decide_colors(output.color, io::stdout().is_terminal()),
         is_terminal: io::stdout().is_terminal(),
+    })
+}
+
+/// The same for a verb that is typed at the prompt: what is not said there looks as in the session, whose streams have
+/// a format of their own.
+pub(super) fn decide_style_at_prompt(cli: &Cli, session: &Style, streams: Format) -> Outcome<Style> {
+    let (output, verb) = (&cli.output, cli.verb.as_ref());
+    let typed = decide_style(output, verb)?;
+    let format = match verb {
+        Some(Verb::Pipe(args)) if args.envelope => Format::Json,
+        _ if output.names_format() => typed.format,
+        Some(verb) if verb.is_stream() => streams,
+        _ => session.format,
+    };
+    let or = |typed, is_typed, session: &Vec<u8>| if is_typed { typed } else { session.clone() };
+    Ok(Style {
+        format,
+        element_delimiter: or(typed.element_delimiter, output.element_delimiter.is_some(), &session.element_delimiter),
+        reply_delimiter: or(typed.reply_delimiter, output.reply_delimiter.is_some(), &session.reply_delimiter),
+        base64: output.encoding.map_or(session.base64, |encoding| encoding == Encoding::Base64),
+        colors: if output.color.is_some() { typed.colors } else { session.colors },
+        ..typed
     })
 }
 

@@ -1,5 +1,5 @@
 //! The loop that follows a stream: take what has come; when nothing waits, flush, then sleep. Also run by the REPL's
-//! views, with a writer, an [`Ending`] and an `announce` of their own.
+//! views, with a writer of their own.
 
 mod feed;
 mod filter;
@@ -16,8 +16,8 @@ pub use self::feed::Feed;
 pub use self::filter::Filter;
 use self::handler::{Handlers, variables_of};
 pub use self::limits::Limits;
-use self::view::{End, Watched, watched};
-pub use self::view::{Ending, View};
+pub use self::view::View;
+use self::view::{End, Watched, asked, watched};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::net::{Given, Heard, Woken, poll, ready_at};
 use crate::render::Record;
@@ -38,13 +38,8 @@ const LAST_READ: Duration = Duration::from_millis(400);
 const SILENCE: Duration = Duration::from_millis(20);
 
 /// Follows a stream to its end. Every message received is written before; `announce` gets the lines for people.
-pub fn follow<F: Feed, W: Write>(
-    feed: F,
-    view: View<W>,
-    ending: &Ending,
-    announce: &mut impl FnMut(Told),
-) -> Outcome<Exit> {
-    let mut follower = Follower { feed, sink: Sink { view, ending, announce } };
+pub fn follow<F: Feed, W: Write>(feed: F, view: View<W>, announce: &mut impl FnMut(Told)) -> Outcome<Exit> {
+    let mut follower = Follower { feed, sink: Sink { view, announce } };
     let end = follower.run();
     follower.finish(end)
 }
@@ -58,7 +53,6 @@ struct Follower<'a, F: Feed, W: Write, A: FnMut(Told)> {
 /// Where what was received goes: the output, the handlers, and the words for people.
 struct Sink<'a, W: Write, A: FnMut(Told)> {
     view: View<W>,
-    ending: &'a Ending,
     announce: &'a mut A,
 }
 
@@ -145,7 +139,7 @@ impl<W: Write, A: FnMut(Told)> Sink<'_, W, A> {
     /// What a ready descriptor means.
     fn heed(&mut self, what: Watched) -> Option<End> {
         match what {
-            Watched::Ending => self.ending.asked(),
+            Watched::Signal => asked(),
             Watched::Output => Some(End::Unread),
             Watched::Handlers => {
                 self.view.handlers.iter().for_each(Handlers::note);
@@ -175,7 +169,7 @@ impl<W: Write, A: FnMut(Told)> Sink<'_, W, A> {
     /// Sleeps, not reading, while the handlers are in this state, until the deadline or the view's end.
     fn sleep_while(&mut self, deadline: Option<Instant>, state: impl Fn(&Handlers) -> bool) -> Outcome<Option<End>> {
         while self.view.handlers.as_ref().is_some_and(&state) {
-            let (mut fds, whats) = watched(self.ending, &self.view);
+            let (mut fds, whats) = watched(&self.view);
             poll::sleep(&mut fds, deadline).map_err(|error| cannot_wait(&error))?;
             match ready_at(&fds).map(|index| whats[index]) {
                 Some(Watched::Handlers) => self.view.handlers.iter().for_each(Handlers::note),
@@ -241,7 +235,7 @@ impl<F: Feed, W: Write, A: FnMut(Told)> Follower<'_, F, W, A> {
                 }
             }
             busy = 0;
-            if let Some(end) = self.sink.ending.asked() {
+            if let Some(end) = asked() {
                 return Ok(end);
             }
             if self.sink.view.limits.is_over() {
@@ -253,7 +247,7 @@ impl<F: Feed, W: Write, A: FnMut(Told)> Follower<'_, F, W, A> {
     /// Sleeps until something comes, or something ends the view.
     fn sleep(&mut self) -> Outcome<Option<End>> {
         let deadline = self.sink.view.limits.deadline();
-        let (others, ends) = watched(self.sink.ending, &self.sink.view);
+        let (others, ends) = watched(&self.sink.view);
         let woken = self.feed.wait(&others, deadline)?;
         let Woken::Other(index) = woken else { return Ok(None) };
         let end = ends[index];
@@ -262,7 +256,7 @@ impl<F: Feed, W: Write, A: FnMut(Told)> Follower<'_, F, W, A> {
 
     /// Everything received is written and handled, then the view's end is told.
     fn finish(mut self, end: Outcome<End>) -> Outcome<Exit> {
-        let end = match (end, self.sink.ending.asked()) {
+        let end = match (end, asked()) {
             // A try to connect that a signal ended is no failure of its own.
             (Ok(End::Signal(signal)), _) | (Err(_), Some(End::Signal(signal))) => {
                 self.sink.view.handlers.iter().for_each(Handlers::close);

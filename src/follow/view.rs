@@ -1,15 +1,13 @@
 //! How a stream is shown, and what ends it from outside: what [`super::follow`] is given.
 
-use std::io::{PipeReader, Write};
-use std::os::fd::{AsFd as _, BorrowedFd};
-use std::time::Instant;
+use std::io::Write;
+use std::os::fd::BorrowedFd;
 
 use rustix::event::{PollFd, PollFlags};
 
 use super::filter::Filter;
 use super::limits::Limits;
 use crate::follow::handler::Handlers;
-use crate::net::{poll, ready_at};
 use crate::render::Renderer;
 use crate::signal::{self, Signal};
 
@@ -52,40 +50,15 @@ impl<W: Write> View<W> {
     }
 }
 
-/// What else ends a view.
-#[derive(Debug)]
-pub enum Ending {
-    /// A signal to this process.
-    Signals,
-    /// The other end of this pipe is closed: for a view in a thread of its own.
-    Stop(PipeReader),
-}
-
-impl Ending {
-    pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
-        match self {
-            Self::Signals => signal::wake(),
-            Self::Stop(pipe) => Some(pipe.as_fd()),
-        }
-    }
-
-    /// How the view ends, if it is to end.
-    pub(super) fn asked(&self) -> Option<End> {
-        match self {
-            Self::Signals => signal::received().map(End::Signal),
-            Self::Stop(pipe) => {
-                let mut fds = [PollFd::new(pipe, PollFlags::IN)];
-                poll::sleep(&mut fds, Some(Instant::now())).ok()?;
-                ready_at(&fds).map(|_| End::Done)
-            }
-        }
-    }
+/// How a view ends, if a signal asks for it, or `stop` at the prompt.
+pub(super) fn asked() -> Option<End> {
+    signal::received().map(End::Signal)
 }
 
 /// Why a view ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// The count is reached, or somebody asked for the end.
+    /// The count is reached.
     Done,
     /// Nobody reads the output any more.
     Unread,
@@ -99,21 +72,21 @@ pub(super) enum End {
 /// What a descriptor is watched for.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Watched {
-    Ending,
+    Signal,
     Output,
     Handlers,
 }
 
 /// The descriptors that can end a view or give it room, and what each is.
-pub(super) fn watched<'a, W: Write>(ending: &'a Ending, view: &'a View<W>) -> (Vec<PollFd<'a>>, Vec<Watched>) {
+pub(super) fn watched<W: Write>(view: &View<W>) -> (Vec<PollFd<'_>>, Vec<Watched>) {
     let mut fds = Vec::with_capacity(3);
     let mut whats = Vec::with_capacity(3);
     let mut watch = |fd, flags, what| {
         fds.push(PollFd::from_borrowed_fd(fd, flags));
         whats.push(what);
     };
-    if let Some(fd) = ending.fd() {
-        watch(fd, PollFlags::IN, Watched::Ending);
+    if let Some(fd) = signal::wake() {
+        watch(fd, PollFlags::IN, Watched::Signal);
     }
     if let Some(fd) = view.output {
         // Errors and hang-ups are reported unasked.

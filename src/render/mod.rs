@@ -69,14 +69,43 @@ impl Style {
 }
 
 /// Stdout, buffered by us alone: what is written is seen when [`Renderer::flush`] says so.
-pub type Stdout = BufWriter<File>;
+pub type Stdout = BufWriter<Output>;
+
+/// What stands behind the buffer.
+pub enum Output {
+    /// Standard output.
+    File(File),
+    /// What stands for it where somebody types: lines above that, or with colours.
+    Lines(Box<dyn Write + Send>),
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.write(bytes),
+            Self::Lines(lines) => lines.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::File(_) => Ok(()),
+            Self::Lines(lines) => lines.flush(),
+        }
+    }
+}
 
 const OUTPUT_BUFFER: usize = 64 * 1024;
 
 /// Standard output with a buffer of its own.
 pub fn stdout() -> io::Result<Stdout> {
     let owned = io::stdout().as_fd().try_clone_to_owned()?;
-    Ok(BufWriter::with_capacity(OUTPUT_BUFFER, owned.into()))
+    Ok(BufWriter::with_capacity(OUTPUT_BUFFER, Output::File(owned.into())))
+}
+
+/// What stands for standard output, with the same buffer.
+pub fn lines(lines: Box<dyn Write + Send>) -> Stdout {
+    BufWriter::with_capacity(OUTPUT_BUFFER, Output::Lines(lines))
 }
 
 /// The memory that is kept for the next record.

@@ -4,11 +4,11 @@ use super::helper::columns;
 use super::local::Local;
 use super::views::Wanted;
 use super::{Flow, Repl, help, history};
-use crate::color::Part;
-use crate::config::Elsewhere;
+use crate::cli::Verb;
+use crate::config::{Config, Elsewhere};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::net::{Endpoint, Server, Unopened};
-use crate::render::{self, Format, Style};
+use crate::net::{Server, Unopened};
+use crate::render::Format;
 use crate::report::report;
 use crate::shell::Shell;
 use crate::shell::connection::Link;
@@ -57,44 +57,10 @@ impl Repl<'_> {
         self.write(&format!("{cluster}{server} at {place}; Ctrl-D or exit leaves\n"))
     }
 
-    /// Opens a streaming view. The session is not touched: its database, WATCH and block stay.
-    pub(super) fn view(&mut self, wanted: Wanted) -> Outcome<Flow> {
-        let style = Style { format: self.view_format, ..self.style.clone() };
-        // The prompt may be older than the loss of its server.
-        self.shell.link().look_after();
-        self.report_notices();
-        let endpoint = self.shell.link().endpoint().clone();
-        if wanted.in_background {
-            return self.start_job(wanted, &endpoint, &style).map_or_else(stay, |()| Ok(Flow::On));
-        }
-        self.write(&format!(
-            "{}\n",
-            self.style.colors.paint(Part::Hint, "(Ctrl-C leaves; with a final & it runs above the prompt)")
-        ))?;
-        self.flush()?;
-        let stdout = render::stdout().map_err(Failure::output)?;
-        match wanted.show(&endpoint, &style, stdout) {
-            Ok(Exit::Signal(Signal::Interrupt)) => {
-                signal::forget_ctrl_c();
-                // The terminal has echoed ^C.
-                self.write("\n")?;
-                Ok(Flow::Stop)
-            }
-            Ok(Exit::Signal(signal)) => Err(Failure::quiet(Exit::Signal(signal))),
-            Ok(_) => Ok(Flow::On),
-            Err(failure) if failure.exit() == Exit::Signal(Signal::Interrupt) => {
-                signal::forget_ctrl_c();
-                self.write("\n")?;
-                Ok(Flow::Stop)
-            }
-            Err(failure) => stay(failure),
-        }
-    }
-
-    fn start_job(&mut self, wanted: Wanted, endpoint: &Endpoint, style: &Style) -> Outcome<()> {
+    pub(super) fn start_job(&mut self, wanted: Wanted, config: Config, verb: Verb) -> Outcome<()> {
         let title = wanted.title.clone();
         let above = self.editor.above()?;
-        let number = self.jobs.start(wanted, endpoint, style, above)?;
+        let number = self.jobs.start(wanted, (config, verb, self.run), above)?;
         self.write(&format!("[{number}] {title}\n"))
     }
 
@@ -114,7 +80,7 @@ impl Repl<'_> {
                 }
             }
             Local::Jobs => {
-                for job in self.jobs.describe() {
+                for job in self.jobs.describe(&self.shell.link().endpoint().address) {
                     self.write(&format!("{job}\n"))?;
                 }
             }
@@ -157,11 +123,11 @@ impl Repl<'_> {
 }
 
 /// What would end a run that begins does not end one that goes on, but for a signal.
-fn stay(failure: Failure) -> Outcome<Flow> {
+pub(super) fn stay(failure: Failure) -> Outcome<Flow> {
     if matches!(failure.exit(), Exit::Signal(_)) {
         return Err(failure);
     }
-    report(&failure.into_message());
+    failure.report();
     Ok(Flow::Stop)
 }
 

@@ -1,8 +1,15 @@
 //! What Tab offers, and the rest of the syntax beside the cursor: both from the command table and the words typed.
 
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
 use super::local;
 use super::suggestions::Question;
 use super::tokens::{Word, Words};
+use super::verbs::is_verb_name;
+use crate::cli::prompt::{self, ValueSyntax, names as verb_names};
 use crate::command::request::shown_arg;
 use crate::command::table::{Expected, Kind, Table};
 
@@ -15,6 +22,9 @@ pub struct Offer {
     pub candidates: Vec<String>,
 }
 
+/// So many files are offered at most.
+const MOST_FILES: usize = 100;
+
 /// What may stand where a line ends that is being typed. `ask` asks the server.
 pub fn complete(line: &str, table: &Table, ask: impl Fn(Question) -> Vec<Vec<u8>>) -> Offer {
     let words = Words::of(line);
@@ -23,6 +33,7 @@ pub fn complete(line: &str, table: &Table, ask: impl Fn(Question) -> Vec<Vec<u8>
     let prefix = current.map_or(b"".as_slice(), |word| &word.text);
     let before = words.before();
     let mut candidates = match before.first() {
+        Some(name) if is_verb(name, line, table) => return verb_words(line, before, (start, prefix), table, ask),
         None => first_words(table, prefix),
         Some(name) if is_word(name, "help") => topics(table, before, prefix),
         Some(name) if is_word(name, ":set") => settings(before, prefix),
@@ -43,6 +54,9 @@ pub fn hint(line: &str, table: &Table) -> Option<String> {
     }
     let argv = words.argv();
     let name = argv.first()?;
+    if is_verb(&words.list[0], line, table) {
+        return verb_hint(&words, &argv);
+    }
     let local = local::WORDS.iter().find(|(word, _)| name.eq_ignore_ascii_case(word.as_bytes()));
     let rest = match local {
         Some((_, usage)) if argv.len() == 1 => (*usage).to_owned(),
@@ -53,6 +67,105 @@ pub fn hint(line: &str, table: &Table) -> Option<String> {
         return None;
     }
     Some(if words.ends_in_space { rest } else { format!(" {rest}") })
+}
+
+/// Whether the first word of a line is a subcommand.
+fn is_verb(name: &Word, line: &str, table: &Table) -> bool {
+    is_verb_name(&name.text, table) && line.trim_start().as_bytes().starts_with(&name.text)
+}
+
+/// What may stand behind a subcommand: a command behind `exec`, else the options, their values and files.
+fn verb_words(
+    line: &str,
+    before: &[Word],
+    (start, prefix): (usize, &[u8]),
+    table: &Table,
+    ask: impl Fn(Question) -> Vec<Vec<u8>>,
+) -> Offer {
+    let name = &before[0].text;
+    let is_option = |text: &[u8]| text.starts_with(b"-");
+    if name == b"exec" && !is_option(prefix) && !before.iter().any(|word| is_option(&word.text)) {
+        let from = before[0].span.end;
+        let offer = complete(&line[from..], table, ask);
+        return Offer { start: from + offer.start, ..offer };
+    }
+    let Some(syntax) = prompt::syntax(name) else { return Offer { start, candidates: Vec::new() } };
+    let argv: Vec<&[u8]> = before[1..].iter().map(|word| word.text.as_slice()).collect();
+    let mut is_file = false;
+    let mut candidates: Vec<String> = if is_option(prefix) && syntax.awaits_value(&argv).is_none() {
+        fixed(syntax.options.iter().map(|option| option.long.as_str()), prefix, false)
+    } else {
+        let expected = syntax.expected(&argv);
+        is_file = expected.is_some_and(|value| value.is_file);
+        expected.map_or_else(Vec::new, |value| values(value, prefix, ask))
+    };
+    if let [only] = candidates.as_mut_slice()
+        && !(is_file && only.ends_with('/'))
+    {
+        only.push(' ');
+    }
+    Offer { start, candidates }
+}
+
+/// What an argument of a subcommand may be: one of its words, a file, or what the server has of that kind.
+fn values(value: &ValueSyntax, prefix: &[u8], ask: impl Fn(Question) -> Vec<Vec<u8>>) -> Vec<String> {
+    if value.is_file {
+        return files(prefix);
+    }
+    if !value.words.is_empty() {
+        return fixed(value.words.iter().map(String::as_str), prefix, false);
+    }
+    let prefix = prefix.to_vec();
+    let question = match value.name.as_str() {
+        "CHANNEL" => Question::Channels(prefix),
+        "SHARD_CHANNEL" => Question::ShardChannels(prefix),
+        "STREAM" => Question::Keys(prefix, Some("stream")),
+        "KEY" => Question::Keys(prefix, None),
+        "CMD" => return fixed(Table::builtin().names().filter(|name| !name.contains(' ')), &prefix, is_lower(&prefix)),
+        _ => return Vec::new(),
+    };
+    ask(question).iter().map(|value| shown_arg(value)).collect()
+}
+
+/// The files whose names begin so.
+fn files(prefix: &[u8]) -> Vec<String> {
+    let at = prefix.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1);
+    let (directory, begin) = prefix.split_at(at);
+    let place = if directory.is_empty() { Path::new(".") } else { Path::new(OsStr::from_bytes(directory)) };
+    let mut found = Vec::new();
+    for entry in fs::read_dir(place).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.as_bytes();
+        let is_hidden = name.starts_with(b".") && !begin.starts_with(b".");
+        if name.starts_with(begin) && !is_hidden {
+            let end: &[u8] = if entry.path().is_dir() { b"/" } else { b"" };
+            found.push(shown_arg(&[directory, name, end].concat()));
+        }
+    }
+    found.sort();
+    found.truncate(MOST_FILES);
+    found
+}
+
+/// What follows in the line of a subcommand: all of it behind its name, the value of an option, the rest of one.
+fn verb_hint(words: &Words, argv: &[&[u8]]) -> Option<String> {
+    let syntax = prompt::syntax(argv[0])?;
+    let gap = |text: &str| if words.ends_in_space { text.to_owned() } else { format!(" {text}") };
+    if let [_] = argv {
+        return Some(gap(&syntax.usage));
+    }
+    let is_typed = !words.ends_in_space;
+    if is_typed && syntax.awaits_value(&argv[1..argv.len() - 1]).is_some() {
+        return None;
+    }
+    if let Some(value) = syntax.awaits_value(&argv[1..]) {
+        return Some(gap(&value.name));
+    }
+    let typed = std::str::from_utf8(argv[argv.len() - 1]).ok().filter(|word| is_typed && word.starts_with("--"))?;
+    let mut fitting = syntax.options.iter().filter(|option| option.long.starts_with(typed));
+    let (only, None) = (fitting.next()?, fitting.next()) else { return None };
+    let value = only.value.as_ref().map(|value| format!(" {}", value.name)).unwrap_or_default();
+    Some(format!("{}{value}", &only.long[typed.len()..])).filter(|rest| !rest.is_empty())
 }
 
 fn is_word(word: &Word, text: &str) -> bool {
@@ -81,8 +194,12 @@ fn first_words(table: &Table, prefix: &[u8]) -> Vec<String> {
         found.extend(
             local::WORDS.iter().map(|(word, _)| *word).filter(|word| begins_with(word, prefix)).map(str::to_owned),
         );
+        let is_free = |name: &&str| is_verb_name(name.as_bytes(), table);
+        found
+            .extend(verb_names().filter(is_free).filter(|name| name.as_bytes().starts_with(prefix)).map(str::to_owned));
     }
     found.sort();
+    found.dedup();
     found
 }
 
@@ -91,7 +208,14 @@ fn topics(table: &Table, before: &[Word], prefix: &[u8]) -> Vec<String> {
         [_] if prefix.first() == Some(&b'@') => {
             table.groups().into_iter().filter(|group| begins_with(group, prefix)).collect()
         }
-        [_] => fixed(table.names(), prefix, is_lower(prefix)),
+        [_] => {
+            let verbs = verb_names().filter(|name| !prefix.is_empty() && name.as_bytes().starts_with(prefix));
+            let mut found = fixed(table.names(), prefix, is_lower(prefix));
+            found.extend(verbs.map(str::to_owned));
+            found.sort();
+            found.dedup();
+            found
+        }
         [_, container] => fixed(table.subcommand_names(&container.text), prefix, is_lower(&container.text)),
         _ => Vec::new(),
     }

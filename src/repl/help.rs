@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use super::verbs::is_verb_name;
+use crate::cli::prompt;
 use crate::command::table::{Entry, Table, syntax};
 use crate::text;
 
@@ -23,7 +25,13 @@ Ctrl-D, exit, quit  leave
 /// The text for a topic, for a screen so many columns wide.
 pub fn help(topic: &[String], table: &Table, columns: usize) -> String {
     match topic {
-        [] => format!("{OVERVIEW}\n{}", wrap(&format!("Groups: {}", table.groups().join(" ")), "", columns)),
+        [] => {
+            let verbs: Vec<&str> = prompt::names().collect();
+            let verbs = format!("Subcommands, as in the shell (help sub, sub --help): {}", verbs.join(" "));
+            let groups = format!("Groups: {}", table.groups().join(" "));
+            format!("{OVERVIEW}\n{}{}", wrap(&verbs, "", columns), wrap(&groups, "", columns))
+        }
+        [name] if is_verb_name(name.as_bytes(), table) && name != "exec" => prompt::help(name).unwrap_or_default(),
         [group] if group.starts_with('@') => group_text(group, table, columns),
         words => find(words, table).map_or_else(
             || {

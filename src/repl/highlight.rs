@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use super::local;
 use super::tokens::{Word, Words, holds_secret};
+use crate::cli::prompt;
 use crate::color::{Colors, Part};
 use crate::command::table::Table;
 
@@ -39,12 +40,18 @@ pub fn highlight(line: &str, table: &Table, colors: Colors) -> String {
 fn command_part(word: &Word, table: &Table, is_being_typed: bool) -> Option<Part> {
     let name = word.text.as_slice();
     let is_local = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
-    if table.find(&[name]).is_some() || local::WORDS.iter().any(|(known, _)| is_local(known)) || name == b"?" {
+    if table.find(&[name]).is_some()
+        || prompt::is_verb(name)
+        || local::WORDS.iter().any(|(known, _)| is_local(known))
+        || name == b"?"
+    {
         return Some(Part::Command);
     }
     let begins = |known: &str| known.as_bytes().get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
-    let may_become =
-        is_being_typed && (table.names().any(begins) || local::WORDS.iter().any(|(known, _)| begins(known)));
+    let may_become = is_being_typed
+        && (table.names().any(begins)
+            || prompt::names().any(begins)
+            || local::WORDS.iter().any(|(known, _)| begins(known)));
     // A JSON line is no command name.
     if may_become || matches!(name.first(), Some(b'[' | b'#')) { None } else { Some(Part::Error) }
 }

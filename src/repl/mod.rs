@@ -15,6 +15,7 @@ mod pushes;
 mod recall;
 mod suggestions;
 mod tokens;
+mod verbs;
 mod views;
 
 use self::editor::{Editor, Typed};
@@ -23,7 +24,9 @@ use self::local::Local;
 use self::prompt::Prompt;
 use self::pushes::Pushes;
 use self::suggestions::Lookup;
+use self::verbs::is_verb_line;
 use self::views::{Jobs, Wanted};
+use crate::cli::Verb;
 use crate::command::request::Request;
 use crate::command::restrictions::{asks_first, is_report};
 use crate::context::Context;
@@ -51,8 +54,11 @@ enum Flow {
     Leave,
 }
 
-/// Talks with whoever sits at the terminal until they leave.
-pub fn run(context: &Context) -> Outcome<Exit> {
+/// Runs a verb of the command line.
+pub type RunVerb = fn(&Context, Option<&Verb>) -> Outcome<Exit>;
+
+/// Talks with whoever sits at the terminal until they leave. `run` is what runs a verb that is typed.
+pub fn run(context: &Context, run: RunVerb) -> Outcome<Exit> {
     let style = &context.config.style;
     let mut endpoint = context.endpoint_telling(None)?;
     let lookup = Lookup::start(endpoint.clone());
@@ -65,6 +71,7 @@ pub fn run(context: &Context) -> Outcome<Exit> {
     }
     let mut repl = Repl {
         context,
+        run,
         style: style.clone(),
         renderer: context.renderer()?,
         shell: Shell::new(Link::lasting(endpoint)),
@@ -79,6 +86,7 @@ pub fn run(context: &Context) -> Outcome<Exit> {
 
 struct Repl<'a> {
     context: &'a Context,
+    run: RunVerb,
     style: Style,
     renderer: Renderer<Stdout>,
     shell: Shell,
@@ -109,6 +117,7 @@ impl Repl<'_> {
         if let Some(count @ 1..) = self.shell.queued() {
             notice(&format!("the open block of {count} commands was not run"));
         }
+        self.jobs.end();
         Ok(Exit::Done)
     }
 
@@ -172,17 +181,15 @@ impl Repl<'_> {
         if let Some(local) = Local::of(&request) {
             return self.run_local(local);
         }
-        if asks_first(&request) && !self.context.config.is_sure {
-            let place = self.prompt().raw;
-            let question = format!("{}{}: run it? (y/N) ", place, request.shown(SHOWN));
-            if !self.reading(|editor| editor.ask(&question))? {
-                notice("not run");
-                return Ok(Flow::On);
-            }
+        if self.editor.helper().is_some_and(|helper| is_verb_line(text, &request, &helper.lookup.table())) {
+            return self.run_verb_line(text, &request);
+        }
+        if !self.is_agreed(&request)? {
+            return Ok(Flow::On);
         }
         if let Some(wanted) = Wanted::of(&request, text) {
             return match wanted {
-                Ok(wanted) => self.view(wanted),
+                Ok((words, wanted)) => self.run_verb(&words, wanted),
                 Err(misused) => {
                     report(&misused);
                     Ok(Flow::On)
@@ -199,6 +206,20 @@ impl Repl<'_> {
             return Ok(Flow::On);
         }
         self.run_request(&request)
+    }
+
+    /// Asks before a command that destroys, stops or blocks a server; whether it may run.
+    fn is_agreed(&mut self, request: &Request) -> Outcome<bool> {
+        if !asks_first(request) || self.context.config.is_sure {
+            return Ok(true);
+        }
+        let place = self.prompt().raw;
+        let question = format!("{}{}: run it? (y/N) ", place, request.shown(SHOWN));
+        let is_agreed = self.reading(|editor| editor.ask(&question))?;
+        if !is_agreed {
+            notice("not run");
+        }
+        Ok(is_agreed)
     }
 
     fn report_notices(&mut self) {

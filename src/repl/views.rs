@@ -1,80 +1,70 @@
-//! Streaming views: what SUBSCRIBE, PSUBSCRIBE, SSUBSCRIBE and MONITOR show, each on a connection of its own, in the
-//! foreground until Ctrl-C, or in a thread above the prompt (contract section 10). The loop is `commands::listen`'s.
+//! What runs above the prompt, each view in a thread with a connection of its own, and the views that the server's own
+//! commands open: SUBSCRIBE, PSUBSCRIBE, SSUBSCRIBE and MONITOR (contract section 10). The loops are the verbs'.
 
-use std::ffi::OsStr;
-use std::io::{self, PipeWriter, Write};
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
 use std::mem;
 use std::os::unix::ffi::OsStrExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
-use std::thread;
-use std::time::Duration;
+use std::thread::{self, JoinHandle};
 
+use super::RunVerb;
 use super::highlight::highlight_json;
+use super::verbs::{ends_in_background, open_lines};
+use crate::cli::Verb;
 use crate::color::Colors;
 use crate::command::request::Request;
-use crate::exit::{Exit, Failure, Outcome};
-use crate::follow::{Ending, Limits, View, follow};
-use crate::net::{Endpoint, Source, Stream, Subscription, Topic};
-use crate::render::{Format, Renderer, Style};
-use crate::report::Told;
-use crate::signal::Signal;
+use crate::config::Config;
+use crate::context::Context;
+use crate::exit::{Failure, Outcome};
+use crate::net::{Address, Subscription, Topic};
+use crate::render::{Format, Style};
+use crate::report::{self, Voice};
+use crate::signal::{self, Stop};
 use crate::text::describe_io;
 
-/// A view that somebody asked for.
+/// A verb that somebody asked for.
 #[derive(Debug)]
 pub struct Wanted {
-    source: Source,
-    /// The command, to be shown.
+    /// The line, to be shown.
     pub title: String,
+    /// What UNSUBSCRIBE knows it by.
+    pub subscriptions: Vec<Subscription>,
     /// Whether it runs above the prompt.
     pub in_background: bool,
 }
 
 impl Wanted {
-    /// The view that a command asks for; none if it is no such command. `line` is the command as it was typed: a
-    /// quoted `&` is a channel's name.
-    pub fn of(request: &Request, line: &str) -> Option<Result<Self, String>> {
-        const KINDS: [(&str, Option<Topic>); 4] = [
-            ("SUBSCRIBE", Some(Topic::Channel)),
-            ("PSUBSCRIBE", Some(Topic::Pattern)),
-            ("SSUBSCRIBE", Some(Topic::ShardChannel)),
-            ("MONITOR", None),
+    /// The words of the verb that shows what a command of the server asks for, and how; none if it is no such command.
+    /// `line` is the command as it was typed: a quoted `&` is a channel's name.
+    pub fn of(request: &Request, line: &str) -> Option<Result<(Vec<OsString>, Self), String>> {
+        const KINDS: [(&str, &str, Option<Topic>); 4] = [
+            ("SUBSCRIBE", "sub", Some(Topic::Channel)),
+            ("PSUBSCRIBE", "psub", Some(Topic::Pattern)),
+            ("SSUBSCRIBE", "ssub", Some(Topic::ShardChannel)),
+            ("MONITOR", "monitor", None),
         ];
-        let (name, topic) = KINDS.iter().find(|(name, _)| request.is(0, name))?;
-        let in_background = request.is(request.len() - 1, "&") && line.trim_end().ends_with('&');
+        let (name, verb, topic) = KINDS.iter().find(|(name, ..)| request.is(0, name))?;
+        let in_background = ends_in_background(line, request);
         let count = request.len() - usize::from(in_background);
-        let names: Vec<&OsStr> = request.args().take(count).skip(1).map(OsStr::from_bytes).collect();
-        let source = match topic {
-            Some(topic) if !names.is_empty() => Source::Subscriptions(Subscription::collect(&[(*topic, &names)])),
-            None if names.is_empty() => Source::Monitor,
-            _ => return Some(Err(format!("wrong number of arguments for {name}"))),
-        };
-        let title = Request::new(request.args().take(count)).shown(60);
-        Some(Ok(Self { source, title, in_background }))
+        let names: Vec<OsString> =
+            request.args().take(count).skip(1).map(|name| OsStr::from_bytes(name).to_owned()).collect();
+        if names.is_empty() == topic.is_some() {
+            return Some(Err(format!("wrong number of arguments for {name}")));
+        }
+        let subscriptions = topic.map(|topic| Subscription::collect(&[(topic, &names)])).unwrap_or_default();
+        // What stands behind is a name, whatever it begins with.
+        let behind = topic.map(|_| "--".into()).into_iter().chain(names);
+        let words = [(*verb).into()].into_iter().chain(behind).collect();
+        let title = Request::new(request.args().take(count)).shown(super::SHOWN);
+        Some(Ok((words, Self { title, subscriptions, in_background })))
     }
-
-    /// Shows it until Ctrl-C, or until it cannot go on.
-    pub fn show(self, endpoint: &Endpoint, style: &Style, out: impl Write) -> Outcome<Exit> {
-        let stream = open(endpoint, &self.source)?;
-        let mut out = out;
-        let lines = Lines::new(style, move |text: String| out.write_all(text.as_bytes()).and_then(|()| out.flush()));
-        follow(
-            stream,
-            View::new(Renderer::new(lines, style.clone()), Limits::none()),
-            &Ending::Signals,
-            &mut |told: Told| told.report(),
-        )
-    }
-}
-
-fn open(endpoint: &Endpoint, source: &Source) -> Outcome<Stream> {
-    Ok(Stream::open(endpoint, source.clone(), None)?)
 }
 
 /// A writer that passes on whole lines, with their colours, when it is flushed or has many.
-struct Lines<P: FnMut(String) -> io::Result<()>> {
+pub struct Lines<P: FnMut(String) -> io::Result<()>> {
     waiting: Vec<u8>,
     /// The colours, where lines are JSON.
     colors: Colors,
@@ -85,7 +75,8 @@ struct Lines<P: FnMut(String) -> io::Result<()>> {
 const MANY: usize = 32 * 1024;
 
 impl<P: FnMut(String) -> io::Result<()>> Lines<P> {
-    fn new(style: &Style, print: P) -> Self {
+    /// Over whatever prints them.
+    pub fn new(style: &Style, print: P) -> Self {
         let colors = if style.format == Format::Json { style.colors } else { Colors(false) };
         Self { waiting: Vec::new(), colors, print }
     }
@@ -114,10 +105,12 @@ impl<P: FnMut(String) -> io::Result<()>> Write for Lines<P> {
 struct Job {
     number: usize,
     title: String,
-    source: Source,
-    /// Closed, it ends the view.
-    stop: PipeWriter,
+    subscriptions: Vec<Subscription>,
+    /// Where it was started.
+    address: Address,
+    stop: Arc<Stop>,
     is_over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
 }
 
 /// The views above the prompt.
@@ -127,50 +120,82 @@ pub struct Jobs {
     last: usize,
 }
 
-/// Between two tries of a view that a Ctrl-C for somebody else interrupted.
-const RETRY: Duration = Duration::from_millis(100);
-
 impl Jobs {
     /// Starts a view in a thread of its own; what is sent to `above` is written above the line being typed. Gives its
     /// number.
     pub fn start(
         &mut self,
         wanted: Wanted,
-        endpoint: &Endpoint,
-        style: &Style,
+        (config, verb, run): (Config, Verb, RunVerb),
         above: SyncSender<String>,
     ) -> Outcome<usize> {
-        let (stopped, stop) =
-            io::pipe().map_err(|error| Failure::failed(format!("cannot start a view: {}", describe_io(&error))))?;
+        let failed = |error: io::Error| Failure::failed(format!("cannot start a view: {}", describe_io(&error)));
+        let stop = Arc::new(Stop::new().map_err(failed)?);
         self.last += 1;
         let number = self.last;
         let is_over = Arc::new(AtomicBool::new(false));
-        let (over, endpoint, style) = (Arc::clone(&is_over), endpoint.clone(), style.clone());
-        let (title, source) = (wanted.title.clone(), wanted.source.clone());
-        thread::spawn(move || {
-            let print = |text| {
-                // What a stopped view still had to say is nobody's business any more.
-                if over.load(Ordering::Relaxed) { Ok(()) } else { above.send(text).map_err(io::Error::other) }
-            };
-            run(&source, &endpoint, &style, &Ending::Stop(stopped), &format!("[{number}] {title}"), print);
-            over.store(true, Ordering::Relaxed);
+        let address = config.connection.endpoint.address.clone();
+        let (over, heeded, said) = (Arc::clone(&is_over), Arc::clone(&stop), above.clone());
+        let print = Box::new(move |line| {
+            // A terminal that is gone ends the main thread.
+            let _ = said.send(line);
         });
-        self.list.push(Job { number, title: wanted.title, source: wanted.source, stop, is_over });
+        let voice = Arc::new(Voice { name: format!("[{number}] {}", wanted.title), print });
+        let work = move || {
+            signal::heed(Some(heeded));
+            report::speak_as(Some(voice));
+            let shown = Arc::clone(&over);
+            let lines = open_lines(&config.style.clone(), move |text| {
+                // What a stopped view still had to say is nobody's business any more.
+                if shown.load(Ordering::Relaxed) { Ok(()) } else { above.send(text).map_err(io::Error::other) }
+            });
+            let ended = run(&Context::at_prompt(config, Some(lines)), Some(&verb));
+            // Whoever stopped it knows that it has ended.
+            if over.swap(true, Ordering::Relaxed) {
+                return;
+            }
+            match ended {
+                Ok(_) => report::notice("ended"),
+                Err(failure) => {
+                    failure.report();
+                }
+            }
+        };
+        let thread = Some(thread::Builder::new().name("view".to_owned()).spawn(work).map_err(failed)?);
+        let Wanted { title, subscriptions, .. } = wanted;
+        self.list.push(Job { number, title, subscriptions, address, stop, is_over, thread });
         Ok(number)
     }
 
-    /// One line a view: its number and its command.
-    pub fn describe(&mut self) -> Vec<String> {
+    /// One line a view: its number and its line, and where it is, where that is not here.
+    pub fn describe(&mut self, here: &Address) -> Vec<String> {
+        self.forget_ended();
+        let line = |job: &Job| {
+            let place = if job.address == *here { String::new() } else { format!(" at {}", job.address) };
+            format!("[{}] {}{place}", job.number, job.title)
+        };
+        self.list.iter().map(line).collect()
+    }
+
+    fn forget_ended(&mut self) {
         self.list.retain(|job| !job.is_over.load(Ordering::Relaxed));
-        self.list.iter().map(|job| format!("[{}] {}", job.number, job.title)).collect()
     }
 
     /// Ends a view; whether there was one of that number.
     pub fn stop(&mut self, number: usize) -> bool {
-        self.describe();
+        self.forget_ended();
         let before = self.list.len();
         self.list.retain(|job| job.number != number);
         self.list.len() < before
+    }
+
+    /// Ends all of them, and waits for their handlers that run, until a second Ctrl-C.
+    pub fn end(&mut self) {
+        let threads: Vec<_> = mem::take(&mut self.list).into_iter().filter_map(|mut job| job.thread.take()).collect();
+        for thread in threads {
+            // One that has panicked has said so.
+            let _ = thread.join();
+        }
     }
 
     /// Does what UNSUBSCRIBE and its kind ask for: ends the views of these names, without names all of that kind.
@@ -179,13 +204,14 @@ impl Jobs {
         let kinds =
             [("UNSUBSCRIBE", Topic::Channel), ("PUNSUBSCRIBE", Topic::Pattern), ("SUNSUBSCRIBE", Topic::ShardChannel)];
         let (_, topic) = kinds.into_iter().find(|(name, _)| request.is(0, name))?;
-        self.describe();
+        self.forget_ended();
         let names: Vec<&[u8]> = request.args().skip(1).collect();
-        let is_meant = |job: &Job| match &job.source {
-            Source::Subscriptions(subscriptions) => subscriptions
-                .iter()
-                .all(|own| own.topic == topic && (names.is_empty() || names.contains(&own.name.as_slice()))),
-            Source::Monitor => false,
+        let is_meant = |job: &Job| {
+            !job.subscriptions.is_empty()
+                && job
+                    .subscriptions
+                    .iter()
+                    .all(|own| own.topic == topic && (names.is_empty() || names.contains(&own.name.as_slice())))
         };
         let (ended, kept) = mem::take(&mut self.list).into_iter().partition(is_meant);
         self.list = kept;
@@ -197,36 +223,7 @@ impl Jobs {
 impl Drop for Job {
     fn drop(&mut self) {
         self.is_over.store(true, Ordering::Relaxed);
-        // Closing the pipe says it; the byte says it to a reader that is slow to notice.
-        let _ = self.stop.write_all(&[0]);
-    }
-}
-
-/// Follows a source until it is stopped or cannot go on, and says why it could not.
-fn run(
-    source: &Source,
-    endpoint: &Endpoint,
-    style: &Style,
-    ending: &Ending,
-    name: &str,
-    print: impl Fn(String) -> io::Result<()> + Copy,
-) {
-    loop {
-        let ended = open(endpoint, source).and_then(|stream| {
-            let renderer = Renderer::new(Lines::new(style, print), style.clone());
-            follow(stream, View::new(renderer, Limits::none()), ending, &mut |told: Told| {
-                let _ = print(told.of(name).line());
-            })
-        });
-        match ended {
-            // Ctrl-C is for what runs in the foreground.
-            Err(failure) if failure.exit() == Exit::Signal(Signal::Interrupt) => thread::sleep(RETRY),
-            Err(failure) => {
-                let _ = print(Told::Failure(failure.into_message()).of(name).line());
-                return;
-            }
-            Ok(_) => return,
-        }
+        self.stop.ask();
     }
 }
 

@@ -79,6 +79,7 @@ mod repl_cluster;
 mod repl_history;
 mod repl_keys;
 mod repl_sentinel;
+mod repl_verbs;
 mod repl_views;
 mod resume;
 mod sandbox;

@@ -21,7 +21,7 @@ use crate::guard::{self, Bound};
 use crate::net::poll;
 use crate::render::{Record, Style};
 use crate::reply::Message;
-use crate::report::report;
+use crate::report::{self, report};
 use crate::signal::{self, Signal};
 use crate::text::describe_io;
 
@@ -90,8 +90,12 @@ impl Handlers {
         let shared =
             Arc::new(Shared { handlers, stop_on_error: stop, state: Mutex::default(), arrived: Condvar::new(), done });
         for _ in 0..jobs {
-            let shared = Arc::clone(&shared);
-            thread::Builder::new().name("handler".to_owned()).spawn(move || shared.work()).map_err(failed)?;
+            let (shared, voice) = (Arc::clone(&shared), report::voice());
+            let work = move || {
+                report::speak_as(voice);
+                shared.work();
+            };
+            thread::Builder::new().name("handler".to_owned()).spawn(work).map_err(failed)?;
         }
         Ok(Self { shared, wake, style: style.clone() })
     }

@@ -130,7 +130,9 @@ impl Discovery {
             .map_err(|error| Unopened::Unreachable(format!("cannot look for the server: {}", describe_io(&error))))?;
         let (sender, receiver) = channel();
         let State::Idle(mut finder) = mem::replace(&mut self.state, State::Ended) else { return Ok(()) };
+        let stop = signal::heeded();
         thread::spawn(move || {
+            signal::heed(stop);
             let found = finder.find(&search);
             // Nobody waits for it when the run has ended.
             let _ = sender.send((finder, found));

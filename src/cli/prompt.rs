@@ -1,0 +1,182 @@
+//! The subcommands as they are typed at the prompt (contract section 10): which there are, what each takes, in plain
+//! words for completion, hints and help, and which options are the session's to say. All of it is clap's definition.
+
+use std::sync::OnceLock;
+
+use clap::{Arg, ArgAction, Command, ValueHint};
+
+use super::definition::definition;
+use super::line::OTHERS;
+use super::{Cli, OptionSet};
+use crate::exit::{Failure, Outcome};
+
+/// What the session does not decide for the verbs that are typed in it; all else about a connection it does.
+const OWN: [&str; 7] = ["db", "resp2", "resp3", "connect_timeout", "read_timeout", "read_from_replicas", "all_nodes"];
+
+/// What a subcommand takes.
+#[derive(Debug)]
+pub struct VerbSyntax {
+    /// Its name.
+    pub name: String,
+    /// Everything behind its name: `[OPTIONS] [CHANNEL]...`.
+    pub usage: String,
+    /// Its own options and those on output.
+    pub options: Vec<OptionSyntax>,
+    /// Its arguments in their order; the last one may stand for any number.
+    pub arguments: Vec<ValueSyntax>,
+}
+
+/// An option.
+#[derive(Debug)]
+pub struct OptionSyntax {
+    /// `--count`; what has no such name is not offered.
+    pub long: String,
+    short: Option<char>,
+    /// What follows it; none for a flag.
+    pub value: Option<ValueSyntax>,
+}
+
+/// An argument, or the value of an option.
+#[derive(Debug)]
+pub struct ValueSyntax {
+    /// What it is called: `CHANNEL`.
+    pub name: String,
+    /// All that it can be; empty where that is not told.
+    pub words: Vec<String>,
+    /// Whether it is the name of a file.
+    pub is_file: bool,
+}
+
+/// Whether a word is the name of a subcommand that can be typed at the prompt; `help` is the prompt's own there.
+pub fn is_verb(word: &[u8]) -> bool {
+    word == b"exec" || names().any(|name| name.as_bytes() == word)
+}
+
+/// The names of the subcommands but `exec`, which alone is the server's EXEC.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    OTHERS.into_iter().filter(|name| !matches!(*name, "help" | "generate"))
+}
+
+/// What the subcommand of this name takes.
+pub fn syntax(name: &[u8]) -> Option<&'static VerbSyntax> {
+    static ALL: OnceLock<Vec<VerbSyntax>> = OnceLock::new();
+    let all = ALL.get_or_init(|| {
+        let mut whole = definition();
+        whole.build();
+        whole.get_subcommands().filter(|verb| is_verb(verb.get_name().as_bytes())).map(VerbSyntax::of).collect()
+    });
+    all.iter().find(|verb| verb.name.as_bytes() == name)
+}
+
+/// The help of a subcommand without what holds for all of them.
+pub fn help(name: &str) -> Option<String> {
+    let mut whole = definition();
+    whole.build();
+    let verb = whole.find_subcommand(name)?.clone();
+    let own = |arg: Arg| {
+        let is_global = arg.is_global_set();
+        arg.hide(is_global)
+    };
+    Some(
+        verb.mut_args(own)
+            .override_usage(format!("{name} {}", syntax(name.as_bytes())?.usage))
+            .render_help()
+            .to_string(),
+    )
+}
+
+/// Refuses options that say where the server is, or who we are there.
+pub fn refuse_session_options(cli: &Cli) -> Outcome<()> {
+    let options = OptionSet::new();
+    let is_session = |name: &&String| {
+        let option = options.all().find(|option| option.get_id() == name.as_str());
+        let is_connection = option.is_some_and(|option| option.get_help_heading() == Some("Connection"));
+        *name == "profile" || is_connection && !OWN.contains(&name.as_str())
+    };
+    match cli.connection.order.iter().find(is_session) {
+        Some(name) => Err(Failure::usage(format!(
+            "--{}: the session says which server is meant; connect goes to another one",
+            name.replace('_', "-")
+        ))),
+        None => Ok(()),
+    }
+}
+
+impl VerbSyntax {
+    fn of(verb: &Command) -> Self {
+        let usage = verb.clone().render_usage().to_string();
+        let name = verb.get_name().to_owned();
+        let behind = usage.split_once(&format!(" {name}")).map_or("", |(_, behind)| behind.trim());
+        let shown = |arg: &&Arg| !arg.is_hide_set();
+        let takes = |arg: &&Arg| !arg.is_global_set() || arg.get_help_heading() == Some("Output");
+        Self {
+            usage: behind.to_owned(),
+            options: verb
+                .get_arguments()
+                .filter(|arg| !arg.is_positional())
+                .filter(shown)
+                .filter(takes)
+                .filter_map(OptionSyntax::of)
+                .collect(),
+            arguments: verb.get_positionals().filter(shown).map(ValueSyntax::of).collect(),
+            name,
+        }
+    }
+
+    /// The option of this name, long or short.
+    pub fn option(&self, word: &str) -> Option<&OptionSyntax> {
+        let short = word.strip_prefix('-').and_then(|rest| rest.chars().next()).filter(|_| word.chars().count() == 2);
+        self.options.iter().find(|option| option.long == word || short.is_some() && option.short == short)
+    }
+
+    /// What stands behind these words, those between the name and the place.
+    pub fn expected(&self, words: &[&[u8]]) -> Option<&ValueSyntax> {
+        let mut count = 0;
+        let mut awaited = None;
+        for word in words {
+            let word = String::from_utf8_lossy(word);
+            match awaited.take() {
+                Some(_) => {}
+                None if word.starts_with("--") && word.contains('=') => {}
+                None if word.starts_with('-') && word.len() > 1 => {
+                    awaited = self.option(&word).and_then(|option| option.value.as_ref());
+                }
+                None => count += 1,
+            }
+        }
+        awaited.or_else(|| self.arguments.get(count).or(self.arguments.last()))
+    }
+
+    /// Whether a value is awaited behind these words: the last one is an option that takes one.
+    pub fn awaits_value(&self, words: &[&[u8]]) -> Option<&ValueSyntax> {
+        let last = std::str::from_utf8(words.last()?).ok()?;
+        self.option(last)?.value.as_ref()
+    }
+}
+
+impl OptionSyntax {
+    fn of(option: &Arg) -> Option<Self> {
+        let takes_value = matches!(option.get_action(), ArgAction::Set | ArgAction::Append);
+        Some(Self {
+            long: format!("--{}", option.get_long()?),
+            short: option.get_short(),
+            value: takes_value.then(|| ValueSyntax::of(option)),
+        })
+    }
+}
+
+impl ValueSyntax {
+    fn of(arg: &Arg) -> Self {
+        let name = arg.get_value_names().and_then(|names| names.first()).map_or("", |name| name.as_str());
+        let values = arg.get_possible_values();
+        Self {
+            name: name.to_owned(),
+            words: values
+                .iter()
+                .filter(|value| !value.is_hide_set())
+                .map(|value| value.get_name().to_owned())
+                .collect(),
+            is_file: matches!(arg.get_value_hint(), ValueHint::FilePath | ValueHint::AnyPath),
+        }
+    }
+}
