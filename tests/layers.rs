@@ -28,7 +28,10 @@ const MODULES: [(&str, &[&str]); 21] = [
     ("config", &["cli", "color", "exit", "net", "render", "report", "signal", "text"]),
     ("context", &["cli", "config", "exit", "net", "render", "report", "sandbox", "text"]),
     ("shell", &["command", "exit", "memory", "net", "reply", "report", "signal", "text"]),
-    ("follow", &["cli", "command", "exit", "guard", "memory", "net", "render", "reply", "report", "signal", "text"]),
+    (
+        "follow",
+        &["cli", "command", "exit", "guard", "input", "memory", "net", "render", "reply", "report", "signal", "text"],
+    ),
     (
         "repl",
         &[

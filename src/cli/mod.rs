@@ -19,7 +19,7 @@ pub use self::options::{
     ConnectionOptions, Encoding, GeneralOptions, OutputOptions, ReplOptions, SandboxKind, Verify, When,
 };
 pub use self::streams::{
-    LimitOptions, ListenOptions, MonitorArgs, OnHandlerError, PsubArgs, ReconnectOptions, SsubArgs, SubArgs,
+    Control, LimitOptions, ListenOptions, MonitorArgs, OnHandlerError, PsubArgs, ReconnectOptions, SsubArgs, SubArgs,
 };
 pub use self::verbs::{CompletionsArgs, ExecArgs, ExecOptions, GenerateArgs, OnError, PipeArgs, TxnArgs, Verb};
 

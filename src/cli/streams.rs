@@ -17,7 +17,7 @@ Examples:
   rcli sub news --pattern 'news.*' --idle 60")]
 pub struct SubArgs {
     /// Channels
-    #[arg(required_unless_present = "patterns", value_name = "CHANNEL")]
+    #[arg(required_unless_present_any = ["patterns", "control"], value_name = "CHANNEL")]
     pub channels: Vec<OsString>,
     /// A pattern to subscribe to as well; may be repeated
     #[arg(long = "pattern", value_name = "PATTERN")]
@@ -35,7 +35,7 @@ Examples:
   rcli psub 'job.*' --channel control --handler control='cat >> control.log'")]
 pub struct PsubArgs {
     /// Patterns, as the server's PSUBSCRIBE takes them
-    #[arg(required_unless_present = "channels", value_name = "PATTERN")]
+    #[arg(required_unless_present_any = ["channels", "control"], value_name = "PATTERN")]
     pub patterns: Vec<OsString>,
     /// A channel to subscribe to as well; may be repeated
     #[arg(long = "channel", value_name = "CHANNEL")]
@@ -52,7 +52,7 @@ Examples:
   rcli ssub orders --count 1 --timeout 30")]
 pub struct SsubArgs {
     /// Shard channels
-    #[arg(required = true, value_name = "SHARD_CHANNEL")]
+    #[arg(required_unless_present = "control", value_name = "SHARD_CHANNEL")]
     pub channels: Vec<OsString>,
     /// With -c: listen to this node only; channels that it does not own are named and passed over
     #[arg(long, value_name = "HOST:PORT")]
@@ -92,6 +92,10 @@ pub struct MonitorArgs {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Messages")]
 pub struct ListenOptions {
+    /// Change the subscription while it runs by lines on stdin: SUBSCRIBE, PSUBSCRIBE, SSUBSCRIBE and UNSUBSCRIBE,
+    /// PUNSUBSCRIBE, SUNSUBSCRIBE with names, PING; it ends with stdin, or goes on with =keep
+    #[arg(long, value_name = "AT_END", num_args = 0..=1, require_equals = true, default_missing_value = "end")]
+    pub control: Option<Control>,
     /// Write no confirmations of subscriptions
     #[arg(short = 'm', long)]
     pub ignore_subscribe_messages: bool,
@@ -115,6 +119,15 @@ pub struct ListenOptions {
     pub limits: LimitOptions,
     #[command(flatten)]
     pub reconnect: ReconnectOptions,
+}
+
+/// `--control`: what happens at the end of stdin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Control {
+    /// The stream ends when the lines are carried out
+    End,
+    /// The stream goes on
+    Keep,
 }
 
 /// `--on-handler-error`.

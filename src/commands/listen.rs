@@ -1,12 +1,13 @@
 //! `rcli sub`, `psub`, `ssub` and `monitor`: what to listen to and how to show it, from the options (contract sections
 //! 8 and 9). The loop itself is [`crate::follow`], which the REPL's views run as well.
 
-use crate::cli::{ListenOptions, MonitorArgs, OnHandlerError, PsubArgs, ReconnectOptions, SsubArgs, SubArgs};
+use crate::cli::{Control, ListenOptions, MonitorArgs, OnHandlerError, PsubArgs, ReconnectOptions, SsubArgs, SubArgs};
 use crate::config;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::follow::handler::{Handlers, parse_handlers};
-use crate::follow::{Filter, Limits, View, follow};
+use crate::follow::{Changes, Changing, Filter, Limits, View, follow};
+use crate::input;
 use crate::net::{Source, Stream, Subscription, Topic};
 use crate::render::Format;
 use crate::report::Told;
@@ -47,7 +48,7 @@ fn listen(
     subscriptions: Vec<Subscription>,
     node: Option<&str>,
 ) -> Outcome<Exit> {
-    let handlers = parse_handlers(&options.handlers, &subscriptions)?;
+    let handlers = parse_handlers(&options.handlers, &subscriptions, options.control.is_some())?;
     // A handler gets JSON in any case, so these mean something where there is one.
     let has_handlers = !handlers.is_empty();
     refuse_json_options(
@@ -59,7 +60,13 @@ fn listen(
         ],
     )?;
     let limits = Limits::begin(&options.limits);
-    let stream = open(context, Source::Subscriptions(subscriptions), retries(&options.reconnect), node)?;
+    let changes = match options.control {
+        Some(control) => Some(Changes::lines(input::Source::stdin()?, control == Control::Keep)),
+        None => None,
+    };
+    let is_changing = changes.is_some();
+    let source = if is_changing { Source::Changing(subscriptions) } else { Source::Subscriptions(subscriptions) };
+    let stream = open(context, source, retries(&options.reconnect), node)?;
     let mut view = View::new(context.renderer()?, limits);
     view.confirmations = !options.ignore_subscribe_messages;
     view.time = options.time;
@@ -71,7 +78,11 @@ fn listen(
     } else {
         view.output = Some(rustix::stdio::stdout());
     }
-    follow(stream, view, &mut |told: Told| told.report())
+    let mut announce = |told: Told| told.report();
+    match changes {
+        Some(changes) => follow(Changing::new(stream, changes), view, &mut announce),
+        None => follow(stream, view, &mut announce),
+    }
 }
 
 /// Listens to the server, or to the cluster, or to that node of it.

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use rustix::event::PollFd;
 
+use crate::exit::Exit;
 use crate::net::{Given, Stream, Unopened, Woken};
 
 /// What is followed: what it gives, and the sleep until there is more.
@@ -19,6 +20,21 @@ pub trait Feed {
 
     /// Gives up the connection that was heard last, which sends what cannot be understood.
     fn distrust(&mut self, reason: &str) -> Result<(), Unopened>;
+
+    /// Does what cannot wait for a pause, while messages come without one. Does not block.
+    fn attend(&mut self) -> Result<(), Unopened> {
+        Ok(())
+    }
+
+    /// Whether all was given that is wanted.
+    fn has_ended(&self) -> bool {
+        false
+    }
+
+    /// The status of what could not be done meanwhile.
+    fn exit(&self) -> Exit {
+        Exit::Done
+    }
 }
 
 impl Feed for Stream {

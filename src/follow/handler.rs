@@ -56,17 +56,18 @@ impl Job {
 pub fn variables_of<'m>(message: &Message<'m>) -> [(&'static str, &'m [u8]); 3] {
     [
         ("RCLI_TYPE", message.kind.name().as_bytes()),
-        ("RCLI_CHANNEL", message.channel),
+        ("RCLI_CHANNEL", message.channel.unwrap_or_default()),
         ("RCLI_PATTERN", message.pattern.unwrap_or_default()),
     ]
 }
 
-/// Reads `NAME=COMMAND`. NAME must be subscribed to, or its messages would never come.
-pub fn parse_handlers(given: &[OsString], subscriptions: &[Subscription]) -> Outcome<Vec<Handler>> {
+/// Reads `NAME=COMMAND`. NAME must be subscribed to, or its messages would never come; `may_come` if names may be
+/// subscribed later.
+pub fn parse_handlers(given: &[OsString], subscriptions: &[Subscription], may_come: bool) -> Outcome<Vec<Handler>> {
     let mut handlers: Vec<Handler> = Vec::new();
     for text in given {
-        let handler =
-            parse(text.as_bytes(), subscriptions).map_err(|reason| Failure::usage(format!("--handler: {reason}")))?;
+        let handler = parse(text.as_bytes(), subscriptions, may_come)
+            .map_err(|reason| Failure::usage(format!("--handler: {reason}")))?;
         if handlers.iter().any(|other| other.name == handler.name) {
             let name = String::from_utf8_lossy(&handler.name).into_owned();
             return Err(Failure::usage(format!("--handler {name}: given twice; one command can do both")));
@@ -76,11 +77,12 @@ pub fn parse_handlers(given: &[OsString], subscriptions: &[Subscription]) -> Out
     Ok(handlers)
 }
 
-fn parse(text: &[u8], subscriptions: &[Subscription]) -> Result<Handler, String> {
+fn parse(text: &[u8], subscriptions: &[Subscription], may_come: bool) -> Result<Handler, String> {
     let Some(first) = memchr::memchr(b'=', text) else { return Err("NAME=COMMAND is expected".to_owned()) };
     // A name may hold the sign itself: the first place is meant that makes a name which is subscribed to.
     let is_subscribed = |end: &usize| subscriptions.iter().any(|subscription| subscription.name == text[..*end]);
-    let Some(end) = memchr::memchr_iter(b'=', text).find(is_subscribed) else {
+    let known = memchr::memchr_iter(b'=', text).find(is_subscribed);
+    let Some(end) = known.or(may_come.then_some(first)) else {
         return Err(format!("{} is not subscribed to", String::from_utf8_lossy(&text[..first])));
     };
     let command = OsStr::from_bytes(&text[end + 1..]).to_owned();
@@ -99,7 +101,7 @@ mod tests {
     fn parse_one(text: &str) -> Result<(Vec<u8>, OsString), String> {
         let names: [&[u8]; 3] = [b"news", b"a", b"a=b"];
         let subscriptions = names.map(|name| Subscription { topic: Topic::Channel, name: name.to_vec() });
-        parse_handlers(&[text.into()], &subscriptions)
+        parse_handlers(&[text.into()], &subscriptions, text.starts_with("later"))
             .map(|mut handlers| handlers.remove(0))
             .map(|handler| (handler.name, handler.command))
             .map_err(Failure::into_message)
@@ -110,6 +112,7 @@ mod tests {
         assert_eq!(parse_one("news=x=1; cat").unwrap(), (b"news".to_vec(), "x=1; cat".into()));
         assert_eq!(parse_one("a=b").unwrap(), (b"a".to_vec(), "b".into()));
         assert_eq!(parse_one("other=cat").unwrap_err(), "--handler: other is not subscribed to");
+        assert_eq!(parse_one("later=a=b").unwrap(), (b"later".to_vec(), "a=b".into()));
         assert_eq!(parse_one("news").unwrap_err(), "--handler: NAME=COMMAND is expected");
         assert_eq!(parse_one("news=").unwrap_err(), "--handler: the command for news is empty");
     }

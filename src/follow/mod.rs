@@ -1,6 +1,7 @@
 //! The loop that follows a stream: take what has come; when nothing waits, flush, then sleep. Also run by the REPL's
 //! views, with a writer of their own.
 
+mod changes;
 mod feed;
 mod filter;
 pub mod handler;
@@ -12,6 +13,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::event::{PollFd, PollFlags};
 
+#[allow(unused_imports, reason = "the subscriber of the prompt, which is not there yet")]
+pub use self::changes::{ChangeSender, Changes, Changing};
 pub use self::feed::Feed;
 pub use self::filter::Filter;
 use self::handler::{Handlers, variables_of};
@@ -21,7 +24,7 @@ use self::view::{End, Watched, asked, watched};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::net::{Given, Heard, Woken, poll, ready_at};
 use crate::render::Record;
-use crate::reply::{Event, Message, MonitorLine, describe_no_room};
+use crate::reply::{Event, Message, MessageKind, MonitorLine, describe_no_room};
 use crate::report::Told;
 use crate::signal::{self, Signal};
 use crate::text::describe_io;
@@ -39,7 +42,7 @@ const SILENCE: Duration = Duration::from_millis(20);
 
 /// Follows a stream to its end. Every message received is written before; `announce` gets the lines for people.
 pub fn follow<F: Feed, W: Write>(feed: F, view: View<W>, announce: &mut impl FnMut(Told)) -> Outcome<Exit> {
-    let mut follower = Follower { feed, sink: Sink { view, announce } };
+    let mut follower = Follower { feed, sink: Sink { view, announce, refused: Exit::Done } };
     let end = follower.run();
     follower.finish(end)
 }
@@ -54,6 +57,8 @@ struct Follower<'a, F: Feed, W: Write, A: FnMut(Told)> {
 struct Sink<'a, W: Write, A: FnMut(Told)> {
     view: View<W>,
     announce: &'a mut A,
+    /// The status of what a server refused while the stream ran.
+    refused: Exit,
 }
 
 /// What became of something that was received.
@@ -77,6 +82,9 @@ impl<W: Write, A: FnMut(Told)> Sink<'_, W, A> {
             Heard::Push(_) => {}
             Heard::Nonsense => return Ok(Taken::Nonsense),
             Heard::Event(event) => {
+                if let Event::Refused { .. } = event {
+                    self.refused = Exit::ErrorReply;
+                }
                 if let Some(told) = describe(event, given.place) {
                     (self.announce)(told);
                 }
@@ -88,7 +96,7 @@ impl<W: Write, A: FnMut(Told)> Sink<'_, W, A> {
 
     fn take_message(&mut self, message: &Message<'_>, node: Option<&str>) -> Outcome<Taken> {
         let is_published = message.kind.is_published();
-        if !is_published && !self.view.confirmations {
+        if !is_published && !self.view.confirmations && message.kind != MessageKind::Pong {
             return Ok(Taken::Done);
         }
         let time = self.now();
@@ -228,6 +236,7 @@ impl<F: Feed, W: Write, A: FnMut(Told)> Follower<'_, F, W, A> {
                 if busy < BUSY_MESSAGES {
                     continue;
                 }
+                self.feed.attend()?;
             } else {
                 self.sink.flush()?;
                 if let Some(end) = self.sleep()? {
@@ -237,6 +246,9 @@ impl<F: Feed, W: Write, A: FnMut(Told)> Follower<'_, F, W, A> {
             busy = 0;
             if let Some(end) = asked() {
                 return Ok(end);
+            }
+            if self.feed.has_ended() {
+                return Ok(End::Done);
             }
             if self.sink.view.limits.is_over() {
                 return Ok(End::Expired);
@@ -268,6 +280,18 @@ impl<F: Feed, W: Write, A: FnMut(Told)> Follower<'_, F, W, A> {
         let flushed = if end.as_ref().is_ok_and(|end| *end == End::Unread) { Ok(()) } else { self.sink.flush() };
         let end = end.and_then(|end| flushed.map(|()| end));
         let end = self.sink.finish_handlers(end)?;
+        let also = self.sink.refused.or(self.feed.exit());
+        self.exit(end).map(|exit| exit.or(also)).or_else(|failure| match failure.exit().or(also) {
+            exit if exit == failure.exit() => Err(failure),
+            exit => {
+                failure.report();
+                Ok(exit)
+            }
+        })
+    }
+
+    /// What a view's end means for the run.
+    fn exit(&self, end: End) -> Outcome<Exit> {
         match end {
             End::Done | End::Unread => Ok(Exit::Done),
             End::Expired => self.sink.view.limits.end(),
@@ -329,11 +353,12 @@ fn describe(event: &Event, place: &str) -> Option<Told> {
             format!("{}: moved from {from} to {place} {}", name(channel), lost_after(*gap))
         }
         Event::PassedOver { channel, reason } => format!("{place}: {} is passed over: {reason}", name(channel)),
+        Event::Refused { reason, .. } => format!("{place}: {reason}"),
         Event::Joined => format!("{place}: joined; heard from now on"),
         Event::Left => format!("{place}: left; not heard any more"),
     };
     Some(match event {
-        Event::Disconnected { .. } | Event::PassedOver { .. } => Told::Failure(text),
+        Event::Disconnected { .. } | Event::PassedOver { .. } | Event::Refused { .. } => Told::Failure(text),
         _ => Told::Notice(text),
     })
 }

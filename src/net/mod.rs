@@ -33,6 +33,6 @@ pub use pushes::{PushListener, PushQueue};
 pub use retry::{RandomBackoff, Retry};
 pub use sentinel::Sentinels;
 pub use session::Session;
-pub use stream::{Given, Heard, Source, Stream, Subscription, Topic, Woken, ready_at};
+pub use stream::{Change, Given, Heard, Source, Stream, Subscription, Topic, Woken, ready_at};
 pub use tls::{Tls, TlsFiles, Verify};
 pub use transaction::Transacted;

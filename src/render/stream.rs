@@ -65,6 +65,7 @@ pub fn event(
         Event::Reconnected { channel, gap } => ("reconnected", None, channel.as_ref(), Some(seconds(*gap))),
         Event::Moved { channel, gap, .. } => ("moved", None, Some(channel), Some(seconds(*gap))),
         Event::PassedOver { channel, reason } => ("passed_over", Some(reason), Some(channel), None),
+        Event::Refused { channel, reason } => ("refused", Some(reason), channel.as_ref(), None),
         Event::Joined => ("joined", None, None, None),
         Event::Left => ("left", None, None, None),
     };
@@ -128,10 +129,11 @@ fn dictionary(
         && !style.nest_json
         && time.is_none()
         && node.is_none()
-        && is_plain(message.channel)
+        && let Some(channel) = message.channel
+        && is_plain(channel)
         && is_plain(payload)
     {
-        return plain_message(out, message.channel, payload);
+        return plain_message(out, channel, payload);
     }
     out.write_all(b"{\"type\":\"")?;
     out.write_all(message.kind.name().as_bytes())?;
@@ -141,7 +143,10 @@ fn dictionary(
         None => out.write_all(b"null")?,
     }
     out.write_all(b",\"channel\":")?;
-    bytes(out, style, message.channel)?;
+    match message.channel {
+        Some(channel) => bytes(out, style, channel)?,
+        None => out.write_all(b"null")?,
+    }
     out.write_all(b",\"data\":")?;
     match &message.data {
         Data::Count(count) => out.write_all(count)?,

@@ -37,6 +37,13 @@ pub enum Event {
         /// The server's words.
         reason: String,
     },
+    /// What was asked for while the stream ran is refused: nothing has changed.
+    Refused {
+        /// The channel or pattern, where it is one.
+        channel: Option<Vec<u8>>,
+        /// The command, and the server's words.
+        reason: String,
+    },
     /// A node that joined the cluster, or its primaries, is heard too.
     Joined,
     /// A node that left them is not heard any more.

@@ -1,7 +1,7 @@
 //! What a subscribed connection receives, as redis-py's dictionaries name it (contract section 8). Knows frames, not
 //! connections, and not how a message looks.
 
-use super::frame::{Element, Frame, Kind, Walk};
+use super::frame::{Element, Frame, Kind, OwnedFrame, Walk};
 
 /// The type of a message: the first key of its dictionary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub enum MessageKind {
     PMessage,
     /// Published to a shard channel.
     SMessage,
+    /// The answer to a PING.
+    Pong,
 }
 
 impl MessageKind {
@@ -39,6 +41,7 @@ impl MessageKind {
             Self::Message => "message",
             Self::PMessage => "pmessage",
             Self::SMessage => "smessage",
+            Self::Pong => "pong",
         }
     }
 
@@ -65,8 +68,19 @@ impl MessageKind {
             b"punsubscribe" => Self::PUnsubscribe,
             b"ssubscribe" => Self::SSubscribe,
             b"sunsubscribe" => Self::SUnsubscribe,
+            b"pong" => Self::Pong,
             _ => return None,
         })
+    }
+
+    /// Whether it tells of a shard channel.
+    pub fn is_sharded(self) -> bool {
+        matches!(self, Self::SMessage | Self::SSubscribe | Self::SUnsubscribe)
+    }
+
+    /// Whether a channel, pattern or shard channel was left.
+    pub fn is_departure(self) -> bool {
+        matches!(self, Self::Unsubscribe | Self::PUnsubscribe | Self::SUnsubscribe)
     }
 }
 
@@ -86,9 +100,10 @@ pub struct Message<'a> {
     pub kind: MessageKind,
     /// The pattern that matched; only with [`MessageKind::PMessage`].
     pub pattern: Option<&'a [u8]>,
-    /// The channel; for confirmations of patterns, the pattern (redis-py's shape).
-    pub channel: &'a [u8],
-    /// The published bytes, or the count of subscriptions.
+    /// The channel; for confirmations of patterns, the pattern (redis-py's shape). None for an answer to PING, and where
+    /// nothing was there to be left.
+    pub channel: Option<&'a [u8]>,
+    /// The published bytes, the text of a PING, or the count of subscriptions.
     pub data: Data<'a>,
     /// All of it, as the server sent it.
     pub frame: Frame<'a>,
@@ -103,20 +118,55 @@ impl<'a> Message<'a> {
             let mut walk = frame.walk_behind(BEGINNING);
             let (channel, payload) = (bulk(walk.next())?, bulk(walk.next())?);
             let data = Data::Payload(payload);
-            return Some(Self { kind: MessageKind::Message, pattern: None, channel, data, frame });
+            return Some(Self { kind: MessageKind::Message, pattern: None, channel: Some(channel), data, frame });
         }
         let (kind, count, mut walk) = begin(frame)?;
         let pattern = if kind == MessageKind::PMessage { Some(bulk(walk.next())?) } else { None };
-        let channel = bulk(walk.next())?;
+        let channel = match kind {
+            MessageKind::Pong => None,
+            _ => match walk.next()? {
+                Element { kind: Kind::Nil, .. } if kind.is_departure() => None,
+                channel => Some(bulk(Some(channel))?),
+            },
+        };
         let last = walk.next()?;
-        let data = match (kind.is_published(), last.kind) {
+        let data = match (kind.is_published() || kind == MessageKind::Pong, last.kind) {
             (true, Kind::Bulk) => Data::Payload(last.text),
             (false, Kind::Integer) => Data::Count(last.text),
             _ => return None,
         };
-        let expected = if pattern.is_some() { 4 } else { 3 };
+        let expected = match kind {
+            MessageKind::Pong => 2,
+            MessageKind::PMessage => 4,
+            _ => 3,
+        };
         (count == expected).then_some(Self { kind, pattern, channel, data, frame })
     }
+
+    /// The answer to a PING with this text, in the one form that both protocols have where something is subscribed.
+    pub fn pong(text: &[u8]) -> OwnedFrame {
+        let mut bytes = b"*2\r\n$4\r\npong\r\n".to_vec();
+        push_bulk(&mut bytes, text);
+        OwnedFrame::new(bytes, false)
+    }
+
+    /// What a server would say of leaving a channel or pattern where it has no subscription of this client any more.
+    pub fn departure(kind: MessageKind, channel: Option<&[u8]>) -> OwnedFrame {
+        let mut bytes = b"*3\r\n".to_vec();
+        push_bulk(&mut bytes, kind.name().as_bytes());
+        match channel {
+            Some(channel) => push_bulk(&mut bytes, channel),
+            None => bytes.extend_from_slice(b"$-1\r\n"),
+        }
+        bytes.extend_from_slice(b":0\r\n");
+        OwnedFrame::new(bytes, false)
+    }
+}
+
+fn push_bulk(bytes: &mut Vec<u8>, text: &[u8]) {
+    bytes.extend_from_slice(format!("${}\r\n", text.len()).as_bytes());
+    bytes.extend_from_slice(text);
+    bytes.extend_from_slice(b"\r\n");
 }
 
 /// The bytes of an element that is a string.
@@ -150,7 +200,7 @@ fn begin(frame: Frame<'_>) -> Option<(MessageKind, u64, Walk<'_>)> {
 mod tests {
     use super::*;
 
-    type Parts<'a> = (MessageKind, Option<&'a [u8]>, &'a [u8], Data<'a>);
+    type Parts<'a> = (MessageKind, Option<&'a [u8]>, Option<&'a [u8]>, Data<'a>);
 
     fn message(resp: &[u8]) -> Option<Parts<'_>> {
         Message::of(Frame::new(resp, false)).map(|of| (of.kind, of.pattern, of.channel, of.data))
@@ -160,7 +210,7 @@ mod tests {
     fn both_protocols_give_the_same_message() {
         let parts = "4\r\n$8\r\npmessage\r\n$2\r\nn*\r\n$4\r\nnews\r\n$2\r\n\x7f\0\r\n";
         let (array, push) = (format!("*{parts}"), format!(">{parts}"));
-        let expected = (MessageKind::PMessage, Some(&b"n*"[..]), &b"news"[..], Data::Payload(b"\x7f\0"));
+        let expected = (MessageKind::PMessage, Some(&b"n*"[..]), Some(&b"news"[..]), Data::Payload(b"\x7f\0"));
         assert_eq!(message(array.as_bytes()), Some(expected));
         assert_eq!(message(push.as_bytes()), Some(expected));
     }
@@ -168,13 +218,27 @@ mod tests {
     #[test]
     fn a_confirmation_of_a_pattern_has_it_as_channel() {
         let push = b">3\r\n$10\r\npsubscribe\r\n$2\r\nn*\r\n:2\r\n";
-        assert_eq!(message(push), Some((MessageKind::PSubscribe, None, &b"n*"[..], Data::Count(b"2"))));
+        assert_eq!(message(push), Some((MessageKind::PSubscribe, None, Some(&b"n*"[..]), Data::Count(b"2"))));
+    }
+
+    #[test]
+    fn leaving_nothing_and_the_answer_to_ping_have_no_channel() {
+        for frame in ["*3\r\n$11\r\nunsubscribe\r\n$-1\r\n:2\r\n", ">3\r\n$11\r\nunsubscribe\r\n_\r\n:2\r\n"] {
+            assert_eq!(message(frame.as_bytes()), Some((MessageKind::Unsubscribe, None, None, Data::Count(b"2"))));
+        }
+        let pong = Message::pong(b"x");
+        let of = Message::of(pong.frame()).map(|of| (of.kind, of.channel, of.data));
+        assert_eq!(of, Some((MessageKind::Pong, None, Data::Payload(b"x"))));
+        let left = Message::departure(MessageKind::SUnsubscribe, Some(b"s"));
+        let of = Message::of(left.frame()).map(|of| (of.kind, of.channel, of.data));
+        assert_eq!(of, Some((MessageKind::SUnsubscribe, Some(&b"s"[..]), Data::Count(b"0"))));
     }
 
     #[test]
     fn what_is_no_message_is_none() {
         for frame in [
-            "*2\r\n$4\r\npong\r\n$0\r\n\r\n",
+            "*2\r\n$4\r\npong\r\n:1\r\n",
+            ">3\r\n$9\r\nsubscribe\r\n_\r\n:2\r\n",
             "*2\r\n$7\r\nmessage\r\n$7\r\nchannel\r\n",
             "*3\r\n$7\r\nmessage\r\n$7\r\nchannel\r\n:1\r\n",
             "*4\r\n$7\r\nmessage\r\n$1\r\np\r\n$1\r\nc\r\n$1\r\nd\r\n",

@@ -42,6 +42,7 @@ mod cluster_tls;
 mod cluster_txn;
 mod connect;
 mod connection_state;
+mod control;
 #[cfg(target_os = "linux")]
 mod dead_peer;
 mod encodings;

@@ -105,7 +105,7 @@ impl Handlers {
         if !message.kind.is_published() {
             return None;
         }
-        let name = message.pattern.unwrap_or(message.channel);
+        let name = message.pattern.or(message.channel)?;
         self.shared.handlers.iter().position(|handler| handler.name == name)
     }
 

@@ -9,7 +9,7 @@ use super::super::error::Unopened;
 use super::assignment::{Assignment, AssignmentId, Home};
 use super::connection::Loss;
 use super::heard::Queued;
-use super::source::is_final;
+use super::source::{Subject, is_final};
 use super::{Elsewhere, Stream};
 use crate::reply::{ErrorReply, Event, OwnedFrame};
 
@@ -24,12 +24,22 @@ impl Stream {
     /// A connection has what it was asked for. Gives the confirmation if it is to be told.
     pub(super) fn confirm(&mut self, at: usize, id: AssignmentId, message: Option<OwnedFrame>) -> Option<OwnedFrame> {
         let name = Arc::clone(&self.connections[at].name);
-        let assignment = self.assignments.get_mut(&id)?;
+        // What was left meanwhile was heard all the same.
+        let Some(assignment) = self.assignments.get_mut(&id) else { return message };
         assignment.is_confirmed = true;
         assignment.ended = None;
         let from = assignment.from.replace(Arc::clone(&name));
         // One that was only asked for at another node is confirmed already.
         let mut is_news = from.is_none() || assignment.is_told;
+        let is_wanted = std::mem::take(&mut assignment.is_wanted);
+        if assignment.subject == Subject::Presence {
+            if !assignment.is_told {
+                // Its node has left: what was heard there is told by itself.
+                assignment.end_silence();
+            }
+            self.note_ready(at);
+            return None;
+        }
         let shard_channel = assignment.subject.shard_channel().map(<[u8]>::to_vec);
         match (from, &assignment.home, shard_channel) {
             (Some(from), Home::Slot(_), Some(channel)) if from != name => {
@@ -50,7 +60,7 @@ impl Stream {
             _ => {}
         }
         self.note_ready(at);
-        message.filter(|_| is_news)
+        message.filter(|_| is_news || is_wanted)
     }
 
     /// Tells that a connection has again all that was lost, once it has.
@@ -83,6 +93,11 @@ impl Stream {
     pub(super) fn refuse(&mut self, at: usize, id: AssignmentId, error: &ErrorReply) -> Result<(), Unopened> {
         let name = &self.connections[at].name;
         let Some(assignment) = self.assignments.get(&id) else { return Ok(()) };
+        if assignment.subject == Subject::Presence {
+            // Any live server answers, in whatever words.
+            self.confirm(at, id, None);
+            return Ok(());
+        }
         let refusal = assignment.subject.describe_refusal(error);
         let is_new = assignment.from.is_none();
         let is_moved = error.code() == "MOVED";
@@ -95,6 +110,11 @@ impl Stream {
         }
         if is_moved && (self.elsewhere == Elsewhere::PassedOver || !is_new) {
             return self.pass_over(at, id, refusal);
+        }
+        if is_new && assignment.is_late {
+            let subject = assignment.subject.clone();
+            self.refuse_late(at, &subject, refusal);
+            return Ok(());
         }
         if is_new || is_final(error) {
             let advice = if is_moved { ": use -c" } else { "" };

@@ -36,6 +36,10 @@ pub struct Assignment {
     pub silent_since: Option<Instant>,
     /// Whether it was said that it is not heard.
     pub is_told: bool,
+    /// Whether it was asked for while others were heard already: that it is refused ends nothing.
+    pub is_late: bool,
+    /// Whether it was asked for once more while no connection had it: its next confirmation is told.
+    pub is_wanted: bool,
     /// What the server said when it ended the subscription, until it is confirmed again.
     pub ended: Option<OwnedFrame>,
 }
@@ -43,8 +47,18 @@ pub struct Assignment {
 impl Assignment {
     /// What no connection was asked for yet.
     pub fn new(subject: Subject, home: Home) -> Self {
-        let (connection, from, silent_since, ended) = (None, None, None, None);
-        Self { subject, home, connection, is_confirmed: false, from, silent_since, is_told: false, ended }
+        Self {
+            subject,
+            home,
+            connection: None,
+            is_confirmed: false,
+            from: None,
+            silent_since: None,
+            is_told: false,
+            is_late: false,
+            is_wanted: false,
+            ended: None,
+        }
     }
 
     /// Its connection does not have it any more, since then.
@@ -58,6 +72,11 @@ impl Assignment {
     pub fn end_silence(&mut self) -> Option<Duration> {
         self.is_told = false;
         self.silent_since.take().map(|since| since.elapsed())
+    }
+
+    /// Whether that it is not heard is no reason to end the run.
+    pub fn may_miss(&self) -> bool {
+        self.is_late || self.from.is_some()
     }
 
     /// What is missing while it is nowhere, for messages.

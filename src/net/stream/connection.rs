@@ -1,7 +1,7 @@
 //! One connection of a stream: what it was asked for, what came over it, and what to wait for. What a loss means is the
 //! engine's business.
 
-use std::collections::VecDeque;
+use std::collections::HashSet;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,7 +14,8 @@ use super::super::session::Session;
 use super::Heard;
 use super::assignment::AssignmentId;
 use super::heartbeat::{Heartbeat, Verdict};
-use super::source::Subject;
+use super::source::{Subject, Subscription, Topic};
+use super::unanswered::{Answered, Pending, Unanswered, slot_of_topic};
 use crate::command::request::Request;
 use crate::reply::{ErrorReply, Frame, Kind, Message, MessageKind, OwnedFrame};
 
@@ -29,6 +30,12 @@ pub enum Received {
     Confirmed(AssignmentId, Option<OwnedFrame>),
     /// What was asked for is refused.
     Refused(AssignmentId, ErrorReply),
+    /// Something is left, as was asked for; a message of this kind tells of it.
+    Left(MessageKind),
+    /// The answer to somebody's PING.
+    Pong(OwnedFrame),
+    /// A command that changes nothing is refused.
+    Denied(Unanswered, ErrorReply),
 }
 
 /// What a frame is to whoever listens.
@@ -60,12 +67,6 @@ impl From<Lost> for Loss {
     }
 }
 
-/// A command that is not answered yet. Servers answer in order; what they say unasked comes in between.
-enum Unanswered {
-    Assignment(AssignmentId),
-    Heartbeat,
-}
-
 /// A connection that listens.
 pub struct Connection {
     /// Names it in assignments; no later connection has the same.
@@ -79,7 +80,7 @@ pub struct Connection {
     /// When it was asked last.
     asked: Instant,
     heartbeat: Heartbeat,
-    unanswered: VecDeque<Unanswered>,
+    unanswered: Pending,
     /// Whether it was asked for MONITOR, which has a language of its own.
     is_monitor: bool,
     /// Whether a message came.
@@ -100,7 +101,7 @@ impl Connection {
             opened: now,
             asked: now,
             heartbeat: Heartbeat::new(),
-            unanswered: VecDeque::new(),
+            unanswered: Pending::default(),
             is_monitor: false,
             has_delivered: false,
             unsendable: None,
@@ -111,13 +112,50 @@ impl Connection {
     pub fn assign(&mut self, id: AssignmentId, subject: &Subject) {
         subject.request().pack(self.session.outgoing());
         self.is_monitor |= *subject == Subject::Monitor;
-        self.unanswered.push_back(Unanswered::Assignment(id));
+        self.unanswered.push(Unanswered::Assignment(id, slot_of_subject(subject)));
         self.asked = Instant::now();
+    }
+
+    /// Asks once more for what was asked for here: the server confirms it once more.
+    pub fn repeat(&mut self, id: AssignmentId, subject: &Subject) {
+        subject.request().pack(self.session.outgoing());
+        self.unanswered.push(Unanswered::Repeat(id, slot_of_subject(subject)));
+    }
+
+    /// Leaves a channel or pattern, whether or not it is there.
+    pub fn leave(&mut self, topic: Topic, name: &[u8]) {
+        Request::new([topic.leaving().as_bytes(), name]).pack(self.session.outgoing());
+        self.unanswered.push(Unanswered::Departure(topic, name.to_vec(), slot_of_topic(topic, name)));
+    }
+
+    /// Leaves all of that kind, which are these.
+    pub fn leave_all(&mut self, topic: Topic, names: HashSet<Vec<u8>>) {
+        Request::new([topic.leaving()]).pack(self.session.outgoing());
+        self.unanswered.push(Unanswered::DepartureOfAll { topic, names, is_answered: false });
+        Request::new(["PING"]).pack(self.session.outgoing());
+        self.unanswered.push(Unanswered::Heartbeat);
+    }
+
+    /// Asks for an answer that is told.
+    pub fn ping(&mut self, text: Vec<u8>) {
+        let words: &[&[u8]] = if text.is_empty() { &[b"PING"] } else { &[b"PING", &text] };
+        Request::new(words).pack(self.session.outgoing());
+        self.unanswered.push(Unanswered::Ping(text));
     }
 
     /// Whether all that it was asked for is answered.
     pub fn is_ready(&self) -> bool {
-        !self.unanswered.iter().any(|command| matches!(command, Unanswered::Assignment(_)))
+        !self.unanswered.has_assignment()
+    }
+
+    /// The commands that are not answered yet.
+    pub fn unanswered(&self) -> &Pending {
+        &self.unanswered
+    }
+
+    /// The same for when the connection is gone: nobody will answer them.
+    pub fn take_unanswered(&mut self) -> impl Iterator<Item = Unanswered> {
+        self.unanswered.take()
     }
 
     /// Whether it was of use: then tries to replace it begin anew.
@@ -163,10 +201,11 @@ impl Connection {
     fn read(&mut self) -> Result<Option<Received>, Loss> {
         let frame = self.session.current();
         if let Some(error) = ErrorReply::of(frame) {
-            return match self.unanswered.pop_front() {
-                Some(Unanswered::Assignment(id)) => Ok(Some(Received::Refused(id, error))),
-                Some(Unanswered::Heartbeat) => Ok(None),
-                None => Err(Loss::now(error.to_string())),
+            return match self.unanswered.answer_error(&error) {
+                Answered::Command(Unanswered::Assignment(id, _)) => Ok(Some(Received::Refused(id, error))),
+                Answered::Command(Unanswered::Heartbeat) | Answered::Nothing => Ok(None),
+                Answered::Command(command) => Ok(Some(Received::Denied(command, error))),
+                Answered::Unasked => Err(Loss::now(error.to_string())),
             };
         }
         if self.is_monitor && is_line(frame) {
@@ -174,15 +213,25 @@ impl Connection {
             return Ok(Some(Received::Heard(Form::Line)));
         }
         match MessageKind::of(frame) {
-            Some(kind) if !self.is_monitor => self.read_message(kind),
+            Some(kind) if !self.is_monitor && kind != MessageKind::Pong => self.read_message(kind),
             None if frame.kind() == Kind::Push => Ok(Some(Received::Heard(Form::Push))),
-            None if if self.is_monitor { frame.is_ok() } else { is_pong(frame) } => match self.unanswered.pop_front() {
-                Some(Unanswered::Assignment(id)) if self.is_monitor => Ok(Some(Received::Confirmed(id, None))),
+            _ if self.is_answer(frame) => match self.unanswered.answer() {
+                Some(Unanswered::Assignment(id, _)) => Ok(Some(Received::Confirmed(id, None))),
                 Some(Unanswered::Heartbeat) => Ok(None),
+                Some(Unanswered::Ping(text)) => Ok(Some(Received::Pong(Message::pong(&text)))),
                 _ => Err(nonsense(name_of(frame.kind()))),
             },
             _ => Err(nonsense(name_of(frame.kind()))),
         }
+    }
+
+    /// Whether a frame answers MONITOR or a PING: the one of somebody else with its text.
+    fn is_answer(&self, frame: Frame<'_>) -> bool {
+        if self.is_monitor {
+            return frame.is_ok();
+        }
+        let text = self.unanswered.next_ping();
+        is_pong(frame) || text.is_some_and(|text| is_text(frame, text))
     }
 
     /// A message, or the confirmation of a subscription.
@@ -193,14 +242,13 @@ impl Connection {
             return Ok(Some(Received::Heard(Form::Message(kind))));
         }
         let frame = self.session.current();
-        if Message::of(frame).is_none() {
-            return Err(nonsense(kind.name()));
+        let Some(message) = Message::of(frame) else { return Err(nonsense(kind.name())) };
+        if kind.is_departure() {
+            let is_asked = self.unanswered.answer_departure(kind, message.channel);
+            return Ok(Some(if is_asked { Received::Left(kind) } else { Received::Heard(Form::Message(kind)) }));
         }
-        if matches!(kind, MessageKind::Subscribe | MessageKind::PSubscribe | MessageKind::SSubscribe) {
-            let first = self.unanswered.iter().position(|command| matches!(command, Unanswered::Assignment(_)));
-            if let Some(Unanswered::Assignment(id)) = first.and_then(|at| self.unanswered.remove(at)) {
-                return Ok(Some(Received::Confirmed(id, Some(frame.to_owned()))));
-            }
+        if let Some(Unanswered::Assignment(id, _)) = self.unanswered.answer_subscription() {
+            return Ok(Some(Received::Confirmed(id, Some(frame.to_owned()))));
         }
         Ok(Some(Received::Heard(Form::Message(kind))))
     }
@@ -241,7 +289,7 @@ impl Connection {
                 // of administration.
                 let name = if self.is_monitor { "REPLCONF" } else { "PING" };
                 Request::new([name]).pack(self.session.outgoing());
-                self.unanswered.push_back(Unanswered::Heartbeat);
+                self.unanswered.push(Unanswered::Heartbeat);
             }
             Verdict::Dead => {
                 let heard = self.heartbeat.heard();
@@ -263,6 +311,20 @@ impl AsFd for Connection {
 /// Whether this may be a line of MONITOR: it begins with the time.
 fn is_line(frame: Frame<'_>) -> bool {
     matches!(frame.bytes(), [b'+', b'0'..=b'9', ..])
+}
+
+/// The slot of a shard channel.
+fn slot_of_subject(subject: &Subject) -> Option<u16> {
+    match subject {
+        Subject::Subscription(Subscription { topic, name }) => slot_of_topic(*topic, name),
+        _ => None,
+    }
+}
+
+/// Whether this is how a server answers PING with this text where it does not say that this is an answer.
+fn is_text(frame: Frame<'_>, text: &[u8]) -> bool {
+    let head = frame.head();
+    head.kind == Kind::Bulk && head.text == text
 }
 
 /// Whether this is how a server answers PING on a subscribed connection: `PONG`, or in RESP2 an array of it.

@@ -8,6 +8,7 @@
 
 mod answers;
 mod assignment;
+mod change;
 mod connection;
 pub(super) mod discovery;
 mod heard;
@@ -16,6 +17,7 @@ mod placement;
 pub(super) mod retries;
 mod source;
 pub(super) mod switch;
+mod unanswered;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::AsFd as _;
@@ -24,10 +26,12 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 
+pub use self::change::Change;
 pub use self::heard::{Given, Heard};
 pub use self::source::{Source, Subscription, Topic};
 
 use self::assignment::{Assignment, AssignmentId};
+use self::change::Leaving;
 use self::connection::{Connection, Form, Loss, Received};
 use self::discovery::{Discovery, Follow};
 use self::heard::Queued;
@@ -74,6 +78,8 @@ struct Everywhere {
     subject: Subject,
     /// Whether its confirmation was told, which all of them gave.
     is_told: bool,
+    /// Whether it was asked for while others were heard already.
+    is_late: bool,
 }
 
 /// A source that is listened to, wherever it is.
@@ -101,6 +107,19 @@ pub struct Stream {
     asker: Option<Asker>,
     /// Whether what is heard is to tell the node that said it.
     tells_node: bool,
+    /// The same where it is of a shard channel.
+    tells_shard: bool,
+    /// What changes needs a connection, whatever is subscribed: this asks for one.
+    presence: Option<AssignmentId>,
+    /// Whether something that was added is nowhere yet, and whether that is looked for.
+    is_placing: bool,
+    is_sought: bool,
+    /// What several connections are to leave.
+    leaving: Vec<Leaving>,
+    /// Whether something was left: its connection may be of no use any more.
+    has_left: bool,
+    /// PINGs that are to be sent to the next connection.
+    pings: Vec<Vec<u8>>,
     /// What [`Self::next`] gives before anything else, and the servers that it is about.
     announced: VecDeque<(Arc<str>, Queued)>,
     /// What it gave of that last.
@@ -157,14 +176,13 @@ impl Stream {
     fn open_cluster(endpoint: &Endpoint, source: Source, retries: Option<u32>) -> Result<Self, Unopened> {
         let mut cluster = Cluster::open(endpoint, false)?;
         let is_sharded = |subscription: &Subscription| subscription.topic == Topic::ShardChannel;
-        let (follow, tells_node) = match &source {
-            Source::Monitor => (Follow::Everybody, true),
+        let follow = match &source {
+            Source::Monitor => Follow::Everybody,
             // A replica tells the events of its primary's keys once more.
-            Source::Subscriptions(all) if all.iter().any(Subscription::is_of_keys) => {
-                (Follow::Primaries, all.iter().any(is_sharded))
-            }
-            Source::Subscriptions(all) => (Follow::Nobody, all.iter().any(is_sharded)),
+            source if source.subscriptions().iter().any(Subscription::is_of_keys) => Follow::Primaries,
+            _ => Follow::Nobody,
         };
+        let tells_node = source == Source::Monitor || source.subscriptions().iter().any(is_sharded);
         let nodes = follow.nodes(&mut cluster);
         if follow != Follow::Nobody && nodes.is_empty() {
             return Err(Unopened::Unreachable(format!("{}: no node serves a slot", endpoint.address)));
@@ -174,7 +192,7 @@ impl Stream {
         let discovery = Discovery::of_cluster(cluster);
         let retries = Retries::new(retries, longest);
         let stream = Self::new(discovery, retries, Elsewhere::Followed, &endpoint.address);
-        let mut stream = Self { follow, nodes, asker, tells_node, ..stream };
+        let mut stream = Self { follow, nodes, asker, tells_node, tells_shard: true, ..stream };
         source.into_subjects().into_iter().for_each(|subject| stream.add(subject));
         let search = stream.search();
         let found = stream.discovery.search(&search);
@@ -201,6 +219,13 @@ impl Stream {
             switches: None,
             asker: None,
             tells_node: false,
+            tells_shard: false,
+            presence: None,
+            is_placing: false,
+            is_sought: false,
+            leaving: Vec::new(),
+            has_left: false,
+            pings: Vec::new(),
             announced: VecDeque::new(),
             given: None,
             current: Arc::from(address.to_string()),
@@ -221,7 +246,10 @@ impl Stream {
             None => self.given.as_ref().and_then(Queued::heard),
         };
         let place = &*self.current;
-        Ok(heard.map(|heard| Given { heard, place, node: self.tells_node.then_some(place) }))
+        Ok(heard.map(|heard| {
+            let tells_node = self.tells_node || self.tells_shard && heard.is_sharded();
+            Given { heard, place, node: tells_node.then_some(place) }
+        }))
     }
 
     /// Receives until there is something to be told: the connection that received it last and its form, or it stands
@@ -260,6 +288,22 @@ impl Stream {
                     }
                 }
                 Ok(Some(Received::Refused(id, error))) => self.refuse(at, id, &error)?,
+                Ok(Some(Received::Left(kind))) => {
+                    self.note_current(at);
+                    let form = Form::Message(kind);
+                    if let Heard::Message(message) = self.connections[at].heard(form) {
+                        let channel = message.channel.map(<[u8]>::to_vec);
+                        if self.note_left(kind, channel.as_deref()) {
+                            return Ok(Some((at, form)));
+                        }
+                    }
+                }
+                Ok(Some(Received::Pong(message))) => {
+                    self.note_current(at);
+                    self.given = Some(Queued::Message(message));
+                    return Ok(None);
+                }
+                Ok(Some(Received::Denied(command, error))) => self.deny(at, &command, &error),
                 Err(loss) => self.lose(at, loss)?,
             }
             silent = 0;
@@ -286,7 +330,7 @@ impl Stream {
             // Nobody has unsubscribed.
             Form::Message(MessageKind::SUnsubscribe) => {
                 if let Heard::Message(message) = self.connections[at].heard(form) {
-                    let (channel, message) = (message.channel.to_vec(), message.frame.to_owned());
+                    let (channel, message) = (message.channel.unwrap_or_default().to_vec(), message.frame.to_owned());
                     if self.end_subscription(at, &channel, message) {
                         return false;
                     }
@@ -329,6 +373,7 @@ impl Stream {
         if !self.announced.is_empty() {
             return Ok(Woken::Stream);
         }
+        self.close_unused();
         self.search_when_due()?;
         let times: Vec<_> = self.connections.iter_mut().map(Connection::prepare).collect();
         let search = self.due.filter(|_| self.discovery.is_idle());

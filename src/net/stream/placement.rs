@@ -28,25 +28,34 @@ impl Stream {
         let is_cluster = self.elsewhere == Elsewhere::Followed;
         let is_everywhere = match &subject {
             Subject::Monitor => true,
+            Subject::Presence => false,
             Subject::Subscription(subscription) => subscription.is_of_keys(),
         };
         if is_cluster && is_everywhere {
+            if self.follow == Follow::Nobody {
+                self.follow = Follow::Primaries;
+            }
             for node in self.nodes.clone() {
                 self.insert(Assignment::new(subject.clone(), Home::Node(node)));
             }
-            self.everywhere.push(Everywhere { subject, is_told: false });
+            self.everywhere.push(Everywhere { subject, is_told: false, is_late: false });
             return;
         }
         let home = match subject.shard_channel() {
             Some(channel) if is_cluster => Home::Slot(slot_of(channel)),
             _ => Home::Anywhere,
         };
-        self.insert(Assignment::new(subject, home));
+        let is_presence = subject == Subject::Presence;
+        let id = self.insert(Assignment::new(subject, home));
+        if is_presence {
+            self.presence = Some(id);
+        }
     }
 
-    fn insert(&mut self, assignment: Assignment) {
+    fn insert(&mut self, assignment: Assignment) -> AssignmentId {
         let id = self.next_id();
         self.assignments.insert(id, assignment);
+        id
     }
 
     fn next_id(&mut self) -> u64 {
@@ -90,7 +99,7 @@ impl Stream {
 
     /// A connection is lost, and what it had is searched for. A lone server that was never fully heard ends the run.
     pub(super) fn lose(&mut self, at: usize, loss: Loss) -> Result<(), Unopened> {
-        let connection = self.connections.remove(at);
+        let connection = self.disconnect(at);
         let Loss { reason, since, is_refusal } = connection.complete(loss);
         let assigned = self.assigned_to(connection.id);
         let now = Instant::now();
@@ -99,7 +108,7 @@ impl Stream {
             self.withdraw(id, since.unwrap_or(now));
             if let Some(assignment) = self.assignments.get_mut(&id) {
                 assignment.ended = None;
-                was_heard &= assignment.from.is_some();
+                was_heard &= assignment.may_miss();
                 is_news |= !std::mem::replace(&mut assignment.is_told, true);
             }
         }
@@ -132,6 +141,7 @@ impl Stream {
                 self.retries.note_search(now);
             }
             self.due = None;
+            self.is_sought = self.is_placing;
             let search = self.search();
             self.discovery.begin(search)?;
         }
@@ -196,9 +206,15 @@ impl Stream {
             self.follow_nodes(&found.followed);
         }
         self.place(sessions);
+        if self.is_placing && !self.is_sought {
+            // That was not yet looked for.
+            self.due = Some(Instant::now());
+            return Ok(());
+        }
+        self.is_placing = false;
         self.tell_missing();
-        let is_used = |id| self.assignments.values().any(|assignment| assignment.connection == Some(id));
-        self.connections.retain(|connection| is_used(connection.id));
+        self.has_left = true;
+        self.close_unused();
         let departed = found.departed.and_then(|node| self.position_of(&node));
         if let Some(at) = departed {
             return self.lose(at, Loss::now("this node is not of the cluster any more"));
@@ -233,25 +249,34 @@ impl Stream {
     pub(super) fn place(&mut self, mut sessions: Vec<(Address, Session)>) {
         let missing = self.assignments.iter().filter(|(_, assignment)| assignment.connection.is_none());
         for id in missing.map(|(id, _)| *id).collect::<Vec<_>>() {
-            let Some(assignment) = self.assignments.get(&id) else { continue };
-            let node = self.node_of(&assignment.home);
-            if node.is_none() && assignment.home != Home::Anywhere {
-                self.reason = format!("no node serves the slot of {}", assignment.describe());
-                continue;
-            }
-            let is_it = |address: &Address| node.is_none_or(|node| node == address);
-            let open = self.connections.iter().position(|connection| is_it(&connection.address));
-            let found = sessions.iter().position(|(address, _)| is_it(address));
-            let at = match (open, found) {
-                (Some(at), _) => at,
-                (None, Some(found)) => {
-                    let (address, session) = sessions.remove(found);
-                    self.connect(address, session)
-                }
-                (None, None) => continue,
-            };
-            self.assign(id, at);
+            self.place_one(id, &mut sessions);
         }
+        self.ping_again();
+    }
+
+    /// Asks a connection, or a session that was found, for something; whether there is one that can be asked.
+    pub(super) fn place_one(&mut self, id: AssignmentId, sessions: &mut Vec<(Address, Session)>) -> bool {
+        let Some(assignment) = self.assignments.get(&id) else { return true };
+        let node = self.node_of(&assignment.home);
+        if node.is_none() && assignment.home != Home::Anywhere {
+            self.reason = format!("no node serves the slot of {}", assignment.describe());
+            return false;
+        }
+        let is_it = |address: &Address| node.is_none_or(|node| node == address);
+        // What changes is counted by the server: all that any node would do for stays together.
+        let usual = if node.is_none() { self.presence() } else { None };
+        let open = usual.or_else(|| self.connections.iter().position(|connection| is_it(&connection.address)));
+        let found = sessions.iter().position(|(address, _)| is_it(address));
+        let at = match (open, found) {
+            (Some(at), _) => at,
+            (None, Some(found)) => {
+                let (address, session) = sessions.remove(found);
+                self.connect(address, session)
+            }
+            (None, None) => return false,
+        };
+        self.assign(id, at);
+        true
     }
 
     /// Takes note of the nodes that joined or left, where they are followed.
@@ -260,11 +285,13 @@ impl Stream {
             return;
         }
         let now = Instant::now();
+        // Those that are followed from now on have not joined.
+        let is_first = self.nodes.is_empty();
         // Whoever takes over from a primary that was lost has what was not heard since.
         let mut silent_since = None;
         for node in self.nodes.clone().into_iter().filter(|node| !nodes.contains(node)) {
             if let Some(at) = self.position_of(&node) {
-                let connection = self.connections.remove(at);
+                let connection = self.disconnect(at);
                 for id in self.assigned_to(connection.id) {
                     self.withdraw(id, now);
                 }
@@ -277,11 +304,14 @@ impl Stream {
         }
         for node in nodes.iter().filter(|node| !self.nodes.contains(node)).cloned().collect::<Vec<_>>() {
             let silent_since = if self.follow == Follow::Primaries { silent_since.take() } else { None };
-            for subject in self.everywhere.iter().map(|everywhere| everywhere.subject.clone()).collect::<Vec<_>>() {
+            let everywhere = self.everywhere.iter().map(|everywhere| (everywhere.subject.clone(), everywhere.is_late));
+            for (subject, is_late) in everywhere.collect::<Vec<_>>() {
                 let assignment = Assignment::new(subject, Home::Node(node.clone()));
-                self.insert(Assignment { silent_since, is_told: silent_since.is_some(), ..assignment });
+                self.insert(Assignment { silent_since, is_told: silent_since.is_some(), is_late, ..assignment });
             }
-            self.announce(&Arc::from(node.to_string()), Event::Joined);
+            if !is_first {
+                self.announce(&Arc::from(node.to_string()), Event::Joined);
+            }
         }
         self.nodes = nodes.to_vec();
     }
@@ -314,7 +344,7 @@ impl Stream {
         let Some(Switched { session, since }) = self.switches.as_ref().and_then(Switches::next) else { return Ok(()) };
         let address = session.endpoint.address.clone();
         if let Some(connection) = self.connections.first() {
-            let is_heard = self.assignments.values().all(|assignment| assignment.from.is_some());
+            let is_heard = self.assignments.values().all(Assignment::may_miss);
             if connection.address == address || !is_heard {
                 return Ok(());
             }

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 
 use crate::command::request::Request;
-use crate::reply::ErrorReply;
+use crate::reply::{ErrorReply, MessageKind};
 
 /// What a subscription names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,6 +25,24 @@ impl Topic {
             Self::Channel => "SUBSCRIBE",
             Self::Pattern => "PSUBSCRIBE",
             Self::ShardChannel => "SSUBSCRIBE",
+        }
+    }
+
+    /// The command that leaves it.
+    pub(super) fn leaving(self) -> &'static str {
+        match self {
+            Self::Channel => "UNSUBSCRIBE",
+            Self::Pattern => "PUNSUBSCRIBE",
+            Self::ShardChannel => "SUNSUBSCRIBE",
+        }
+    }
+
+    /// The message that tells that it was left.
+    pub(super) fn departure(self) -> MessageKind {
+        match self {
+            Self::Channel => MessageKind::Unsubscribe,
+            Self::Pattern => MessageKind::PUnsubscribe,
+            Self::ShardChannel => MessageKind::SUnsubscribe,
         }
     }
 }
@@ -54,6 +72,13 @@ impl Subscription {
         subscriptions
     }
 
+    /// The same of one kind.
+    pub(super) fn collect_names<'a>(topic: Topic, names: impl Iterator<Item = &'a [u8]>) -> Vec<Self> {
+        let mut seen = HashSet::new();
+        let names = names.filter(|name| seen.insert(*name));
+        names.map(|name| Self { topic, name: name.to_vec() }).collect()
+    }
+
     /// Whether it names events of keys: each node of a cluster tells those of its own keys, and no others.
     pub(in crate::net) fn is_of_keys(&self) -> bool {
         const BEGINNINGS: [&[u8]; 2] = [b"__keyspace@", b"__keyevent@"];
@@ -76,15 +101,29 @@ impl Subscription {
 pub enum Source {
     /// Channels and patterns, each once.
     Subscriptions(Vec<Subscription>),
+    /// The same, to begin with: [`super::Stream::change`] changes them. There is a connection even where there are none.
+    Changing(Vec<Subscription>),
     /// Every command that the server runs.
     Monitor,
 }
 
 impl Source {
+    /// The channels and patterns.
+    pub(super) fn subscriptions(&self) -> &[Subscription] {
+        match self {
+            Self::Subscriptions(subscriptions) | Self::Changing(subscriptions) => subscriptions,
+            Self::Monitor => &[],
+        }
+    }
+
     /// Each thing that is a command of its own.
     pub(super) fn into_subjects(self) -> Vec<Subject> {
         match self {
             Self::Subscriptions(subscriptions) => subscriptions.into_iter().map(Subject::Subscription).collect(),
+            Self::Changing(subscriptions) => {
+                let named = subscriptions.into_iter().map(Subject::Subscription);
+                std::iter::once(Subject::Presence).chain(named).collect()
+            }
             Self::Monitor => vec![Subject::Monitor],
         }
     }
@@ -95,6 +134,8 @@ impl Source {
 pub(super) enum Subject {
     Subscription(Subscription),
     Monitor,
+    /// A connection, whatever is subscribed: what changes needs one.
+    Presence,
 }
 
 impl Subject {
@@ -103,6 +144,7 @@ impl Subject {
         match self {
             Self::Subscription(Subscription { topic, name }) => Request::new([topic.command().as_bytes(), name]),
             Self::Monitor => Request::new(["MONITOR"]),
+            Self::Presence => Request::new(["PING"]),
         }
     }
 
@@ -111,6 +153,7 @@ impl Subject {
         match self {
             Self::Subscription(subscription) => String::from_utf8_lossy(&subscription.name).into_owned(),
             Self::Monitor => "MONITOR".to_owned(),
+            Self::Presence => "the server".to_owned(),
         }
     }
 

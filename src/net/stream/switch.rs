@@ -124,7 +124,7 @@ impl Watcher {
     fn is_switch(&self, message: &Message<'_>) -> bool {
         let Data::Payload(told) = &message.data else { return false };
         message.kind == MessageKind::Message
-            && message.channel == CHANNEL
+            && message.channel == Some(CHANNEL)
             && told.split(|byte| *byte == b' ').next() == Some(self.sentinels.master.as_bytes())
     }
 

@@ -1,0 +1,227 @@
+//! Where the changes of a running stream come from: lines of commands, or another thread (contract sections 8 and 10).
+
+use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::sync::mpsc::{Receiver, SendError, Sender, channel};
+use std::time::Instant;
+
+use rustix::event::{PollFd, PollFlags};
+
+use super::Feed;
+use crate::command::request::Request;
+use crate::exit::{Exit, Failure};
+use crate::input::{BadInput, Next, Source};
+use crate::net::{Change, Given, Stream, Unopened, Woken};
+use crate::signal;
+
+/// What changes a running stream.
+pub struct Changes {
+    from: From,
+    /// Whether the stream goes on when nothing more can come.
+    keeps: bool,
+    is_over: bool,
+    /// The status of what could not be understood.
+    exit: Exit,
+}
+
+enum From {
+    Lines {
+        source: Source,
+        request: Request,
+    },
+    #[allow(dead_code, reason = "the subscriber of the prompt, which is not there yet")]
+    Sent {
+        changes: Receiver<Change>,
+        wake: PipeReader,
+    },
+}
+
+/// Sends changes to a stream that another thread follows, which wakes for them.
+#[derive(Debug)]
+#[allow(dead_code, reason = "the subscriber of the prompt, which is not there yet")]
+pub struct ChangeSender {
+    changes: Sender<Change>,
+    wake: PipeWriter,
+}
+
+#[allow(dead_code, reason = "the subscriber of the prompt, which is not there yet")]
+impl ChangeSender {
+    /// Sends one; an error if nobody follows the stream any more.
+    pub fn send(&self, change: Change) -> Result<(), SendError<Change>> {
+        self.changes.send(change)?;
+        // A follower that has just ended needs no wake.
+        let _ = (&self.wake).write_all(&[0]);
+        Ok(())
+    }
+}
+
+impl Changes {
+    /// Lines of commands. `keeps`: the stream goes on at their end; else it ends when they are carried out.
+    pub fn lines(source: Source, keeps: bool) -> Self {
+        let from = From::Lines { source, request: Request::default() };
+        Self { from, keeps, is_over: false, exit: Exit::Done }
+    }
+
+    #[allow(dead_code, reason = "the subscriber of the prompt, which is not there yet")]
+    /// What another thread sends. The stream goes on when the sender is dropped.
+    pub fn sent() -> io::Result<(ChangeSender, Self)> {
+        let (reader, writer) = io::pipe()?;
+        let (sender, receiver) = channel();
+        let from = From::Sent { changes: receiver, wake: reader };
+        Ok((
+            ChangeSender { changes: sender, wake: writer },
+            Self { from, keeps: true, is_over: false, exit: Exit::Done },
+        ))
+    }
+
+    /// What is readable when more can be read; none when nothing more can come.
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        match &self.from {
+            _ if self.is_over => None,
+            From::Lines { source, .. } => Some(source.as_fd()),
+            From::Sent { wake, .. } => Some(wake.as_fd()),
+        }
+    }
+
+    /// Reads what made [`Self::fd`] readable.
+    fn fill(&mut self) {
+        match &mut self.from {
+            From::Lines { source, .. } => {
+                if let Err(failure) = source.fill() {
+                    self.end(failure);
+                }
+            }
+            From::Sent { wake, .. } => {
+                // A change can be taken before its byte: those that wait are looked at in any case.
+                self.is_over |= !wake.read(&mut [0; 512]).is_ok_and(|count| count > 0);
+            }
+        }
+    }
+
+    /// The next change; none while none has come. What is none is named on stderr and passed over.
+    fn next(&mut self) -> Option<Change> {
+        loop {
+            let (source, request) = match &mut self.from {
+                From::Sent { changes, .. } => return changes.try_recv().ok(),
+                From::Lines { .. } if self.is_over => return None,
+                From::Lines { source, request } => (source, request),
+            };
+            match source.next(request) {
+                Ok(Next::Pending) => return None,
+                Ok(Next::End) => {
+                    self.is_over = true;
+                    return None;
+                }
+                Ok(Next::Command) => match change_of(request, source.name()) {
+                    Ok(change) => return Some(change),
+                    Err(failure) => self.exit = self.exit.or(failure.report()),
+                },
+                Err(bad) => self.pass_over(bad),
+            }
+        }
+    }
+
+    fn pass_over(&mut self, bad: BadInput) {
+        // Behind RESP that is cut short nobody knows where the next command begins.
+        self.is_over |= !bad.recoverable;
+        self.exit = self.exit.or(bad.report());
+    }
+
+    fn end(&mut self, failure: Failure) {
+        self.is_over = true;
+        self.exit = self.exit.or(failure.report());
+    }
+
+    /// Whether the stream is to end when all is carried out.
+    fn is_to_end(&self) -> bool {
+        self.is_over && !self.keeps
+    }
+
+    /// The status of what could not be understood.
+    fn exit(&self) -> Exit {
+        self.exit
+    }
+}
+
+/// A stream whose subscriptions change while it is followed. It was opened for that ([`crate::net::Source::Changing`]).
+pub struct Changing {
+    stream: Stream,
+    changes: Changes,
+    has_ended: bool,
+}
+
+impl Changing {
+    /// The stream, and what changes it.
+    pub fn new(stream: Stream, changes: Changes) -> Self {
+        Self { stream, changes, has_ended: false }
+    }
+
+    /// Makes the changes that have come, as far as they can be made now.
+    fn carry_out(&mut self) {
+        while self.stream.may_change()
+            && let Some(change) = self.changes.next()
+        {
+            self.stream.change(change);
+        }
+        self.has_ended = self.changes.is_to_end() && self.stream.is_settled();
+    }
+}
+
+impl Feed for Changing {
+    #[inline]
+    fn next(&mut self) -> Result<Option<Given<'_>>, Unopened> {
+        self.stream.next()
+    }
+
+    fn wait(&mut self, others: &[PollFd<'_>], deadline: Option<Instant>) -> Result<Woken, Unopened> {
+        // After a signal what is on its way is read, and nothing else is begun.
+        if signal::received().is_some() {
+            return self.stream.wait(others, deadline);
+        }
+        self.carry_out();
+        if self.has_ended {
+            return Ok(Woken::Stream);
+        }
+        let mut fds = others.to_vec();
+        if self.stream.may_change() {
+            fds.extend(self.changes.fd().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+        }
+        match self.stream.wait(&fds, deadline)? {
+            Woken::Other(at) if at == others.len() => self.changes.fill(),
+            woken => return Ok(woken),
+        }
+        Ok(Woken::Stream)
+    }
+
+    fn is_connected(&self) -> bool {
+        self.stream.is_connected()
+    }
+
+    fn distrust(&mut self, reason: &str) -> Result<(), Unopened> {
+        self.stream.distrust(reason)
+    }
+
+    fn attend(&mut self) -> Result<(), Unopened> {
+        self.wait(&[], Some(Instant::now())).map(|_| ())
+    }
+
+    fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
+    fn exit(&self) -> Exit {
+        self.changes.exit()
+    }
+}
+
+fn change_of(request: &Request, source: &str) -> Result<Change, Failure> {
+    let bad = |reason: String| Failure::usage(format!("{source}:{}: {reason}", request.line));
+    match Change::of(request) {
+        Some(change) => change.map_err(bad),
+        None => Err(bad(format!(
+            "{} changes no subscription: SUBSCRIBE, PSUBSCRIBE, SSUBSCRIBE, UNSUBSCRIBE, PUNSUBSCRIBE, SUNSUBSCRIBE do, \
+             and PING",
+            request.shown(100)
+        ))),
+    }
+}

@@ -1,0 +1,145 @@
+//! The commands of one connection that are not answered yet. A server answers in order; what it says unasked comes in
+//! between (contract section 8).
+
+use std::collections::{HashSet, VecDeque};
+
+use super::super::cluster::redirects::Redirect;
+use super::super::cluster::slot_map::slot_of;
+use super::assignment::AssignmentId;
+use super::source::Topic;
+use crate::reply::{ErrorReply, MessageKind};
+
+/// A command that is not answered yet.
+#[derive(Debug)]
+pub enum Unanswered {
+    /// Asks for something; with the slot of a shard channel.
+    Assignment(AssignmentId, Option<u16>),
+    /// Asks once more for what is there.
+    Repeat(AssignmentId, Option<u16>),
+    /// Leaves a channel or pattern; with the slot of a shard channel.
+    Departure(Topic, Vec<u8>, Option<u16>),
+    /// Leaves all of that kind: those of these names that it was not told of yet, and whether it told of any. How many
+    /// answers come depends on what was refused before, so a heartbeat behind it is its end.
+    DepartureOfAll { topic: Topic, names: HashSet<Vec<u8>>, is_answered: bool },
+    /// A PING that somebody else asked for, with its text.
+    Ping(Vec<u8>),
+    /// Asks for a sign of life.
+    Heartbeat,
+}
+
+impl Unanswered {
+    fn slot(&self) -> Option<u16> {
+        match self {
+            Self::Assignment(_, slot) | Self::Repeat(_, slot) | Self::Departure(_, _, slot) => *slot,
+            _ => None,
+        }
+    }
+
+    fn is_departure(&self) -> bool {
+        matches!(self, Self::Departure(..) | Self::DepartureOfAll { .. })
+    }
+}
+
+/// The slot of what is named, where it is a shard channel.
+pub fn slot_of_topic(topic: Topic, name: &[u8]) -> Option<u16> {
+    (topic == Topic::ShardChannel).then(|| slot_of(name))
+}
+
+/// The commands of one connection that are not answered yet, the oldest first.
+#[derive(Debug, Default)]
+pub struct Pending(VecDeque<Unanswered>);
+
+impl Pending {
+    pub fn push(&mut self, command: Unanswered) {
+        self.0.push_back(command);
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether something that was asked for is neither confirmed nor refused yet.
+    pub fn has_assignment(&self) -> bool {
+        self.0.iter().any(|command| matches!(command, Unanswered::Assignment(..)))
+    }
+
+    /// Whether what was to be changed is confirmed.
+    pub fn is_settled(&self) -> bool {
+        self.0.iter().all(|command| matches!(command, Unanswered::Heartbeat))
+    }
+
+    /// What a confirmation of a subscription answers.
+    pub fn answer_subscription(&mut self) -> Option<Unanswered> {
+        let is_it = |command: &Unanswered| matches!(command, Unanswered::Assignment(..) | Unanswered::Repeat(..));
+        self.0.iter().position(is_it).and_then(|at| self.0.remove(at))
+    }
+
+    /// Whether a server that says that this was left answers a command by it.
+    pub fn answer_departure(&mut self, kind: MessageKind, channel: Option<&[u8]>) -> bool {
+        let mut named = None;
+        for (at, command) in self.0.iter_mut().enumerate() {
+            let is_it = match command {
+                Unanswered::Departure(topic, name, _) => topic.departure() == kind && channel == Some(&**name),
+                Unanswered::DepartureOfAll { topic, names, is_answered } if topic.departure() == kind => {
+                    let is_one = channel.is_none_or(|channel| names.remove(channel));
+                    *is_answered |= is_one;
+                    if is_one {
+                        return true;
+                    }
+                    false
+                }
+                _ => false,
+            };
+            if is_it {
+                named = Some(at);
+                break;
+            }
+        }
+        named.and_then(|at| self.0.remove(at)).is_some()
+    }
+
+    /// What an answer to a PING or to MONITOR answers: all that was asked before is answered.
+    pub fn answer(&mut self) -> Option<Unanswered> {
+        while self.0.pop_front_if(|command| command.is_departure()).is_some() {}
+        self.0.pop_front()
+    }
+
+    /// What comes next is an answer to a PING with this text.
+    pub fn next_ping(&self) -> Option<&[u8]> {
+        match self.0.iter().find(|command| !command.is_departure()) {
+            Some(Unanswered::Ping(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// What an error answers: none where it answers nothing that still matters. A server that ends the subscription to
+    /// a shard channel, whose slot has moved, just before it is asked to do so refuses that: the slot tells it.
+    pub fn answer_error(&mut self, error: &ErrorReply) -> Answered {
+        if let Some(Redirect::Moved(slot, _)) = Redirect::of_error(error) {
+            if let Some(at) = self.0.iter().position(|command| command.slot() == Some(slot)) {
+                return self.0.remove(at).map_or(Answered::Unasked, Answered::Command);
+            }
+            if self.0.iter().all(|command| command.slot().is_none()) {
+                return Answered::Nothing;
+            }
+        }
+        let is_over =
+            |command: &mut Unanswered| matches!(command, Unanswered::DepartureOfAll { is_answered: true, .. });
+        while self.0.pop_front_if(is_over).is_some() {}
+        self.0.pop_front().map_or(Answered::Unasked, Answered::Command)
+    }
+
+    /// All of them, which nobody will answer.
+    pub fn take(&mut self) -> impl Iterator<Item = Unanswered> {
+        std::mem::take(&mut self.0).into_iter()
+    }
+}
+
+/// What an error answers.
+pub enum Answered {
+    Command(Unanswered),
+    /// A command that is over.
+    Nothing,
+    /// Nobody has asked.
+    Unasked,
+}
