@@ -21,7 +21,9 @@ pub use self::options::{
 pub use self::streams::{
     Control, LimitOptions, ListenOptions, MonitorArgs, OnHandlerError, PsubArgs, ReconnectOptions, SsubArgs, SubArgs,
 };
-pub use self::verbs::{CompletionsArgs, ExecArgs, ExecOptions, GenerateArgs, OnError, PipeArgs, TxnArgs, Verb};
+pub use self::verbs::{
+    CompletionsArgs, ExecArgs, ExecOptions, GenerateArgs, OnError, PipeArgs, ProfilesArgs, TxnArgs, Verb,
+};
 
 /// A command line: the global options, wherever they stood, and what is to be done.
 pub struct Cli {

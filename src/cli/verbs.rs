@@ -18,13 +18,7 @@ pub enum Verb {
     Ssub(SsubArgs),
     Monitor(MonitorArgs),
     Txn(TxnArgs),
-    /// List the profiles, without their passwords
-    #[command(before_help = "\
-Examples:
-  rcli profiles
-  rcli --profile prod GET user:1
-  RCLI_PROFILE=prod rcli GET user:1")]
-    Profiles,
+    Profiles(ProfilesArgs),
     Completions(CompletionsArgs),
     #[command(hide = true)]
     Generate(GenerateArgs),
@@ -35,7 +29,7 @@ impl Verb {
     pub fn needs_server(&self) -> bool {
         match self {
             Self::Pipe(args) => !args.check,
-            Self::Profiles | Self::Completions(_) | Self::Generate(_) => false,
+            Self::Profiles(_) | Self::Completions(_) | Self::Generate(_) => false,
             _ => true,
         }
     }
@@ -76,6 +70,20 @@ impl Verb {
     pub fn is_stream(&self) -> bool {
         matches!(self, Self::Monitor(_)) || self.listen_options().is_some()
     }
+}
+
+/// List the profiles, without their passwords
+#[derive(Args, Debug)]
+#[command(before_help = "\
+Examples:
+  rcli profiles
+  rcli profiles --init
+  rcli --profile prod GET user:1
+  RCLI_PROFILE=prod rcli GET user:1")]
+pub struct ProfilesArgs {
+    /// Write a config.toml with comments, where there is none yet
+    #[arg(long)]
+    pub init: bool,
 }
 
 /// Print the completions for a shell

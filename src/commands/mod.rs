@@ -27,7 +27,7 @@ pub fn run(context: &Context, verb: Option<&Verb>) -> Outcome<Exit> {
         Some(Verb::Ssub(args)) => listen::ssub(context, args),
         Some(Verb::Monitor(args)) => listen::monitor(context, args),
         Some(Verb::Txn(args)) => txn::run(context, args),
-        Some(Verb::Profiles) => profiles::run(context),
+        Some(Verb::Profiles(args)) => profiles::run(context, args),
         Some(Verb::Completions(args)) => completions::run(args),
         Some(Verb::Generate(args)) => generate::run(context, args),
         // With stdout elsewhere the prompt and the colours would be in somebody's data.

@@ -6,8 +6,8 @@ use std::io::Write as _;
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 
-use crate::cli::OptionSet;
 use crate::cli::settings::Value;
+use crate::cli::{OptionSet, ProfilesArgs};
 use crate::config::describe_url;
 use crate::config::profile::{Profile, Profiles, Setting, is_secret};
 use crate::context::Context;
@@ -17,11 +17,18 @@ use crate::report::notice;
 use crate::text::{Escape, printable};
 
 /// Writes one line a profile. What is wrong with one of them is reported, and keeps none of the others from being listed.
-pub fn run(context: &Context) -> Outcome<Exit> {
+pub fn run(context: &Context, args: &ProfilesArgs) -> Outcome<Exit> {
+    if args.init {
+        let path = Profiles::init()?;
+        let line = format!("{}\n", printable(&path.display().to_string(), Escape::Line));
+        let written =
+            render::stdout().and_then(|mut stdout| stdout.write_all(line.as_bytes()).and_then(|()| stdout.flush()));
+        return written.map_err(Failure::output).map(|()| Exit::Done);
+    }
     let style = &context.config.style;
     let profiles = Profiles::load()?;
     let Some(all) = profiles.all(&mut OptionSet::new()) else {
-        notice(&format!("no profiles: there is no {}", profiles.path().display()));
+        notice(&format!("no profiles: there is no {}; --init writes one", profiles.path().display()));
         return Ok(Exit::Done);
     };
     let mut exit = Exit::Done;

@@ -11,6 +11,7 @@ mod parts;
 pub mod password;
 mod place;
 pub mod profile;
+mod repl;
 mod style;
 mod url;
 
@@ -28,6 +29,7 @@ use crate::render::{Format, Style};
 
 pub use self::connection::{Connection, Login};
 pub use self::place::{parse_node, refuse_url, url_in_environment};
+pub use self::repl::ReplSettings;
 pub use self::style::decide_stderr_color;
 pub use self::url::describe_url;
 
@@ -38,6 +40,8 @@ pub struct Config {
     pub connection: Connection,
     /// How replies look.
     pub style: Style,
+    /// Whether an option or the environment names the format.
+    pub is_format_chosen: bool,
     /// Whether pushes are written (`--show-pushes`).
     pub show_pushes: bool,
     /// Whether dangerous commands run unasked (`--yes`).
@@ -89,7 +93,8 @@ impl Config {
         warnings.extend(place.warning.clone());
         let connection = Connection::decide(&options, place, default_protocol)?;
         let (show_pushes, is_sure) = (cli.output.show_pushes, cli.repl.yes);
-        Ok(Self { connection, style, show_pushes, is_sure, warnings, any_server, default_protocol })
+        let is_format_chosen = style::is_format_chosen(&cli.output);
+        Ok(Self { connection, style, is_format_chosen, show_pushes, is_sure, warnings, any_server, default_protocol })
     }
 
     /// The same for a verb that is typed at the prompt, on what the session has: `endpoint` is where it is now, `style`

@@ -43,7 +43,7 @@ pub struct Setting {
 /// Puts the profile that `--profile` or `RCLI_PROFILE` names under what was typed.
 pub fn apply(mut cli: Cli) -> Outcome<Cli> {
     // What needs no server needs no profile either, and is to work while the file is being mended.
-    if matches!(cli.verb, Some(Verb::Profiles | Verb::Completions(_) | Verb::Generate(_))) {
+    if matches!(cli.verb, Some(Verb::Profiles(_) | Verb::Completions(_) | Verb::Generate(_))) {
         return Ok(cli);
     }
     let named = cli.general.profile.clone();

@@ -48,6 +48,11 @@ pub(super) fn decide_style_at_prompt(cli: &Cli, session: &Style, streams: Format
     })
 }
 
+/// Whether an option or the environment names the format.
+pub(super) fn is_format_chosen(output: &OutputOptions) -> bool {
+    output.json || output.raw || output.human || environment("RCLI_FORMAT").is_some()
+}
+
 /// Decides on the colours of stderr, for [`crate::report`].
 pub fn decide_stderr_color(output: &OutputOptions) {
     set_colors(decide_colors(output.color, io::stderr().is_terminal()));
@@ -73,12 +78,10 @@ fn decide_format(output: &OutputOptions, verb: Option<&Verb>) -> Outcome<Format>
         return Ok(Format::Human);
     }
     match environment("RCLI_FORMAT") {
-        Some(name) => match name.to_str() {
-            Some("json") => Ok(Format::Json),
-            Some("raw") => Ok(Format::Raw),
-            Some("human") => Ok(Format::Human),
-            _ => Err(Failure::usage(format!("RCLI_FORMAT={}: json, raw or human is expected", name.display()))),
-        },
+        Some(name) => name
+            .to_str()
+            .and_then(Format::named)
+            .ok_or_else(|| Failure::usage(format!("RCLI_FORMAT={}: json, raw or human is expected", name.display()))),
         // The lines of a stream are JSON unless something else is asked for (contract section 8).
         None if verb.is_some_and(Verb::is_stream) => Ok(Format::Json),
         None if io::stdout().is_terminal() => Ok(Format::Human),

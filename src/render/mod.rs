@@ -30,6 +30,27 @@ pub enum Format {
     Json,
 }
 
+impl Format {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Human => "human",
+            Self::Raw => "raw",
+            Self::Json => "json",
+        }
+    }
+
+    /// The format of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "human" => Some(Self::Human),
+            "raw" => Some(Self::Raw),
+            "json" => Some(Self::Json),
+            _ => None,
+        }
+    }
+}
+
 /// Everything that decides how records look.
 #[derive(Clone, Debug)]
 pub struct Style {

@@ -5,10 +5,10 @@ use super::local::Local;
 use super::views::Wanted;
 use super::{Flow, Repl, help, history};
 use crate::cli::Verb;
+use crate::config::ReplSettings;
 use crate::config::{Config, Elsewhere};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::net::{Server, Unopened};
-use crate::render::Format;
 use crate::report::report;
 use crate::shell::Shell;
 use crate::shell::connection::Link;
@@ -73,7 +73,7 @@ impl Repl<'_> {
             }
             Local::Clear => self.write("\x1b[H\x1b[2J\x1b[3J")?,
             Local::Connect(place) => return self.connect(&place),
-            Local::Output(format) => self.set_output(format)?,
+            Local::Set(name, value) => self.set(name.as_deref(), value.as_deref())?,
             Local::History(count) => {
                 for (number, command) in self.editor.remembered(count.unwrap_or(history::KEPT)) {
                     self.write(&format!("{number:>5}  {}\n", printable(&command, Escape::Lines)))?;
@@ -107,18 +107,41 @@ impl Repl<'_> {
         }
     }
 
-    fn set_output(&mut self, format: Option<Format>) -> Outcome<()> {
-        if let Some(format) = format {
+    /// Changes a setting, or shows what there is.
+    fn set(&mut self, name: Option<&str>, value: Option<&str>) -> Outcome<()> {
+        if let (Some(name), Some(value)) = (name, value) {
+            match self.settings.set(name, value) {
+                Ok(()) => self.heed_settings(),
+                Err(wrong) => report(&format!(":set: {wrong}")),
+            }
+            return Ok(());
+        }
+        let shown = ReplSettings::NAMES.iter().filter(|(known, _)| name.is_none_or(|name| name == *known));
+        let lines: Vec<String> = shown
+            .map(|(name, _)| match *name {
+                "output" => format!("output {}\n", self.style.format.name()),
+                name => format!("{name} {}\n", self.settings.shown(name)),
+            })
+            .collect();
+        match name {
+            Some(name) if lines.is_empty() => report(&format!(":set: {}", ReplSettings::describe_unknown(name))),
+            _ => self.write(&lines.concat())?,
+        }
+        Ok(())
+    }
+
+    /// Does what the settings say.
+    pub(super) fn heed_settings(&mut self) {
+        self.editor.set_keys(self.settings.is_vi);
+        if let Some(helper) = self.editor.helper() {
+            helper.hides_hints = self.settings.hides_hints;
+            helper.aliases = self.settings.aliases.iter().map(|(word, _)| word.clone()).collect();
+        }
+        if let Some(format) = self.settings.output {
             self.style.format = format;
             self.view_format = format;
             self.renderer.set_style(self.style.clone());
-            return Ok(());
         }
-        self.write(match self.style.format {
-            Format::Human => "output human\n",
-            Format::Raw => "output raw\n",
-            Format::Json => "output json\n",
-        })
     }
 }
 

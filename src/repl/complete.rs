@@ -12,6 +12,7 @@ use super::verbs::is_verb_name;
 use crate::cli::prompt::{self, ValueSyntax, names as verb_names};
 use crate::command::request::shown_arg;
 use crate::command::table::{Expected, Kind, Table};
+use crate::config::ReplSettings;
 
 /// What may stand at a place.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -222,12 +223,16 @@ fn topics(table: &Table, before: &[Word], prefix: &[u8]) -> Vec<String> {
 }
 
 fn settings(before: &[Word], prefix: &[u8]) -> Vec<String> {
-    let words: &[&str] = match before {
-        [_] => &["output"],
-        [_, what] if is_word(what, "output") => &["human", "json", "raw"],
-        _ => &[],
+    let words: Vec<&str> = match before {
+        [_] => ReplSettings::NAMES.iter().map(|(name, _)| *name).collect(),
+        [_, what] => {
+            let values =
+                ReplSettings::NAMES.iter().find(|(name, _)| is_word(what, name)).map_or("", |(_, values)| values);
+            values.split('|').filter(|value| *value != "COMMAND").collect()
+        }
+        _ => Vec::new(),
     };
-    fixed(words.iter().copied(), prefix, true)
+    fixed(words.into_iter(), prefix, true)
 }
 
 /// Options in the order of the documentation, then values that the server knows.

@@ -9,7 +9,7 @@ use std::sync::mpsc::{self, SyncSender};
 use std::thread;
 
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
-use rustyline::config::{BellStyle, ColorMode, CompletionType, Config};
+use rustyline::config::{BellStyle, ColorMode, CompletionType, Config, Configurer as _, EditMode};
 use rustyline::error::ReadlineError;
 use rustyline::{
     Cmd, ConditionalEventHandler, Editor as LineEditor, Event, EventContext, EventHandler, ExternalPrinter, KeyCode,
@@ -143,6 +143,11 @@ impl Editor {
     /// The last commands with their numbers, the oldest first.
     pub fn remembered(&self, count: usize) -> Vec<(usize, String)> {
         self.rich.history().last(count)
+    }
+
+    /// Says whether keys are vi's.
+    pub fn set_keys(&mut self, is_vi: bool) {
+        self.rich.set_edit_mode(if is_vi { EditMode::Vi } else { EditMode::Emacs });
     }
 
     /// What rustyline knows of the server and of the screen.

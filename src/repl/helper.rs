@@ -24,6 +24,10 @@ pub struct LineHelper {
     pub colors: Colors,
     /// How many columns the prompt takes.
     pub prompt_width: usize,
+    /// Whether there are no hints.
+    pub hides_hints: bool,
+    /// Words that stand for the beginning of a line.
+    pub aliases: Vec<String>,
     /// Whether a question is being answered, and no command typed.
     pub is_asking: bool,
 }
@@ -67,7 +71,7 @@ impl Hinter for LineHelper {
     type Hint = SyntaxHint;
 
     fn hint(&self, line: &str, pos: usize, _: &Context<'_>) -> Option<SyntaxHint> {
-        if self.is_asking || pos < line.len() || line.contains('\n') {
+        if self.is_asking || self.hides_hints || pos < line.len() || line.contains('\n') {
             return None;
         }
         let text = hint(line, &self.lookup.table())?;
@@ -82,7 +86,7 @@ impl Highlighter for LineHelper {
         if self.is_asking || !self.colors.0 || line.contains('\n') && commands(&line).len() > 1 {
             return line;
         }
-        Cow::Owned(highlight(&line, &self.lookup.table(), self.colors))
+        Cow::Owned(highlight(&line, &self.lookup.table(), &self.aliases, self.colors))
     }
 
     fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {

@@ -2,7 +2,6 @@
 
 use crate::command::request::Request;
 use crate::config::Elsewhere;
-use crate::render::Format;
 
 /// What rcli does itself.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,8 +14,8 @@ pub enum Local {
     Clear,
     /// `connect`.
     Connect(Elsewhere),
-    /// `:set output`, with nothing to show it.
-    Output(Option<Format>),
+    /// `:set`: a name and a value; without a value it is shown, without a name all are.
+    Set(Option<String>, Option<String>),
     /// `history`, with how many to show.
     History(Option<usize>),
     /// `jobs`.
@@ -29,7 +28,7 @@ pub enum Local {
 
 /// The words, and what follows each.
 pub const WORDS: [(&str, &str); 9] = [
-    (":set", "output json|human|raw"),
+    (":set", "[NAME [VALUE]]"),
     ("clear", ""),
     ("connect", "HOST PORT | URL"),
     ("exit", ""),
@@ -61,15 +60,9 @@ impl Local {
                 Err(_) => Self::Misused("connect HOST PORT, or connect URL"),
             },
             ("connect", _) => Self::Misused("connect HOST PORT, or connect URL"),
-            (":set", []) => Self::Output(None),
-            (":set", ["output", rest @ ..]) => match rest {
-                [] => Self::Output(None),
-                ["json"] => Self::Output(Some(Format::Json)),
-                ["human"] => Self::Output(Some(Format::Human)),
-                ["raw"] => Self::Output(Some(Format::Raw)),
-                _ => Self::Misused(":set output json|human|raw"),
-            },
-            (":set", _) => Self::Misused(":set output json|human|raw"),
+            (":set", []) => Self::Set(None, None),
+            (":set", [name]) => Self::Set(Some((*name).to_owned()), None),
+            (":set", [name, value @ ..]) => Self::Set(Some((*name).to_owned()), Some(value.join(" "))),
             ("history", []) => Self::History(None),
             ("history", [count]) => match count.parse() {
                 Ok(count) => Self::History(Some(count)),

@@ -29,6 +29,8 @@ use self::views::{Jobs, Wanted};
 use crate::cli::Verb;
 use crate::command::request::Request;
 use crate::command::restrictions::{asks_first, is_report};
+use crate::config::ReplSettings;
+use crate::config::profile::Profiles;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::{describe_bad, parse};
@@ -62,7 +64,14 @@ pub fn run(context: &Context, run: RunVerb) -> Outcome<Exit> {
     let style = &context.config.style;
     let mut endpoint = context.endpoint_telling(None)?;
     let lookup = Lookup::start(endpoint.clone());
-    let helper = LineHelper { lookup, colors: style.colors, prompt_width: 0, is_asking: false };
+    let helper = LineHelper {
+        lookup,
+        colors: style.colors,
+        prompt_width: 0,
+        hides_hints: false,
+        aliases: Vec::new(),
+        is_asking: false,
+    };
     let mut editor = Editor::open(helper)?;
     let mut pushes = None;
     if context.config.show_pushes {
@@ -79,7 +88,9 @@ pub fn run(context: &Context, run: RunVerb) -> Outcome<Exit> {
         pushes,
         jobs: Jobs::default(),
         view_format: Format::Json,
+        settings: settings(context),
     };
+    repl.heed_settings();
     repl.arrive(true)?;
     repl.converse()
 }
@@ -97,6 +108,22 @@ struct Repl<'a> {
     jobs: Jobs,
     /// How views look: JSON lines until another format is asked for.
     view_format: Format,
+    settings: ReplSettings,
+}
+
+/// What `config.toml` says of the prompt. What is wrong in it is told, and keeps nobody from it.
+fn settings(context: &Context) -> ReplSettings {
+    let (mut settings, complaints) = match Profiles::load() {
+        Ok(file) => file.repl(),
+        Err(failure) => (ReplSettings::default(), vec![failure.into_message()]),
+    };
+    for complaint in &complaints {
+        report(complaint);
+    }
+    if context.config.is_format_chosen {
+        settings.output = None;
+    }
+    settings
 }
 
 impl Repl<'_> {
@@ -168,6 +195,8 @@ impl Repl<'_> {
     }
 
     fn run_command(&mut self, text: &str) -> Outcome<Flow> {
+        let expanded = self.settings.expand(text);
+        let text = expanded.as_deref().unwrap_or(text);
         let mut request = Request::default();
         if let Err(malformed) = parse(text.as_bytes(), &mut request) {
             // The lines of what was pasted do not depend on each other more than typed ones do.

@@ -30,8 +30,9 @@ impl Repl<'_> {
             }
             Err(trouble) => self.trouble(request, trouble)?,
         };
-        if elapsed >= SLOW {
-            let seconds = format!("({:.2}s)", elapsed.as_secs_f64());
+        if elapsed >= SLOW || self.settings.is_timed {
+            let took = elapsed.as_secs_f64();
+            let seconds = if elapsed >= SLOW { format!("({took:.2}s)") } else { format!("({:.2}ms)", took * 1000.0) };
             self.write(&format!("{}\n", self.style.colors.paint(Part::Hint, &seconds)))?;
         }
         Ok(flow)

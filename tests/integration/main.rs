@@ -80,6 +80,7 @@ mod repl_cluster;
 mod repl_history;
 mod repl_keys;
 mod repl_sentinel;
+mod repl_settings;
 mod repl_verbs;
 mod repl_views;
 mod resume;

@@ -400,3 +400,21 @@ fn what_needs_no_server_does_not_read_the_file() {
     let run = with("[profile.p]\nnonsense = 1\n", &["completions", "bash"]).env("RCLI_PROFILE", "p").any_stdout().run();
     assert!(!run.stdout.is_empty());
 }
+
+#[test]
+fn init_writes_a_file_of_comments_for_its_owner_and_never_over_one() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let run = rcli(["profiles", "--init"]).any_stdout().run();
+    let path = run.home.path().join(CONFIG);
+    assert_eq!(String::from_utf8_lossy(&run.stdout), format!("{}\n", path.display()));
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let text = std::fs::read_to_string(&path).unwrap();
+    // As it is written it is read, and so it is with what it says to take the # away from.
+    with(&text, &["profiles"]).prints("").run();
+    let is_setting =
+        |line: &&str| line.starts_with('[') || line.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '));
+    let uncomment = |line: &str| line.strip_prefix("# ").filter(is_setting).unwrap_or(line).to_owned() + "\n";
+    let uncommented: String = text.lines().map(uncomment).collect();
+    with(&uncommented, &["profiles"]).prints_among(&["local", "prod"]).run();
+    with("[repl]\n", &["profiles", "--init"]).status(2).complains(&["config.toml is there already"]).run();
+}

@@ -304,7 +304,7 @@ fn set_output_changes_the_format() {
     terminal.run(&prompt, ":set output", &["output raw"]);
     terminal.run(&prompt, ":set output human", &[]);
     terminal.run(&prompt, "HGET h f", &["\"v\""]);
-    terminal.run(&prompt, ":set output xml", &["rcli: usage: :set output json|human|raw"]);
+    terminal.run(&prompt, ":set output xml", &["rcli: :set: output is human|json|raw|csv, not 'xml'"]);
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! The file of the profiles: where it is, who may read it, what stands in it. Each complaint says `FILE:LINE`.
 
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
 use std::ops::Range;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use etcetera::{BaseStrategy as _, base_strategy::Xdg};
@@ -13,7 +13,7 @@ use toml::de::{DeTable, DeValue};
 use super::{Setting, holds_password};
 use crate::cli::OptionSet;
 use crate::cli::settings::{Value, refuse_together};
-use crate::config::{describe_url, refuse_url};
+use crate::config::{ReplSettings, describe_url, refuse_url};
 use crate::exit::{Failure, Outcome};
 use crate::text::describe_io;
 
@@ -24,6 +24,10 @@ pub struct Profiles {
     home: PathBuf,
     /// None if there is no file.
     sections: Option<Vec<Section>>,
+    /// What stands in `[repl]`.
+    repl: Vec<Entry>,
+    /// What stands in `[repl.aliases]`.
+    aliases: Vec<Entry>,
 }
 
 /// The options kept under one name, in the order of the file.
@@ -46,6 +50,7 @@ struct Section {
 }
 
 /// A key and its value.
+#[derive(Debug)]
 struct Entry {
     key: String,
     /// None if no option can have a value of this kind.
@@ -53,17 +58,43 @@ struct Entry {
     line: usize,
 }
 
+/// The file that says how to write one.
+const TEMPLATE: &str = include_str!("template.toml");
+
+/// Where the file is, or would be, and what stands for `~`.
+fn place() -> Outcome<(PathBuf, PathBuf)> {
+    let strategy = Xdg::new()
+        .map_err(|_| Failure::usage("profiles need a home directory: neither HOME nor XDG_CONFIG_HOME is set"))?;
+    Ok((strategy.config_dir().join("rcli").join("config.toml"), strategy.home_dir().to_owned()))
+}
+
 impl Profiles {
+    /// Writes a file of comments where there is none, for its owner only. Gives its path.
+    pub fn init() -> Outcome<PathBuf> {
+        let (path, _) = place()?;
+        let failed = |error: &io::Error| Failure::usage(format!("{}: {}", path.display(), describe_io(error)));
+        if let Some(directory) = path.parent() {
+            fs::create_dir_all(directory).map_err(|error| failed(&error))?;
+        }
+        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
+            Ok(mut file) => file.write_all(TEMPLATE.as_bytes()).map_err(|error| failed(&error))?,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(Failure::usage(format!("{} is there already, and stays as it is", path.display())));
+            }
+            Err(error) => return Err(failed(&error)),
+        }
+        Ok(path)
+    }
+
     /// Reads the file; that it does not exist is no error here. A file with a password that others can read is one.
     pub fn load() -> Outcome<Self> {
-        let strategy = Xdg::new()
-            .map_err(|_| Failure::usage("profiles need a home directory: neither HOME nor XDG_CONFIG_HOME is set"))?;
-        let path = strategy.config_dir().join("rcli").join("config.toml");
-        let home = strategy.home_dir().to_owned();
+        let (path, home) = place()?;
         let failed = |error: &io::Error| Failure::usage(format!("{}: {}", path.display(), describe_io(error)));
         let mut file = match File::open(&path) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self { path, home, sections: None }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Self { path, home, sections: None, repl: Vec::new(), aliases: Vec::new() });
+            }
             Err(error) => return Err(failed(&error)),
         };
         let mode = file.metadata().map_err(|error| failed(&error))?.permissions().mode();
@@ -74,7 +105,8 @@ impl Profiles {
 
     /// Reads the text of the file at `path`, whose mode says who may read it; `home` stands for `~`.
     pub fn read(path: PathBuf, home: PathBuf, text: &str, mode: u32) -> Outcome<Self> {
-        let sections = Text(text).sections().map_err(|(line, reason)| bad(&path, line, &reason))?;
+        let Tables { sections, repl, aliases } =
+            Text(text).tables().map_err(|(line, reason)| bad(&path, line, &reason))?;
         let has_password = sections.iter().flat_map(|section| &section.entries).any(Entry::holds_password);
         if has_password && mode & 0o077 != 0 {
             return Err(Failure::usage(format!(
@@ -84,7 +116,7 @@ impl Profiles {
                 path.display()
             )));
         }
-        Ok(Self { path, home, sections: Some(sections) })
+        Ok(Self { path, home, sections: Some(sections), repl, aliases })
     }
 
     /// Where the file is, or would be.
@@ -105,6 +137,30 @@ impl Profiles {
             Ok(profile)
         };
         Some(self.sections.as_ref()?.iter().map(&mut read).collect())
+    }
+
+    /// The settings of the prompt, and what is wrong with some of them.
+    pub fn repl(&self) -> (ReplSettings, Vec<String>) {
+        let mut settings = ReplSettings::default();
+        let mut complaints = Vec::new();
+        for Entry { key, value, line } in &self.repl {
+            let set = match value {
+                Some(Value::Text(text)) => settings.set(key, text),
+                Some(Value::Flag(flag)) => settings.set(key, if *flag { "on" } else { "off" }),
+                _ => Err(format!("'{key}' cannot have a value of this kind")),
+            };
+            complaints.extend(set.err().map(|reason| (*line, reason)));
+        }
+        for Entry { key, value, line } in &self.aliases {
+            match value {
+                Some(Value::Text(text)) if !key.is_empty() && !key.contains(char::is_whitespace) => {
+                    settings.aliases.push((key.clone(), text.clone()));
+                }
+                _ => complaints.push((*line, format!("the alias '{key}' is no word that stands for a text"))),
+            }
+        }
+        let told = complaints.iter().map(|(line, reason)| format!("{}:{line}: [repl]: {reason}", self.path.display()));
+        (settings, told.collect())
     }
 
     /// The profile of this name. Its values are not looked at yet: see [`Profiles::check`].
@@ -191,33 +247,59 @@ fn bad(path: &Path, line: usize, reason: &str) -> Failure {
     Failure::usage(format!("{}:{line}: {}", path.display(), reason.replace('\n', " ")))
 }
 
+/// What stands in the file.
+#[derive(Default)]
+struct Tables {
+    sections: Vec<Section>,
+    repl: Vec<Entry>,
+    aliases: Vec<Entry>,
+}
+
 /// The text of the file.
 struct Text<'a>(&'a str);
 
 impl Text<'_> {
-    fn sections(&self) -> Result<Vec<Section>, Complaint> {
+    fn tables(&self) -> Result<Tables, Complaint> {
         let table = DeTable::parse(self.0)
             // Its whole text would show the line, and with it perhaps a password.
             .map_err(|error| (self.line(&error.span().unwrap_or_default()), error.message().to_owned()))?;
-        let mut sections = Vec::new();
+        let mut tables = Tables::default();
         for (key, value) in table.get_ref() {
             let line = self.line(&key.span());
-            let (true, DeValue::Table(tables)) = (key.get_ref() == "profile", value.get_ref()) else {
-                return Err((line, format!("unknown key '{}': tables are [profile.NAME]", key.get_ref())));
-            };
-            for (name, value) in tables {
-                let line = self.line(&name.span());
-                let DeValue::Table(table) = value.get_ref() else {
-                    return Err((line, format!("'{}' is no table: profiles are [profile.NAME]", name.get_ref())));
-                };
-                sections.push(self.section(name.get_ref(), line, table));
+            match (key.get_ref().as_ref(), value.get_ref()) {
+                ("profile", DeValue::Table(profiles)) => tables.sections = self.sections(profiles)?,
+                ("repl", DeValue::Table(repl)) => {
+                    tables.repl = self.entries(repl);
+                    if let Some(at) = tables.repl.iter().position(|entry| entry.key == "aliases") {
+                        tables.repl.remove(at);
+                    }
+                    if let Some(DeValue::Table(aliases)) = repl.get("aliases").map(toml::Spanned::get_ref) {
+                        tables.aliases = self.entries(aliases);
+                    }
+                }
+                (key, _) => {
+                    return Err((line, format!("unknown key '{key}': tables are [profile.NAME] and [repl]")));
+                }
             }
+        }
+        Ok(tables)
+    }
+
+    fn sections(&self, profiles: &DeTable<'_>) -> Result<Vec<Section>, Complaint> {
+        let mut sections = Vec::new();
+        for (name, value) in profiles {
+            let line = self.line(&name.span());
+            let DeValue::Table(table) = value.get_ref() else {
+                return Err((line, format!("'{}' is no table: profiles are [profile.NAME]", name.get_ref())));
+            };
+            sections.push(Section { name: name.get_ref().to_string(), line, entries: self.entries(table) });
         }
         sections.sort_by_key(|section| section.line);
         Ok(sections)
     }
 
-    fn section(&self, name: &str, line: usize, table: &DeTable<'_>) -> Section {
+    /// The keys of a table, in the order of the file.
+    fn entries(&self, table: &DeTable<'_>) -> Vec<Entry> {
         let mut entries: Vec<Entry> = table
             .iter()
             .map(|(key, value)| Entry {
@@ -227,7 +309,7 @@ impl Text<'_> {
             })
             .collect();
         entries.sort_by_key(|entry| entry.line);
-        Section { name: name.to_owned(), line, entries }
+        entries
     }
 
     /// The line of a place in the text, counted from 1.
