@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 
 use super::options::parse_seconds;
 
@@ -82,6 +82,9 @@ pub struct MonitorArgs {
     /// With -c: listen to this node only
     #[arg(long, value_name = "HOST:PORT")]
     pub node: Option<String>,
+    /// Run a shell command for each event of --events, its JSON line on stdin and RCLI_EVENT in its environment
+    #[arg(long, value_name = "COMMAND")]
+    pub on_disconnect: Option<OsString>,
     #[command(flatten)]
     pub limits: LimitOptions,
     #[command(flatten)]
@@ -91,6 +94,7 @@ pub struct MonitorArgs {
 /// What is written of a subscription, and what is done with its messages (contract section 8).
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Messages")]
+#[command(group(ArgGroup::new("programs").args(["handlers", "on_disconnect"]).multiple(true)))]
 pub struct ListenOptions {
     /// Change the subscription while it runs by lines on stdin: SUBSCRIBE, PSUBSCRIBE, SSUBSCRIBE and UNSUBSCRIBE,
     /// PUNSUBSCRIBE, SUNSUBSCRIBE with names, PING; it ends with stdin, or goes on with =keep
@@ -109,11 +113,15 @@ pub struct ListenOptions {
     /// environment, REDISCLI_AUTH and RCLI_URL included; may be repeated
     #[arg(long = "handler", value_name = "NAME=COMMAND")]
     pub handlers: Vec<OsString>,
+    /// Run a shell command for each event of --events, its JSON line on stdin and RCLI_EVENT in its environment:
+    /// disconnected, reconnected, moved, ...
+    #[arg(long, value_name = "COMMAND")]
+    pub on_disconnect: Option<OsString>,
     /// Handlers that run at once
     #[arg(long, value_name = "N", default_value_t = 1, requires = "handlers", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub handler_jobs: u16,
     /// After a handler that failed: say so and go on, or end with status 1
-    #[arg(long, value_name = "WHAT", default_value = "report", requires = "handlers")]
+    #[arg(long, value_name = "WHAT", default_value = "report", requires = "programs")]
     pub on_handler_error: OnHandlerError,
     #[command(flatten)]
     pub limits: LimitOptions,

@@ -52,6 +52,9 @@ impl Verb {
             Self::Exec(args) if args.options.stdin_last || args.options.stdin_tag.is_some() => {
                 Some("-x and -X read standard input; at the prompt there is none")
             }
+            _ if self.listen_options().is_some_and(|options| options.control.is_some()) => {
+                Some("--control reads standard input; at the prompt SUBSCRIBE and UNSUBSCRIBE do what its lines do")
+            }
             _ => None,
         }
     }

@@ -5,7 +5,7 @@ use crate::cli::{Control, ListenOptions, MonitorArgs, OnHandlerError, PsubArgs, 
 use crate::config;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::follow::handler::{Handlers, parse_handlers};
+use crate::follow::handler::{Handler, Handlers, parse_handlers};
 use crate::follow::{Changes, Changing, Filter, Limits, View, follow};
 use crate::input;
 use crate::net::{Source, Stream, Subscription, Topic};
@@ -32,6 +32,7 @@ pub fn ssub(context: &Context, args: &SsubArgs) -> Outcome<Exit> {
 /// Runs `rcli monitor`.
 pub fn monitor(context: &Context, args: &MonitorArgs) -> Outcome<Exit> {
     refuse_json_options(context, &[("--events", args.reconnect.events)])?;
+    let handler = args.on_disconnect.as_deref().map(Handler::of_events).transpose()?;
     let limits = Limits::begin(&args.limits);
     let stream = open(context, Source::Monitor, retries(&args.reconnect), args.node.as_deref())?;
     let mut view = View::new(context.renderer()?, limits);
@@ -39,6 +40,9 @@ pub fn monitor(context: &Context, args: &MonitorArgs) -> Outcome<Exit> {
     view.pushes = context.config.show_pushes;
     view.filter = Filter::new(&args.only, args.client.as_deref(), args.in_db);
     view.output = Some(rustix::stdio::stdout());
+    if let Some(handler) = handler {
+        view.handlers = Some(Handlers::start(vec![handler], 1, false, &context.config.style)?);
+    }
     follow(stream, view, &mut |told: Told| told.report())
 }
 
@@ -48,9 +52,10 @@ fn listen(
     subscriptions: Vec<Subscription>,
     node: Option<&str>,
 ) -> Outcome<Exit> {
-    let handlers = parse_handlers(&options.handlers, &subscriptions, options.control.is_some())?;
+    let mut handlers = parse_handlers(&options.handlers, &subscriptions, options.control.is_some())?;
     // A handler gets JSON in any case, so these mean something where there is one.
     let has_handlers = !handlers.is_empty();
+    handlers.extend(options.on_disconnect.as_deref().map(Handler::of_events).transpose()?);
     refuse_json_options(
         context,
         &[
@@ -72,10 +77,12 @@ fn listen(
     view.time = options.time;
     view.events = options.reconnect.events;
     view.pushes = context.config.show_pushes;
-    if has_handlers {
+    if !handlers.is_empty() {
         let stop = options.on_handler_error == OnHandlerError::Stop;
         view.handlers = Some(Handlers::start(handlers, options.handler_jobs.into(), stop, &context.config.style)?);
-    } else {
+    }
+    // With handlers it goes on where nobody reads what is written.
+    if !has_handlers {
         view.output = Some(rustix::stdio::stdout());
     }
     let mut announce = |told: Told| told.report();

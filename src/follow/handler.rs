@@ -17,13 +17,31 @@ use crate::net::Subscription;
 use crate::render::{Format, Record, Renderer, Style};
 use crate::reply::Message;
 
-/// A command for the messages of one channel or pattern.
+/// A command for the messages of one channel or pattern, or for what happens to connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Handler {
-    /// The channel or pattern.
-    name: Vec<u8>,
+    /// The channel or pattern; none for what happens to connections.
+    name: Option<Vec<u8>>,
     /// What `sh -c` gets.
     command: OsString,
+}
+
+impl Handler {
+    /// The command of `--on-disconnect`.
+    pub fn of_events(command: &OsStr) -> Outcome<Self> {
+        if command.is_empty() {
+            return Err(Failure::usage("--on-disconnect: the command is empty"));
+        }
+        Ok(Self { name: None, command: command.to_owned() })
+    }
+
+    /// What it is called, for messages.
+    fn title(&self) -> String {
+        match &self.name {
+            Some(name) => format!("handler for {}", String::from_utf8_lossy(name)),
+            None => "--on-disconnect".to_owned(),
+        }
+    }
 }
 
 /// One thing for a handler.
@@ -69,7 +87,8 @@ pub fn parse_handlers(given: &[OsString], subscriptions: &[Subscription], may_co
         let handler = parse(text.as_bytes(), subscriptions, may_come)
             .map_err(|reason| Failure::usage(format!("--handler: {reason}")))?;
         if handlers.iter().any(|other| other.name == handler.name) {
-            let name = String::from_utf8_lossy(&handler.name).into_owned();
+            let name = handler.name.unwrap_or_default();
+            let name = String::from_utf8_lossy(&name);
             return Err(Failure::usage(format!("--handler {name}: given twice; one command can do both")));
         }
         handlers.push(handler);
@@ -89,7 +108,7 @@ fn parse(text: &[u8], subscriptions: &[Subscription], may_come: bool) -> Result<
     if command.is_empty() {
         return Err(format!("the command for {} is empty", String::from_utf8_lossy(&text[..end])));
     }
-    Ok(Handler { name: text[..end].to_vec(), command })
+    Ok(Handler { name: Some(text[..end].to_vec()), command })
 }
 
 #[cfg(test)]
@@ -103,7 +122,7 @@ mod tests {
         let subscriptions = names.map(|name| Subscription { topic: Topic::Channel, name: name.to_vec() });
         parse_handlers(&[text.into()], &subscriptions, text.starts_with("later"))
             .map(|mut handlers| handlers.remove(0))
-            .map(|handler| (handler.name, handler.command))
+            .map(|handler| (handler.name.unwrap(), handler.command))
             .map_err(Failure::into_message)
     }
 

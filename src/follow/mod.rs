@@ -88,7 +88,7 @@ impl<W: Write, A: FnMut(Told)> Sink<'_, W, A> {
                 if let Some(told) = describe(event, given.place) {
                     (self.announce)(told);
                 }
-                self.event(event, given.place)?;
+                return self.take_event(event, given.place);
             }
         }
         Ok(Taken::Done)
@@ -123,12 +123,16 @@ impl<W: Write, A: FnMut(Told)> Sink<'_, W, A> {
         Ok(if self.view.limits.count() { Taken::End(End::Done) } else { Taken::Done })
     }
 
-    fn event(&mut self, event: &Event, place: &str) -> Outcome<()> {
-        if !self.view.events {
-            return Ok(());
+    fn take_event(&mut self, event: &Event, place: &str) -> Outcome<Taken> {
+        let record = Record::Event { event, time: self.now(), server: place };
+        if self.view.events {
+            self.write(&record)?;
         }
-        let time = self.now();
-        self.write(&Record::Event { event, time, server: place })
+        let Some(handlers) = &self.view.handlers else { return Ok(Taken::Done) };
+        let Some(handler) = handlers.find_for_events() else { return Ok(Taken::Done) };
+        let pushed = handlers.push(handler, &record, &[("RCLI_EVENT", event.name().as_bytes())]);
+        pushed.map_err(|error| Failure::failed(describe_io(&error)))?;
+        Ok(self.await_room()?.map_or(Taken::Done, Taken::End))
     }
 
     fn write(&mut self, record: &Record<'_>) -> Outcome<()> {

@@ -60,15 +60,16 @@ pub fn event(
     server: &str,
 ) -> io::Result<()> {
     let from = if let Event::Moved { from, .. } = event { Some(from) } else { None };
-    let (r#type, reason, channel, gap) = match event {
-        Event::Disconnected { channel, reason, .. } => ("disconnected", Some(reason), channel.as_ref(), None),
-        Event::Reconnected { channel, gap } => ("reconnected", None, channel.as_ref(), Some(seconds(*gap))),
-        Event::Moved { channel, gap, .. } => ("moved", None, Some(channel), Some(seconds(*gap))),
-        Event::PassedOver { channel, reason } => ("passed_over", Some(reason), Some(channel), None),
-        Event::Refused { channel, reason } => ("refused", Some(reason), channel.as_ref(), None),
-        Event::Joined => ("joined", None, None, None),
-        Event::Left => ("left", None, None, None),
+    let (reason, channel, gap) = match event {
+        Event::Reconnected { channel, gap } => (None, channel.as_ref(), Some(seconds(*gap))),
+        Event::Moved { channel, gap, .. } => (None, Some(channel), Some(seconds(*gap))),
+        Event::PassedOver { channel, reason } => (Some(reason), Some(channel), None),
+        Event::Disconnected { channel, reason, .. } | Event::Refused { channel, reason } => {
+            (Some(reason), channel.as_ref(), None)
+        }
+        Event::Joined | Event::Left => (None, None, None),
     };
+    let r#type = event.name();
     match style.format {
         Format::Json => {
             write!(out, "{{\"type\":\"{type}\"")?;

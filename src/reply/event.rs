@@ -49,3 +49,18 @@ pub enum Event {
     /// A node that left them is not heard any more.
     Left,
 }
+
+impl Event {
+    /// What it is called in lines and for programs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Disconnected { .. } => "disconnected",
+            Self::Reconnected { .. } => "reconnected",
+            Self::Moved { .. } => "moved",
+            Self::PassedOver { .. } => "passed_over",
+            Self::Refused { .. } => "refused",
+            Self::Joined => "joined",
+            Self::Left => "left",
+        }
+    }
+}

@@ -66,6 +66,7 @@ mod messages;
 mod monitor;
 mod multi;
 mod names;
+mod on_disconnect;
 mod overriding;
 mod pipe;
 mod pipe_faults;

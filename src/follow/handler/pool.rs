@@ -106,7 +106,12 @@ impl Handlers {
             return None;
         }
         let name = message.pattern.or(message.channel)?;
-        self.shared.handlers.iter().position(|handler| handler.name == name)
+        self.shared.handlers.iter().position(|handler| handler.name.as_deref() == Some(name))
+    }
+
+    /// The handler of what happens to connections.
+    pub fn find_for_events(&self) -> Option<usize> {
+        self.shared.handlers.iter().position(|handler| handler.name.is_none())
     }
 
     /// Puts something into the backlog: its handler gets the record as a JSON line, and these variables. Whether there
@@ -220,8 +225,7 @@ impl Shared {
                         state.has_stopped = true;
                     }
                     drop(state);
-                    let name = String::from_utf8_lossy(&self.handlers[job.handler].name);
-                    report(&format!("handler for {name}: {reason}"));
+                    report(&format!("{}: {reason}", self.handlers[job.handler].title()));
                 }
                 None => drop(state),
             }
