@@ -12,7 +12,7 @@ use std::io::{self, Write};
 use self::scalar::{error_body, name, name_of, scalar};
 use super::Style;
 use crate::command::request::Request;
-use crate::reply::{Frame, Kind, Walk};
+use crate::reply::{Element, Frame, Kind, Walk};
 
 pub(super) use self::scalar::{bytes, is_plain, string, string_or_base64};
 
@@ -107,7 +107,7 @@ fn value(out: &mut impl Write, style: &Style, frame: Frame<'_>) -> io::Result<()
         return scalar(out, style, head);
     }
     let mut forms = Forms { frame, base64: style.base64, passed: 0, all: Vec::new() };
-    let mut level = Level { left: head.count, form: forms.next(head.kind, head.count, &walk)? };
+    let mut level = Level { left: head.count, form: forms.next(head, &walk)? };
     // Those around it: most replies have none.
     let mut outer: Vec<Level> = Vec::new();
     out.write_all(level.open())?;
@@ -118,16 +118,14 @@ fn value(out: &mut impl Write, style: &Style, frame: Frame<'_>) -> io::Result<()
             level = around;
             end(out, &mut level)?;
         }
-        if level.form == Form::Array {
-            usual_elements(out, style, &mut walk, &mut level)?;
-            if level.left == 0 {
-                continue;
-            }
+        usual_strings(out, style, &mut walk, &mut level)?;
+        if level.left == 0 {
+            continue;
         }
         let Some(element) = walk.next() else { return Ok(()) };
         if element.kind.is_aggregate() {
             outer.push(level);
-            level = Level { left: element.count, form: forms.next(element.kind, element.count, &walk)? };
+            level = Level { left: element.count, form: forms.next(element, &walk)? };
             out.write_all(level.open())?;
             continue;
         }
@@ -140,16 +138,25 @@ fn value(out: &mut impl Write, style: &Style, frame: Frame<'_>) -> io::Result<()
     }
 }
 
-/// Writes what most elements of arrays are, as many of them as come.
+/// Writes what most elements of arrays and objects are, as many of them as come: strings that need no escaping.
 #[inline]
-fn usual_elements(out: &mut impl Write, style: &Style, walk: &mut Walk<'_>, level: &mut Level) -> io::Result<()> {
+fn usual_strings(out: &mut impl Write, style: &Style, walk: &mut Walk<'_>, level: &mut Level) -> io::Result<()> {
+    if level.form == Form::Pairs || style.base64 {
+        return Ok(());
+    }
     while level.left > 0
-        && let Some(element) = walk.next_usual()
+        && let Some((text, behind)) = walk.string()
+        && is_plain(text)
     {
-        scalar(out, style, element)?;
+        *walk = behind;
+        out.write_all(b"\"")?;
+        out.write_all(text)?;
+        let was_key = level.is_at_key();
         level.left -= 1;
-        if level.left > 0 {
-            out.write_all(b",")?;
+        match level.left {
+            _ if was_key => out.write_all(b"\":")?,
+            0 => out.write_all(b"\"")?,
+            _ => out.write_all(b"\",")?,
         }
     }
     Ok(())
@@ -181,10 +188,12 @@ struct Forms<'a> {
 
 impl<'a> Forms<'a> {
     /// The form of an aggregate that begins where `walk` is.
-    fn next(&mut self, kind: Kind, count: u64, walk: &Walk<'a>) -> io::Result<Form> {
-        if kind != Kind::Map {
-            return Ok(Form::Array);
-        }
+    #[inline]
+    fn next(&mut self, aggregate: Element<'_>, walk: &Walk<'a>) -> io::Result<Form> {
+        if aggregate.kind == Kind::Map { self.next_map(aggregate.count, walk) } else { Ok(Form::Array) }
+    }
+
+    fn next_map(&mut self, count: u64, walk: &Walk<'a>) -> io::Result<Form> {
         self.passed += 1;
         if self.all.is_empty() {
             if let Some(form) = form_of_small(count, walk.clone(), self.base64) {

@@ -243,15 +243,23 @@ impl<'a> Walk<'a> {
         Some(Frame { bytes: &from[..from.len() - self.rest.len()], has_error })
     }
 
-    /// The next element where that is a string or an integer, as most are; none, and nothing is passed, elsewhere.
+    /// The string that is the next element, and the walk behind it; none where another element comes.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as for `next`")]
-    pub fn next_usual(&mut self) -> Option<Element<'a>> {
+    pub fn string(&self) -> Option<(&'a [u8], Self)> {
+        let (length, used) = string_header(self.rest)?;
+        let (text, ending) = self.rest.get(used..)?.split_at_checked(length)?;
+        Some((text, Self { rest: ending.get(2..)? }))
+    }
+
+    /// The next element where it is a string or an integer, as most are.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as for `next`")]
+    fn next_usual(&mut self) -> Option<Element<'a>> {
         match self.rest {
             [b'$', ..] => {
-                let (length, used) = string_header(self.rest)?;
-                let (text, ending) = self.rest[used..].split_at_checked(length)?;
-                self.rest = ending.get(2..)?;
+                let (text, behind) = self.string()?;
+                *self = behind;
                 Some(Element { kind: Kind::Bulk, text, count: 0 })
             }
             [b':', rest @ ..] => {
