@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::json::{bytes, is_plain, string, string_or_base64};
 use super::{Format, Style, human};
-use crate::reply::{Data, Event, Message, MessageKind, MonitorLine};
+use crate::reply::{ClientType, Data, Event, Message, MessageKind, MonitorLine};
 
 /// A message or confirmation. Raw output is payload only: a confirmation has none and leaves no trace.
 pub fn message(
@@ -193,9 +193,16 @@ fn monitored_dictionary(
 #[inline]
 fn begin_line(out: &mut impl Write, line: &MonitorLine<'_>) -> io::Result<()> {
     out.write_all(b"{\"time\":")?;
-    out.write_all(line.time)?;
+    // What has its usual length is copied as one piece.
+    match <&[u8; 17]>::try_from(line.time) {
+        Ok(time) => out.write_all(time)?,
+        Err(_) => out.write_all(line.time)?,
+    }
     out.write_all(b",\"db\":")?;
-    out.write_all(itoa::Buffer::new().format(line.db).as_bytes())
+    match line.db {
+        0 => out.write_all(b"0"),
+        db => out.write_all(itoa::Buffer::new().format(db).as_bytes()),
+    }
 }
 
 /// A message whose channel and payload need no escaping, as most do not.
@@ -215,17 +222,23 @@ fn plain_line(out: &mut impl Write, line: &MonitorLine<'_>) -> io::Result<()> {
     out.write_all(line.address)?;
     out.write_all(b"\",\"client_port\":\"")?;
     out.write_all(line.port)?;
-    out.write_all(b"\",\"client_type\":\"")?;
-    out.write_all(line.client.name().as_bytes())?;
-    out.write_all(b"\",\"command\":\"")?;
-    let [name, args @ ..] = line.quoted.as_slice() else { return Ok(()) };
-    out.write_all(name)?;
+    match line.client {
+        ClientType::Tcp => out.write_all(b"\",\"client_type\":\"tcp\",\"command\":\"")?,
+        client => {
+            out.write_all(b"\",\"client_type\":\"")?;
+            out.write_all(client.name().as_bytes())?;
+            out.write_all(b"\",\"command\":\"")?;
+        }
+    }
+    let mut args = line.quoted();
+    out.write_all(args.next().unwrap_or_default())?;
     for arg in args {
         out.write_all(b" ")?;
         out.write_all(arg)?;
     }
     out.write_all(b"\",\"args\":[\"")?;
-    out.write_all(name)?;
+    let mut args = line.quoted();
+    out.write_all(args.next().unwrap_or_default())?;
     for arg in args {
         out.write_all(b"\",\"")?;
         out.write_all(arg)?;

@@ -63,6 +63,14 @@ impl Framer {
                 self.searched = 0;
                 return Ok(Some(Found { length: 5, errors: 0 }));
             }
+            // Every line of MONITOR.
+            if bytes.starts_with(b"+")
+                && let Some(end) = memchr::memchr(b'\n', bytes.get(self.searched..).unwrap_or_default())
+                && bytes[..self.searched + end].ends_with(b"\r")
+            {
+                let length = std::mem::take(&mut self.searched) + end + 1;
+                return Ok(Some(Found { length, errors: 0 }));
+            }
             // Most of what a subscription hears: its channel and its payload are still to come.
             if begins_as_usual(bytes) {
                 (self.at, self.left, self.searched) = (BEGINNING, 2, 0);

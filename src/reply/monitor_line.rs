@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
+
 /// Who sent a monitored command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientType {
@@ -30,6 +32,14 @@ impl ClientType {
     }
 }
 
+/// Quoted arguments in their line.
+#[derive(Debug, PartialEq, Eq)]
+struct Args<'a> {
+    text: &'a [u8],
+    /// Where each begins and ends, between its quotes. Those of most commands need no memory of their own.
+    places: SmallVec<[(usize, usize); 8]>,
+}
+
 /// One monitored command, borrowed from its line.
 #[derive(Debug, PartialEq, Eq)]
 pub struct MonitorLine<'a> {
@@ -43,8 +53,7 @@ pub struct MonitorLine<'a> {
     pub port: &'a [u8],
     /// What kind of client it was.
     pub client: ClientType,
-    /// The arguments as the server quoted them, between their quotes; the name first.
-    pub quoted: Vec<&'a [u8]>,
+    args: Args<'a>,
     /// Whether all of it is printable ASCII with nothing escaped, and no quote that is not an argument's: then what stands
     /// between the quotes is the argument, and needs no escaping in JSON either. Most lines are so.
     pub is_plain: bool,
@@ -52,28 +61,41 @@ pub struct MonitorLine<'a> {
 
 impl<'a> MonitorLine<'a> {
     /// Takes a line apart; none if it is no line of MONITOR, which is UTF-8 in any case.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "called for every command, from one place; what it gives is large")]
     pub fn parse(line: &'a [u8]) -> Option<Self> {
         let is_plain = is_plain(line);
         if !is_plain && std::str::from_utf8(line).is_err() {
             return None;
         }
         let (time, rest) = split_time(line)?;
-        let rest = rest.strip_prefix(b" [")?;
-        let (db, rest) = split_number(rest)?;
-        let (client, quoted) = split_client(rest.strip_prefix(b" ")?)?;
+        let (db, rest) = split_number(rest.strip_prefix(b" [")?)?;
+        let rest = rest.strip_prefix(b" ")?;
+        if is_plain && let Some((client, args)) = split_plain(rest) {
+            let (client, address, port) = describe_client(client);
+            return Some(Self { time, db, address, port, client, args, is_plain });
+        }
+        let (client, args) = split_client(rest)?;
         let is_plain = is_plain && find_special(client).is_none();
         let (client, address, port) = describe_client(client);
-        Some(Self { time, db, address, port, client, quoted, is_plain })
+        Some(Self { time, db, address, port, client, args, is_plain })
+    }
+
+    /// The arguments as the server quoted them, between their quotes; the name first.
+    #[inline]
+    pub fn quoted(&self) -> impl Iterator<Item = &'a [u8]> {
+        let text = self.args.text;
+        self.args.places.iter().map(move |(start, end)| &text[*start..*end])
     }
 
     /// The command's name as bytes, in the case in which it was sent.
     pub fn name(&self) -> Cow<'a, [u8]> {
-        self.quoted.first().map_or(Cow::Borrowed(&[]), |quoted| self.unquote(quoted))
+        self.quoted().next().map_or(Cow::Borrowed(&[]), |quoted| self.unquote(quoted))
     }
 
     /// The exact bytes of every argument, the name first.
     pub fn args(&self) -> impl Iterator<Item = Cow<'a, [u8]>> {
-        self.quoted.iter().map(|quoted| self.unquote(quoted))
+        self.quoted().map(|quoted| self.unquote(quoted))
     }
 
     #[inline]
@@ -83,12 +105,12 @@ impl<'a> MonitorLine<'a> {
 
     /// redis-py's `command`: the arguments as the server escaped them, joined by spaces, only the quotes bare.
     pub fn command(&self) -> Vec<u8> {
-        let mut command = Vec::with_capacity(self.quoted.iter().map(|quoted| quoted.len() + 1).sum());
-        for (index, quoted) in self.quoted.iter().enumerate() {
+        let mut command = Vec::with_capacity(self.quoted().map(|quoted| quoted.len() + 1).sum());
+        for (index, quoted) in self.quoted().enumerate() {
             if index > 0 {
                 command.push(b' ');
             }
-            let mut rest = *quoted;
+            let mut rest = quoted;
             while let Some(at) = memchr::memchr(b'\\', rest) {
                 let (plain, escaped) = rest.split_at(at);
                 command.extend_from_slice(plain);
@@ -158,9 +180,42 @@ fn split_number(bytes: &[u8]) -> Option<(u64, &[u8])> {
     Some((digits.iter().try_fold(0, add)?, rest))
 }
 
+/// The client and the arguments of `CLIENT] "arg" "arg"` where nothing is escaped and no quote stands in the client: all
+/// the quotes are the arguments' own.
+#[inline]
+fn split_plain(text: &[u8]) -> Option<(&[u8], Args<'_>)> {
+    let (client, text) = text.split_at(memchr::memchr(b'"', text)?);
+    let mut places = SmallVec::new();
+    let mut start = 1;
+    loop {
+        let end = start + find_plain_quote(text.get(start..)?)?;
+        places.push((start, end));
+        match text.get(end + 1..end + 3) {
+            Some(b" \"") => start = end + 3,
+            None if end + 1 == text.len() => return Some((client.strip_suffix(b"] ")?, Args { text, places })),
+            _ => return None,
+        }
+    }
+}
+
+/// Where the first quote stands.
+#[inline]
+fn find_plain_quote(bytes: &[u8]) -> Option<usize> {
+    let (words, rest) = bytes.as_chunks();
+    for (at, word) in words.iter().enumerate() {
+        let found = same(u64::from_le_bytes(*word), b'"');
+        if found != 0 {
+            return Some(at * 8 + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let found = rest.iter().position(|byte| *byte == b'"')?;
+    Some(bytes.len() - rest.len() + found)
+}
+
 /// The client and the quoted arguments of `CLIENT] "arg" "arg"`. The path of a unix socket may hold anything, so the
 /// client ends at the first place after which nothing but arguments follows.
-fn split_client(text: &[u8]) -> Option<(&[u8], Vec<&[u8]>)> {
+#[cold]
+fn split_client(text: &[u8]) -> Option<(&[u8], Args<'_>)> {
     /// No path holds more of them; a line that is none is given up early.
     const TRIES: usize = 64;
     let is_end = |end: &usize| text[*end..].starts_with(b"] \"");
@@ -169,16 +224,16 @@ fn split_client(text: &[u8]) -> Option<(&[u8], Vec<&[u8]>)> {
 }
 
 /// The insides of `"arg" "arg"`; none if the text is anything else.
-fn split_args(mut text: &[u8]) -> Option<Vec<&[u8]>> {
-    const USUAL: usize = 8;
-    let mut args = Vec::with_capacity(USUAL);
+fn split_args(text: &[u8]) -> Option<Args<'_>> {
+    let mut places = SmallVec::new();
+    let mut start = 1;
+    text.strip_prefix(b"\"")?;
     loop {
-        let inside = text.strip_prefix(b"\"")?;
-        let (arg, rest) = inside.split_at(find_quote(inside)?);
-        args.push(arg);
-        match rest {
-            [b'"'] => return Some(args),
-            [b'"', b' ', rest @ ..] => text = rest,
+        let end = start + find_quote(&text[start..])?;
+        places.push((start, end));
+        match &text[end + 1..] {
+            [] => return Some(Args { text, places }),
+            [b' ', b'"', ..] => start = end + 3,
             _ => return None,
         }
     }
@@ -228,7 +283,7 @@ fn describe_client(client: &[u8]) -> (ClientType, &[u8], &[u8]) {
         return (ClientType::Unix, b"unix", path.strip_prefix(b":").unwrap_or(path));
     }
     // From the right: IPv6 addresses hold colons.
-    match memchr::memrchr(b':', client) {
+    match client.iter().rposition(|byte| *byte == b':') {
         Some(colon) => (ClientType::Tcp, &client[..colon], &client[colon + 1..]),
         None => (ClientType::Unknown, client, b""),
     }
