@@ -5,6 +5,14 @@ use std::borrow::Cow;
 
 use colored::{ColoredString, Colorize as _};
 
+/// The colours that a profile's prompt can have.
+pub const COLORS: [&str; 7] = ["red", "green", "yellow", "blue", "magenta", "cyan", "white"];
+
+/// Whether a prompt can have a colour of this name.
+pub fn is_color(name: &str) -> bool {
+    COLORS.contains(&name)
+}
+
 /// What a piece of text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -40,6 +48,17 @@ impl Colors {
         let is_unwanted = || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let is_dumb = || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         Self(is_terminal && !is_unwanted() && !is_dumb())
+    }
+
+    /// A prompt in a colour of its own.
+    pub fn paint_prompt<'t>(self, color: Option<&str>, text: &'t str) -> Cow<'t, str> {
+        match color {
+            Some(color) if self.0 => {
+                colored::control::set_override(true);
+                Cow::Owned(text.color(color).bold().to_string())
+            }
+            _ => self.paint(Part::Prompt, text),
+        }
     }
 
     /// The text in its colour.

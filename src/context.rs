@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
-use crate::cli::SandboxKind;
+use crate::cli::{Label, SandboxKind};
 use crate::config::{Config, Connection, Elsewhere, Login};
 use crate::exit::{Failure, Outcome};
 use crate::net::{Address, Credentials, Endpoint, PushListener, Tls};
@@ -56,9 +56,15 @@ impl Context {
         })
     }
 
-    /// Another server, ready to be opened.
-    pub fn elsewhere(&self, place: &Elsewhere, is_tls: bool, pushes: Option<PushListener>) -> Outcome<Endpoint> {
-        fetch(&self.config.elsewhere(place, is_tls)?, pushes)
+    /// Another server, ready to be opened, and what the prompt calls it.
+    pub fn elsewhere(
+        &self,
+        place: &Elsewhere,
+        is_tls: bool,
+        pushes: Option<PushListener>,
+    ) -> Outcome<(Endpoint, Option<Label>)> {
+        let (connection, label) = self.config.elsewhere(place, is_tls)?;
+        Ok((fetch(&connection, pushes)?, label))
     }
 
     fn start_sandbox(&self) -> Outcome<Option<Address>> {

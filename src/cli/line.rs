@@ -51,6 +51,11 @@ impl Cli {
         })
     }
 
+    /// One of which nothing was typed.
+    pub fn empty() -> Outcome<Self> {
+        Self::read_at_prompt(&[])
+    }
+
     /// What reads the options.
     pub fn options(&self) -> &OptionSet {
         &self.line.options
@@ -152,7 +157,7 @@ fn assemble(mut options: OptionSet, words: Vec<OsString>, mut verb: Option<Verb>
         }
     }
     let connection = ConnectionOptions { order, ..connection };
-    Ok(Cli { connection, output, general, repl, verb, line: Line { options, words } })
+    Ok(Cli { connection, output, general, repl, verb, label: None, line: Line { options, words } })
 }
 
 #[cfg(test)]

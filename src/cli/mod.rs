@@ -33,7 +33,18 @@ pub struct Cli {
     pub repl: ReplOptions,
     /// The subcommand; none for the REPL, or for lines on standard input.
     pub verb: Option<Verb>,
+    /// The profile whose server is meant.
+    pub label: Option<Label>,
     line: Line,
+}
+
+/// What the prompt shows in place of an address.
+#[derive(Clone, Debug)]
+pub struct Label {
+    /// The name of a profile, or `sandbox`.
+    pub name: String,
+    /// Its colour, one of those that `color` knows.
+    pub color: Option<String>,
 }
 
 /// clap's complaint in one line, without a value that may hold a password: a URL in the wrong place, or what stands

@@ -43,7 +43,7 @@ fn documents(dir: &Path) -> Outcome<Exit> {
 fn table(context: &Context, dir: &Path, urls: &[String]) -> Outcome<Exit> {
     let mut replies = Vec::new();
     for url in urls {
-        let endpoint = context.elsewhere(&Elsewhere::Url(url.clone()), false, None)?;
+        let (endpoint, _) = context.elsewhere(&Elsewhere::Url(url.clone()), false, None)?;
         let mut session = Session::open(&Endpoint { protocol: Protocol::Resp3, ..endpoint })?;
         let mut ask = |question: &Cmd| session.ask(question).map_err(|lost| lost.into_failure_at("--table"));
         replies.push((ask(&redis::cmd("COMMAND"))?, ask(redis::cmd("COMMAND").arg("DOCS"))?));

@@ -22,7 +22,7 @@ use self::parts::settle;
 use self::place::decide_place;
 use self::url::Place;
 use crate::cli::prompt::refuse_session_options;
-use crate::cli::{Cli, ConnectionOptions, Verb};
+use crate::cli::{Cli, ConnectionOptions, Label, Verb};
 use crate::exit::{Failure, Outcome};
 use crate::net::{Endpoint, Protocol};
 use crate::render::{Format, Style};
@@ -46,6 +46,8 @@ pub struct Config {
     pub show_pushes: bool,
     /// Whether dangerous commands run unasked (`--yes`).
     pub is_sure: bool,
+    /// What the prompt shows in place of the address.
+    pub label: Option<Label>,
     /// What there is to warn of.
     pub warnings: Vec<String>,
     /// What holds for any server.
@@ -60,6 +62,8 @@ pub enum Elsewhere {
     Url(String),
     /// A host and a port.
     Tcp(String, u16),
+    /// The server of a profile.
+    Profile(String),
 }
 
 /// An environment variable; an empty one counts as not set.
@@ -94,7 +98,21 @@ impl Config {
         let connection = Connection::decide(&options, place, default_protocol)?;
         let (show_pushes, is_sure) = (cli.output.show_pushes, cli.repl.yes);
         let is_format_chosen = style::is_format_chosen(&cli.output);
-        Ok(Self { connection, style, is_format_chosen, show_pushes, is_sure, warnings, any_server, default_protocol })
+        let label = match connection.sandbox {
+            Some(_) => Some(Label { name: "sandbox".to_owned(), color: None }),
+            None => cli.label.clone(),
+        };
+        Ok(Self {
+            connection,
+            style,
+            is_format_chosen,
+            show_pushes,
+            is_sure,
+            label,
+            warnings,
+            any_server,
+            default_protocol,
+        })
     }
 
     /// The same for a verb that is typed at the prompt, on what the session has: `endpoint` is where it is now, `style`
@@ -106,11 +124,12 @@ impl Config {
         let typed = &cli.connection;
         let style = style::decide_style_at_prompt(cli, style, streams)?;
         let mut endpoint = Endpoint { db: typed.db.unwrap_or(endpoint.db), ..endpoint.clone() };
-        if typed.resp2 || !typed.resp3 && default_protocol(style.format, verb) == Protocol::Resp2 {
-            endpoint.protocol = if self.any_server.resp3 { endpoint.protocol } else { Protocol::Resp2 };
-        } else if typed.resp3 {
-            endpoint.protocol = Protocol::Resp3;
-        }
+        endpoint.protocol = match default_protocol(style.format, verb) {
+            _ if typed.resp2 => Protocol::Resp2,
+            _ if typed.resp3 => Protocol::Resp3,
+            Protocol::Resp2 if !self.any_server.resp3 => Protocol::Resp2,
+            _ => endpoint.protocol,
+        };
         if let Some(limit) = typed.connect_timeout {
             (endpoint.connect_timeout, endpoint.limits_first_answer) = connection::connect_limit(Some(limit));
         }
@@ -124,9 +143,16 @@ impl Config {
     }
 
     /// Another server. Who we are is not passed on to it; how TLS is checked is, and with `is_tls` that a host and port
-    /// are meant with TLS.
-    pub fn elsewhere(&self, place: &Elsewhere, is_tls: bool) -> Outcome<Connection> {
+    /// are meant with TLS. A profile says all of it, and what the prompt calls it.
+    pub fn elsewhere(&self, place: &Elsewhere, is_tls: bool) -> Outcome<(Connection, Option<Label>)> {
         let options = match place {
+            Elsewhere::Profile(name) => {
+                let config = Self::decide(&profile::alone(name)?, Vec::new())?;
+                if config.connection.sandbox.is_some() {
+                    return Err(Failure::usage(format!("{name}: rcli --profile {name} starts its sandbox")));
+                }
+                return Ok((config.connection, config.label));
+            }
             Elsewhere::Url(url) => ConnectionOptions { url: Some(url.clone()), ..self.any_server.clone() },
             Elsewhere::Tcp(host, port) => ConnectionOptions {
                 host: Some(host.clone()),
@@ -136,7 +162,7 @@ impl Config {
             },
         };
         let options = settle(&options)?;
-        Connection::decide(&options, decide_place(&options)?, self.default_protocol)
+        Ok((Connection::decide(&options, decide_place(&options)?, self.default_protocol)?, None))
     }
 }
 

@@ -6,7 +6,8 @@ mod file;
 use std::ffi::OsString;
 
 use crate::cli::settings::{Key, Value};
-use crate::cli::{Cli, OptionSet, Verb};
+use crate::cli::{Cli, Label, OptionSet, Verb};
+use crate::color::{COLORS, is_color};
 use crate::config::{describe_url, environment, url_in_environment};
 use crate::exit::Outcome;
 
@@ -14,6 +15,9 @@ pub use file::{Profile, Profiles};
 
 /// Options that give a password.
 const PASSWORDS: [&str; 4] = ["pass", "pass-file", "askpass", "password_command"];
+
+/// Options that say where the server is.
+const PLACE: [&str; 5] = ["host", "port", "url", "socket", "sentinel"];
 
 /// What the environment overrides, where it is set.
 const ENVIRONMENT: [(&str, &[&str]); 6] = [
@@ -41,7 +45,7 @@ pub struct Setting {
 }
 
 /// Puts the profile that `--profile` or `RCLI_PROFILE` names under what was typed.
-pub fn apply(mut cli: Cli) -> Outcome<Cli> {
+pub fn apply(cli: Cli) -> Outcome<Cli> {
     // What needs no server needs no profile either, and is to work while the file is being mended.
     if matches!(cli.verb, Some(Verb::Profiles(_) | Verb::Completions(_) | Verb::Generate(_))) {
         return Ok(cli);
@@ -51,16 +55,29 @@ pub fn apply(mut cli: Cli) -> Outcome<Cli> {
     else {
         return Ok(cli);
     };
+    put_under(cli, &name, true)
+}
+
+/// What a profile says, and nothing else: `connect PROFILE` at the prompt names a server as plainly as an address does.
+pub fn alone(name: &str) -> Outcome<Cli> {
+    put_under(Cli::empty()?, name, false)
+}
+
+/// Puts a profile under what was typed, and where it `yields` under the environment.
+fn put_under(mut cli: Cli, name: &str, yields: bool) -> Outcome<Cli> {
     let profiles = Profiles::load()?;
-    let profile = profiles.get(&name, cli.options())?;
+    let profile = profiles.get(name, cli.options())?;
     let mut settings = profile.settings.clone();
-    yield_to_another_server(&mut settings, &cli)?;
-    settings.retain(|setting| !is_overridden_by_environment(&setting.key));
+    if yields {
+        yield_to_another_server(&mut settings, &cli)?;
+    }
+    let label = label_of(&profile, &settings, &cli);
+    settings.retain(|setting| !yields || !is_overridden_by_environment(&setting.key));
     if settings.len() < profile.settings.len() {
         // What is left out is to be right as well. The rest is read below.
         profiles.check(&profile, cli.options_mut())?;
     }
-    if has_password_in_environment() {
+    if yields && has_password_in_environment() {
         // The URL stays, its password does not.
         for setting in &mut settings {
             setting.drop_url_password(&cli);
@@ -68,10 +85,25 @@ pub fn apply(mut cli: Cli) -> Outcome<Cli> {
     }
     // Keys have no order: each of them stands above what the URL says.
     settings.sort_by_key(|setting| setting.key != "url");
-    cli.over(settings.into_iter().filter_map(|setting| setting.word).collect()).or_else(|failure| {
+    let mut cli = cli.over(settings.into_iter().filter_map(|setting| setting.word).collect()).or_else(|failure| {
         profiles.check(&profile, &mut OptionSet::new())?;
         Err(failure)
-    })
+    })?;
+    cli.label = label;
+    Ok(cli)
+}
+
+/// What the prompt calls the server: the profile names it, and nothing that was typed or stands in the environment
+/// names another one.
+fn label_of(profile: &Profile, settings: &[Setting], cli: &Cli) -> Option<Label> {
+    let is_place = |setting: &&Setting| PLACE.contains(&setting.key.as_str());
+    let is_named = profile.settings.iter().any(|setting| is_place(&setting));
+    let is_kept = settings.iter().filter(is_place).count() == profile.settings.iter().filter(is_place).count();
+    let is_typed = cli.connection.order.iter().any(|typed| PLACE.contains(&typed.as_str()));
+    let color = settings.iter().find(|setting| setting.key == "color" && setting.word.is_none());
+    let color =
+        color.and_then(|setting| if let Value::Text(color) = &setting.value { Some(color.clone()) } else { None });
+    (is_named && is_kept && !is_typed).then(|| Label { name: profile.name.clone(), color })
 }
 
 fn is_overridden_by_environment(key: &str) -> bool {
@@ -100,7 +132,7 @@ fn yield_to_another_server(settings: &mut Vec<Setting>, cli: &Cli) -> Outcome<()
         || in_environment("VALKEYCLI_HOST", "host")
         || in_environment("VALKEYCLI_PORT", "port")
         || is_corrected && has(settings, &["url", "socket", "sentinel"]);
-    let names_one = has(settings, &["host", "port", "url", "socket", "sentinel"]);
+    let names_one = has(settings, &PLACE);
     if typed("sandbox") || is_other && names_one {
         settings.retain(|setting| !setting.is_about_server);
     } else if let Some((url, source)) = url {
@@ -142,6 +174,15 @@ impl Setting {
     pub fn gives_password(&self) -> bool {
         let is_password = PASSWORDS.contains(&self.key.as_str()) && self.word.is_some();
         is_password || self.key == "url" && holds_password(&self.key, Some(&self.value))
+    }
+
+    /// The colour of a profile's prompt, which is no option. The error says what it can be.
+    fn of_color(name: &str, line: usize) -> Result<Self, String> {
+        if is_color(name) {
+            let value = Value::Text(name.to_owned());
+            return Ok(Self { key: "color".to_owned(), value, word: None, is_about_server: true, line });
+        }
+        Err(format!("'color' is {} for the prompt, or auto, always or never", COLORS.join(", ")))
     }
 
     fn drop_url_password(&mut self, cli: &Cli) {

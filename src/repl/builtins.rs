@@ -1,5 +1,7 @@
 //! What rcli does itself: arriving at a server, help, views, and the words of `local`.
 
+use std::mem;
+
 use super::helper::columns;
 use super::local::Local;
 use super::views::Wanted;
@@ -99,9 +101,16 @@ impl Repl<'_> {
         let is_tls = self.shell.link().endpoint().tls.is_some();
         let pushes = self.shell.link().endpoint().pushes.clone();
         match self.context.elsewhere(place, is_tls, pushes) {
-            Ok(endpoint) => {
-                self.shell = Shell::new(Link::elsewhere(endpoint));
-                self.arrive(false).map_or_else(stay, |()| Ok(Flow::On))
+            Ok((endpoint, label)) => {
+                let left = mem::replace(&mut self.shell, Shell::new(Link::elsewhere(endpoint)));
+                let arrived = self.arrive(false);
+                if arrived.is_ok() && self.shell.link().is_open() {
+                    self.label = label;
+                    return Ok(Flow::On);
+                }
+                // Nothing has happened to the connection there was.
+                self.shell = left;
+                arrived.map_or_else(stay, |()| Ok(Flow::Stop))
             }
             Err(failure) => stay(failure),
         }

@@ -13,6 +13,7 @@ use crate::cli::prompt::{self, ValueSyntax, names as verb_names};
 use crate::command::request::shown_arg;
 use crate::command::table::{Expected, Kind, Table};
 use crate::config::ReplSettings;
+use crate::config::profile::Profiles;
 
 /// What may stand at a place.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -37,6 +38,7 @@ pub fn complete(line: &str, table: &Table, ask: impl Fn(Question) -> Vec<Vec<u8>
         Some(name) if is_verb(name, line, table) => return verb_words(line, before, (start, prefix), table, ask),
         None => first_words(table, prefix),
         Some(name) if is_word(name, "help") => topics(table, before, prefix),
+        Some(name) if is_word(name, "connect") && before.len() == 1 => profiles(prefix),
         Some(name) if is_word(name, ":set") => settings(before, prefix),
         Some(name) => next_words(table, name, before, prefix, ask),
     };
@@ -220,6 +222,12 @@ fn topics(table: &Table, before: &[Word], prefix: &[u8]) -> Vec<String> {
         [_, container] => fixed(table.subcommand_names(&container.text), prefix, is_lower(&container.text)),
         _ => Vec::new(),
     }
+}
+
+/// The profiles whose names begin so.
+fn profiles(prefix: &[u8]) -> Vec<String> {
+    let Ok(file) = Profiles::load() else { return Vec::new() };
+    file.names().filter(|name| name.as_bytes().starts_with(prefix)).map(|name| shown_arg(name.as_bytes())).collect()
 }
 
 fn settings(before: &[Word], prefix: &[u8]) -> Vec<String> {

@@ -15,7 +15,7 @@ SUBSCRIBE ch [&]    messages as they come until Ctrl-C; with & above the prompt
 MONITOR [&]         every command that the server runs
 jobs, stop N        what runs above the prompt; ends it
 :set output FORMAT  human, json or raw
-connect HOST PORT   another server; a URL will do as well
+connect HOST PORT   another server; a URL or a profile will do as well
 history, clear      what was typed; an empty screen
 Tab, Ctrl-R         completes; searches the history
 Ctrl-C              cancels the line, or the command that is waited for

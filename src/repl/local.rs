@@ -30,7 +30,7 @@ pub enum Local {
 pub const WORDS: [(&str, &str); 9] = [
     (":set", "[NAME [VALUE]]"),
     ("clear", ""),
-    ("connect", "HOST PORT | URL"),
+    ("connect", "HOST PORT | URL | PROFILE"),
     ("exit", ""),
     ("help", "[COMMAND | @group]"),
     ("history", "[COUNT]"),
@@ -38,6 +38,8 @@ pub const WORDS: [(&str, &str); 9] = [
     ("quit", ""),
     ("stop", "N"),
 ];
+
+const CONNECT: &str = "connect HOST PORT, connect URL, or connect PROFILE";
 
 /// Whether a line ends the conversation: at the prompt, and on standard input (contract section 5).
 pub fn leaves(request: &Request) -> bool {
@@ -57,9 +59,10 @@ impl Local {
             ("connect", [url]) if url.contains("://") => Self::Connect(Elsewhere::Url((*url).to_owned())),
             ("connect", [host, port]) => match port.parse() {
                 Ok(port) => Self::Connect(Elsewhere::Tcp((*host).to_owned(), port)),
-                Err(_) => Self::Misused("connect HOST PORT, or connect URL"),
+                Err(_) => Self::Misused(CONNECT),
             },
-            ("connect", _) => Self::Misused("connect HOST PORT, or connect URL"),
+            ("connect", [name]) => Self::Connect(Elsewhere::Profile((*name).to_owned())),
+            ("connect", _) => Self::Misused(CONNECT),
             (":set", []) => Self::Set(None, None),
             (":set", [name]) => Self::Set(Some((*name).to_owned()), None),
             (":set", [name, value @ ..]) => Self::Set(Some((*name).to_owned()), Some(value.join(" "))),

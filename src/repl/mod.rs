@@ -26,7 +26,7 @@ use self::pushes::Pushes;
 use self::suggestions::Lookup;
 use self::verbs::is_verb_line;
 use self::views::{Jobs, Wanted};
-use crate::cli::Verb;
+use crate::cli::{Label, Verb};
 use crate::command::request::Request;
 use crate::command::restrictions::{asks_first, is_report};
 use crate::config::ReplSettings;
@@ -84,6 +84,7 @@ pub fn run(context: &Context, run: RunVerb) -> Outcome<Exit> {
         style: style.clone(),
         renderer: context.renderer()?,
         shell: Shell::new(Link::lasting(endpoint)),
+        label: context.config.label.clone(),
         editor,
         pushes,
         jobs: Jobs::default(),
@@ -101,6 +102,8 @@ struct Repl<'a> {
     style: Style,
     renderer: Renderer<Stdout>,
     shell: Shell,
+    /// What the server is called in place of its address.
+    label: Option<Label>,
     editor: Editor,
     /// Pushes, where they are shown.
     pushes: Option<Pushes>,
@@ -164,7 +167,7 @@ impl Repl<'_> {
             let link = self.shell.link();
             helper.lookup.follow(link.endpoint());
         }
-        Prompt::of(&mut self.shell, self.style.colors)
+        Prompt::of(&mut self.shell, self.label.as_ref(), self.style.colors)
     }
 
     /// Runs what was typed: one command, or the lines of what was pasted, one by one.

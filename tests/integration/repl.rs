@@ -3,7 +3,7 @@
 use crate::peer::{Answer, peer};
 use crate::pty::open;
 use crate::rcli::rcli;
-use crate::server::{Server, wait_for};
+use crate::server::{Server, free_port, wait_for};
 use rustix::process::Signal;
 
 const CTRL_C: &str = "\x03";
@@ -99,7 +99,7 @@ fn ctrl_c_while_a_server_is_connected_to_gives_the_prompt() {
         let terminal = run.on_terminal(160);
         peer.wait_for_connection();
         terminal.keys(CTRL_C);
-        terminal.wait("the prompt", |rows| rows.last().is_some_and(|row| row.ends_with("not connected>")));
+        terminal.wait("the prompt", |rows| rows.last().is_some_and(|row| row.ends_with(" (not connected)>")));
         terminal.leave();
     }
 }
@@ -323,8 +323,42 @@ fn connect_goes_to_another_server() {
     terminal.line(&format!("connect {}", here.url()));
     terminal.ends_with(&[&prompt]);
     terminal.run(&prompt, "GET who", &["(nil)"]);
-    terminal.line("connect nowhere");
-    terminal.ends_with(&["rcli: usage: connect HOST PORT, or connect URL", &prompt]);
+    terminal.run(&prompt, "connect", &["rcli: usage: connect HOST PORT, connect URL, or connect PROFILE"]);
+}
+
+#[test]
+fn a_connect_that_fails_keeps_the_connection_there_was() {
+    let (here, silent) = (Server::start(), peer().hello(Answer::Silence).start());
+    let (terminal, prompt) = open(&here, &["-t", "0.5"]);
+    terminal.line("SELECT 3");
+    let prompt = format!("{}[3]>", prompt.trim_end_matches('>'));
+    terminal.line("WATCH k");
+    terminal.ends_with(&["OK", &prompt]);
+    terminal.run(&prompt, "CLIENT SETNAME before", &["OK"]);
+    for (line, reason) in [
+        (format!("connect 127.0.0.1 {}", free_port()), "Connection refused"),
+        (format!("connect 127.0.0.1 {}", silent.port()), "0.5 s"),
+        ("connect redis://127.0.0.1:x".to_owned(), "rcli: "),
+        ("connect nowhere".to_owned(), "no profile 'nowhere'"),
+    ] {
+        terminal.line(&line);
+        terminal.wait(reason, |rows| {
+            rows.last() == Some(&prompt) && rows.len() > 1 && rows[rows.len() - 2].contains(reason)
+        });
+        // A new connection would have lost the watch.
+        terminal.run(&prompt, "CLIENT GETNAME", &["\"before\""]);
+    }
+    // Ctrl-C too.
+    silent.set("HELLO", Answer::Silence);
+    terminal.line(&format!("connect redis://127.0.0.1:{}?protocol=3", silent.port()));
+    terminal.keys(CTRL_C);
+    terminal.wait("the prompt", |rows| rows.last() == Some(&prompt));
+    terminal.run(&prompt, "exec SET k changed", &["OK"]);
+    terminal.line("MULTI");
+    terminal.line("INCR n");
+    terminal.line("EXEC");
+    terminal.shows("a watched key has changed");
+    assert!(!terminal.rows().iter().any(|row| row.contains("connected again")), "{:?}", terminal.rows());
 }
 
 #[test]
@@ -379,7 +413,7 @@ fn no_color_has_no_colours() {
 #[test]
 fn a_sandbox_is_gone_when_the_repl_has_ended() {
     let terminal = rcli(["--sandbox"]).on_terminal(160);
-    terminal.wait("the prompt", |rows| rows.last().is_some_and(|row| row.ends_with("socket>")));
+    terminal.wait("the prompt", |rows| rows.last().is_some_and(|row| row == "sandbox>"));
     terminal.line("SET k v");
     terminal.wait("the answer", |rows| rows.iter().any(|row| row == "OK"));
     let home = terminal.leave();

@@ -88,7 +88,8 @@ fn a_server_that_is_gone_is_said_in_the_prompt_and_the_repl_goes_on() {
     let (terminal, prompt) = open(&server, &[]);
     server.kill_nine();
     terminal.line("PING");
-    terminal.wait("no connection", |rows| rows.last().is_some_and(|row| row == "not connected>"));
+    let gone = format!("{} (not connected)>", server.address());
+    terminal.wait("no connection", |rows| rows.last() == Some(&gone));
     terminal.shows("PING was not sent");
     server.restart();
     terminal.line("PING");
@@ -121,11 +122,11 @@ fn a_connection_lost_inside_a_block_loses_nothing() {
     server.kill_nine();
     // Also while nobody is there.
     terminal.line("SET b 2");
-    terminal.ends_with(&["not connected(TX 2)>"]);
+    terminal.ends_with(&[&format!("{place} (not connected)(TX 2)>")]);
     terminal.shows("connection lost");
     terminal.line("EXEC");
     terminal.shows("EXEC was not sent");
-    terminal.ends_with(&["not connected(TX 2)>"]);
+    terminal.ends_with(&[&format!("{place} (not connected)(TX 2)>")]);
     server.restart();
     terminal.line("EXEC");
     terminal.ends_with(&["1) SET a 1", "   OK", "2) SET b 2", "   OK", &prompt]);
@@ -183,7 +184,7 @@ fn a_refused_password_at_the_start_is_status_3() {
 fn a_server_that_is_not_there_yet_does_not_end_it() {
     let port = free_port().to_string();
     let terminal = crate::rcli::rcli(["-p", &port]).on_terminal(160);
-    terminal.wait("no connection", |rows| rows.last().is_some_and(|row| row == "not connected>"));
+    terminal.wait("no connection", |rows| rows.last().is_some_and(|row| row.ends_with(" (not connected)>")));
     terminal.shows("Connection refused");
     terminal.leave();
 }
@@ -194,7 +195,7 @@ fn shutdown_is_said_and_the_repl_goes_on() {
     let (terminal, _) = open(&server, &["--yes"]);
     terminal.line("SHUTDOWN NOSAVE");
     terminal.shows("has stopped");
-    terminal.wait("no connection", |rows| rows.last().is_some_and(|row| row == "not connected>"));
+    terminal.wait("no connection", |rows| rows.last().is_some_and(|row| row.ends_with(" (not connected)>")));
     server.kill_nine();
     terminal.leave();
 }

@@ -208,6 +208,11 @@ impl Profiles {
             let hint = options.nearest_key(name).map(|key| format!("; the nearest known one is '{}'", key.name));
             return Err((*line, format!("unknown key '{name}'{}", hint.unwrap_or_default())));
         };
+        if let ("color", Some(Value::Text(name))) = (&*key.name, value)
+            && !matches!(name.as_str(), "auto" | "always" | "never")
+        {
+            return Setting::of_color(name, *line).map_err(|reason| (*line, reason));
+        }
         let value = match value {
             None => return Err((*line, format!("'{name}' cannot have a value of this kind"))),
             // A shell puts the home directory for `~/`; here nobody else does.
