@@ -9,7 +9,7 @@ use clap::FromArgMatches as _;
 use clap::error::ErrorKind;
 
 use super::definition::{Globals, definition};
-use super::option_set::{OptionSet, in_order, parse};
+use super::option_set::{OptionSet, PUSHES, in_order, is_yes_or_no, parse};
 use super::verbs::{ExecArgs, ExecOptions, Verb};
 use super::{Cli, ConnectionOptions, describe, prompt};
 use crate::exit::{Exit, Failure, Outcome};
@@ -115,10 +115,28 @@ impl Wrong {
 fn read(words: &[OsString]) -> Result<Cli, Wrong> {
     let options = OptionSet::new();
     let (before, rest) = options.split(words);
+    let before = &join_pushes(before);
     let verb = rest.first().and_then(|word| word.to_str()).filter(|word| *word == "exec" || OTHERS.contains(word));
     read_verb(&options, verb, rest)
-        .and_then(|(verb, behind)| assemble(options, [before, &behind].concat(), verb))
+        .and_then(|(verb, behind)| assemble(options, [before.as_slice(), &behind].concat(), verb))
         .map_err(|wrong| wrong.blame(before, verb))
+}
+
+/// `--show-pushes` with its value in one word, where the next one is a value: clap would take any (contract section 1).
+fn join_pushes(words: &[OsString]) -> Vec<OsString> {
+    let mut joined: Vec<OsString> = Vec::with_capacity(words.len());
+    let mut is_open = true;
+    for word in words {
+        is_open &= word != "--";
+        match joined.last_mut() {
+            Some(last) if is_open && last == PUSHES && is_yes_or_no(word) => {
+                last.push("=");
+                last.push(word);
+            }
+            _ => joined.push(word.clone()),
+        }
+    }
+    joined
 }
 
 /// The subcommand, and the global options behind it.
@@ -135,9 +153,9 @@ fn read_verb(
     if name == "exec"
         && let (behind, command @ [_, ..]) = options.split(&words[1..])
     {
-        return Ok((exec(command), behind.to_vec()));
+        return Ok((exec(command), join_pushes(behind)));
     }
-    let matches = parse(&mut definition(), words)?;
+    let matches = parse(&mut definition(), &join_pushes(words))?;
     Ok((Some(Verb::from_arg_matches(&matches)?), options.words_of(&matches)))
 }
 

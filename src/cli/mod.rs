@@ -16,7 +16,7 @@ use self::line::Line;
 pub use self::definition::definition;
 pub use self::option_set::OptionSet;
 pub use self::options::{
-    ConnectionOptions, Encoding, GeneralOptions, OutputOptions, ReplOptions, SandboxKind, Verify, When,
+    ConnectionOptions, Encoding, GeneralOptions, OutputOptions, ReplOptions, SandboxKind, Verify, When, YesNo,
 };
 pub use self::streams::{
     Control, LimitOptions, ListenOptions, MonitorArgs, OnHandlerError, PsubArgs, ReconnectOptions, SsubArgs, SubArgs,

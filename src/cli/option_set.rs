@@ -9,6 +9,13 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::definition::options;
 
+/// The option whose value may be the next word, if that is one of a few.
+pub(super) const PUSHES: &str = "--show-pushes";
+
+pub(super) fn is_yes_or_no(word: &OsStr) -> bool {
+    ["yes", "no", "y", "n"].iter().any(|value| word.eq_ignore_ascii_case(value))
+}
+
 /// clap's definition of the options.
 pub struct OptionSet(Command);
 
@@ -33,7 +40,10 @@ impl OptionSet {
         while let Some(word) = words.get(at) {
             match word.as_bytes() {
                 b"--" => return (&words[..at], &words[at + 1..]),
-                [b'-', _, ..] => at += 1 + usize::from(self.takes_next(word)),
+                [b'-', _, ..] => {
+                    let is_pushes = word == PUSHES && words.get(at + 1).is_some_and(|next| is_yes_or_no(next));
+                    at += 1 + usize::from(is_pushes || self.takes_next(word));
+                }
                 _ => break,
             }
         }

@@ -69,6 +69,16 @@ pub struct ConnectionOptions {
     /// Limit on connecting, and on the first answer where it is given, in seconds; 0: none [default: 5]
     #[arg(short = 't', long, value_name = "SECS", value_parser = parse_seconds)]
     pub connect_timeout: Option<std::time::Duration>,
+    /// Keep trying for so long, in seconds, while nobody listens, a name does not resolve, a cluster is down or the
+    /// server is loading its data [default: 0]
+    #[arg(long, value_name = "SECS", value_parser = parse_seconds)]
+    pub wait: Option<std::time::Duration>,
+    /// Only IPv4 addresses
+    #[arg(short = '4', overrides_with = "ipv6")]
+    pub ipv4: bool,
+    /// Only IPv6 addresses
+    #[arg(short = '6', overrides_with = "ipv4")]
+    pub ipv6: bool,
     /// Limit on the silence while an answer is waited for, in seconds [default: none]
     #[arg(long, value_name = "SECS", value_parser = parse_seconds)]
     pub read_timeout: Option<std::time::Duration>,
@@ -102,6 +112,12 @@ pub struct ConnectionOptions {
     /// With -c: send reads to replicas, whose data may be a moment old
     #[arg(long)]
     pub read_from_replicas: bool,
+    /// Where an address that a cluster or a sentinel announces is reached from here; may be repeated
+    #[arg(long, value_name = "HOST:PORT=HOST:PORT", value_delimiter = ',')]
+    pub map: Vec<String>,
+    /// Run only commands that read; all others are refused before anything is sent
+    #[arg(long)]
+    pub read_only: bool,
     /// With -c: run one command without keys on every primary
     #[arg(long)]
     pub all_nodes: bool,
@@ -156,10 +172,10 @@ pub struct OutputOptions {
     #[arg(long, overrides_with_all = ["raw", "human"])]
     pub json: bool,
     /// Bytes as they are, one element a line [default when stdout is not a terminal]
-    #[arg(long, overrides_with_all = ["json", "human"])]
+    #[arg(long, overrides_with_all = ["json", "human", "quoted_json"])]
     pub raw: bool,
     /// Typed text [default on a terminal]
-    #[arg(long, alias = "no-raw", overrides_with_all = ["json", "raw"])]
+    #[arg(long, alias = "no-raw", overrides_with_all = ["json", "raw", "quoted_json"])]
     pub human: bool,
     /// Raw: between the elements of a reply [default: newline]
     #[arg(short = 'd', value_name = "STR")]
@@ -167,12 +183,16 @@ pub struct OutputOptions {
     /// Raw: after a reply [default: newline]
     #[arg(short = 'D', value_name = "STR")]
     pub reply_delimiter: Option<OsString>,
+    /// JSON whose strings have redis-cli's \xNN in them where they are not plain ASCII
+    #[arg(long, overrides_with_all = ["raw", "human"])]
+    pub quoted_json: bool,
     /// JSON: how bulk strings are written [default: utf8]
     #[arg(long, value_name = "ENCODING")]
     pub encoding: Option<Encoding>,
-    /// Write out-of-band pushes as {"push":[...]} lines, when they come
-    #[arg(long)]
-    pub show_pushes: bool,
+    /// Write out-of-band pushes as {"push":[...]} lines, when they come [default: no; without a value: yes]
+    #[arg(long, value_name = "yes|no", num_args = 0..=1, require_equals = true, default_missing_value = "yes",
+        hide_possible_values = true, ignore_case = true)]
+    pub show_pushes: Option<YesNo>,
     /// When to use colours [default: auto]
     #[arg(long, value_name = "WHEN")]
     pub color: Option<When>,
@@ -181,7 +201,7 @@ pub struct OutputOptions {
 impl OutputOptions {
     /// Whether a format is asked for.
     pub fn names_format(&self) -> bool {
-        self.json || self.raw || self.human
+        self.json || self.quoted_json || self.raw || self.human
     }
 }
 
@@ -226,6 +246,17 @@ pub enum Verify {
     Ca,
     /// Nothing
     None,
+}
+
+/// `--show-pushes`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum YesNo {
+    /// They are written
+    #[value(alias = "y")]
+    Yes,
+    /// They are dropped
+    #[value(alias = "n")]
+    No,
 }
 
 /// `--encoding`.

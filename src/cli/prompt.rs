@@ -11,7 +11,8 @@ use super::{Cli, OptionSet};
 use crate::exit::{Failure, Outcome};
 
 /// What the session does not decide for the verbs that are typed in it; all else about a connection it does.
-const OWN: [&str; 7] = ["db", "resp2", "resp3", "connect_timeout", "read_timeout", "read_from_replicas", "all_nodes"];
+const OWN: [&str; 8] =
+    ["db", "resp2", "resp3", "connect_timeout", "read_timeout", "read_only", "read_from_replicas", "all_nodes"];
 
 /// What a subcommand takes.
 #[derive(Debug)]
@@ -156,7 +157,9 @@ impl VerbSyntax {
 
 impl OptionSyntax {
     fn of(option: &Arg) -> Option<Self> {
-        let takes_value = matches!(option.get_action(), ArgAction::Set | ArgAction::Append);
+        // One that may stand alone has its value behind a `=`.
+        let may_stand_alone = option.get_num_args().is_some_and(|count| count.min_values() == 0);
+        let takes_value = matches!(option.get_action(), ArgAction::Set | ArgAction::Append) && !may_stand_alone;
         Some(Self {
             long: format!("--{}", option.get_long()?),
             short: option.get_short(),

@@ -10,17 +10,19 @@ use super::option_set::{OptionSet, word};
 use super::{describe, verbs};
 
 /// Keys that say the same of a server in different ways: each with those that it cannot stand beside.
-const RIVALS: [(&[&str], &[&str]); 6] = [
+const RIVALS: [(&[&str], &[&str]); 7] = [
     (&["socket"], &["host", "port", "url"]),
     (&["url"], &["host", "port"]),
     (&["sentinel", "master"], &["host", "port", "socket", "url"]),
     (&["pass"], &["pass-file", "password_command", "askpass"]),
     (&["pass-file"], &["password_command", "askpass"]),
     (&["password_command"], &["askpass"]),
+    (&["ipv4"], &["ipv6"]),
 ];
 
 /// Options about the conversation with a server, whichever that is. All others on connecting are about one server.
-const ABOUT_ANY_SERVER: [&str; 5] = ["connect-timeout", "read-timeout", "resp2", "resp3", "no-auth-warning"];
+const ABOUT_ANY_SERVER: [&str; 9] =
+    ["connect-timeout", "read-timeout", "wait", "ipv4", "ipv6", "read-only", "resp2", "resp3", "no-auth-warning"];
 
 /// What stands at a key of a profile.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,6 +5,8 @@
 //! One table with its columns and the questions that are asked of it: longer than other files, for to split it would
 //! make two lists of it.
 
+pub mod read_only;
+
 use crate::command::request::Request;
 
 /// What a command does to the connection that runs it.

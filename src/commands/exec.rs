@@ -24,6 +24,9 @@ pub fn run(context: &Context, args: &ExecArgs) -> Outcome<Exit> {
     if let Some(reason) = refuse_uncounted(&request) {
         return Err(Failure::usage(reason));
     }
+    if let Some(reason) = context.config.connection.endpoint.refuse_write(&request) {
+        return Err(Failure::usage(reason));
+    }
     let endpoint = context.endpoint()?;
     let mut server = Server::open(&endpoint)?;
     if let Some(reason) = server.refuse(&request) {

@@ -33,14 +33,18 @@ use crate::net::Router;
 pub fn run(context: &Context, args: &PipeArgs) -> Outcome<Exit> {
     let mut files = InputFiles::open(&args.files)?;
     if args.check {
-        if args.atomic {
-            return check::run(&mut files, args.skip, refuse_in_block);
-        }
-        if context.config.connection.endpoint.cluster.is_some() {
-            let mut router = Router::default();
-            return check::run(&mut files, args.skip, |request| refuse_unroutable(&mut router, request));
-        }
-        return check::run(&mut files, args.skip, refuse_in_pipeline);
+        let endpoint = &context.config.connection.endpoint;
+        let mut router = Router::default();
+        return check::run(&mut files, args.skip, |request| {
+            let refused = if args.atomic {
+                refuse_in_block(request)
+            } else if endpoint.cluster.is_some() {
+                refuse_unroutable(&mut router, request)
+            } else {
+                refuse_in_pipeline(request)
+            };
+            refused.or_else(|| endpoint.refuse_write(request))
+        });
     }
     let endpoint = context.endpoint()?;
     if args.atomic {

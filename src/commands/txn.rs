@@ -33,7 +33,7 @@ pub fn run(context: &Context, args: &TxnArgs) -> Outcome<Exit> {
     let retries = args.retries.unwrap_or(if args.program.is_empty() { 0 } else { RETRIES_WITH_PROGRAM });
     let backoff = RandomBackoff::new(args.watch_delay.unwrap_or(FIRST_PAUSE));
     if args.program.is_empty() {
-        let origin = Origin::read(args)?;
+        let origin = Origin::read(args, &endpoint)?;
         return Txn::open(context, endpoint, args)?.run(origin, retries, backoff);
     }
     Txn::open(context, endpoint, args)?.run(Origin::Program, retries, backoff)
@@ -50,10 +50,10 @@ enum Origin {
 impl Origin {
     /// Opens the file or stdin. Without a watch all of it is read and checked before a server is asked for;
     /// with one, what is watched is to be watched while the input is still being written.
-    fn read(args: &TxnArgs) -> Outcome<Self> {
+    fn read(args: &TxnArgs, endpoint: &Endpoint) -> Outcome<Self> {
         let mut source = Source::open(args.file.as_deref().unwrap_or(Path::new("-")))?;
         let block = if args.watch.is_empty() {
-            Some(read_block(&mut source, |source| Ok(poll::wait_readable(source.as_fd())?))?)
+            Some(read_block(&mut source, endpoint, |source| Ok(poll::wait_readable(source.as_fd())?))?)
         } else {
             None
         };
@@ -62,13 +62,17 @@ impl Origin {
 }
 
 /// Reads the input to its end; `wait` sleeps until there is more of it.
-fn read_block(source: &mut Source, mut wait: impl FnMut(&Source) -> Outcome<()>) -> Outcome<Vec<Request>> {
+fn read_block(
+    source: &mut Source,
+    endpoint: &Endpoint,
+    mut wait: impl FnMut(&Source) -> Outcome<()>,
+) -> Outcome<Vec<Request>> {
     let mut block = Vec::new();
     let mut request = Request::default();
     loop {
         match source.next(&mut request)? {
             Next::Command => {
-                if let Some(reason) = refuse_in_block(&request) {
+                if let Some(reason) = refuse_in_block(&request).or_else(|| endpoint.refuse_write(&request)) {
                     return Err(Failure::usage(format!("{}:{}: {reason}", source.name(), request.line)));
                 }
                 block.push(request.clone());
@@ -163,9 +167,8 @@ impl<'a> Txn<'a> {
             }
             Origin::Program => {
                 let words: &[OsString] = &self.args.program;
-                let place = self.endpoint.address.to_string();
-                let attempt =
-                    Attempt::start(words, number, &mut self.server, place, &self.context.config.style)?.run()?;
+                let style = &self.context.config.style;
+                let attempt = Attempt::start(words, number, &mut self.server, &self.endpoint, style)?.run()?;
                 self.had_errors |= attempt.had_errors;
                 self.is_changed = attempt.changed_connection;
                 Ok(attempt.block.map(|block| (words[0].to_string_lossy().into_owned(), block.into())))
@@ -175,10 +178,10 @@ impl<'a> Txn<'a> {
 
     /// Reads the input while the server holds the watch.
     fn read_watched(&mut self, source: &mut Source) -> Outcome<Vec<Request>> {
-        let server = &mut self.server;
+        let (server, endpoint) = (&mut self.server, &self.endpoint);
         let place = server.place();
         let lost = |lost: Lost| lost.into_failure(&place);
-        read_block(source, |source| server.attend(Some(source.as_fd()), None).map_err(lost))
+        read_block(source, endpoint, |source| server.attend(Some(source.as_fd()), None).map_err(lost))
     }
 
     /// Writes EXEC's reply, or what stands in its place.

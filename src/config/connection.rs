@@ -5,11 +5,12 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::time::Duration;
 
 use super::environment;
+use super::place::parse_map;
 use super::url::Place;
 use crate::cli::{self, ConnectionOptions, SandboxKind};
 use crate::config::password::Password;
 use crate::exit::{Failure, Outcome};
-use crate::net::{Address, ClusterUse, Credentials, Endpoint, Hello, Protocol, TlsFiles, Verify};
+use crate::net::{Address, ClusterUse, Credentials, Endpoint, Family, Hello, Protocol, Reach, TlsFiles, Verify};
 use crate::report::notice;
 
 /// Everything about a connection but what is to be fetched first: files, a password, the address of a sandbox.
@@ -61,6 +62,9 @@ fn decide_endpoint(options: &ConnectionOptions, mut place: Place, default_protoc
     let (connect_timeout, limits_first_answer) = connect_limit(options.connect_timeout);
     Ok(Endpoint {
         cluster: decide_cluster(options, &place)?,
+        reach: Reach { family: decide_family(options), map: parse_map(&options.map)? },
+        wait: options.wait.unwrap_or_default(),
+        read_only: options.read_only,
         db: options.db.or(place.db).unwrap_or(0),
         protocol,
         hello: Hello::new(options.resp3 || place.protocol == Some(Protocol::Resp3), notice),
@@ -92,6 +96,14 @@ pub(super) fn cluster_at_prompt(
             read_from_replicas: how.read_from_replicas || options.read_from_replicas,
             all_nodes: options.all_nodes,
         })),
+    }
+}
+
+fn decide_family(options: &ConnectionOptions) -> Option<Family> {
+    match (options.ipv4, options.ipv6) {
+        (true, _) => Some(Family::V4),
+        (_, true) => Some(Family::V6),
+        (false, false) => None,
     }
 }
 

@@ -22,7 +22,7 @@ use self::parts::settle;
 use self::place::decide_place;
 use self::url::Place;
 use crate::cli::prompt::refuse_session_options;
-use crate::cli::{Cli, ConnectionOptions, Label, Verb};
+use crate::cli::{Cli, ConnectionOptions, Label, Verb, YesNo};
 use crate::exit::{Failure, Outcome};
 use crate::net::{Endpoint, Protocol};
 use crate::render::{Format, Style};
@@ -96,7 +96,7 @@ impl Config {
         }
         warnings.extend(place.warning.clone());
         let connection = Connection::decide(&options, place, default_protocol)?;
-        let (show_pushes, is_sure) = (cli.output.show_pushes, cli.repl.yes);
+        let (show_pushes, is_sure) = (cli.output.show_pushes == Some(YesNo::Yes), cli.repl.yes);
         let is_format_chosen = style::is_format_chosen(&cli.output);
         let label = match connection.sandbox {
             Some(_) => Some(Label { name: "sandbox".to_owned(), color: None }),
@@ -124,6 +124,7 @@ impl Config {
         let typed = &cli.connection;
         let style = style::decide_style_at_prompt(cli, style, streams)?;
         let mut endpoint = Endpoint { db: typed.db.unwrap_or(endpoint.db), ..endpoint.clone() };
+        endpoint.read_only |= typed.read_only;
         endpoint.protocol = match default_protocol(style.format, verb) {
             _ if typed.resp2 => Protocol::Resp2,
             _ if typed.resp3 => Protocol::Resp3,
@@ -138,7 +139,8 @@ impl Config {
         refuse_all_nodes(typed, verb)?;
         endpoint.cluster = connection::cluster_at_prompt(typed, endpoint.cluster)?;
         let connection = Connection { sandbox: None, tls: None, login: None, endpoint };
-        let (show_pushes, is_sure) = (self.show_pushes || cli.output.show_pushes, self.is_sure || cli.repl.yes);
+        let show_pushes = cli.output.show_pushes.map_or(self.show_pushes, |choice| choice == YesNo::Yes);
+        let is_sure = self.is_sure || cli.repl.yes;
         Ok(Self { connection, style, show_pushes, is_sure, warnings: Vec::new(), ..self.clone() })
     }
 

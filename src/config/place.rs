@@ -1,12 +1,13 @@
 //! Where the server is: options, the environment, and addresses as they are typed (contract sections 1 and 12).
 
 use std::net::Ipv6Addr;
+use std::sync::Arc;
 
 use super::environment;
 use super::url::{Place, VARIABLES, parse_url};
 use crate::cli::ConnectionOptions;
 use crate::exit::{Failure, Outcome};
-use crate::net::{Address, ClusterUse, Sentinels};
+use crate::net::{Address, ClusterUse, HostPort, Sentinels};
 
 pub(super) const DEFAULT_HOST: &str = "127.0.0.1";
 pub(super) const DEFAULT_PORT: u16 = 6379;
@@ -103,6 +104,26 @@ pub fn parse_node(text: &str, cluster: Option<ClusterUse>) -> Outcome<Address> {
     }
     refuse_url("--node", text)?;
     parse_address(text, DEFAULT_PORT).ok_or_else(|| Failure::usage(format!("--node {text}: HOST:PORT is expected")))
+}
+
+/// What the `--map`s say: where announced addresses are reached.
+pub(super) fn parse_map(given: &[String]) -> Outcome<Arc<[(HostPort, HostPort)]>> {
+    let read = |text: &String| {
+        refuse_url("--map", text)?;
+        let (from, to) = text.split_once('=').unwrap_or((text, ""));
+        parse_host_port(from)
+            .zip(parse_host_port(to))
+            .ok_or_else(|| Failure::usage(format!("--map {text}: HOST:PORT=HOST:PORT is expected")))
+    };
+    given.iter().map(read).collect()
+}
+
+/// Reads `HOST:PORT` or `[IPV6]:PORT`; none if it is neither.
+fn parse_host_port(text: &str) -> Option<HostPort> {
+    match parse_address(text, 0)? {
+        Address::Tcp(host, port) if port != 0 => Some((host, port)),
+        _ => None,
+    }
 }
 
 /// Reads `HOST`, `HOST:PORT` or `[IPV6]:PORT`; none if it is neither.

@@ -20,6 +20,7 @@ pub(super) fn decide_style(output: &OutputOptions, verb: Option<&Verb>) -> Outco
         reply_delimiter: delimiter(&output.reply_delimiter),
         one_line_errors: matches!(verb, Some(Verb::Pipe(_))),
         base64: output.encoding == Some(Encoding::Base64),
+        quoted: output.quoted_json,
         nest_json: verb.and_then(Verb::listen_options).is_some_and(|options| options.data_json),
         colors: decide_colors(output.color, io::stdout().is_terminal()),
         is_terminal: io::stdout().is_terminal(),
@@ -43,6 +44,7 @@ pub(super) fn decide_style_at_prompt(cli: &Cli, session: &Style, streams: Format
         element_delimiter: or(typed.element_delimiter, output.element_delimiter.is_some(), &session.element_delimiter),
         reply_delimiter: or(typed.reply_delimiter, output.reply_delimiter.is_some(), &session.reply_delimiter),
         base64: output.encoding.map_or(session.base64, |encoding| encoding == Encoding::Base64),
+        quoted: typed.quoted || session.quoted && !output.names_format(),
         colors: if output.color.is_some() { typed.colors } else { session.colors },
         ..typed
     })
@@ -50,7 +52,7 @@ pub(super) fn decide_style_at_prompt(cli: &Cli, session: &Style, streams: Format
 
 /// Whether an option or the environment names the format.
 pub(super) fn is_format_chosen(output: &OutputOptions) -> bool {
-    output.json || output.raw || output.human || environment("RCLI_FORMAT").is_some()
+    output.names_format() || environment("RCLI_FORMAT").is_some()
 }
 
 /// Decides on the colours of stderr, for [`crate::report`].
@@ -68,7 +70,7 @@ fn decide_colors(when: Option<When>, is_terminal: bool) -> Colors {
 
 fn decide_format(output: &OutputOptions, verb: Option<&Verb>) -> Outcome<Format> {
     let is_envelope = matches!(verb, Some(Verb::Pipe(args)) if args.envelope);
-    if output.json || is_envelope {
+    if output.json || output.quoted_json || is_envelope {
         return Ok(Format::Json);
     }
     if output.raw {

@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use super::handshake::hello::Hello;
 use super::pushes::PushListener;
+use super::resolve::Reach;
 use super::sentinel::Sentinels;
 use super::tls::Tls;
+use crate::command::request::Request;
+use crate::command::restrictions::read_only::refuse_write;
 use crate::text;
 
 /// The address of a server.
@@ -62,6 +65,8 @@ pub enum Protocol {
 pub struct Endpoint {
     /// Where the server is.
     pub address: Address,
+    /// How hosts are reached.
+    pub reach: Reach,
     /// TLS over TCP.
     pub tls: Option<Tls>,
     /// What AUTH sends.
@@ -74,10 +79,14 @@ pub struct Endpoint {
     pub hello: Hello,
     /// The limit on connecting, TLS and the introduction included; [`Self::NO_LIMIT`] for none.
     pub connect_timeout: Duration,
+    /// How long opening is tried again while nobody is there yet; 0 for one try (`--wait`).
+    pub wait: Duration,
     /// Whether it holds for the first answer too, whatever that is to: then a PING is asked where nothing else is.
     pub limits_first_answer: bool,
     /// The longest silence while an answer is waited for; none is no limit.
     pub read_timeout: Option<Duration>,
+    /// Whether only what reads is asked (`--read-only`).
+    pub read_only: bool,
     /// Who is told of pushes; without it they are dropped as they come.
     pub pushes: Option<PushListener>,
     /// How the cluster that the server belongs to is used; none to talk to that server only.
@@ -109,17 +118,25 @@ impl Endpoint {
     pub fn at(address: Address) -> Self {
         Self {
             address,
+            reach: Reach::default(),
             tls: None,
             credentials: None,
             db: 0,
             protocol: Protocol::Resp2,
             hello: Hello::default(),
             connect_timeout: Self::DEFAULT_LIMIT,
+            wait: Duration::ZERO,
             limits_first_answer: false,
             read_timeout: None,
+            read_only: false,
             pushes: None,
             cluster: None,
         }
+    }
+
+    /// Why a command is not asked here; none if it is (contract section 1, `--read-only`).
+    pub fn refuse_write(&self, request: &Request) -> Option<String> {
+        if self.read_only { refuse_write(request) } else { None }
     }
 
     /// The version of RESP that a new connection speaks, as far as is known.

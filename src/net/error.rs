@@ -20,7 +20,7 @@ pub const TURNED_AWAY: &str = "TLS";
 pub const NO_CLUSTER: &str = "NOCLUSTER";
 
 /// The code of a server that reads its data yet: it will take commands later.
-const LOADING: &str = "LOADING";
+pub(super) const LOADING: &str = "LOADING";
 
 /// Why there is no session, or why what is listened to cannot be had any more.
 #[derive(Debug)]

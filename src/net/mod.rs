@@ -30,6 +30,7 @@ pub use error::{Lost, LostBlock, NO_CLUSTER, Unopened, WaitError};
 pub use handshake::hello::Hello;
 pub use poll::{Ready, wait_for_any};
 pub use pushes::{PushListener, PushQueue};
+pub use resolve::{Family, HostPort, Reach};
 pub use retry::{RandomBackoff, Retry};
 pub use sentinel::Sentinels;
 pub use session::Session;

@@ -1,7 +1,9 @@
-//! The addresses of a host name, looked up within the limit on connecting (contract section 1, `-t`).
+//! The addresses of a host name, looked up within the limit on connecting, and where an announced address is reached
+//! from here (contract section 1, `-t`, `-4`, `-6` and `--map`).
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
+use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Instant;
@@ -12,9 +14,64 @@ use super::error::Unopened;
 use super::transport::wait_until;
 use crate::text::describe_io;
 
+/// A family of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl Family {
+    fn includes(self, address: IpAddr) -> bool {
+        address.is_ipv4() == (self == Self::V4)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::V4 => "IPv4 (-4)",
+            Self::V6 => "IPv6 (-6)",
+        }
+    }
+}
+
+/// A host and a port.
+pub type HostPort = (String, u16);
+
+/// How hosts are reached. What is shown, and what TLS checks, stays the address that was announced.
+#[derive(Clone, Debug, Default)]
+pub struct Reach {
+    /// Only addresses of this family; none for both.
+    pub family: Option<Family>,
+    /// Announced addresses, each with where it is reached; the last that fits counts.
+    pub map: Arc<[(HostPort, HostPort)]>,
+}
+
+impl Reach {
+    /// Where an address is looked for.
+    fn place<'a>(&'a self, host: &'a str, port: u16) -> (&'a str, u16) {
+        let is_it = |(from, _): &&(HostPort, HostPort)| from.0.eq_ignore_ascii_case(host) && from.1 == port;
+        self.map.iter().rev().find(is_it).map_or((host, port), |(_, (host, port))| (host, *port))
+    }
+
+    /// The addresses of a host.
+    pub(super) fn resolve(&self, host: &str, port: u16, deadline: Instant) -> Result<Vec<SocketAddr>, Unopened> {
+        let (host, port) = self.place(host, port);
+        let mut addresses = resolve(host, port, deadline)?;
+        if let Some(family) = self.family {
+            addresses.retain(|address| family.includes(address.ip()));
+            if addresses.is_empty() {
+                return Err(format!("the host has no address of the family {}", family.name()).into());
+            }
+        }
+        Ok(addresses)
+    }
+}
+
 /// Looks a host up until `deadline`. The system's look-up knows no limit: it has a thread of its own, which is left to
 /// itself when nobody waits any longer.
-pub(super) fn resolve(host: &str, port: u16, deadline: Instant) -> Result<Vec<SocketAddr>, Unopened> {
+fn resolve(host: &str, port: u16, deadline: Instant) -> Result<Vec<SocketAddr>, Unopened> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }

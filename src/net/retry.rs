@@ -1,11 +1,11 @@
-//! Trying again: the one back-off, and what limits the tries of a command that a cluster sends around, or of a
-//! transaction. Which searches of a stream count as retries is told in `stream/retries.rs`.
+//! Trying again: the one back-off, and what limits the tries of a command that a cluster sends around, of a
+//! transaction, or of opening a session where nobody is yet (contract section 1, `--wait`). Which searches of a stream count as retries is told in `stream/retries.rs`.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::time::{Duration, Instant};
 
 use super::endpoint::Endpoint;
-use super::error::{Lost, WaitError};
+use super::error::{LOADING, Lost, Unopened, WaitError};
 use super::poll::{sleep_until, wait_for_any};
 
 /// Pauses that are doubled.
@@ -24,6 +24,40 @@ impl Backoff {
     /// The pause after so many others.
     pub fn after(self, tries: u32) -> Duration {
         self.first.saturating_mul(2_u32.saturating_pow(tries)).min(self.longest)
+    }
+}
+
+const PAUSES_OF_OPENING: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_millis(250));
+
+/// Opens what is ready, as often as `--wait` lets one try; what is not ready is given all the same when that is over.
+pub(super) fn open_patiently<T>(
+    endpoint: &Endpoint,
+    mut open: impl FnMut() -> Result<T, Unopened>,
+    mut is_ready: impl FnMut(&mut T) -> Result<bool, Unopened>,
+) -> Result<T, Unopened> {
+    if endpoint.wait.is_zero() {
+        return open();
+    }
+    let deadline = Instant::now() + endpoint.wait;
+    let mut tries = 0;
+    loop {
+        let opened = open().and_then(|mut opened| Ok((is_ready(&mut opened)?, opened)));
+        let pause = PAUSES_OF_OPENING.after(tries).min(deadline.saturating_duration_since(Instant::now()));
+        match opened {
+            Ok((is_ready, opened)) if is_ready || pause.is_zero() => return Ok(opened),
+            Err(why) if pause.is_zero() || !may_come(&why) => return Err(why),
+            _ => sleep_until(Instant::now() + pause)?,
+        }
+        tries += 1;
+    }
+}
+
+/// Whether a server may be there in a moment. One that refuses us will most often go on to.
+fn may_come(why: &Unopened) -> bool {
+    match why {
+        Unopened::Unreachable(_) | Unopened::NobodyListens(_) => true,
+        Unopened::Refused { code, .. } => code == LOADING,
+        Unopened::Interrupted(_) => false,
     }
 }
 

@@ -13,8 +13,9 @@ use socket2::{Domain, SockAddr, Socket, TcpKeepalive, Type};
 
 use super::endpoint::{Address, Endpoint};
 use super::error::{Lost, Unopened};
+use super::handshake::probe::speaks_plainly;
 use super::poll::wait_among;
-use super::resolve::resolve;
+use super::resolve::Reach;
 use super::tls;
 
 /// A dead peer is found after 10 s of silence and three probes 5 s apart: within 30 s (contract section 8).
@@ -43,11 +44,14 @@ impl Transport {
         Ok(match &endpoint.address {
             Address::Unix(path) => Self::Unix(connect_unix(path, deadline)?),
             Address::Tcp(host, port) => {
-                let socket = connect_tcp(host, *port, deadline)?;
+                let socket = connect_tcp(host, *port, &endpoint.reach, deadline)?;
                 match &endpoint.tls {
                     None => Self::Tcp(socket),
                     Some(tls) => {
-                        let connection = tls::shake_hands(tls.greet(host)?, &socket, (host, *port), deadline)?;
+                        let connection = {
+                            let is_plain = |limit| speaks_plainly(host, *port, &endpoint.reach, limit);
+                            tls::shake_hands(tls.greet(host)?, &socket, is_plain, deadline)?
+                        };
                         Self::Tls(Box::new(StreamOwned::new(connection, socket)))
                     }
                 }
@@ -112,9 +116,9 @@ impl AsFd for Transport {
 }
 
 /// Tries every address of the host in turn.
-pub(super) fn connect_tcp(host: &str, port: u16, deadline: Instant) -> Result<TcpStream, Unopened> {
+pub(super) fn connect_tcp(host: &str, port: u16, reach: &Reach, deadline: Instant) -> Result<TcpStream, Unopened> {
     let mut last = Unopened::Unreachable("the host name has no address".to_owned());
-    for address in resolve(host, port, deadline)? {
+    for address in reach.resolve(host, port, deadline)? {
         match connect_to(address, deadline) {
             Err(unreached @ (Unopened::Unreachable(_) | Unopened::NobodyListens(_))) => last = unreached,
             result => return result,

@@ -106,7 +106,7 @@ fn value(out: &mut impl Write, style: &Style, frame: Frame<'_>) -> io::Result<()
     if !head.kind.is_aggregate() {
         return scalar(out, style, head);
     }
-    let mut forms = Forms { frame, base64: style.base64, passed: 0, all: Vec::new() };
+    let mut forms = Forms { frame, style, passed: 0, all: Vec::new() };
     let mut level = Level { left: head.count, form: forms.next(head, &walk)? };
     // Those around it: most replies have none.
     let mut outer: Vec<Level> = Vec::new();
@@ -130,7 +130,7 @@ fn value(out: &mut impl Write, style: &Style, frame: Frame<'_>) -> io::Result<()
             continue;
         }
         if level.form == Form::Object && level.is_at_key() {
-            name(out, &element)?;
+            name(out, style, &element)?;
         } else {
             scalar(out, style, element)?;
         }
@@ -179,7 +179,7 @@ fn end(out: &mut impl Write, level: &mut Level) -> io::Result<()> {
 /// Which maps can be objects: those whose keys can be names and are there once.
 struct Forms<'a> {
     frame: Frame<'a>,
-    base64: bool,
+    style: &'a Style,
     /// How many maps began.
     passed: usize,
     /// The forms of all of them, in the order in which they begin, once that was found out.
@@ -196,17 +196,17 @@ impl<'a> Forms<'a> {
     fn next_map(&mut self, count: u64, walk: &Walk<'a>) -> io::Result<Form> {
         self.passed += 1;
         if self.all.is_empty() {
-            if let Some(form) = form_of_small(count, walk.clone(), self.base64) {
+            if let Some(form) = form_of_small(count, walk.clone(), self.style) {
                 return Ok(form);
             }
-            self.all = forms_of_all(self.frame, self.base64)?;
+            self.all = forms_of_all(self.frame, self.style)?;
         }
         Ok(self.all.get(self.passed - 1).copied().unwrap_or(Form::Pairs))
     }
 }
 
 /// The form of a map that has few pairs and no aggregate in it; none for others.
-fn form_of_small(count: u64, mut walk: Walk<'_>, base64: bool) -> Option<Form> {
+fn form_of_small(count: u64, mut walk: Walk<'_>, style: &Style) -> Option<Form> {
     const FEW: usize = 8;
     let mut names: [&[u8]; FEW] = [&[]; FEW];
     let pairs = usize::try_from(count / 2).ok().filter(|pairs| *pairs <= FEW)?;
@@ -216,7 +216,7 @@ fn form_of_small(count: u64, mut walk: Walk<'_>, base64: bool) -> Option<Form> {
         if key.kind.is_aggregate() || value.kind.is_aggregate() {
             return None;
         }
-        match name_of(&key, base64) {
+        match name_of(&key, style) {
             Some(name) if !names[..at].contains(&name) => names[at] = name,
             _ => form = Form::Pairs,
         }
@@ -225,7 +225,7 @@ fn form_of_small(count: u64, mut walk: Walk<'_>, base64: bool) -> Option<Form> {
 }
 
 /// Which of the frame's maps can be objects, in the order in which they begin: one pass for all of them.
-fn forms_of_all(frame: Frame<'_>, base64: bool) -> io::Result<Vec<Form>> {
+fn forms_of_all(frame: Frame<'_>, style: &Style) -> io::Result<Vec<Form>> {
     struct Open<'a> {
         left: u64,
         /// The map's place among the forms; none for what is no map.
@@ -237,7 +237,7 @@ fn forms_of_all(frame: Frame<'_>, base64: bool) -> io::Result<Vec<Form>> {
     for element in frame.walk() {
         if let Some(Open { left, map: Some(map), names }) = stack.last_mut()
             && left.is_multiple_of(2)
-            && !name_of(&element, base64).is_some_and(|name| names.insert(name))
+            && !name_of(&element, style).is_some_and(|name| names.insert(name))
         {
             forms[*map] = Form::Pairs;
         }

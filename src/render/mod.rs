@@ -6,6 +6,7 @@ mod human;
 mod json;
 mod raw;
 mod record;
+mod repr;
 mod stream;
 
 use crate::command::request::Request;
@@ -64,6 +65,8 @@ pub struct Style {
     pub one_line_errors: bool,
     /// JSON: every bulk string as `{"base64":"…"}`.
     pub base64: bool,
+    /// JSON: a string that is not plain ASCII as redis-cli quotes it, with `\xNN` (`--quoted-json`).
+    pub quoted: bool,
     /// JSON: the data of a message that is itself JSON is nested (`--data-json`).
     pub nest_json: bool,
     /// Human: whether stdout has colours.
@@ -82,6 +85,7 @@ impl Style {
             reply_delimiter: b"\n".to_vec(),
             one_line_errors: false,
             base64: false,
+            quoted: false,
             nest_json: false,
             colors: Colors(false),
             is_terminal: false,

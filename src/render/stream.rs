@@ -171,13 +171,13 @@ fn monitored_dictionary(
     }
     begin_line(out, line)?;
     out.write_all(b",\"client_address\":")?;
-    string_or_base64(out, line.address)?;
+    string_or_base64(out, style, line.address)?;
     out.write_all(b",\"client_port\":")?;
-    string_or_base64(out, line.port)?;
+    string_or_base64(out, style, line.port)?;
     out.write_all(b",\"client_type\":\"")?;
     out.write_all(line.client.name().as_bytes())?;
     out.write_all(b"\",\"command\":")?;
-    string_or_base64(out, &line.command())?;
+    string_or_base64(out, style, &line.command())?;
     out.write_all(b",\"args\":[")?;
     for (index, arg) in line.args().enumerate() {
         if index > 0 {

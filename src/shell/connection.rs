@@ -81,7 +81,8 @@ impl Link {
 
     /// Why a command cannot be run over this connection; none if it can.
     pub fn refuse(&self, request: &Request) -> Option<String> {
-        self.endpoint().cluster.and_then(|_| refuse_in_cluster(request))
+        let refused = self.endpoint().cluster.and_then(|_| refuse_in_cluster(request));
+        refused.or_else(|| self.endpoint().refuse_write(request))
     }
 
     /// Whether it leads to all the nodes of a cluster.

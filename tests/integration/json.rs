@@ -218,6 +218,36 @@ fn show_pushes_writes_them_as_lines() {
 }
 
 #[test]
+fn show_pushes_takes_the_next_word_only_if_that_is_yes_or_no() {
+    let server = Server::start();
+    server.ask("SET yes v");
+    let is_v = |args: &[&str]| server.rcli(args.iter().copied()).prints("v\n").run();
+    is_v(&["--show-pushes", "no", "GET", "yes"]);
+    is_v(&["--show-pushes", "Y", "GET", "yes"]);
+    is_v(&["--show-pushes", "exec", "--show-pushes", "n", "GET", "yes"]);
+    is_v(&["--show-pushes", "GET", "yes"]);
+    server.rcli(["pipe", "--show-pushes", "no"]).stdin("GET yes\n").prints("v\n").run();
+    server.rcli(["ECHO", "--show-pushes"]).prints("--show-pushes\n").run();
+    server.rcli(["--show-pushes=maybe", "PING"]).status(2).complains(&["--show-pushes", "maybe"]).run();
+    let push = b">2\r\n+invalidate\r\n*1\r\n$1\r\nk\r\n$1\r\nv\r\n";
+    assert_eq!(lines(&["--show-pushes", "no"], &[push], 0), [r#""v""#]);
+    assert_eq!(lines(&["--show-pushes", "no", "--show-pushes", "yes"], &[push], 0).len(), 2);
+}
+
+#[test]
+fn quoted_json_has_redis_clis_escapes_in_place_of_base64() {
+    let server = Server::start();
+    let value = b"a\x00\xff\"\\\n\xc3\xa9 ~";
+    server.call(&[b"HSET", b"h", b"plain", b"x", b"\xfe", value]);
+    let shown = |args: &[&str]| server.rcli(args.iter().copied()).any_stdout().run().out();
+    let line = shown(&["--json", "--quoted-json", "HGETALL", "h"]);
+    assert_eq!(line, "{\"plain\":\"x\",\"\\\\xfe\":\"a\\\\x00\\\\xff\\\\\\\"\\\\\\\\\\\\n\\\\xc3\\\\xa9 ~\"}\n");
+    let json: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(json["\\xfe"], "a\\x00\\xff\\\"\\\\\\n\\xc3\\xa9 ~");
+    assert_eq!(shown(&["--quoted-json", "HGET", "h", "plain"]), "\"x\"\n", "it means JSON");
+}
+
+#[test]
 fn errors_are_objects_with_code_and_message() {
     let found = lines(
         &[],

@@ -72,6 +72,8 @@ mod pipe;
 mod pipe_faults;
 mod profiles;
 mod pushes;
+mod reach;
+mod read_only;
 mod readme;
 mod reconnect;
 mod repl;

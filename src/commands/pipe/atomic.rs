@@ -25,7 +25,7 @@ pub fn run(context: &Context, endpoint: &Endpoint, args: &PipeArgs, files: &mut 
         let server = server.insert(Server::open(endpoint)?);
         had_errors = resume::restore(files, args, endpoint.cluster.is_none(), |requests| server.set_state(requests))?;
     }
-    let block = read_block(files)?;
+    let block = read_block(files, endpoint)?;
     let mut server = match server {
         Some(server) => server,
         None => Server::open(endpoint)?,
@@ -56,14 +56,15 @@ pub fn run(context: &Context, endpoint: &Endpoint, args: &PipeArgs, files: &mut 
     Ok(exit.or(errors))
 }
 
-fn read_block(files: &mut InputFiles) -> Outcome<Block> {
+fn read_block(files: &mut InputFiles, endpoint: &Endpoint) -> Outcome<Block> {
     let mut block = Vec::new();
     let mut request = Request::default();
     loop {
         let unrun = |bad| Failure::from(bad).noting("; nothing was run");
         match files.next(&mut request).map_err(unrun)? {
             Next::Command => {
-                files.refuse(&request, refuse_in_block(&request)).map_err(unrun)?;
+                let reason = refuse_in_block(&request).or_else(|| endpoint.refuse_write(&request));
+                files.refuse(&request, reason).map_err(unrun)?;
                 block.push((request.clone(), files.origin(&request).file));
             }
             Next::Pending => files.wait_and_fill()?,

@@ -9,6 +9,7 @@ use super::output::Output;
 use super::resume;
 use crate::cli::{OnError, PipeArgs};
 use crate::command::request::Request;
+use crate::command::restrictions::read_only::refuse_write;
 use crate::command::restrictions::{Effect, effect_of, is_ordinary, refuse_in_cluster_pipeline, refuse_in_pipeline};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
@@ -51,6 +52,8 @@ pub struct Driver<'a> {
     current: Current,
     /// Why a command has no place here; none if it has.
     refuse: fn(&Request) -> Option<String>,
+    /// Whether what may write has none either.
+    is_read_only: bool,
     pub(super) closing: Option<Closing>,
     /// Whether a command that was skipped was refused when it was sent again.
     pub(super) had_errors: bool,
@@ -67,6 +70,7 @@ impl<'a> Driver<'a> {
             output: Output::open(context, engine.is_cluster(), args, &files)?,
             files,
             refuse: if engine.is_cluster() { refuse_in_cluster_pipeline } else { refuse_in_pipeline },
+            is_read_only: endpoint.read_only,
             engine,
             request: Request::default(),
             current: Current::Routed,
@@ -146,9 +150,9 @@ impl<'a> Driver<'a> {
         while self.may_load() {
             if self.current == Current::Routed {
                 match self.files.next(&mut self.request) {
-                    Ok(Next::Command) if is_ordinary(&self.request) => {}
+                    Ok(Next::Command) if !self.is_read_only && is_ordinary(&self.request) => {}
                     Ok(Next::Command) => {
-                        if let Err(bad) = self.files.refuse(&self.request, (self.refuse)(&self.request)) {
+                        if let Err(bad) = self.files.refuse(&self.request, self.refusal()) {
                             self.closing = Some(Closing::BadLine(bad.into()));
                             return Ok(false);
                         }
@@ -174,6 +178,12 @@ impl<'a> Driver<'a> {
             }
         }
         Ok(false)
+    }
+
+    /// Why the command that was read last has no place here; none if it has.
+    fn refusal(&self) -> Option<String> {
+        let refused = (self.refuse)(&self.request);
+        refused.or_else(|| if self.is_read_only { refuse_write(&self.request) } else { None })
     }
 
     /// Whether one more command may be read.

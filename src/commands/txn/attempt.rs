@@ -15,7 +15,7 @@ use crate::exit::{Failure, Outcome};
 use crate::input::Next;
 use crate::memory::Growing;
 use crate::net::transaction::{Step, Transaction};
-use crate::net::{Lost, Server, poll};
+use crate::net::{Endpoint, Lost, Server, poll};
 use crate::render::{Format, Record, Renderer, Style};
 use crate::reply::{Frame, describe_no_room};
 use crate::signal;
@@ -39,8 +39,7 @@ pub struct Attempted {
 /// A program at work.
 pub struct Attempt<'a> {
     server: &'a mut Server,
-    /// Where the server is.
-    place: String,
+    endpoint: &'a Endpoint,
     /// How the program is answered.
     style: Style,
     program: Program,
@@ -60,7 +59,7 @@ impl<'a> Attempt<'a> {
         words: &[OsString],
         number: u64,
         server: &'a mut Server,
-        place: String,
+        endpoint: &'a Endpoint,
         style: &Style,
     ) -> Outcome<Self> {
         let format = if style.format == Format::Json { Format::Json } else { Format::Raw };
@@ -74,7 +73,7 @@ impl<'a> Attempt<'a> {
         };
         Ok(Self {
             server,
-            place,
+            endpoint,
             style,
             program: Program::start(words, number)?,
             transaction: Transaction::default(),
@@ -121,6 +120,9 @@ impl<'a> Attempt<'a> {
     /// Does what a line says.
     fn feed(&mut self, request: &Request) -> Outcome<()> {
         let bad = |reason: &str| Failure::usage(format!("{}:{}: {reason}", self.program.output.name(), request.line));
+        if let Some(reason) = self.endpoint.refuse_write(request) {
+            return Err(bad(&reason));
+        }
         if self.transaction.queued().is_none() || request.is(0, "EXEC") {
             if let Some(reason) = refuse_before_block(request) {
                 return Err(bad(&reason));
@@ -159,7 +161,7 @@ impl<'a> Attempt<'a> {
     /// Passes a reply to the program.
     fn pass(&mut self, frame: Frame<'_>) -> Outcome<()> {
         let Some(request) = self.unanswered.take() else {
-            return Err(Failure::failed(format!("{}: an answer to nothing that was asked", self.place)));
+            return Err(Failure::failed(format!("{}: an answer to nothing that was asked", self.endpoint.address)));
         };
         self.had_errors |= report_errors(self.program.output.name(), &request, frame, self.server.is_cluster());
         let replies = self.program.replies();
@@ -245,7 +247,7 @@ impl<'a> Attempt<'a> {
     fn lost(&self, lost: Lost) -> Failure {
         let place = match &self.unanswered {
             Some(request) => format!("{}:{}", self.program.output.name(), request.line),
-            None => self.place.clone(),
+            None => self.endpoint.address.to_string(),
         };
         match lost {
             Lost::Interrupted(_) => lost.into_failure(&place),

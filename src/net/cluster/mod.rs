@@ -28,7 +28,7 @@ use super::endpoint::{Address, Endpoint};
 use super::error::{Lost, Unopened};
 use super::handshake::hello::ServerVersion;
 use super::poll::{is_over, wait_for_any};
-use super::retry::Retry;
+use super::retry::{Retry, open_patiently};
 use super::session::Session;
 use super::transaction::Watch;
 use crate::command::restrictions::{Effect, effect_of};
@@ -92,8 +92,13 @@ pub(super) enum Tried<T> {
 }
 
 impl Cluster {
-    /// Connects to the node at the endpoint and reads the slot map there.
+    /// Connects to the node at the endpoint and reads the slot map there; where the cluster is down, or its node is not
+    /// there, as often as `--wait` lets one try.
     pub fn open(endpoint: &Endpoint, reads_from_replicas: bool) -> Result<Self, Unopened> {
+        open_patiently(endpoint, || Self::open_once(endpoint, reads_from_replicas), Self::is_up)
+    }
+
+    fn open_once(endpoint: &Endpoint, reads_from_replicas: bool) -> Result<Self, Unopened> {
         let seed = endpoint.address.clone();
         // The first answer is the slot map's, which is limited.
         let session = Session::open_telling(endpoint, &|_| ())?;

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use redis::Value;
 
 use super::super::endpoint::Address;
-use super::super::error::{Lost, NO_CLUSTER};
+use super::super::error::{LOADING, Lost, NO_CLUSTER, Unopened};
 use super::Cluster;
 use super::slot_map::{Announced, SlotMap};
-use crate::reply::error_text;
+use crate::reply::{error_text, text_of};
 
 /// A map this young is not asked for again.
 const FRESH: Duration = Duration::from_millis(100);
@@ -47,6 +47,17 @@ impl Cluster {
         self.map = map;
         self.refreshed = Some(Instant::now());
         Ok(())
+    }
+
+    /// Whether the node that stands for the cluster says that all of it is served. One that may not be asked is believed
+    /// to be.
+    pub(super) fn is_up(&mut self) -> Result<bool, Unopened> {
+        let home = self.endpoint.address.clone();
+        let lost = |lost: Lost| lost.while_opening(&home.to_string());
+        Ok(match self.ask_keyless(redis::cmd("CLUSTER").arg("INFO")).map_err(lost)? {
+            Value::ServerError(error) => error.code() != LOADING,
+            info => text_of(&info).is_none_or(|info| !info.contains("cluster_state:fail")),
+        })
     }
 
     /// Reads the map again from the first node that has one, `first` before others, unless it was just read; whether

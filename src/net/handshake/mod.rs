@@ -9,7 +9,8 @@ use redis::{Cmd, ServerError, Value};
 
 use self::hello::{Greeting, ServerVersion, server_version};
 use super::endpoint::{Address, Credentials, Endpoint, Protocol};
-use super::error::{Lost, Unopened};
+use super::error::{LOADING, Lost, Unopened};
+use super::retry::open_patiently;
 use super::session::Session;
 use super::session::ending::describe_greeting;
 use super::transport::Transport;
@@ -17,8 +18,20 @@ use crate::reply::{ErrorReply, error_text, text_of, value_of};
 
 impl Session {
     /// Connects and introduces itself: HELLO or AUTH, then SELECT. What is refused is so before any other command is
-    /// sent (contract section 1).
+    /// sent (contract section 1). While nobody is there, or the server reads its data yet, it is tried again as `--wait`
+    /// says.
     pub fn open(endpoint: &Endpoint) -> Result<Self, Unopened> {
+        open_patiently(endpoint, || Self::open_once(endpoint), Self::is_ready)
+    }
+
+    /// Whether the server has read its data. It is asked whatever it may say beside that.
+    fn is_ready(&mut self) -> Result<bool, Unopened> {
+        let deadline = Instant::now() + self.endpoint.connect_timeout;
+        let answer = self.call_before(&redis::cmd("PING"), deadline)?;
+        Ok(!matches!(answer, Value::ServerError(error) if error.code() == LOADING))
+    }
+
+    fn open_once(endpoint: &Endpoint) -> Result<Self, Unopened> {
         if let Address::Sentinel(sentinels) = &endpoint.address {
             return sentinels.open_primary(endpoint);
         }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::event::PollFlags;
 
 use super::super::error::Unopened;
+use super::super::resolve::Reach;
 use super::super::tls::{Tls, TlsFiles, Verify};
 use super::super::transport::{connect_tcp, wait_for};
 
@@ -29,24 +30,24 @@ pub(in crate::net) fn is_tls(bytes: &[u8]) -> bool {
 }
 
 /// Whether a greeting of TLS is answered with TLS.
-pub(in crate::net) fn speaks_tls(host: &str, port: u16, limit: Duration) -> bool {
+pub(in crate::net) fn speaks_tls(host: &str, port: u16, reach: &Reach, limit: Duration) -> bool {
     let mut greeting = Vec::new();
     let greeted = Tls::load(&TlsFiles { verify: Verify::Nothing, ..TlsFiles::default() })
         .and_then(|tls| tls.greet(host))
         .is_ok_and(|mut connection| connection.write_tls(&mut greeting).is_ok());
-    greeted && answer(host, port, &greeting, limit).is_ok_and(|answer| is_tls(&answer))
+    greeted && answer(host, port, reach, &greeting, limit).is_ok_and(|answer| is_tls(&answer))
 }
 
 /// Whether a plain PING is answered as RESP has it, be it with an error.
-pub(in crate::net) fn speaks_plainly(host: &str, port: u16, limit: Duration) -> bool {
-    let answer = answer(host, port, b"*1\r\n$4\r\nPING\r\n", limit);
+pub(in crate::net) fn speaks_plainly(host: &str, port: u16, reach: &Reach, limit: Duration) -> bool {
+    let answer = answer(host, port, reach, b"*1\r\n$4\r\nPING\r\n", limit);
     answer.is_ok_and(|answer| matches!(answer.first(), Some(b'+' | b'-')))
 }
 
 /// What a port says first to these bytes, as far as it comes at once.
-fn answer(host: &str, port: u16, question: &[u8], limit: Duration) -> Result<Vec<u8>, Unopened> {
+fn answer(host: &str, port: u16, reach: &Reach, question: &[u8], limit: Duration) -> Result<Vec<u8>, Unopened> {
     let deadline = Instant::now() + limit.min(LIMIT);
-    let mut socket = connect_tcp(host, port, deadline)?;
+    let mut socket = connect_tcp(host, port, reach, deadline)?;
     // The little that is asked fits the buffer of a new connection.
     socket.write_all(question)?;
     let mut answer = vec![0; 16];

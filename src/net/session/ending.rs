@@ -50,7 +50,7 @@ impl Session {
             // Who knows HELLO speaks plainly, and of who may not know it another connection will tell.
             _ if self.endpoint.hello.is_answered() || self.has_hung_up_at_hello() => return lost,
             (_, Transport::Tcp(_), Address::Tcp(host, port))
-                if speaks_tls(host, *port, self.endpoint.connect_timeout) =>
+                if speaks_tls(host, *port, &self.endpoint.reach, self.endpoint.connect_timeout) =>
             {
                 SPEAKS_TLS.to_owned()
             }

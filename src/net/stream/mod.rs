@@ -163,6 +163,8 @@ impl Stream {
     ) -> Result<Self, Unopened> {
         let session = Session::open(endpoint)?;
         let address = session.endpoint.address.clone();
+        // A stream that has begun tries again by its own rules.
+        let endpoint = &Endpoint { wait: Duration::ZERO, ..endpoint.clone() };
         let retries = Retries::new(retries, LONGEST_PAUSE);
         let mut stream = Self::new(Discovery::of_server(endpoint), retries, elsewhere, &address);
         if let Address::Sentinel(sentinels) = &endpoint.address {

@@ -8,7 +8,7 @@ use rustix::event::PollFlags;
 use rustls::{ClientConnection, Error};
 
 use super::super::error::Unopened;
-use super::super::handshake::probe::{SPEAKS_PLAINLY, speaks_plainly};
+use super::super::handshake::probe::SPEAKS_PLAINLY;
 use super::super::transport::wait_for;
 use super::words::tls_error;
 use crate::text::describe_io;
@@ -17,15 +17,15 @@ use crate::text::describe_io;
 /// end of a line.
 const SILENCE: Duration = Duration::from_secs(1);
 
-/// Does the handshake over a connected socket, until `deadline`.
+/// Does the handshake over a connected socket, until `deadline`. `is_plain` tells within a limit whether the port speaks
+/// plainly.
 pub(in crate::net) fn shake_hands(
     mut connection: ClientConnection,
     socket: &TcpStream,
-    (host, port): (&str, u16),
+    is_plain: impl Fn(Duration) -> bool,
     deadline: Instant,
 ) -> Result<ClientConnection, Unopened> {
     let left = || deadline.saturating_duration_since(Instant::now());
-    let is_plain = |limit| speaks_plainly(host, port, limit);
     // When to doubt that it is TLS; never once something was heard.
     let mut doubt_at = Some(Instant::now() + SILENCE.min(left() / 2));
     while connection.is_handshaking() {

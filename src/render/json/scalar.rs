@@ -6,15 +6,16 @@ use base64::display::Base64Display;
 use base64::prelude::BASE64_STANDARD;
 
 use super::super::Style;
+use super::super::repr::json_repr;
 use crate::reply::{Element, Kind, error_words, split_code};
 
 /// A map's key as an object's name; none where it cannot be one.
-pub(super) fn name_of<'a>(key: &Element<'a>, base64: bool) -> Option<&'a [u8]> {
+pub(super) fn name_of<'a>(key: &Element<'a>, style: &Style) -> Option<&'a [u8]> {
     match key.kind {
-        Kind::Bulk if base64 => None,
+        Kind::Bulk if style.base64 => None,
         // No digits are asked of a big number.
         Kind::Simple | Kind::Bulk | Kind::Verbatim | Kind::BigNumber => {
-            (is_plain(key.text) || std::str::from_utf8(key.text).is_ok()).then_some(key.text)
+            (is_plain(key.text) || style.quoted || std::str::from_utf8(key.text).is_ok()).then_some(key.text)
         }
         Kind::Integer | Kind::Double => Some(key.text),
         Kind::Boolean => Some(boolean(key.text)),
@@ -30,9 +31,9 @@ fn boolean(text: &[u8]) -> &'static [u8] {
 pub(super) fn scalar(out: &mut impl Write, style: &Style, element: Element<'_>) -> io::Result<()> {
     match element.kind {
         Kind::Bulk => bytes(out, style, element.text),
-        Kind::Simple | Kind::Verbatim => string_or_base64(out, element.text),
+        Kind::Simple | Kind::Verbatim => string_or_base64(out, style, element.text),
         Kind::Integer => integer(out, element.text),
-        Kind::Double | Kind::BigNumber => number(out, element.text),
+        Kind::Double | Kind::BigNumber => number(out, style, element.text),
         Kind::Boolean => out.write_all(boolean(element.text)),
         Kind::Error => {
             out.write_all(b"{\"error\":")?;
@@ -44,8 +45,8 @@ pub(super) fn scalar(out: &mut impl Write, style: &Style, element: Element<'_>) 
 }
 
 /// A map's key that is known to be an object's name.
-pub(super) fn name(out: &mut impl Write, key: &Element<'_>) -> io::Result<()> {
-    string_or_base64(out, if key.kind == Kind::Boolean { boolean(key.text) } else { key.text })
+pub(super) fn name(out: &mut impl Write, style: &Style, key: &Element<'_>) -> io::Result<()> {
+    string_or_base64(out, style, if key.kind == Kind::Boolean { boolean(key.text) } else { key.text })
 }
 
 /// A string, or `{"base64":"…"}` where it is not UTF-8 or every string is to be so.
@@ -54,22 +55,25 @@ pub fn bytes(out: &mut impl Write, style: &Style, bytes: &[u8]) -> io::Result<()
     if style.base64 {
         return base64(out, bytes);
     }
-    string_or_base64(out, bytes)
+    string_or_base64(out, style, bytes)
 }
 
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "called for every element; the call costs as much as what it does")]
-pub fn string_or_base64(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+pub fn string_or_base64(out: &mut impl Write, style: &Style, bytes: &[u8]) -> io::Result<()> {
     if is_plain(bytes) {
         out.write_all(b"\"")?;
         out.write_all(bytes)?;
         return out.write_all(b"\"");
     }
-    escaped_or_base64(out, bytes)
+    escaped_or_base64(out, style, bytes)
 }
 
 #[cold]
-fn escaped_or_base64(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+fn escaped_or_base64(out: &mut impl Write, style: &Style, bytes: &[u8]) -> io::Result<()> {
+    if style.quoted {
+        return json_repr(out, bytes);
+    }
     match std::str::from_utf8(bytes) {
         Ok(text) => string(out, text),
         Err(_) => base64(out, bytes),
@@ -136,8 +140,8 @@ fn integer(out: &mut impl Write, text: &[u8]) -> io::Result<()> {
 }
 
 /// A number with the digits that the server wrote; a string if those are no JSON number.
-fn number(out: &mut impl Write, text: &[u8]) -> io::Result<()> {
-    if is_number(text) { out.write_all(text) } else { string_or_base64(out, text) }
+fn number(out: &mut impl Write, style: &Style, text: &[u8]) -> io::Result<()> {
+    if is_number(text) { out.write_all(text) } else { string_or_base64(out, style, text) }
 }
 
 /// Whether this is a number in JSON: `-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?`.

@@ -33,7 +33,12 @@ impl Crowd {
     /// Connects; none if there is nobody.
     pub fn open(endpoint: &Endpoint) -> Option<Self> {
         // Not in a hurry to fail, and not waiting for ever either.
-        let patient = Endpoint { connect_timeout: PATIENCE, read_timeout: Some(PATIENCE), ..endpoint.clone() };
+        let patient = Endpoint {
+            connect_timeout: PATIENCE,
+            read_timeout: Some(PATIENCE),
+            wait: Duration::ZERO,
+            ..endpoint.clone()
+        };
         let sessions: Vec<Option<Session>> = if endpoint.cluster.is_some() {
             let mut cluster = Cluster::open(&patient, false).ok()?;
             let primaries: Vec<_> = cluster.map().primaries().cloned().collect();
