@@ -15,8 +15,8 @@ use super::{Cli, ConnectionOptions, describe, prompt};
 use crate::exit::{Exit, Failure, Outcome};
 
 /// The subcommands that are read by the whole definition: all but `exec`, whose options are those before a command.
-pub(super) const OTHERS: [&str; 10] =
-    ["pipe", "sub", "psub", "ssub", "monitor", "txn", "profiles", "completions", "generate", "help"];
+pub(super) const OTHERS: [&str; 11] =
+    ["pipe", "sub", "psub", "ssub", "monitor", "txn", "run", "profiles", "completions", "generate", "help"];
 
 /// The options that were typed, and what reads them.
 pub(super) struct Line {
@@ -164,7 +164,10 @@ fn assemble(mut options: OptionSet, words: Vec<OsString>, mut verb: Option<Verb>
     let mut matches = options.parse(&words)?;
     let order = in_order(&matches);
     let Globals { connection, output, general, repl } = Globals::from_arg_matches_mut(&mut matches)?;
-    let exec = ExecOptions::from_arg_matches_mut(&mut matches)?;
+    let mut exec = ExecOptions::from_arg_matches_mut(&mut matches)?;
+    if let Some(Verb::Run(args)) = &mut verb {
+        args.repetition.take_from(&mut exec.repetition);
+    }
     match &mut verb {
         Some(Verb::Exec(args)) => args.options = exec,
         _ if exec.is_empty() => {}

@@ -5,6 +5,7 @@ mod line;
 mod option_set;
 mod options;
 pub mod prompt;
+mod run;
 pub mod settings;
 mod streams;
 mod verbs;
@@ -18,6 +19,7 @@ pub use self::option_set::OptionSet;
 pub use self::options::{
     ConnectionOptions, Encoding, GeneralOptions, OutputOptions, ReplOptions, SandboxKind, Verify, When, YesNo,
 };
+pub use self::run::RunArgs;
 pub use self::streams::{
     Control, LimitOptions, ListenOptions, MonitorArgs, OnHandlerError, PsubArgs, ReconnectOptions, SsubArgs, SubArgs,
 };

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
 use super::options::{When, parse_seconds};
+use super::run::RunArgs;
 use super::streams::{ListenOptions, MonitorArgs, PsubArgs, SsubArgs, SubArgs};
 
 /// The subcommands.
@@ -18,6 +19,7 @@ pub enum Verb {
     Ssub(SsubArgs),
     Monitor(MonitorArgs),
     Txn(TxnArgs),
+    Run(RunArgs),
     Profiles(ProfilesArgs),
     Completions(CompletionsArgs),
     #[command(hide = true)]
@@ -54,6 +56,9 @@ impl Verb {
             }
             _ if self.listen_options().is_some_and(|options| options.control.is_some()) => {
                 Some("--control reads standard input; at the prompt SUBSCRIBE and UNSUBSCRIBE do what its lines do")
+            }
+            Self::Run(args) if args.words.first().is_some_and(|file| file == "-") => {
+                Some("run: name a file; at the prompt there is no input to read")
             }
             _ => None,
         }
@@ -135,15 +140,23 @@ pub struct ExecOptions {
     /// Read the argument that is TAG from standard input
     #[arg(short = 'X', value_name = "TAG", conflicts_with = "stdin_last")]
     pub stdin_tag: Option<OsString>,
-    /// Run the command N times; -1: for ever
+    #[command(flatten)]
+    pub repetition: RepeatOptions,
+    /// Unquote the arguments as lines of input are unquoted
+    #[arg(long)]
+    pub quoted_input: bool,
+}
+
+/// How often something is run (contract section 4).
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[command(next_help_heading = EXEC_HEADING)]
+pub struct RepeatOptions {
+    /// Run it N times; -1: for ever
     #[arg(short = 'r', value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-1..))]
     pub repeat: Option<i64>,
     /// Pause between the runs of -r, in seconds
     #[arg(short = 'i', value_name = "SECS", value_parser = parse_seconds)]
     pub interval: Option<std::time::Duration>,
-    /// Unquote the arguments as lines of input are unquoted
-    #[arg(long)]
-    pub quoted_input: bool,
 }
 
 impl ExecOptions {
@@ -151,9 +164,16 @@ impl ExecOptions {
     pub(super) fn is_empty(&self) -> bool {
         !self.stdin_last
             && self.stdin_tag.is_none()
-            && self.repeat.is_none()
-            && self.interval.is_none()
+            && self.repetition == RepeatOptions::default()
             && !self.quoted_input
+    }
+}
+
+impl RepeatOptions {
+    /// These, and where they say nothing what stood before the subcommand, which is taken from there.
+    pub(super) fn take_from(&mut self, before: &mut Self) {
+        self.repeat = self.repeat.or(before.repeat.take());
+        self.interval = self.interval.or(before.interval.take());
     }
 }
 

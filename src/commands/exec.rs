@@ -37,7 +37,7 @@ pub fn run(context: &Context, args: &ExecArgs) -> Outcome<Exit> {
         refuse_keys_on_all_nodes(&mut server, &request)?;
     }
     let mut renderer = context.renderer()?;
-    let mut left = options.repeat.unwrap_or(1);
+    let mut left = options.repetition.repeat.unwrap_or(1);
     let mut exit = Exit::Done;
     while left != 0 {
         let reply = match call(on_all_nodes, &mut server, &request) {
@@ -64,7 +64,7 @@ pub fn run(context: &Context, args: &ExecArgs) -> Outcome<Exit> {
             }
         }
         left = if left > 0 { left - 1 } else { left };
-        if let (true, Some(interval)) = (left != 0, options.interval) {
+        if let (true, Some(interval)) = (left != 0, options.repetition.interval) {
             pause(&mut server, Instant::now() + interval)?;
         }
     }
@@ -72,7 +72,7 @@ pub fn run(context: &Context, args: &ExecArgs) -> Outcome<Exit> {
 }
 
 /// Sleeps until then, and hears what the server says meanwhile. That it has gone is told by the next try.
-fn pause(server: &mut Server, until: Instant) -> Outcome<()> {
+pub(super) fn pause(server: &mut Server, until: Instant) -> Outcome<()> {
     match server.attend(None, Some(until)) {
         Ok(()) => Ok(()),
         Err(lost @ Lost::Interrupted(_)) => Err(lost.into_failure(&server.place())),
@@ -141,7 +141,7 @@ fn unquote(name: &[u8], arg: Vec<u8>) -> Outcome<Vec<u8>> {
     Err(Failure::usage(format!("--quoted-input: {reason}")).pointing(pointer))
 }
 
-fn read_stdin() -> Outcome<Vec<u8>> {
+pub(super) fn read_stdin() -> Outcome<Vec<u8>> {
     let mut bytes = Vec::new();
     io::stdin()
         .lock()

@@ -6,6 +6,7 @@ mod generate;
 pub mod listen;
 mod pipe;
 mod profiles;
+mod run;
 
 mod stdin;
 mod txn;
@@ -27,6 +28,7 @@ pub fn run(context: &Context, verb: Option<&Verb>) -> Outcome<Exit> {
         Some(Verb::Ssub(args)) => listen::ssub(context, args),
         Some(Verb::Monitor(args)) => listen::monitor(context, args),
         Some(Verb::Txn(args)) => txn::run(context, args),
+        Some(Verb::Run(args)) => run::run(context, args),
         Some(Verb::Profiles(args)) => profiles::run(context, args),
         Some(Verb::Completions(args)) => completions::run(args),
         Some(Verb::Generate(args)) => generate::run(context, args),

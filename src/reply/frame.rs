@@ -181,6 +181,12 @@ impl OwnedFrame {
         Self { bytes: format!("+{}\r\n", one_line(text)).into_bytes(), has_error: false }
     }
 
+    /// The same, a string of bytes.
+    pub fn bulk(text: &[u8]) -> Self {
+        let header = format!("${}\r\n", text.len());
+        Self { bytes: [header.as_bytes(), text, b"\r\n"].concat(), has_error: false }
+    }
+
     /// The same, an error.
     pub fn error(text: &str) -> Self {
         Self { bytes: format!("-{}\r\n", one_line(text)).into_bytes(), has_error: true }

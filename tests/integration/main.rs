@@ -20,6 +20,7 @@ mod peer;
 mod pty;
 mod rcli;
 mod resp;
+mod run;
 mod running;
 mod sentinels;
 mod server;
