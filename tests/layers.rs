@@ -23,7 +23,7 @@ const MODULES: [(&str, &[&str]); 21] = [
     ("net", &["command", "memory", "reply", "signal", "text"]),
     ("exit", &["net", "report", "signal", "text"]),
     ("input", &["command", "exit", "memory", "text"]),
-    ("cli", &["exit", "report", "text"]),
+    ("cli", &["exit", "input", "report", "text"]),
     ("sandbox", &["exit", "net", "reply", "text"]),
     ("config", &["cli", "color", "exit", "net", "render", "report", "signal", "text"]),
     ("context", &["cli", "config", "exit", "net", "render", "report", "sandbox", "text"]),

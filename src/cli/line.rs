@@ -8,6 +8,7 @@ use std::io::{self, Write as _};
 use clap::FromArgMatches as _;
 use clap::error::ErrorKind;
 
+use super::compat::translate;
 use super::definition::{Globals, definition};
 use super::option_set::{OptionSet, PUSHES, in_order, is_yes_or_no, parse};
 use super::verbs::{ExecArgs, ExecOptions, Verb};
@@ -27,27 +28,30 @@ pub(super) struct Line {
 impl Cli {
     /// Reads the command line. Help and the version are written to stdout, and end the run well.
     pub fn read() -> Outcome<Self> {
-        let mut words: Vec<OsString> = env::args_os().skip(1).collect();
-        let mut cli = read(&words);
+        let options = OptionSet::new();
+        let mut words = translate(&options, env::args_os().skip(1).collect())?;
+        let mut cli = read(options, &words);
         // A host is missing behind it: as the last word it asks for help.
         if cli.is_err()
             && let Some(last) = words.last_mut().filter(|last| *last == "-h")
         {
             *last = "-?".into();
-            cli = read(&words);
+            cli = read(OptionSet::new(), &words);
         }
         cli.map_err(|wrong| wrong.complain(&words, "rcli "))
     }
 
     /// Reads a subcommand that is typed at the prompt, with its options and their values.
     pub fn read_at_prompt(words: &[OsString]) -> Outcome<Self> {
-        read(words).map_err(|wrong| match (wrong.error.kind(), words.first().and_then(|word| word.to_str())) {
-            // What holds for every subcommand is the session's here.
-            (ErrorKind::DisplayHelp, Some(verb)) => {
-                let _ = io::stdout().write_all(prompt::help(verb).unwrap_or_default().as_bytes());
-                Failure::quiet(Exit::Done)
+        read(OptionSet::new(), words).map_err(|wrong| {
+            match (wrong.error.kind(), words.first().and_then(|word| word.to_str())) {
+                // What holds for every subcommand is the session's here.
+                (ErrorKind::DisplayHelp, Some(verb)) => {
+                    let _ = io::stdout().write_all(prompt::help(verb).unwrap_or_default().as_bytes());
+                    Failure::quiet(Exit::Done)
+                }
+                _ => wrong.complain(words, ""),
             }
-            _ => wrong.complain(words, ""),
         })
     }
 
@@ -112,8 +116,7 @@ impl Wrong {
     }
 }
 
-fn read(words: &[OsString]) -> Result<Cli, Wrong> {
-    let options = OptionSet::new();
+fn read(options: OptionSet, words: &[OsString]) -> Result<Cli, Wrong> {
     let (before, rest) = options.split(words);
     let before = &join_pushes(before);
     let verb = rest.first().and_then(|word| word.to_str()).filter(|word| *word == "exec" || OTHERS.contains(word));

@@ -1,5 +1,6 @@
 //! Everything that can be typed: the command line as clap parses it. What it means is decided in `config`.
 
+mod compat;
 mod definition;
 mod line;
 mod option_set;

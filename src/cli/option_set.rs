@@ -51,7 +51,7 @@ impl OptionSet {
     }
 
     /// Whether the value of an option is the next word. What is no option is left to clap.
-    fn takes_next(&self, word: &OsStr) -> bool {
+    pub(super) fn takes_next(&self, word: &OsStr) -> bool {
         let has_value = |arg: &&Arg| {
             let may_do_without = arg.get_num_args().is_some_and(|count| count.min_values() == 0);
             arg.get_action().takes_values() && !may_do_without

@@ -216,6 +216,12 @@ pub struct PipeArgs {
     /// End with a line on stderr: commands, replies, errors, seconds, rate
     #[arg(long)]
     pub summary: bool,
+    /// End with the lines on standard output that `redis-cli --pipe` ends with
+    #[arg(long, hide = true)]
+    pub totals: bool,
+    /// When the input has ended: limit on the silence while an answer is waited for, in seconds; 0: none
+    #[arg(long, hide = true, value_name = "SECS", value_parser = parse_seconds)]
+    pub reply_timeout: Option<std::time::Duration>,
     /// Files of commands; - is standard input, which is also the default
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub files: Vec<PathBuf>,

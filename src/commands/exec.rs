@@ -10,7 +10,7 @@ use crate::command::request::Request;
 use crate::command::restrictions::{is_report, refuse_uncounted};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::input::{Malformed, describe_bad, parse_line};
+use crate::input::{self, describe_bad};
 use crate::net::{Lost, Route, Server, poll};
 use crate::render::{Format, Record};
 use crate::reply::{ErrorReply, OwnedFrame};
@@ -105,7 +105,7 @@ fn build(options: &ExecOptions, words: &[OsString]) -> Outcome<Request> {
     let mut args: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
     if options.quoted_input {
         let name = args.first().cloned().unwrap_or_default();
-        args = args.into_iter().map(|arg| unquote(&name, arg)).collect::<Outcome<_>>()?;
+        args = args.into_iter().map(|arg| unquote(&name, &arg)).collect::<Outcome<_>>()?;
     }
     if options.stdin_last {
         args.push(read_stdin()?);
@@ -113,7 +113,7 @@ fn build(options: &ExecOptions, words: &[OsString]) -> Outcome<Request> {
         let tag = tag.as_bytes();
         let Some(place) = args.iter().skip(1).position(|arg| arg == tag) else {
             return Err(Failure::usage(format!(
-                "-X {}: no argument of the command is that tag",
+                "-X {0}: tag not matched: no argument of the command is {0}",
                 String::from_utf8_lossy(tag)
             )));
         };
@@ -127,18 +127,11 @@ fn build(options: &ExecOptions, words: &[OsString]) -> Outcome<Request> {
 
 /// Unquotes an argument that is quoted as in a line of input; any other stays as it is. `name` is the command's, as it
 /// was typed.
-fn unquote(name: &[u8], arg: Vec<u8>) -> Outcome<Vec<u8>> {
-    if !matches!(arg.first(), Some(b'"' | b'\'')) {
-        return Ok(arg);
-    }
-    let mut request = Request::default();
-    let malformed = match parse_line(&arg, &mut request) {
-        Ok(()) if request.len() == 1 => return Ok(request.arg(0).to_vec()),
-        Ok(()) => Malformed::new("more than one argument", 0),
-        Err(malformed) => malformed,
-    };
-    let (reason, pointer) = describe_bad(name, &arg, &malformed);
-    Err(Failure::usage(format!("--quoted-input: {reason}")).pointing(pointer))
+fn unquote(name: &[u8], arg: &[u8]) -> Outcome<Vec<u8>> {
+    input::unquote(arg).map_err(|malformed| {
+        let (reason, pointer) = describe_bad(name, arg, &malformed);
+        Failure::usage(format!("--quoted-input: {reason}")).pointing(pointer)
+    })
 }
 
 pub(super) fn read_stdin() -> Outcome<Vec<u8>> {

@@ -376,6 +376,19 @@ pub fn parse(line: &[u8], request: &mut Request) -> Result<(), Malformed> {
     }
 }
 
+/// An argument without its quotes, if it is quoted as in a line of input; any other stays as it is.
+pub fn unquote(arg: &[u8]) -> Result<Vec<u8>, Malformed> {
+    if !matches!(arg.first(), Some(b'"' | b'\'')) {
+        return Ok(arg.to_vec());
+    }
+    let mut request = Request::default();
+    match parse_line(arg, &mut request) {
+        Ok(()) if request.len() == 1 => Ok(request.arg(0).to_vec()),
+        Ok(()) => Err(Malformed::new("more than one argument", 0)),
+        Err(malformed) => Err(malformed),
+    }
+}
+
 /// What is wrong with a line, or with an argument of the command that begins with `name`, and the line with a caret
 /// under the place. Where a password may stand there, nothing is shown but the command's name.
 pub fn describe_bad(name: &[u8], line: &[u8], malformed: &Malformed) -> (String, Option<String>) {

@@ -19,6 +19,7 @@ mod cluster_nodes;
 mod peer;
 mod pty;
 mod rcli;
+mod redis_cli;
 mod resp;
 mod run;
 mod running;

@@ -163,6 +163,7 @@ impl<'a> Driver<'a> {
                     Ok(Next::Pending) => return Ok(true),
                     Ok(Next::End) => {
                         self.closing = Some(Closing::Input);
+                        self.engine.limit_silence(self.args.reply_timeout);
                         return Ok(false);
                     }
                     Err(bad) => {

@@ -15,6 +15,9 @@ use crate::report::report;
 impl Driver<'_> {
     /// All that was sent is answered.
     pub(super) fn end(mut self) -> Outcome<Exit> {
+        if self.args.totals && matches!(self.closing, Some(Closing::Input)) {
+            self.output.write_totals(self.engine.answered()).map_err(Failure::output)?;
+        }
         self.output.flush().map_err(Failure::output)?;
         self.output.progress.end_bar();
         let exit = match self.closing.take() {

@@ -11,7 +11,7 @@ mod traffic;
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use self::traffic::Traffic;
 use super::files::Origin;
@@ -314,6 +314,14 @@ impl Engine {
         let readable: Vec<bool> = (0..self.nodes.len()).map(|at| self.may_read(at)).collect();
         let nodes = self.nodes.iter_mut().zip(readable).filter(|(_, is_readable)| *is_readable);
         wait_for_any(nodes.filter_map(|(node, _)| node.session.as_mut()), input, deadline)
+    }
+
+    /// Sets another limit on the silence while an answer is waited for, where there is one to set; zero is none.
+    pub fn limit_silence(&mut self, limit: Option<Duration>) {
+        let Some(limit) = limit else { return };
+        for session in self.nodes.iter_mut().filter_map(|node| node.session.as_mut()) {
+            session.limit_silence(Some(limit).filter(|limit| !limit.is_zero()));
+        }
     }
 
     /// When something has to be done even if nothing comes: a slot to be tried again, or a silence that was too long.

@@ -149,6 +149,15 @@ impl Output {
         std::mem::take(&mut self.saw_error)
     }
 
+    /// Ends as `redis-cli --pipe` does, for who reads its words.
+    pub fn write_totals(&mut self, answered: u64) -> io::Result<()> {
+        let errors = self.errors;
+        self.renderer.write_text(&format!(
+            "All data transferred. Waiting for the last reply...\nLast reply received from server.\n\
+             errors: {errors}, replies: {answered}\n"
+        ))
+    }
+
     /// Passes on what was written.
     pub fn flush(&mut self) -> io::Result<()> {
         self.renderer.flush()

@@ -8,7 +8,7 @@ mod incoming;
 
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use redis::{Cmd, Value};
 use rustix::event::{PollFd, PollFlags};
@@ -232,6 +232,11 @@ impl Session {
     /// When the read limit passes, if the server stays silent.
     pub fn silence_ends(&self) -> Option<Instant> {
         self.endpoint.read_timeout.map(|limit| self.active + limit)
+    }
+
+    /// Sets another read limit; none for no limit.
+    pub fn limit_silence(&mut self, limit: Option<Duration>) {
+        self.endpoint.read_timeout = limit;
     }
 
     /// The failure of a server that stayed silent beyond the read limit.

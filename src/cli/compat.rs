@@ -1,0 +1,326 @@
+//! redis-cli's own spellings: the options of redis-cli and valkey-cli that rcli calls by other names, grants unasked or
+//! does not have (contract section 1). They become subcommands and options of rcli here, before anything reads the line;
+//! nothing else knows them. `docs/redis-cli.md` has a row for each, and a test tries it.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+
+use super::line::OTHERS;
+use super::option_set::OptionSet;
+use crate::exit::{Failure, Outcome};
+use crate::input;
+
+/// What becomes of an option.
+#[derive(Clone, Copy)]
+enum Spelling {
+    /// rcli does so unasked.
+    Granted,
+    /// It stands for these words, which are options of rcli.
+    Option(&'static str),
+    /// It stands for a subcommand with options.
+    Mode(Mode, &'static [&'static str]),
+    /// The same, its value behind them.
+    ModeOf(Mode, &'static [&'static str]),
+    /// An option of these, with a value: what it is called there.
+    Detail(&'static [Mode], &'static str),
+    /// rcli does not do that: what does it.
+    Refused(&'static str),
+}
+
+/// What redis-cli does in place of running a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Pipe,
+    Scan,
+    /// `--bigkeys` and its kind.
+    Largest,
+    Eval,
+    Stat,
+    Rdb,
+}
+
+use Mode::{Eval, Largest, Pipe, Rdb, Scan, Stat};
+use Spelling::{Detail, Granted, Mode as Is, ModeOf, Refused};
+
+const ADMINISTRATION: &str = "rcli does not administer clusters: use redis-cli --cluster or valkey-cli --cluster; rcli -c \
+                              runs commands, pipelines, blocks and streams in one";
+const DEBUGGER: &str = "rcli has no Lua debugger: use redis-cli --ldb --eval; rcli run runs a script";
+const CIPHERS: &str =
+    "rcli takes the ciphers that its TLS library holds to be safe: a list goes with redis-cli or openssl s_client";
+const HINTS: &str = "it is for redis-cli's own tests: rcli's hints are seen at its prompt";
+
+/// All of them, but for those with a rule of their own in [`translate`].
+const SPELLINGS: [(&str, Spelling); 36] = [
+    ("-e", Granted),
+    ("--verbose", Granted),
+    ("--mono", Spelling::Option("--color=never")),
+    ("--pipe", Is(Pipe, &["pipe", "--quiet", "--totals", "--reply-timeout=30"])),
+    ("--pipe-timeout", Detail(&[Pipe], "--reply-timeout")),
+    ("--scan", Is(Scan, &["ls"])),
+    ("--pattern", Detail(&[Scan, Largest], "")),
+    ("--quoted-pattern", Detail(&[Scan, Largest], "")),
+    ("--count", Detail(&[Scan, Largest], "--page")),
+    ("--type", Detail(&[Scan, Largest], "--type")),
+    ("--bigkeys", Is(Largest, &["ls", "--by=length"])),
+    ("--memkeys", Is(Largest, &["ls", "--by=memory"])),
+    ("--keystats", Is(Largest, &["ls", "--by=memory"])),
+    ("--hotkeys", Is(Largest, &["ls", "--by=freq"])),
+    ("--memkeys-samples", ModeOf(Largest, &["ls", "--by=memory", "--samples"])),
+    ("--keystats-samples", ModeOf(Largest, &["ls", "--by=memory", "--samples"])),
+    ("--top", Detail(&[Largest], "--top")),
+    ("--eval", ModeOf(Eval, &["run"])),
+    ("--stat", Is(Stat, &["stat"])),
+    ("--latency", Is(Stat, &["stat", "--latency"])),
+    ("--latency-history", Is(Stat, &["stat", "--latency", "--history"])),
+    ("--latency-dist", Is(Stat, &["stat", "--latency", "--dist"])),
+    ("--rdb", ModeOf(Rdb, &["rdb"])),
+    (
+        "--functions-rdb",
+        Refused("rcli has no dump of functions alone: FUNCTION DUMP gives them, or redis-cli --functions-rdb"),
+    ),
+    ("--cursor", Refused("rcli begins each walk at its beginning: use redis-cli --keystats --cursor")),
+    ("--ldb", Refused(DEBUGGER)),
+    ("--ldb-sync-mode", Refused(DEBUGGER)),
+    ("--lru-test", Refused("rcli makes no workloads: use redis-cli --lru-test, or redis-benchmark")),
+    ("--intrinsic-latency", Refused("rcli does not measure this machine: use redis-cli --intrinsic-latency there")),
+    ("--replica", Refused("rcli is no replica: use redis-cli --replica; rcli monitor shows commands")),
+    ("--slave", Refused("rcli is no replica: use redis-cli --replica; rcli monitor shows commands")),
+    ("--tls-ciphers", Refused(CIPHERS)),
+    ("--tls-ciphersuites", Refused(CIPHERS)),
+    ("--test_hint", Refused(HINTS)),
+    ("--test_hint_file", Refused(HINTS)),
+    ("--rdma", Refused("rcli speaks TCP, TLS and unix sockets: use valkey-cli --rdma")),
+];
+
+/// redis-cli's subcommands of `--cluster` that are no commands of the server.
+const CLUSTER_WORDS: [&str; 12] = [
+    "create",
+    "check",
+    "fix",
+    "reshard",
+    "rebalance",
+    "add-node",
+    "del-node",
+    "call",
+    "set-timeout",
+    "import",
+    "backup",
+    "help",
+];
+
+/// The line without redis-cli's spellings.
+pub(super) fn translate(options: &OptionSet, words: Vec<OsString>) -> Outcome<Vec<OsString>> {
+    let mut line = Translated::default();
+    let mut rest = words.as_slice();
+    while let [word, behind @ ..] = rest {
+        if word == "--" || !matches!(word.as_bytes(), [b'-', _, ..]) {
+            break;
+        }
+        rest = line.take(options, word, behind)?;
+    }
+    if line.is_unchanged {
+        return Ok(words);
+    }
+    line.end(rest)
+}
+
+/// A line that is being translated.
+struct Translated {
+    is_unchanged: bool,
+    /// Options of rcli.
+    options: Vec<OsString>,
+    /// What stands in place of a command, the option that says so, and its words.
+    mode: Option<(Mode, &'static str, Vec<OsString>)>,
+    /// Options of that, each with what it is called there and its value.
+    details: Vec<(&'static str, &'static [Mode], &'static str, OsString)>,
+    /// `-i` with its value, whose meaning the mode decides.
+    interval: Vec<OsString>,
+    has_stdin_last: bool,
+    has_stdin_tag: bool,
+}
+
+impl Default for Translated {
+    fn default() -> Self {
+        Self {
+            is_unchanged: true,
+            options: Vec::new(),
+            mode: None,
+            details: Vec::new(),
+            interval: Vec::new(),
+            has_stdin_last: false,
+            has_stdin_tag: false,
+        }
+    }
+}
+
+impl Translated {
+    /// Takes an option with its value, and gives what follows.
+    fn take<'w>(&mut self, options: &OptionSet, word: &OsStr, behind: &'w [OsString]) -> Outcome<&'w [OsString]> {
+        let text = word.to_str().unwrap_or_default();
+        match (text, behind) {
+            ("--cluster", [verb, place @ ..]) if is_administration(verb, place) => {
+                return Err(refuse(text, ADMINISTRATION));
+            }
+            (_, _) if text.starts_with("--cluster-") => return Err(refuse(text, ADMINISTRATION)),
+            ("--show-pushes", [value, behind @ ..]) => {
+                if let Some(value) = yes_or_no(value) {
+                    self.is_unchanged = false;
+                    self.options.push(format!("--show-pushes={value}").into());
+                    return Ok(behind);
+                }
+            }
+            ("-x", _) => self.has_stdin_last = true,
+            ("-X", []) => return Err(Failure::usage("Unrecognized option or bad number of args for: '-X': -X TAG")),
+            ("-X", _) => self.has_stdin_tag = true,
+            ("-i", [value, behind @ ..]) => {
+                self.interval = vec![word.to_owned(), value.clone()];
+                return Ok(behind);
+            }
+            _ => {}
+        }
+        if self.has_stdin_last && self.has_stdin_tag {
+            return Err(Failure::usage("-x and -X are mutually exclusive"));
+        }
+        if let Some((name, spelling)) = SPELLINGS.iter().find(|(name, _)| *name == text) {
+            return self.take_spelling(name, *spelling, behind);
+        }
+        self.options.push(word.to_owned());
+        let count = usize::from(options.takes_next(word)).min(behind.len());
+        self.options.extend_from_slice(&behind[..count]);
+        Ok(&behind[count..])
+    }
+
+    fn take_spelling<'w>(
+        &mut self,
+        name: &'static str,
+        spelling: Spelling,
+        behind: &'w [OsString],
+    ) -> Outcome<&'w [OsString]> {
+        self.is_unchanged = false;
+        let value = || behind.split_first().ok_or_else(|| Failure::usage(format!("{name}: a value is missing")));
+        match spelling {
+            Granted => {}
+            Spelling::Option(option) => self.options.push(option.into()),
+            Is(mode, words) => self.set_mode(mode, name, words, None)?,
+            ModeOf(mode, words) => {
+                let (value, behind) = value()?;
+                self.set_mode(mode, name, words, Some(value))?;
+                return Ok(behind);
+            }
+            Detail(modes, called) => {
+                let (value, behind) = value()?;
+                let value = if name == "--quoted-pattern" { unquote(value)? } else { value.clone() };
+                self.details.push((name, modes, called, value));
+                return Ok(behind);
+            }
+            Refused(why) => return Err(refuse(name, why)),
+        }
+        Ok(behind)
+    }
+
+    fn set_mode(&mut self, mode: Mode, name: &'static str, words: &[&str], value: Option<&OsString>) -> Outcome<()> {
+        let is_same = |other: Mode| other == mode && matches!(mode, Largest | Stat);
+        match &self.mode {
+            // --memkeys --memkeys-samples 5, and --latency --latency-history: the later one says more.
+            Some((other, ..)) if !is_same(*other) => {
+                let (_, other, _) =
+                    self.mode.as_ref().map_or((mode, name, &[][..]), |(mode, name, words)| (*mode, *name, words));
+                return Err(Failure::usage(format!("{other} and {name} cannot stand together")));
+            }
+            _ => {}
+        }
+        let words = words.iter().map(OsString::from).chain(value.cloned()).collect();
+        self.mode = Some((mode, name, words));
+        Ok(())
+    }
+
+    /// The whole line; `rest` is the command, or what goes with the mode.
+    fn end(self, rest: &[OsString]) -> Outcome<Vec<OsString>> {
+        let Self { options: mut line, mode, details, interval, .. } = self;
+        let Some((mode, name, words)) = mode else {
+            if let Some((detail, modes, ..)) = details.first() {
+                let with: Vec<&str> =
+                    SPELLINGS.iter().filter(|(_, it)| it.is_one_of(modes)).map(|(name, _)| *name).collect();
+                return Err(Failure::usage(format!("{detail} goes with {}", with.join(", "))));
+            }
+            line.extend(interval);
+            line.extend_from_slice(rest);
+            return Ok(line);
+        };
+        if let Some((detail, ..)) = details.iter().find(|(_, modes, ..)| !modes.contains(&mode)) {
+            return Err(Failure::usage(format!("{detail} does not go with {name}")));
+        }
+        if let (false, Some(word)) = (mode == Eval, rest.first()) {
+            let word = word.to_string_lossy();
+            return Err(Failure::usage(format!("{name} takes no command: {word}")));
+        }
+        if words.first().is_some_and(|verb| !OTHERS.iter().any(|other| verb == other)) {
+            return Err(Failure::usage(format!("{name}: rcli does not do that yet")));
+        }
+        line.extend(words);
+        if mode == Stat {
+            line.extend(interval);
+        }
+        // Its end tells what is an option from what is a pattern.
+        let mut pattern = None;
+        let mut top = (mode == Largest).then(|| OsString::from("10"));
+        for (_, _, called, value) in details {
+            match called {
+                "" => pattern = Some(value),
+                "--top" => top = Some(value),
+                called => line.push(joined(called, &value)),
+            }
+        }
+        line.extend(top.map(|top| joined("--top", &top)));
+        if let Some(pattern) = pattern {
+            line.push("--".into());
+            line.push(pattern);
+        }
+        line.extend_from_slice(rest);
+        Ok(line)
+    }
+}
+
+impl Spelling {
+    fn is_one_of(self, modes: &[Mode]) -> bool {
+        matches!(self, Is(mode, _) | ModeOf(mode, _) if modes.contains(&mode))
+    }
+}
+
+fn joined(option: &str, value: &OsStr) -> OsString {
+    let mut word = OsString::from(format!("{option}="));
+    word.push(value);
+    word
+}
+
+fn refuse(option: &str, why: &str) -> Failure {
+    Failure::usage(format!("{option}: {why}"))
+}
+
+/// Whether `--cluster` is meant as redis-cli's: a word of its own, or `info` and the address of a node.
+fn is_administration(word: &OsStr, behind: &[OsString]) -> bool {
+    let is_port = |text: &str| text.parse::<u16>().is_ok();
+    let place = behind.first().and_then(|place| place.to_str()).unwrap_or_default();
+    let is_place = place.rsplit_once(':').is_some_and(|(_, port)| is_port(port.split('@').next().unwrap_or_default()))
+        || behind.get(1).and_then(|port| port.to_str()).is_some_and(is_port);
+    let word = word.to_str().unwrap_or_default();
+    CLUSTER_WORDS.contains(&word) || is_place && !word.starts_with('-') && word.eq_ignore_ascii_case("info")
+}
+
+fn yes_or_no(word: &OsStr) -> Option<&'static str> {
+    let is = |words: [&str; 2]| words.iter().any(|it| word.eq_ignore_ascii_case(it));
+    if is(["yes", "y"]) {
+        Some("yes")
+    } else if is(["no", "n"]) {
+        Some("no")
+    } else {
+        None
+    }
+}
+
+/// A pattern as a line of input quotes it.
+fn unquote(pattern: &OsStr) -> Outcome<OsString> {
+    input::unquote(pattern.as_bytes())
+        .map(OsString::from_vec)
+        .map_err(|malformed| Failure::usage(format!("--quoted-pattern: {}", malformed.reason)))
+}

@@ -1,0 +1,116 @@
+//! redis-cli's own spellings, typed to rcli (contract section 1): what each becomes, and what is refused by name.
+
+use crate::rcli::rcli;
+use crate::server::Server;
+
+#[test]
+fn options_that_rcli_grants_unasked_change_nothing() {
+    let server = Server::start();
+    server.rcli(["-e", "--verbose", "SET", "k", "v"]).prints("OK\n").run();
+    server.rcli(["--verbose", "-n", "0", "-e", "GET", "k"]).prints("v\n").run();
+    // Behind the first word of a command they are its arguments.
+    server.rcli(["ECHO", "-e"]).prints("-e\n").run();
+    server.rcli(["--", "ECHO", "--scan"]).prints("--scan\n").run();
+}
+
+#[test]
+fn what_rcli_does_not_do_is_refused_by_its_name_and_never_run() {
+    let server = Server::start();
+    let address = server.address();
+    for (line, tool) in [
+        (vec!["--cluster", "create", &address, "--cluster-replicas", "1"], "redis-cli --cluster"),
+        (vec!["--cluster", "info", &address], "redis-cli --cluster"),
+        (vec!["--cluster", "INFO", "127.0.0.1", "6379"], "redis-cli --cluster"),
+        (vec!["--cluster", "call", &address, "FLUSHALL"], "redis-cli --cluster"),
+        (vec!["--cluster", "help"], "redis-cli --cluster"),
+        (vec!["--cluster-yes"], "redis-cli --cluster"),
+        (vec!["--keystats", "--cursor", "5"], "redis-cli --keystats --cursor"),
+        (vec!["--ldb", "--eval", "file"], "redis-cli --ldb"),
+        (vec!["--ldb-sync-mode", "--eval", "file"], "redis-cli --ldb"),
+        (vec!["--lru-test", "100"], "redis-cli --lru-test"),
+        (vec!["--intrinsic-latency", "1"], "redis-cli --intrinsic-latency"),
+        (vec!["--replica"], "redis-cli --replica"),
+        (vec!["--slave"], "redis-cli --replica"),
+        (vec!["--functions-rdb", "file"], "redis-cli --functions-rdb"),
+        (vec!["--tls-ciphers", "DEFAULT", "PING"], "redis-cli"),
+        (vec!["--tls-ciphersuites", "DEFAULT", "PING"], "redis-cli"),
+    ] {
+        let option = line.iter().find(|word| tool.contains(*word) || word.starts_with("--tls")).unwrap_or(&line[0]);
+        server.rcli(&line).stdin("PING\n").status(2).complains(&[option, tool]).run();
+    }
+}
+
+#[test]
+fn the_cluster_option_before_a_command_is_rclis_own() {
+    let server = Server::start();
+    // A lone server: that is said, and not that clusters are administered elsewhere.
+    server.rcli(["--cluster", "INFO", "server"]).status(3).complains(&["cluster"]).run();
+    server.rcli(["--cluster", "GET", "host:1"]).status(3).complains(&["cluster"]).run();
+}
+
+#[test]
+fn pipe_ends_with_the_words_that_scripts_look_for() {
+    let server = Server::start();
+    let good = "*1\r\n$4\r\nPING\r\n*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n";
+    let words = |errors, replies| {
+        format!(
+            "All data transferred. Waiting for the last reply...\nLast reply received from server.\n\
+             errors: {errors}, replies: {replies}\n"
+        )
+    };
+    server.rcli(["--pipe"]).stdin(good).prints(words(0, 2)).run();
+    let bad = format!("{good}*2\r\n$4\r\nINCR\r\n$1\r\ns\r\n");
+    server.call(&[b"SET", b"s", b"text"]);
+    server.rcli(["--pipe"]).stdin(bad).prints(words(1, 3)).status(1).complains(&["INCR s: ERR value is not"]).run();
+    server.rcli(["--pipe"]).stdin("").prints(words(0, 0)).run();
+    server.rcli(["--pipe", "--pipe-timeout", "0"]).stdin("PING\r\n").prints(words(0, 1)).run();
+    assert_eq!(server.ask("GET n"), "2");
+}
+
+#[test]
+fn pipe_waits_so_long_for_replies_once_the_input_has_ended() {
+    let server = Server::start();
+    let run = server.rcli(["--pipe", "--pipe-timeout", "0.2"]).stdin("SET a 1\nBLPOP l 0\n");
+    run.status(3).complains(&["0.2 s", "1 commands answered", "--skip 1"]).run();
+    // While there may be more input, no limit holds.
+    let mut run = server.rcli(["--pipe", "--pipe-timeout", "0.2"]).interactive().any_stdout().start();
+    run.send_line("BLPOP l 0");
+    server.wait_until("INFO clients", |info| info.contains("blocked_clients:1"));
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    server.call(&[b"RPUSH", b"l", b"x"]);
+    run.finish();
+}
+
+#[test]
+fn pushes_are_asked_for_with_a_word_only_where_it_is_yes_or_no() {
+    let server = Server::start();
+    server.call(&[b"SET", b"s", b"v"]);
+    for word in ["yes", "no", "Y", "n"] {
+        server.rcli(["--show-pushes", word, "GET", "s"]).prints("v\n").run();
+    }
+    server.rcli(["--show-pushes", "GET", "s"]).prints("v\n").run();
+    let tracked = "CLIENT TRACKING ON\nGET s\nSET s w\n";
+    let run = |args: &[&str]| server.rcli(["-3", "--json"]).args(args).stdin(tracked);
+    run(&["--show-pushes", "yes"]).prints("\"OK\"\n\"v\"\n\"OK\"\n{\"push\":[\"invalidate\",[\"s\"]]}\n").run();
+    server.call(&[b"SET", b"s", b"v"]);
+    // The last one wins.
+    run(&["--show-pushes", "yes", "--show-pushes", "no"]).prints("\"OK\"\n\"v\"\n\"OK\"\n").run();
+}
+
+#[test]
+fn options_of_a_mode_need_it_and_a_mode_takes_no_command() {
+    rcli(["--pattern", "x", "GET", "k"]).status(2).complains(&["--pattern goes with --scan"]).run();
+    rcli(["--pipe-timeout", "5", "PING"]).status(2).complains(&["--pipe-timeout goes with --pipe"]).run();
+    rcli(["--pipe", "--top", "5"]).status(2).complains(&["--top does not go with --pipe"]).run();
+    rcli(["--pipe", "SET", "a", "b"]).status(2).complains(&["--pipe takes no command: SET"]).run();
+    rcli(["--pipe", "--scan"]).status(2).complains(&["--pipe and --scan cannot stand together"]).run();
+    rcli(["--pipe", "--pipe-timeout"]).status(2).complains(&["--pipe-timeout: a value is missing"]).run();
+}
+
+#[test]
+fn the_complaints_about_stdin_options_have_redis_clis_words() {
+    rcli(["-x", "-X", "tag"]).status(2).complains(&["-x and -X are mutually exclusive"]).run();
+    rcli(["-X"]).status(2).complains(&["Unrecognized option or bad number of args for: '-X'"]).run();
+    let run = rcli(["-X", "wrong", "SET", "key", "tag"]).stdin("v");
+    run.status(2).complains(&["-X wrong", "tag not match"]).run();
+}
