@@ -91,6 +91,11 @@ impl Failure {
         Self { exit: Exit::Expired, message: Some(message.into()), pointer: None }
     }
 
+    /// The server has answered an error that ends the run: status 1.
+    pub fn error_reply(message: impl Into<String>) -> Self {
+        Self { exit: Exit::ErrorReply, message: Some(message.into()), pointer: None }
+    }
+
     /// A program that rcli ran has failed: status 1 (contract sections 7 and 8).
     pub fn program(message: impl Into<String>) -> Self {
         Self { exit: Exit::ErrorReply, message: Some(message.into()), pointer: None }

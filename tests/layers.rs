@@ -58,7 +58,7 @@ const WORDS: [(&str, &[&str]); 17] = [
     ("ctrlc::", &["signal"]),
     ("signal_hook::", &["signal"]),
     ("colored::", &["color"]),
-    ("indicatif::", &["commands/pipe"]),
+    ("indicatif::", &["commands/bar", "commands/ls", "commands/pipe"]),
     ("rustls::", &["net"]),
     ("rustls_native_certs::", &["net"]),
     ("x509_parser::", &["net"]),

@@ -2,6 +2,7 @@
 
 mod compat;
 mod definition;
+mod keys;
 mod line;
 mod option_set;
 mod options;
@@ -16,6 +17,7 @@ use clap::error::{ContextKind, ContextValue};
 use self::line::Line;
 
 pub use self::definition::definition;
+pub use self::keys::{Column, LsArgs, Measure};
 pub use self::option_set::OptionSet;
 pub use self::options::{
     ConnectionOptions, Encoding, GeneralOptions, OutputOptions, ReplOptions, SandboxKind, Verify, When, YesNo,

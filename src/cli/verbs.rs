@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
+use super::keys::LsArgs;
 use super::options::{When, parse_seconds};
 use super::run::RunArgs;
 use super::streams::{ListenOptions, MonitorArgs, PsubArgs, SsubArgs, SubArgs};
@@ -19,6 +20,7 @@ pub enum Verb {
     Ssub(SsubArgs),
     Monitor(MonitorArgs),
     Txn(TxnArgs),
+    Ls(LsArgs),
     Run(RunArgs),
     Profiles(ProfilesArgs),
     Completions(CompletionsArgs),

@@ -1,9 +1,11 @@
 //! The verbs: one file each. Here the command line is told apart, and what several verbs share is kept.
 
+mod bar;
 pub mod completions;
 mod exec;
 mod generate;
 pub mod listen;
+mod ls;
 mod pipe;
 mod profiles;
 mod run;
@@ -28,6 +30,7 @@ pub fn run(context: &Context, verb: Option<&Verb>) -> Outcome<Exit> {
         Some(Verb::Ssub(args)) => listen::ssub(context, args),
         Some(Verb::Monitor(args)) => listen::monitor(context, args),
         Some(Verb::Txn(args)) => txn::run(context, args),
+        Some(Verb::Ls(args)) => ls::run(context, args),
         Some(Verb::Run(args)) => run::run(context, args),
         Some(Verb::Profiles(args)) => profiles::run(context, args),
         Some(Verb::Completions(args)) => completions::run(args),

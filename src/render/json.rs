@@ -14,7 +14,7 @@ use super::Style;
 use crate::command::request::Request;
 use crate::reply::{Element, Frame, Kind, Walk};
 
-pub(super) use self::scalar::{bytes, is_plain, string, string_or_base64};
+pub(super) use self::scalar::{base64, bytes, is_number, is_plain, string, string_or_base64};
 
 /// Writes a reply as one line.
 #[inline]

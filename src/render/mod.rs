@@ -4,6 +4,7 @@
 pub mod fuzz;
 mod human;
 mod json;
+mod keys;
 mod raw;
 mod record;
 mod repr;
@@ -14,6 +15,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::fd::AsFd as _;
 
+pub use self::keys::{Cell, Ranked, Ranking, TypeSum};
 pub use self::record::Record;
 use crate::color::Colors;
 use crate::memory::Growing;
@@ -162,7 +164,7 @@ impl<W: Write> Renderer<W> {
     /// The same on a terminal, which nothing in it may drive.
     fn write_safely(&mut self, record: &Record<'_>) -> io::Result<()> {
         let how = match (record, self.style.format) {
-            (Record::Push(_), _) | (_, Format::Json) => Some(Escape::Json),
+            (Record::Push(_) | Record::CommandLine { .. }, _) | (_, Format::Json) => Some(Escape::Json),
             (_, Format::Raw) => Some(Escape::Lines),
             (_, Format::Human) => None,
         };
@@ -214,6 +216,12 @@ fn render(out: &mut impl Write, style: &Style, record: &Record<'_>) -> io::Resul
         Record::Message { message, time, node } => stream::message(out, style, message, *time, *node),
         Record::Monitored { text, line, node } => stream::monitored(out, style, text, line, *node),
         Record::Event { event, time, server } => stream::event(out, style, event, *time, server),
+        Record::Key(key) => keys::key(out, style, key),
+        Record::RowHead(names) => keys::head(out, style, names),
+        Record::Row { key, cells } => keys::row(out, style, key, cells),
+        Record::Pair { names, left, right } => keys::pair(out, style, *names, left, right),
+        Record::CommandLine { request, in_base64 } => keys::command(out, request, *in_base64),
+        Record::Ranking(ranking) => keys::ranking(out, style, ranking),
     }
 }
 

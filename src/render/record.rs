@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::keys::{Cell, Ranking};
 use crate::command::request::Request;
 use crate::reply::{Event, Frame, Message, MonitorLine};
 
@@ -60,4 +61,33 @@ pub enum Record<'a> {
         /// The server, as `host:port` or a path.
         server: &'a str,
     },
+    /// A key, or an element of one (`ls`).
+    Key(&'a [u8]),
+    /// The names of the columns of [`Self::Row`], where a person is shown them.
+    RowHead(&'a [&'a str]),
+    /// A key and what is told of it, each by its name.
+    Row {
+        /// The key.
+        key: &'a [u8],
+        /// The columns.
+        cells: &'a [(&'a str, Cell<'a>)],
+    },
+    /// A field with its value, or a member with its score.
+    Pair {
+        /// What the two are called.
+        names: (&'a str, &'a str),
+        /// The field or member.
+        left: &'a [u8],
+        /// The value or score.
+        right: &'a [u8],
+    },
+    /// A command for `pipe`, a line of JSON in every format.
+    CommandLine {
+        /// The command.
+        request: &'a Request,
+        /// The argument that is in base64 whatever it holds.
+        in_base64: Option<usize>,
+    },
+    /// The largest keys.
+    Ranking(&'a Ranking),
 }

@@ -15,8 +15,13 @@ use crate::exit::Outcome;
 use crate::memory::Growing;
 use crate::render::{Format, Record, Renderer, Stdout};
 use crate::reply::{Frame, Kind};
-use crate::report::report;
+use crate::report::{notice, report};
 use crate::shell::block::{describe_errors, report_aborted};
+
+/// How a server refuses a RESTORE, and what that mostly means: said once.
+const BAD_DUMP: &str = "DUMP payload version or checksum are wrong";
+const ABOUT_BAD_DUMP: &str = "a RESTORE refused so is most often of a DUMP by a newer server: this one is of an older \
+                              version, and cannot read it";
 
 /// Where replies go.
 pub struct Output {
@@ -38,6 +43,8 @@ pub struct Output {
     pub was_aborted: bool,
     /// A reply was, or held, an error, since this was last asked.
     saw_error: bool,
+    /// Whether it was told what a refused RESTORE means.
+    told_of_dumps: bool,
 }
 
 /// What is written of a reply.
@@ -74,6 +81,7 @@ impl Output {
             errors: 0,
             was_aborted: false,
             saw_error: false,
+            told_of_dumps: false,
         })
     }
 
@@ -136,6 +144,10 @@ impl Output {
         if let Some(errors) = errors {
             self.errors += 1;
             self.progress.suspend(|| errors.iter().for_each(|error| report(error)));
+            if !self.told_of_dumps && errors.iter().any(|error| error.contains(BAD_DUMP)) {
+                self.told_of_dumps = true;
+                self.progress.suspend(|| notice(ABOUT_BAD_DUMP));
+            }
         }
     }
 

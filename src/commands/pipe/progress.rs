@@ -1,16 +1,14 @@
 //! The progress bar and the summary of `pipe`, both on stderr (contract section 6).
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
+use indicatif::ProgressBar;
 
+use super::super::bar::bar;
 use super::super::stderr_is_terminal;
 use crate::cli::{PipeArgs, When};
 use crate::report::notice;
-
-/// Redraws a second.
-const RATE: u8 = 10;
 
 /// How far a pipeline has come.
 #[derive(Clone, Copy, Debug)]
@@ -42,19 +40,12 @@ impl Progress {
             When::Never => false,
         };
         let bar = wants_bar.then(|| {
-            let target = if is_terminal {
-                ProgressDrawTarget::stderr_with_hz(RATE)
-            } else {
-                ProgressDrawTarget::term_like_with_hz(Box::new(PlainStderr), RATE)
-            };
-            let bar = ProgressBar::with_draw_target(size, target);
             let template = if size.is_some() {
                 "{bar:30} {bytes}/{total_bytes} {msg} {eta} left"
             } else {
                 "{spinner} {pos} commands {msg}"
             };
-            // A template that does not parse would leave indicatif's own.
-            let bar = ProgressStyle::with_template(template).map_or(bar.clone(), |style| bar.with_style(style));
+            let bar = bar(size, template);
             bar.with_message("0 commands/s, 0 errors")
         });
         Self {
@@ -113,47 +104,4 @@ impl Progress {
 /// Commands a second.
 fn rate(answered: u64, elapsed: Duration) -> u128 {
     u128::from(answered) * 1_000_000 / elapsed.as_micros().max(1)
-}
-
-/// Stderr that is no terminal, for `--progress always`: every state of the bar is a line of its own.
-#[derive(Debug)]
-struct PlainStderr;
-
-impl TermLike for PlainStderr {
-    fn width(&self) -> u16 {
-        80
-    }
-
-    fn move_cursor_up(&self, _: usize) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn move_cursor_down(&self, _: usize) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn move_cursor_right(&self, _: usize) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn move_cursor_left(&self, _: usize) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn write_line(&self, line: &str) -> io::Result<()> {
-        io::stderr().write_all(format!("{line}\n").as_bytes())
-    }
-
-    fn write_str(&self, text: &str) -> io::Result<()> {
-        let text = text.trim_end();
-        if text.is_empty() { Ok(()) } else { io::stderr().write_all(format!("{text}\n").as_bytes()) }
-    }
-
-    fn clear_line(&self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn flush(&self) -> io::Result<()> {
-        Ok(())
-    }
 }

@@ -7,6 +7,7 @@
 mod any_node;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+pub mod holdings;
 mod own_connections;
 mod pool;
 pub mod redirects;

@@ -143,8 +143,8 @@ impl Session {
         Ok(if self.advance()? { Some(self.current()) } else { None })
     }
 
-    /// The frame that was received last.
-    pub(super) fn current(&self) -> Frame<'_> {
+    /// The frame that was received last, until the next one is asked for.
+    pub fn current(&self) -> Frame<'_> {
         let Incoming { buffer, start, given, .. } = &self.incoming;
         Frame::new(&buffer[*start..start + given], self.has_error)
     }

@@ -122,7 +122,8 @@ pub fn string(out: &mut impl Write, text: &str) -> io::Result<()> {
     Ok(serde_json::to_writer(out, text)?)
 }
 
-fn base64(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+/// `{"base64":"…"}`.
+pub fn base64(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
     write!(out, "{{\"base64\":\"{}\"}}", Base64Display::new(bytes, &BASE64_STANDARD))
 }
 
@@ -145,7 +146,7 @@ fn number(out: &mut impl Write, style: &Style, text: &[u8]) -> io::Result<()> {
 }
 
 /// Whether this is a number in JSON: `-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?`.
-fn is_number(text: &[u8]) -> bool {
+pub fn is_number(text: &[u8]) -> bool {
     let digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let text = text.strip_prefix(b"-").unwrap_or(text);
     let whole = digits(text);

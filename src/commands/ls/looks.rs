@@ -1,0 +1,300 @@
+//! What is asked about a key beside its name, in which order, and what the answers say. Nothing of connections.
+//!
+//! The commands that leave a key's age alone go before those that count as a use of it. Lengths need the type, so those
+//! are asked in a second stage, when the types of the page are known.
+
+use crate::cli::{Column, LsArgs, Measure};
+use crate::render::Cell;
+use crate::reply::{ErrorReply, Frame, Kind};
+
+/// One question about a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// OBJECT IDLETIME.
+    Idle,
+    /// OBJECT FREQ.
+    Freq,
+    /// TYPE.
+    Type,
+    /// TTL.
+    Ttl,
+    /// OBJECT ENCODING.
+    Encoding,
+    /// MEMORY USAGE.
+    Memory,
+    /// STRLEN and its kind.
+    Length,
+    /// PEXPIRETIME.
+    ExpireTime,
+    /// DUMP.
+    Dump,
+}
+
+/// In this order they are asked.
+const LOOKS: usize = 9;
+
+impl Look {
+    /// The command without the key, for messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Idle => "OBJECT IDLETIME",
+            Self::Freq => "OBJECT FREQ",
+            Self::Type => "TYPE",
+            Self::Ttl => "TTL",
+            Self::Encoding => "OBJECT ENCODING",
+            Self::Memory => "MEMORY USAGE",
+            Self::Length => "STRLEN, LLEN or the like",
+            Self::ExpireTime => "PEXPIRETIME",
+            Self::Dump => "DUMP",
+        }
+    }
+
+    fn of(column: Column) -> Self {
+        match column {
+            Column::Type => Self::Type,
+            Column::Ttl => Self::Ttl,
+            Column::Length => Self::Length,
+            Column::Memory => Self::Memory,
+            Column::Encoding => Self::Encoding,
+            Column::Idle => Self::Idle,
+            Column::Freq => Self::Freq,
+        }
+    }
+}
+
+/// The name of a column.
+pub fn name_of(column: Column) -> &'static str {
+    match column {
+        Column::Type => "type",
+        Column::Ttl => "ttl",
+        Column::Length => "length",
+        Column::Memory => "memory",
+        Column::Encoding => "encoding",
+        Column::Idle => "idle",
+        Column::Freq => "freq",
+    }
+}
+
+/// What is known of a key: the answers by [`Look`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Facts {
+    known: [Option<Fact>; LOOKS],
+    /// Whether the key was not there any more.
+    pub is_gone: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fact {
+    Number(i64),
+    /// The number of a word that came before.
+    Word(u16),
+}
+
+/// What an answer says.
+#[derive(Debug)]
+pub enum Told {
+    /// The value, or that the server keeps none.
+    Fact,
+    /// The key is not there any more.
+    Gone,
+    /// The server refuses to tell: why.
+    Refused(ErrorReply),
+}
+
+/// The questions about every key.
+#[derive(Debug, Default)]
+pub struct Looks {
+    /// What is asked first where the rest depends on it.
+    first: Vec<Look>,
+    last: Vec<Look>,
+    /// The columns that are shown, in their order.
+    pub columns: Vec<Column>,
+    /// The type of all keys, where only such are given.
+    key_type: Option<Vec<u8>>,
+    samples: Option<Vec<u8>>,
+    /// Whether the numbers that an eviction policy keeps, or does not, are what is asked for.
+    needs_policy: bool,
+    /// Words that came: types and encodings. There are few.
+    words: Vec<Vec<u8>>,
+}
+
+impl Looks {
+    /// The questions that these options need.
+    pub fn new(args: &LsArgs, is_restore: bool) -> Self {
+        let columns = match (args.top, args.long) {
+            (Some(_), _) => vec![Column::Type, column_of(args.by.unwrap_or_default())],
+            (None, true) => vec![Column::Type, Column::Ttl, Column::Length, Column::Memory],
+            (None, false) => args.with.clone(),
+        };
+        let key_type = args.key_type.as_ref().map(|name| name.as_encoded_bytes().to_ascii_lowercase());
+        let mut last: Vec<Look> = columns.iter().map(|column| Look::of(*column)).collect();
+        if is_restore {
+            last = vec![Look::ExpireTime, Look::Dump];
+        }
+        let mut first = Vec::new();
+        if last.contains(&Look::Length) && key_type.is_none() {
+            first = last.iter().copied().filter(|look| matches!(look, Look::Idle | Look::Freq)).collect();
+            first.push(Look::Type);
+            last.retain(|look| !first.contains(look));
+        }
+        for stage in [&mut first, &mut last] {
+            stage.sort_by_key(|look| *look as usize);
+            stage.dedup();
+        }
+        let samples = args.samples.map(|count| count.to_string().into_bytes());
+        let needs_policy = args.by == Some(Measure::Freq);
+        Self { first, last, columns, key_type, samples, needs_policy, words: Vec::new() }
+    }
+
+    /// Whether nothing is asked.
+    pub fn is_empty(&self) -> bool {
+        self.last.is_empty()
+    }
+
+    /// Whether there are two stages.
+    pub fn has_first(&self) -> bool {
+        !self.first.is_empty()
+    }
+
+    /// The questions of a stage about a key of which this is known.
+    pub fn stage<'f>(&'f self, is_first: bool, facts: &'f Facts) -> impl Iterator<Item = Look> + 'f {
+        let looks = if is_first { &self.first } else { &self.last };
+        let is_asked = |look: Look| look != Look::Length || self.length_command(facts).is_some();
+        looks.iter().copied().filter(move |look| !facts.is_gone && is_asked(*look))
+    }
+
+    /// The command that tells the length; none for types that have none.
+    fn length_command(&self, facts: &Facts) -> Option<&'static [u8]> {
+        let known = match facts.known[Look::Type as usize] {
+            Some(Fact::Word(word)) => self.words.get(usize::from(word)),
+            _ => self.key_type.as_ref(),
+        };
+        Some(match known?.as_slice() {
+            b"string" => b"*2\r\n$6\r\nSTRLEN\r\n",
+            b"list" => b"*2\r\n$4\r\nLLEN\r\n",
+            b"set" => b"*2\r\n$5\r\nSCARD\r\n",
+            b"zset" => b"*2\r\n$5\r\nZCARD\r\n",
+            b"hash" => b"*2\r\n$4\r\nHLEN\r\n",
+            b"stream" => b"*2\r\n$4\r\nXLEN\r\n",
+            b"vectorset" => b"*2\r\n$5\r\nVCARD\r\n",
+            _ => return None,
+        })
+    }
+
+    /// Appends the question about a key, which is given as a bulk string.
+    pub fn pack(&self, look: Look, facts: &Facts, key: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(match look {
+            Look::Idle => b"*3\r\n$6\r\nOBJECT\r\n$8\r\nIDLETIME\r\n",
+            Look::Freq => b"*3\r\n$6\r\nOBJECT\r\n$4\r\nFREQ\r\n",
+            Look::Type => b"*2\r\n$4\r\nTYPE\r\n",
+            Look::Ttl => b"*2\r\n$3\r\nTTL\r\n",
+            Look::Encoding => b"*3\r\n$6\r\nOBJECT\r\n$8\r\nENCODING\r\n",
+            Look::Memory if self.samples.is_some() => b"*5\r\n$6\r\nMEMORY\r\n$5\r\nUSAGE\r\n",
+            Look::Memory => b"*3\r\n$6\r\nMEMORY\r\n$5\r\nUSAGE\r\n",
+            Look::Length => self.length_command(facts).unwrap_or_default(),
+            Look::ExpireTime => b"*2\r\n$11\r\nPEXPIRETIME\r\n",
+            Look::Dump => b"*2\r\n$4\r\nDUMP\r\n",
+        });
+        out.extend_from_slice(key);
+        if let (Look::Memory, Some(samples)) = (look, &self.samples) {
+            out.extend_from_slice(format!("$7\r\nSAMPLES\r\n${}\r\n", samples.len()).as_bytes());
+            out.extend_from_slice(samples);
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+
+    /// Takes note of an answer; DUMP's is the caller's.
+    pub fn note(&mut self, look: Look, reply: Frame<'_>, facts: &mut Facts) -> Told {
+        let head = reply.head();
+        let number = || std::str::from_utf8(head.text).ok().and_then(|text| text.parse::<i64>().ok());
+        let fact = match (look, head.kind) {
+            (_, Kind::Error) => return self.refusal(look, reply),
+            (_, Kind::Nil) => return Told::Gone,
+            (Look::Type, _) if head.text == b"none" => return Told::Gone,
+            (Look::Type | Look::Encoding, _) => self.word(head.text).map(Fact::Word),
+            (Look::Ttl | Look::ExpireTime, _) => match number() {
+                Some(-2) => return Told::Gone,
+                number => number.filter(|number| *number >= 0).map(Fact::Number),
+            },
+            (Look::Dump, _) => None,
+            _ => number().map(Fact::Number),
+        };
+        facts.known[look as usize] = fact;
+        Told::Fact
+    }
+
+    /// What is to be said of a refusal: nothing where the eviction policy keeps no such number, or the type has changed.
+    fn refusal(&self, look: Look, reply: Frame<'_>) -> Told {
+        match ErrorReply::of(reply) {
+            Some(error) if matches!(look, Look::Idle | Look::Freq) && error.code() == "ERR" && !self.needs_policy => {
+                Told::Fact
+            }
+            Some(error) if error.code() != "WRONGTYPE" => Told::Refused(error),
+            _ => Told::Fact,
+        }
+    }
+
+    fn word(&mut self, text: &[u8]) -> Option<u16> {
+        let at = self.words.iter().position(|word| word == text).unwrap_or_else(|| {
+            self.words.push(text.to_vec());
+            self.words.len() - 1
+        });
+        u16::try_from(at).ok()
+    }
+
+    /// The value of a column.
+    pub fn cell(&self, column: Column, facts: &Facts) -> Cell<'_> {
+        match facts.known[Look::of(column) as usize] {
+            Some(Fact::Number(number)) => Cell::Number(number),
+            Some(Fact::Word(word)) => self.words.get(usize::from(word)).map_or(Cell::Null, |word| Cell::Word(word)),
+            None => Cell::Null,
+        }
+    }
+
+    /// When the key expires, in milliseconds since 1970; 0 for never, as RESTORE takes it.
+    pub fn expire_time(facts: &Facts) -> i64 {
+        match facts.known[Look::ExpireTime as usize] {
+            Some(Fact::Number(number)) => number,
+            _ => 0,
+        }
+    }
+}
+
+/// The column that shows a measure.
+pub fn column_of(measure: Measure) -> Column {
+    match measure {
+        Measure::Memory => Column::Memory,
+        Measure::Length => Column::Length,
+        Measure::Freq => Column::Freq,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stages(with: &[Column], key_type: Option<&str>) -> (Vec<Look>, Vec<Look>) {
+        let args = LsArgs { with: with.to_vec(), key_type: key_type.map(Into::into), ..LsArgs::default() };
+        let Looks { first, last, .. } = Looks::new(&args, false);
+        (first, last)
+    }
+
+    #[test]
+    fn what_touches_a_key_is_asked_last_and_lengths_when_types_are_known() {
+        use Look::{Encoding, Freq, Idle, Length, Memory, Ttl, Type};
+        let all = [
+            Column::Length,
+            Column::Memory,
+            Column::Encoding,
+            Column::Ttl,
+            Column::Type,
+            Column::Freq,
+            Column::Idle,
+            Column::Idle,
+        ];
+        assert_eq!(stages(&all, None), (vec![Idle, Freq, Type], vec![Ttl, Encoding, Memory, Length]));
+        assert_eq!(stages(&all, Some("set")), (vec![], vec![Idle, Freq, Type, Ttl, Encoding, Memory, Length]));
+        assert_eq!(stages(&[Column::Ttl, Column::Idle], None), (vec![], vec![Idle, Ttl]));
+        assert_eq!(stages(&[Column::Length], None), (vec![Type], vec![Length]));
+    }
+}

@@ -1,0 +1,131 @@
+//! `rcli ls`: the keys of a server or a cluster, or what is in one of them (contract section 16).
+
+mod looks;
+mod node;
+mod output;
+mod page;
+mod progress;
+mod rounds;
+mod scan;
+mod template;
+mod top;
+mod walk;
+
+use std::os::unix::ffi::OsStrExt as _;
+
+use self::looks::{Looks, column_of, name_of};
+use self::node::Node;
+use self::output::{Form, Output};
+use self::scan::{Container, Counts, Scan, Target};
+use self::template::Template;
+use self::top::Tallies;
+use self::walk::{Halt, Servers, Walk, failure_of};
+use crate::cli::LsArgs;
+use crate::command::request::Request;
+use crate::context::Context;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::net::{Address, Server, slot_of};
+use crate::reply::{ErrorReply, Frame};
+
+/// Runs `rcli ls`.
+pub fn run(context: &Context, args: &LsArgs) -> Outcome<Exit> {
+    let form = form_of(args)?;
+    let endpoint = context.endpoint()?;
+    let mut server = Server::open(&endpoint)?;
+    let container = match &args.in_key {
+        Some(key) => match container_of(&mut server, key.as_bytes())? {
+            Some(container) => Some(container),
+            None => return Ok(Exit::Done),
+        },
+        None => None,
+    };
+    let scan = Scan::new(args, container);
+    let mut output = Output::open(context, args, form, server.is_cluster())?;
+    if output.bar.is_wanted() {
+        let total = if scan.is_whole() { Some(count_keys(&mut server)?) } else { None };
+        output.bar.begin(total);
+    }
+    let is_restore = matches!(output.form, Form::Restore);
+    let looks = Looks::new(args, is_restore);
+    let servers = match server {
+        Server::One(session) => Servers::One(Box::new(endpoint), Some(session)),
+        Server::Cluster(cluster) => Servers::Cluster(cluster),
+    };
+    let mut walk = Walk { servers, scan, looks, nodes: Vec::new() };
+    let walked = begin(&mut walk, &mut output, Counts::new(args.page, is_restore));
+    let place = walk.place().map_or_else(String::new, Address::to_string);
+    let ended = walked.or_else(|halt| failure_of(halt, &place));
+    // What was received is written, whatever ended it.
+    let finished = match &ended {
+        Err(failure) if failure.exit() == Exit::Done => Ok(()),
+        ended => output.finish(is_worth_a_ranking(ended)),
+    };
+    ended.and(finished).map(|()| output.exit)
+}
+
+/// Whether what was counted is shown: all of it, or as much as there was time for.
+fn is_worth_a_ranking(ended: &Outcome<()>) -> bool {
+    ended.as_ref().map_or_else(|failure| matches!(failure.exit(), Exit::Signal(_)), |()| true)
+}
+
+/// What is written of each key.
+fn form_of(args: &LsArgs) -> Outcome<Form> {
+    if let Some(limit) = args.top {
+        let measure = name_of(column_of(args.by.unwrap_or_default()));
+        return Ok(Form::Ranking(Tallies::new(usize::try_from(limit).unwrap_or(usize::MAX), measure)));
+    }
+    let Some(template) = &args.template else { return Ok(Form::Keys) };
+    if template != "restore" {
+        return Ok(Form::Template(Box::new(Template::parse(template.as_bytes())?)));
+    }
+    if args.in_key.is_some() {
+        return Err(Failure::usage("--as restore is for keys: leave out --in"));
+    }
+    Ok(Form::Restore)
+}
+
+/// What is in a key; none where there is no such key.
+fn container_of(server: &mut Server, key: &[u8]) -> Outcome<Option<Container>> {
+    let reply = server.call(&Request::new([&b"TYPE"[..], key]));
+    let reply = reply.map_err(|lost| lost.into_failure(&server.place()))?;
+    if let Some(error) = ErrorReply::of(reply.frame()) {
+        let advice = error.advice(server.is_cluster());
+        return Err(Failure::error_reply(format!("TYPE: {error}{advice}")));
+    }
+    let key_type = String::from_utf8_lossy(reply.frame().head().text).into_owned();
+    if key_type == "none" {
+        return Ok(None);
+    }
+    let container = Container::new(key.to_vec(), &key_type);
+    container.map(Some).ok_or_else(|| {
+        Failure::usage(format!("--in is for a hash, a set or a sorted set: the key holds a value of type {key_type}"))
+    })
+}
+
+/// How many keys there are. What nobody tells counts as none.
+fn count_keys(server: &mut Server) -> Outcome<u64> {
+    let request = Request::new(["DBSIZE"]);
+    let reply = match server {
+        Server::One(session) => session.call(&request),
+        Server::Cluster(cluster) => cluster.call_all(&request),
+    };
+    let reply = reply.map_err(|lost| lost.into_failure(&server.place()))?;
+    let count = |reply: Frame<'_>| -> u64 {
+        std::str::from_utf8(reply.head().text).ok().and_then(|text| text.parse().ok()).unwrap_or_default()
+    };
+    Ok(if server.is_cluster() { reply.frame().children().map(count).sum() } else { count(reply.frame()) })
+}
+
+/// Walks what there is to walk.
+fn begin(walk: &mut Walk, output: &mut Output, counts: Counts) -> Result<(), Halt> {
+    let address = match (&walk.servers, walk.scan.key()) {
+        (Servers::One(endpoint, _), _) => endpoint.address.clone(),
+        (Servers::Cluster(_), None) => return walk.run_rounds(output, counts),
+        (Servers::Cluster(cluster), Some(key)) => match cluster.map().owner(slot_of(key)) {
+            Some(shard) => shard.primary.clone(),
+            None => cluster.place().clone(),
+        },
+    };
+    walk.nodes.push(Node::new(0, address, [Target::All], counts));
+    walk.run(output)
+}

@@ -1,0 +1,213 @@
+//! What `ls` writes: keys, rows, commands or a ranking, each key once if that is asked for, and no more than asked for.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasher as _, RandomState};
+
+use super::looks::{Facts, Looks, name_of};
+use super::progress::Bar;
+use super::template::Template;
+use super::top::Tallies;
+use super::walk::Halt;
+use crate::cli::LsArgs;
+use crate::command::request::Request;
+use crate::context::Context;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::render::{Cell, Record, Renderer, Stdout};
+use crate::reply::ErrorReply;
+use crate::report::{Told, notice};
+
+/// What is written of each key.
+#[derive(Debug)]
+pub enum Form {
+    /// It alone, or the columns that are asked for.
+    Keys,
+    /// A command of this template.
+    Template(Box<Template>),
+    /// RESTORE.
+    Restore,
+    /// Nothing before the end: the largest.
+    Ranking(Tallies),
+}
+
+/// Where keys go.
+pub struct Output {
+    renderer: Renderer<Stdout>,
+    /// What is written of each key.
+    pub form: Form,
+    /// Whether keys come from several nodes, between which they may move.
+    pub is_cluster: bool,
+    unique: Option<Unique>,
+    left: Option<u64>,
+    is_headed: bool,
+    request: Request,
+    /// The questions whose refusal was told.
+    told: Vec<&'static str>,
+    /// How it ends as far as is known.
+    pub exit: Exit,
+    /// The bar.
+    pub bar: Bar,
+}
+
+/// The hashes of the keys that were given.
+struct Unique {
+    seen: HashSet<u64>,
+    hasher: RandomState,
+}
+
+impl Output {
+    /// Standard output as the configuration wants it.
+    pub fn open(context: &Context, args: &LsArgs, form: Form, is_cluster: bool) -> Outcome<Self> {
+        let mut renderer = context.renderer()?;
+        if args.null {
+            let mut style = context.config.style.clone();
+            style.reply_delimiter = b"\0".to_vec();
+            renderer.set_style(style);
+        }
+        Ok(Self {
+            renderer,
+            form,
+            is_cluster,
+            unique: args.unique.then(|| Unique { seen: HashSet::new(), hasher: RandomState::new() }),
+            left: args.limit,
+            is_headed: false,
+            request: Request::default(),
+            told: Vec::new(),
+            exit: Exit::Done,
+            bar: Bar::new(args.progress),
+        })
+    }
+
+    /// Whether a key was not given before, where that matters. From here on it was.
+    fn is_new(&mut self, key: &[u8]) -> Result<bool, Halt> {
+        let Some(Unique { seen, hasher }) = &mut self.unique else { return Ok(true) };
+        if seen.try_reserve(1).is_err() {
+            let why = format!("memory has no room for --unique after {} keys", seen.len());
+            return Err(Failure::failed(why).into());
+        }
+        Ok(seen.insert(hasher.hash_one(key)))
+    }
+
+    /// Writes a record of a key that was not given before.
+    fn write(&mut self, record: &Record<'_>) -> Result<(), Halt> {
+        self.pass(record)?;
+        self.count()
+    }
+
+    /// Writes a key, or an element, about which nothing was asked.
+    #[inline]
+    pub fn key(&mut self, key: &[u8]) -> Result<(), Halt> {
+        if self.unique.is_some() && !self.is_new(key)? {
+            return Ok(());
+        }
+        if matches!(self.form, Form::Template(_)) { self.command(key) } else { self.write(&Record::Key(key)) }
+    }
+
+    fn command(&mut self, key: &[u8]) -> Result<(), Halt> {
+        let Form::Template(template) = &mut self.form else { return Ok(()) };
+        let record = Record::CommandLine { request: template.fill(key), in_base64: None };
+        self.bar.write(&mut self.renderer, |renderer| renderer.write(&record)).map_err(Failure::output)?;
+        self.count()
+    }
+
+    fn pass(&mut self, record: &Record<'_>) -> Result<(), Halt> {
+        Ok(self.bar.write(&mut self.renderer, |renderer| renderer.write(record)).map_err(Failure::output)?)
+    }
+
+    /// Counts what was written; that it was enough is an error.
+    fn count(&mut self) -> Result<(), Halt> {
+        match &mut self.left {
+            Some(left) => {
+                *left -= 1;
+                if *left == 0 { Err(Halt::Enough) } else { Ok(()) }
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Writes a field with its value, or a member with its score.
+    pub fn pair(&mut self, names: (&str, &str), left: &[u8], right: &[u8]) -> Result<(), Halt> {
+        if !self.is_new(left)? {
+            return Ok(());
+        }
+        match self.form {
+            Form::Template(_) => self.command(left),
+            _ => self.write(&Record::Pair { names, left, right }),
+        }
+    }
+
+    /// Writes a key and what is known of it.
+    pub fn row(&mut self, key: &[u8], looks: &Looks, facts: &Facts, node: usize) -> Result<(), Halt> {
+        if !self.is_new(key)? {
+            return Ok(());
+        }
+        let mut columns = [("", Cell::Null); COLUMNS];
+        let count = looks.columns.len().min(COLUMNS);
+        for (cell, column) in columns.iter_mut().zip(&looks.columns) {
+            *cell = (name_of(*column), looks.cell(*column, facts));
+        }
+        let cells = &columns[..count];
+        if let Form::Ranking(tallies) = &mut self.form {
+            tallies.count(node, key, cells);
+            return Ok(());
+        }
+        if !std::mem::replace(&mut self.is_headed, true) {
+            let names: Vec<&str> = cells.iter().map(|(name, _)| *name).collect();
+            self.pass(&Record::RowHead(&names))?;
+        }
+        self.write(&Record::Row { key, cells })
+    }
+
+    /// Writes the RESTORE of a key.
+    pub fn restore(&mut self, key: &[u8], expires: i64, dump: &[u8]) -> Result<(), Halt> {
+        if !self.is_new(key)? {
+            return Ok(());
+        }
+        self.request.clear();
+        for arg in [&b"RESTORE"[..], key, itoa::Buffer::new().format(expires).as_bytes(), dump, b"REPLACE", b"ABSTTL"] {
+            self.request.push(arg);
+        }
+        let record = Record::CommandLine { request: &self.request, in_base64: Some(3) };
+        self.bar.write(&mut self.renderer, |renderer| renderer.write(&record)).map_err(Failure::output)?;
+        self.count()
+    }
+
+    /// Says once of each question that a server refuses it.
+    pub fn complain(&mut self, question: &'static str, error: &ErrorReply) {
+        self.exit = self.exit.or(Exit::ErrorReply);
+        if !self.told.contains(&question) {
+            self.told.push(question);
+            let advice = error.advice(self.is_cluster);
+            self.bar.suspend(|| Told::Failure(format!("{question}: {error}{advice}")).report());
+        }
+    }
+
+    /// Says that something has happened that is no failure.
+    pub fn note(&mut self, message: &str) {
+        self.bar.suspend(|| notice(message));
+    }
+
+    /// The keys of this node come again, all of them.
+    pub fn begin_again(&mut self, node: usize) {
+        if let Form::Ranking(tallies) = &mut self.form {
+            tallies.forget(node);
+            self.unique.iter_mut().for_each(|unique| unique.seen.clear());
+        }
+    }
+
+    /// Passes on what was written.
+    pub fn flush(&mut self) -> Result<(), Halt> {
+        Ok(self.bar.write(&mut self.renderer, Renderer::flush).map_err(Failure::output)?)
+    }
+
+    /// The end: writes what is only known now, and passes it on.
+    pub fn finish(&mut self, with_ranking: bool) -> Outcome<()> {
+        self.bar.end();
+        if let (Form::Ranking(tallies), true) = (&self.form, with_ranking) {
+            self.renderer.write(&Record::Ranking(&tallies.ranking())).map_err(Failure::output)?;
+        }
+        self.renderer.flush().map_err(Failure::output)
+    }
+}
+
+/// How many columns there are at most: one that is named twice is shown twice, up to here.
+const COLUMNS: usize = 16;

@@ -1,0 +1,188 @@
+//! The keys of one reply to SCAN about which something is asked, until all of it is answered. Rows are written one by
+//! one as their last answers come, so that no more than the keys is held.
+
+use super::looks::{Facts, Look, Looks, Told};
+use super::output::Output;
+use super::walk::Halt;
+use crate::net::Redirect;
+use crate::reply::{ErrorReply, Frame};
+
+/// The keys of a page.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// The keys as bulk strings, one behind the other.
+    bulks: Vec<u8>,
+    keys: Vec<Key>,
+    facts: Vec<Facts>,
+    is_first: bool,
+    /// The key that is answered next, which of its questions, and whether an answer before said that it is gone.
+    at: usize,
+    look: usize,
+    is_gone: bool,
+    /// How many bytes the answers had.
+    answered: usize,
+}
+
+/// Where a key stands: its bulk string begins, then the key itself, and it ends.
+#[derive(Clone, Copy, Debug)]
+struct Key {
+    bulk: usize,
+    start: usize,
+    end: usize,
+}
+
+/// What is to be done with a page now.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Further answers come.
+    Waits,
+    /// The second stage is to be asked.
+    Asks,
+    /// Every row is written.
+    Done,
+}
+
+impl Page {
+    /// Forgets everything but the memory.
+    pub fn clear(&mut self) {
+        let Self { bulks, keys, facts, answered, .. } = self;
+        bulks.clear();
+        keys.clear();
+        facts.clear();
+        *answered = 0;
+    }
+
+    /// Adds a key.
+    pub fn push(&mut self, key: &[u8]) {
+        let bulk = self.bulks.len();
+        self.bulks.push(b'$');
+        self.bulks.extend_from_slice(itoa::Buffer::new().format(key.len()).as_bytes());
+        self.bulks.extend_from_slice(b"\r\n");
+        let start = self.bulks.len();
+        self.bulks.extend_from_slice(key);
+        self.keys.push(Key { bulk, start, end: self.bulks.len() });
+        self.bulks.extend_from_slice(b"\r\n");
+        self.facts.push(Facts::default());
+    }
+
+    /// How many keys there are.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether there is no key in it.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// How many bytes the answers had so far.
+    pub fn answered(&self) -> usize {
+        self.answered
+    }
+
+    /// Begins with the first stage: it is to be asked.
+    pub fn begin(&mut self, looks: &Looks) {
+        (self.is_first, self.at) = (looks.has_first(), 0);
+    }
+
+    /// Begins the stage anew, on another connection; rows that were written are not asked for again.
+    pub fn begin_again(&mut self) {
+        if self.is_first {
+            self.at = 0;
+            self.facts.fill(Facts::default());
+        }
+    }
+
+    /// Asks about the keys from the present one on.
+    pub fn ask(
+        &mut self,
+        looks: &Looks,
+        out: &mut Vec<u8>,
+        output: &mut Output,
+        node: usize,
+    ) -> Result<Progress, Halt> {
+        (self.look, self.is_gone) = (0, false);
+        for (key, facts) in self.keys[self.at..].iter().zip(&self.facts[self.at..]) {
+            let bulk = &self.bulks[key.bulk..key.end + 2];
+            looks.stage(self.is_first, facts).for_each(|look| looks.pack(look, facts, bulk, out));
+        }
+        self.settle(looks, output, node)
+    }
+
+    /// Takes the next answer, and writes the row that it completes.
+    #[inline]
+    pub fn take(
+        &mut self,
+        reply: Frame<'_>,
+        looks: &mut Looks,
+        output: &mut Output,
+        node: usize,
+    ) -> Result<Progress, Halt> {
+        self.answered += reply.bytes().len();
+        let Some(facts) = self.facts.get_mut(self.at) else { return Ok(Progress::Waits) };
+        let Some(look) = looks.stage(self.is_first, facts).nth(self.look) else { return Ok(Progress::Waits) };
+        match looks.note(look, reply, facts) {
+            Told::Fact => {}
+            Told::Gone => self.is_gone = true,
+            Told::Refused(error) => self.is_gone |= is_left_out(look, &error, output)?,
+        }
+        if look == Look::Dump && !self.is_gone {
+            let key = self.keys[self.at];
+            let expires = Looks::expire_time(&self.facts[self.at]);
+            output.restore(&self.bulks[key.start..key.end], expires, reply.head().text)?;
+        }
+        self.look += 1;
+        let facts = &mut self.facts[self.at];
+        if looks.stage(self.is_first, facts).nth(self.look).is_some() {
+            return Ok(Progress::Waits);
+        }
+        facts.is_gone = self.is_gone;
+        if look != Look::Dump {
+            self.write(looks, output, node)?;
+        }
+        self.at += 1;
+        (self.look, self.is_gone) = (0, false);
+        self.settle(looks, output, node)
+    }
+
+    /// Passes over keys about which nothing is asked in this stage.
+    fn settle(&mut self, looks: &Looks, output: &mut Output, node: usize) -> Result<Progress, Halt> {
+        while let Some(facts) = self.facts.get(self.at) {
+            if looks.stage(self.is_first, facts).next().is_some() {
+                return Ok(Progress::Waits);
+            }
+            self.write(looks, output, node)?;
+            self.at += 1;
+        }
+        if self.is_first {
+            (self.is_first, self.at) = (false, 0);
+            return Ok(Progress::Asks);
+        }
+        Ok(Progress::Done)
+    }
+
+    /// Writes the row of the present key, if it is complete and the key is there.
+    fn write(&self, looks: &Looks, output: &mut Output, node: usize) -> Result<(), Halt> {
+        let facts = &self.facts[self.at];
+        if self.is_first || facts.is_gone {
+            return Ok(());
+        }
+        let key = self.keys[self.at];
+        output.row(&self.bulks[key.start..key.end], looks, facts, node)
+    }
+}
+
+/// What to do where the server refuses an answer: whether the key is left out.
+fn is_left_out(look: Look, error: &ErrorReply, output: &mut Output) -> Result<bool, Halt> {
+    match Redirect::of_error(error) {
+        // It has moved, and will be given where it is now.
+        Some(Redirect::Moved(..) | Redirect::Ask(..)) if output.is_cluster => Ok(true),
+        Some(Redirect::TryAgain | Redirect::Down) => Err(Halt::Later(error.to_string())),
+        // Without an LFU policy there is nothing to rank.
+        _ if look == Look::Freq && error.code() == "ERR" => Err(Halt::Refused(error.clone())),
+        _ => {
+            output.complain(look.name(), error);
+            Ok(matches!(look, Look::Dump | Look::ExpireTime))
+        }
+    }
+}

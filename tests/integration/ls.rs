@@ -1,0 +1,424 @@
+//! `rcli ls` on one server: which keys are given, in which form, and what is told of them (contract section 16).
+
+use crate::peer::{peer, send};
+use crate::rcli::rcli;
+use crate::server::Server;
+use std::collections::BTreeSet;
+
+/// A key of each type, and names of every kind.
+pub const ODD: [&[u8]; 7] = [b"", b"a b", b"new\nline", b"\xff\xfe", b"nul\0", "é".as_bytes(), b"'\"\\[x]*"];
+
+/// A server with these commands run.
+pub fn server_with(commands: &[&str]) -> Server {
+    let server = Server::start();
+    for command in commands {
+        let reply = server.ask(command);
+        assert!(!reply.starts_with("error"), "{command}: {reply}");
+    }
+    server
+}
+
+/// The lines of an output in an order of their own.
+pub fn sorted(out: &[u8]) -> Vec<String> {
+    let mut lines: Vec<String> = String::from_utf8_lossy(out).lines().map(str::to_owned).collect();
+    lines.sort();
+    lines
+}
+
+/// Sets `count` keys that begin so.
+pub fn fill(server: &Server, prefix: &str, count: usize) {
+    let lines: String = (0..count).map(|number| format!("SET {prefix}{number} {number}\n")).collect();
+    server.rcli(["pipe", "-q"]).stdin(lines).run();
+}
+
+const ALL_TYPES: [&str; 6] = [
+    "SET string value",
+    "RPUSH list 1 2 3",
+    "SADD set a b",
+    "ZADD zset 1 a 2.5 b",
+    "HSET hash f v g w h x",
+    "XADD stream * f v",
+];
+
+#[test]
+fn every_key_is_a_line() {
+    let server = Server::start();
+    fill(&server, "key:", 3000);
+    for page in [&[][..], &["--page", "7"], &["--page", "100000"]] {
+        let out = server.rcli(["ls"]).args(page).any_stdout().run().stdout;
+        let expected: BTreeSet<String> = (0..3000).map(|number| format!("key:{number}")).collect();
+        assert!(sorted(&out).into_iter().eq(expected), "{page:?}");
+    }
+}
+
+#[test]
+fn keys_are_raw_bytes_and_in_json_strings() {
+    for (key, json) in ODD.iter().zip([
+        "\"\"",
+        "\"a b\"",
+        "\"new\\nline\"",
+        "{\"base64\":\"//4=\"}",
+        "\"nul\\u0000\"",
+        "\"é\"",
+        "\"'\\\"\\\\[x]*\"",
+    ]) {
+        let server = Server::start();
+        server.call(&[b"SET", key, b"1"]);
+        server.rcli(["ls"]).prints([key, &b"\n"[..]].concat()).run();
+        server.rcli(["--raw", "ls", "-D", "|"]).prints([key, &b"|"[..]].concat()).run();
+        server.rcli(["ls", "-0"]).prints([key, &b"\0"[..]].concat()).run();
+        server.rcli(["--json", "ls"]).prints(format!("{json}\n")).run();
+        let row = format!("{{\"key\":{json},\"type\":\"string\"}}\n");
+        server.rcli(["--json", "ls", "--with", "type"]).prints(row).run();
+    }
+}
+
+#[test]
+fn for_a_person_a_key_is_written_as_it_would_be_typed() {
+    let server = server_with(&["SET plain 1"]);
+    server.rcli(["--human", "ls"]).prints("plain\n").run();
+    server
+        .rcli(["--human", "ls", "--with", "type,ttl"])
+        .prints("type          ttl  key\nstring          -  plain\n")
+        .run();
+    server.ask("DEL plain");
+    server.call(&[b"SET", b"\x1b[2J\n", b"1"]);
+    server.rcli(["--human", "ls"]).prints("\"\\x1b[2J\\n\"\n").run();
+}
+
+#[test]
+fn a_pattern_is_scans() {
+    let server = server_with(&["SET user:1 1", "SET user:2 1", "SET item:1 1"]);
+    server.call(&[b"SET", b"user:*", b"1"]);
+    let keys = |pattern: &str| sorted(&server.rcli(["ls", pattern]).any_stdout().run().stdout);
+    assert_eq!(keys("user:[12]"), ["user:1", "user:2"]);
+    assert_eq!(keys("user:\\*"), ["user:*"]);
+    assert_eq!(keys("?tem:1"), ["item:1"]);
+    assert_eq!(keys(""), [""; 0]);
+    assert_eq!(keys("nothing*"), [""; 0]);
+}
+
+#[test]
+fn only_keys_of_a_type_and_no_more_than_asked_for() {
+    let server = server_with(&ALL_TYPES);
+    server.rcli(["ls", "--type", "hash"]).prints("hash\n").run();
+    server.rcli(["ls", "--type", "ZSET", "z*"]).prints("zset\n").run();
+    fill(&server, "key:", 500);
+    for limit in [1, 7, 300] {
+        let out = server.rcli(["ls", "--limit", &limit.to_string()]).any_stdout().run().out();
+        assert_eq!(out.lines().count(), limit);
+    }
+    assert_eq!(server.rcli(["ls", "--limit", "4", "--with", "type"]).any_stdout().run().out().lines().count(), 4);
+    assert_eq!(server.rcli(["ls", "--limit", "4", "--as", "DEL {}"]).any_stdout().run().out().lines().count(), 4);
+}
+
+#[test]
+fn a_page_is_scans_count_and_grows_to_a_thousand_by_itself() {
+    let server = Server::start();
+    fill(&server, "key:", 5000);
+    let scans = |args: &[&str]| {
+        server.ask("CONFIG RESETSTAT");
+        server.rcli(["ls"]).args(args).any_stdout().run();
+        let stats = server.ask("INFO commandstats");
+        let calls = stats.split("cmdstat_scan:calls=").nth(1).and_then(|rest| rest.split(',').next());
+        calls.unwrap().parse::<usize>().unwrap()
+    };
+    assert_eq!(scans(&["--page", "10000"]), 1);
+    assert!((50..=70).contains(&scans(&["--page", "100"])));
+    assert!((7..=12).contains(&scans(&[])));
+}
+
+#[test]
+fn pages_are_smaller_where_what_they_lead_to_is_large() {
+    let server = Server::start();
+    for number in 0..300 {
+        server.call(&[b"SET", format!("key:{number}").as_bytes(), &vec![b'x'; 100_000]]);
+    }
+    server.ask("CONFIG SET rdbcompression no");
+    server.ask("CONFIG RESETSTAT");
+    let out = server.rcli(["ls", "--as", "restore"]).any_stdout().run().stdout;
+    assert_eq!(sorted(&out).len(), 300);
+    let stats = server.ask("INFO commandstats");
+    let calls = stats.split("cmdstat_scan:calls=").nth(1).and_then(|rest| rest.split(',').next());
+    assert!(calls.unwrap().parse::<usize>().unwrap() > 15, "{stats}");
+}
+
+#[test]
+fn what_is_told_of_a_key_stands_in_the_order_asked_for() {
+    let server = server_with(&ALL_TYPES);
+    server.ask("EXPIRE hash 1000");
+    let rows = sorted(&server.rcli(["--json", "ls", "--with", "length,type,encoding"]).any_stdout().run().stdout);
+    let encoding = |key: &str| server.ask(&format!("OBJECT ENCODING {key}"));
+    let expected: Vec<String> = [("hash", 3), ("list", 3), ("set", 2), ("stream", 1), ("string", 5), ("zset", 2)]
+        .iter()
+        .map(|(key, length)| {
+            let encoding = encoding(key);
+            format!("{{\"key\":\"{key}\",\"length\":{length},\"type\":\"{key}\",\"encoding\":\"{encoding}\"}}")
+        })
+        .collect();
+    assert_eq!(rows, expected);
+    let memory = server.ask("MEMORY USAGE hash");
+    server
+        .rcli(["--json", "ls", "h*", "-l"])
+        .prints(format!("{{\"key\":\"hash\",\"type\":\"hash\",\"ttl\":1000,\"length\":3,\"memory\":{memory}}}\n"))
+        .run();
+    server.rcli(["ls", "hash", "-l"]).prints(format!("hash\t1000\t3\t{memory}\thash\n")).run();
+    server.rcli(["ls", "list", "--with", "ttl,type"]).prints("-\tlist\tlist\n").run();
+    server.rcli(["--raw", "ls", "list", "--with", "ttl,type", "-d", ";"]).prints("-;list;list\n").run();
+    server.rcli(["--json", "ls", "list", "--with", "ttl"]).prints("{\"key\":\"list\",\"ttl\":null}\n").run();
+    server.rcli(["ls", "--type", "list", "--with", "length"]).prints("3\tlist\n").run();
+}
+
+#[test]
+fn memory_is_measured_by_as_many_samples_as_asked_for() {
+    let server = peer()
+        .always("INFO", send("$-1\r\n"))
+        .always("SCAN", send("*2\r\n$1\r\n0\r\n*1\r\n$1\r\nk\r\n"))
+        .always("MEMORY USAGE k SAMPLES 0", send(":7\r\n"))
+        .start();
+    server.rcli(["ls", "--with", "memory", "--samples", "0"]).prints("7\tk\n").run();
+}
+
+#[test]
+fn what_the_eviction_policy_does_not_keep_is_null() {
+    let server = server_with(&["SET k v"]);
+    let row = |args: &[&str]| server.rcli(["--json", "ls", "--with", "idle,freq"]).args(args).any_stdout().run().out();
+    assert_eq!(row(&[]), "{\"key\":\"k\",\"idle\":0,\"freq\":null}\n");
+    server.ask("CONFIG SET maxmemory-policy allkeys-lfu");
+    server.ask("SET k v");
+    let out = row(&[]);
+    assert!(out.starts_with("{\"key\":\"k\",\"idle\":null,\"freq\":") && !out.ends_with("null}\n"), "{out}");
+}
+
+#[test]
+fn idle_is_asked_before_what_touches_a_key() {
+    let server = server_with(&["RPUSH k 1"]);
+    let dump = server.call(&[b"DUMP", b"k"]);
+    let crate::resp::Reply::Bulk(dump) = dump else { panic!("{dump:?}") };
+    let all = "length,memory,encoding,ttl,type,idle";
+    for with in [all, "length,idle", "idle,length"] {
+        server.call(&[b"RESTORE", b"k", b"0", &dump, b"REPLACE", b"IDLETIME", b"500"]);
+        let out = server.rcli(["--json", "ls", "--with", with]).any_stdout().run().out();
+        assert!(out.contains("\"idle\":500"), "{with}: {out}");
+    }
+}
+
+#[test]
+fn keys_that_vanish_meanwhile_are_left_out() {
+    let two = "*2\r\n$1\r\n0\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n";
+    let peer = || peer().always("INFO", send("$-1\r\n")).always("SCAN", send(two));
+    for (with, gone, there, row) in [
+        ("type", ("TYPE a", "+none\r\n"), ("TYPE b", "+set\r\n"), "set\tb\n"),
+        ("ttl", ("TTL a", ":-2\r\n"), ("TTL b", ":-1\r\n"), "-\tb\n"),
+        ("memory", ("MEMORY USAGE a", "_\r\n"), ("MEMORY USAGE b", ":9\r\n"), "9\tb\n"),
+        ("encoding", ("OBJECT ENCODING a", "$-1\r\n"), ("OBJECT ENCODING b", "$3\r\nraw\r\n"), "raw\tb\n"),
+        ("idle", ("OBJECT IDLETIME a", "$-1\r\n"), ("OBJECT IDLETIME b", ":3\r\n"), "3\tb\n"),
+    ] {
+        let server = peer().always(gone.0, send(gone.1)).always(there.0, send(there.1)).start();
+        server.rcli(["ls", "--with", with]).prints(row).run();
+    }
+    // Nothing more is asked about one that is gone.
+    let server = peer()
+        .always("TYPE a", send("+none\r\n"))
+        .always("TYPE b", send("+list\r\n"))
+        .always("LLEN b", send(":4\r\n"))
+        .start();
+    server.rcli(["ls", "--with", "length"]).prints("4\tb\n").run();
+    let server = peer()
+        .always("PEXPIRETIME a", send(":-2\r\n"))
+        .always("DUMP a", send("$-1\r\n"))
+        .always("PEXPIRETIME b", send(":-1\r\n"))
+        .always("DUMP b", send("$1\r\nx\r\n"))
+        .start();
+    let line = "[\"RESTORE\",\"b\",\"0\",{\"base64\":\"eA==\"},\"REPLACE\",\"ABSTTL\"]\n";
+    server.rcli(["ls", "--as", "restore"]).prints(line).run();
+}
+
+#[test]
+fn with_unique_no_key_comes_twice() {
+    let server = || {
+        peer()
+            .always("INFO", send("$-1\r\n"))
+            .always("SCAN 0", send("*2\r\n$1\r\n7\r\n*3\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\na\r\n"))
+            .always("SCAN 7", send("*2\r\n$1\r\n0\r\n*2\r\n$1\r\nb\r\n$1\r\nc\r\n"))
+            .always("TYPE", send("+set\r\n"))
+            .start()
+    };
+    server().rcli(["ls"]).prints("a\nb\na\nb\nc\n").run();
+    server().rcli(["ls", "--unique"]).prints("a\nb\nc\n").run();
+    server().rcli(["ls", "--unique", "--with", "type"]).prints("set\ta\nset\tb\nset\tc\n").run();
+    server()
+        .rcli(["ls", "--unique", "--limit", "2", "--as", "GET {}"])
+        .prints("[\"GET\",\"a\"]\n[\"GET\",\"b\"]\n")
+        .run();
+}
+
+#[test]
+fn the_next_page_is_asked_for_before_the_last_is_written() {
+    let page = |cursor: &str| send(format!("*2\r\n${}\r\n{cursor}\r\n*1\r\n$1\r\nk\r\n", cursor.len()));
+    let server = peer()
+        .always("INFO", send("$-1\r\n"))
+        .always("SCAN 0", page("1"))
+        .always("SCAN 1", page("0"))
+        .always("TYPE k", send("+set\r\n"))
+        .patient()
+        .start();
+    server.rcli(["ls", "--with", "type"]).prints("set\tk\nset\tk\n").run();
+    let together = server
+        .batches()
+        .iter()
+        .any(|batch| batch.iter().any(|c| c.starts_with("SCAN 1")) && batch.contains(&"TYPE k".to_owned()));
+    assert!(together, "{:?}", server.batches());
+}
+
+#[test]
+fn what_is_in_a_key_is_walked() {
+    let server = server_with(&ALL_TYPES);
+    let elements = |args: &[&str]| sorted(&server.rcli(args).any_stdout().run().stdout);
+    assert_eq!(elements(&["ls", "--in", "hash"]), ["f\tv", "g\tw", "h\tx"]);
+    assert_eq!(
+        elements(&["--json", "ls", "--in", "hash", "[fg]"]),
+        ["{\"field\":\"f\",\"value\":\"v\"}", "{\"field\":\"g\",\"value\":\"w\"}"]
+    );
+    assert_eq!(elements(&["--json", "ls", "--in", "set"]), ["\"a\"", "\"b\""]);
+    assert_eq!(elements(&["ls", "--in", "set", "b"]), ["b"]);
+    assert_eq!(
+        elements(&["--json", "ls", "--in", "zset"]),
+        ["{\"member\":\"a\",\"score\":1}", "{\"member\":\"b\",\"score\":2.5}"]
+    );
+    assert_eq!(elements(&["--human", "ls", "--in", "zset", "--limit", "1", "b"]), ["b  2.5"]);
+    assert_eq!(elements(&["ls", "--in", "hash", "--as", "HDEL hash {}", "g"]), ["[\"HDEL\",\"hash\",\"g\"]"]);
+    server.ask("ZADD inf inf m");
+    server.rcli(["--json", "ls", "--in", "inf"]).prints("{\"member\":\"m\",\"score\":\"inf\"}\n").run();
+    server.rcli(["ls", "--in", "no such key"]).prints("").run();
+    let members: String = (0..5000).map(|number| format!("SADD large {number}\n")).collect();
+    server.rcli(["pipe", "-q"]).stdin(members).run();
+    assert_eq!(elements(&["ls", "--in", "large", "--unique"]).len(), 5000);
+}
+
+#[test]
+fn in_is_for_what_has_elements_to_scan() {
+    let server = server_with(&ALL_TYPES);
+    for key in ["string", "list", "stream"] {
+        let words = ["--in is for a hash, a set or a sorted set", &format!("type {key}")];
+        server.rcli(["ls", "--in", key]).status(2).complains(&words).run();
+    }
+}
+
+#[test]
+fn a_template_makes_a_command_for_pipe_of_every_key() {
+    let server = Server::start();
+    for key in ODD {
+        server.call(&[b"SET", key, b"1"]);
+    }
+    fill(&server, "tmp:", 1000);
+    let lines = server.rcli(["ls", "--as", "RENAME {} 'old {}'"]).any_stdout().run().stdout;
+    assert_eq!(sorted(&lines).len(), 1000 + ODD.len());
+    server.rcli(["pipe", "-q"]).stdin(&lines).run();
+    for key in ODD {
+        assert_eq!(server.call(&[b"EXISTS", &[b"old ", key].concat()]).to_string(), "1", "{key:?}");
+    }
+    let lines = server.rcli(["ls", "old tmp:*", "--as", "UNLINK {}"]).any_stdout().run().stdout;
+    server.rcli(["pipe", "-q"]).stdin(&lines).run();
+    assert_eq!(server.ask("DBSIZE"), ODD.len().to_string());
+    for (template, words) in
+        [("UNLINK", "there is no {} in it"), ("UNLINK {key}", "a brace is written {{ or }}"), ("UNLINK \"{}", "--as: ")]
+    {
+        server.rcli(["ls", "--as", template]).status(2).any_stderr().run().err().contains(words);
+    }
+}
+
+#[test]
+fn the_largest_keys_and_a_summary_by_type() {
+    let server = server_with(&["SET s:1 x", "SET s:2 xxxx", "RPUSH l a b c d e", "SADD t a b", "SET s:3 xx"]);
+    let out = server.rcli(["--json", "ls", "--top", "2", "--by", "length"]).any_stdout().run().out();
+    let value: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(value["keys"], 5);
+    assert_eq!(value["by"], "length");
+    assert_eq!(value["top"][0], serde_json::json!({"key": "l", "type": "list", "length": 5}));
+    assert_eq!(value["top"][1], serde_json::json!({"key": "s:2", "type": "string", "length": 4}));
+    assert_eq!(value["top"].as_array().unwrap().len(), 2);
+    let strings = serde_json::json!({"keys": 3, "length": 7, "largest": {"key": "s:2", "length": 4}});
+    assert_eq!(value["types"]["string"], strings);
+    let out = server.rcli(["ls", "--top", "1", "--by", "length", "s:*"]).any_stdout().run().out();
+    let lines: Vec<Vec<&str>> = out.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[1], ["4", "string", "s:2"]);
+    assert_eq!(lines[4], ["string", "3", "7", "2", "s:2", "(4)"]);
+    server.call(&[b"SET", b"big", &[b'x'; 9000]]);
+    let memory = server.ask("MEMORY USAGE big");
+    let out = server.rcli(["--json", "ls", "--top", "1"]).any_stdout().run().out();
+    assert!(out.contains(&format!("\"top\":[{{\"key\":\"big\",\"type\":\"string\",\"memory\":{memory}}}]")), "{out}");
+    server.rcli(["ls", "--top", "3", "--by", "freq"]).status(1).complains(&["LFU"]).run();
+    server.ask("CONFIG SET maxmemory-policy allkeys-lfu");
+    server.rcli(["--json", "ls", "--top", "3", "--by", "freq"]).prints_among(&["\"freq\":"]).run();
+}
+
+#[test]
+fn it_is_told_how_far_the_walk_has_come() {
+    let server = Server::start();
+    fill(&server, "key:", 5000);
+    let run = server.rcli(["ls", "--progress"]).any_stdout().reports_among(&["/5000 keys"]).run();
+    assert_eq!(run.out().lines().count(), 5000);
+    server.rcli(["ls", "key:1*", "--progress"]).any_stdout().reports_among(&["keys"]).run();
+}
+
+#[test]
+fn another_database_has_other_keys() {
+    let server = server_with(&["SET zero 1"]);
+    server.rcli(["-n", "3", "SET", "three", "1"]).prints("OK\n").run();
+    server.rcli(["-n", "3", "ls"]).prints("three\n").run();
+    server.rcli(["ls", "-n", "0", "--with", "type"]).prints("string\tzero\n").run();
+}
+
+#[test]
+fn what_a_server_refuses_is_told() {
+    let server = server_with(&[
+        "SET k v",
+        "ACL SETUSER noscan on >p ~* +@all -scan",
+        "ACL SETUSER noobject on >p ~* +@all -object",
+    ]);
+    let user = |name: &str| server.rcli(["--user", name, "-a", "p", "--no-auth-warning"]);
+    user("noscan").args(["ls"]).status(1).complains(&["NOPERM", "scan"]).run();
+    let row = "{\"key\":\"k\",\"type\":\"string\",\"encoding\":null}\n";
+    user("noobject")
+        .args(["--json", "ls", "--with", "type,encoding"])
+        .status(1)
+        .prints(row)
+        .complains(&["OBJECT ENCODING: NOPERM"])
+        .run();
+    fill(&server, "other:", 100);
+    server.ask("ACL SETUSER some on >p ~k +@all");
+    let run = user("some").args(["ls", "--with", "type"]).status(1).any_stdout().complains(&["TYPE: NOPERM"]).run();
+    assert_eq!(run.out().lines().filter(|line| line.starts_with("-\t")).count(), 100, "told once, and gone on");
+    user("some")
+        .args(["ls", "--as", "restore", "other:*"])
+        .status(1)
+        .complains(&["PEXPIRETIME: NOPERM"])
+        .any_stderr()
+        .run();
+}
+
+#[test]
+fn options_that_contradict_each_other_are_bad_usage() {
+    for args in [
+        &["--limit", "0"][..],
+        &["--page", "0"],
+        &["--by", "memory"],
+        &["-l", "--with", "ttl"],
+        &["--with", "size"],
+        &["--in", "k", "--as", "restore"],
+        &["--in", "k", "--with", "ttl"],
+        &["--top", "3", "--as", "DEL {}"],
+        &["a", "b"],
+    ] {
+        rcli(["-p", "1", "ls"]).args(args).status(2).any_stderr().run();
+    }
+}
+
+#[test]
+fn a_reply_that_is_no_scans_is_an_error() {
+    for answer in ["+OK\r\n", "*1\r\n$1\r\n0\r\n", "*2\r\n$1\r\n0\r\n$1\r\nk\r\n", ":1\r\n"] {
+        let server = peer().always("INFO", send("$-1\r\n")).always("SCAN", send(answer)).start();
+        server.rcli(["ls"]).status(3).complains(&["could not be decoded"]).run();
+    }
+}
