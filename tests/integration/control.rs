@@ -21,6 +21,12 @@ fn tell(run: &mut Running, line: &str, kind: &str, channel: &str, data: &str) {
     assert_eq!(run.next_line() + "\n", said(kind, channel, data), "{line}");
 }
 
+/// Takes the next line, which is to be an event of this kind.
+fn next_event(run: &mut Running, kind: &str) {
+    let line = run.next_line();
+    assert!(line.starts_with(&format!("{{\"type\":\"{kind}\"")), "{line}");
+}
+
 /// `sub --control` that is told lines later, over either protocol.
 fn controlled(server: &Server, args: &[&str]) -> Rcli {
     server.rcli(["sub", "--control"]).args(args).interactive().any_stdout()
@@ -102,6 +108,7 @@ fn messages_come_of_what_is_subscribed_now() {
     tell(&mut run, "PSUBSCRIBE c*", "psubscribe", "\"c*\"", "1");
     server.ask("PUBLISH c1 3");
     server.ask("PUBLISH c2 4");
+    run.wait_for_lines(9);
     let out = run.finish().out();
     assert!(out.ends_with("\"channel\":\"c2\",\"data\":\"4\"}\n"), "{out}");
 }
@@ -120,4 +127,153 @@ fn a_bad_line_is_named_and_changes_nothing() {
             "rcli: stdin:6: AUTH ",
         ])
         .run();
+}
+
+/// Waits until there are that many subscribers to a channel.
+fn wait_for_subscribers(server: &Server, channel: &str, count: usize) {
+    server.wait_until(&format!("PUBSUB NUMSUB {channel}"), |reply| reply == format!("[{channel}, {count}]"));
+}
+
+#[test]
+fn what_is_subscribed_now_is_subscribed_again_and_lines_meanwhile_are_carried_out_then() {
+    let mut server = Server::start();
+    let run = server.rcli(["sub", "a", "b", "--control", "--events"]).interactive().any_stdout();
+    let mut run = run.reports_among(&["connection lost", "reconnected after"]).start();
+    run.wait_for_lines(2);
+    run.next_line();
+    run.next_line();
+    tell(&mut run, "UNSUBSCRIBE a", "unsubscribe", "\"a\"", "1");
+    tell(&mut run, "PSUBSCRIBE p*", "psubscribe", "\"p*\"", "2");
+    server.kill_nine();
+    next_event(&mut run, "disconnected");
+    run.send("SUBSCRIBE c\nUNSUBSCRIBE b\nPING back\n");
+    server.restart();
+    let again = [("subscribe", "\"b\"", "1"), ("psubscribe", "\"p*\"", "2")];
+    assert_eq!([run.next_line(), run.next_line()].join("\n") + "\n", all_said(&again));
+    next_event(&mut run, "reconnected");
+    let then = [("subscribe", "\"c\"", "3"), ("unsubscribe", "\"b\"", "2"), ("pong", "null", "\"back\"")];
+    assert_eq!([run.next_line(), run.next_line(), run.next_line()].join("\n") + "\n", all_said(&then));
+    let channels = server.ask("PUBSUB CHANNELS");
+    assert_eq!(channels, "[c]");
+    run.close_stdin();
+    run.finish();
+}
+
+#[test]
+fn nothing_subscribed_is_a_connection_all_the_same() {
+    let server = Server::start();
+    let run = server.rcli(["-2", "sub", "--control", "--events"]).interactive().any_stdout();
+    let mut run = run.reports_among(&["connection lost", "reconnected after"]).start();
+    tell(&mut run, "UNSUBSCRIBE", "unsubscribe", "null", "0");
+    server.ask("CLIENT KILL TYPE normal");
+    next_event(&mut run, "disconnected");
+    next_event(&mut run, "reconnected");
+    tell(&mut run, "SUBSCRIBE a", "subscribe", "\"a\"", "1");
+    run.close_stdin();
+    run.finish();
+    server.rcli(["sub", "--control", "--no-reconnect"]).stdin("").prints("").run();
+}
+
+#[test]
+fn a_refused_channel_ends_nothing_and_is_not_asked_for_again() {
+    let server = Server::start();
+    assert_eq!(server.ask("ACL SETUSER u on >p +@all resetchannels &ok*"), "OK");
+    let args = ["--user", "u", "-a", "p", "--no-auth-warning", "sub", "ok", "--control", "--events"];
+    let run = server.rcli(args).interactive().any_stdout().status(1);
+    let mut run = run.reports_among(&["SUBSCRIBE secret was refused: NOPERM"]).start();
+    run.wait_for_lines(1);
+    run.next_line();
+    run.send("SUBSCRIBE secret ok2\n");
+    let refused = run.next_line();
+    assert!(refused.starts_with("{\"type\":\"refused\",\"reason\":\"SUBSCRIBE secret was"), "{refused}");
+    assert!(refused.contains(",\"channel\":\"secret\",\"server\":"), "{refused}");
+    assert_eq!(run.next_line() + "\n", said("subscribe", "\"ok2\"", "2"));
+    server.ask("CLIENT KILL TYPE pubsub");
+    next_event(&mut run, "disconnected");
+    assert_eq!(run.next_line() + "\n", said("subscribe", "\"ok\"", "1"));
+    assert_eq!(run.next_line() + "\n", said("subscribe", "\"ok2\"", "2"));
+    next_event(&mut run, "reconnected");
+    tell(&mut run, "UNSUBSCRIBE ok2", "unsubscribe", "\"ok2\"", "1");
+    run.close_stdin();
+    run.finish();
+    // What is named at the start is refused as without --control.
+    let run = server.rcli(["--user", "u", "-a", "p", "--no-auth-warning", "sub", "secret", "--control"]);
+    run.stdin("").status(3).complains(&["SUBSCRIBE secret was refused: NOPERM"]).run();
+}
+
+#[test]
+fn keep_goes_on_behind_the_end_of_stdin() {
+    let server = Server::start();
+    let run = server.rcli(["sub", "--control=keep", "--count", "1"]).stdin("SUBSCRIBE a\n").any_stdout();
+    let mut run = run.start();
+    run.wait_for_lines(1);
+    server.ask("PUBLISH a x");
+    assert!(run.finish().out().ends_with("\"data\":\"x\"}\n"));
+    server.rcli(["sub", "--control=never"]).stdin("").status(2).complains(&["--control"]).run();
+}
+
+#[test]
+fn limits_and_formats_hold_as_without_it() {
+    let server = Server::start();
+    let lines = "SUBSCRIBE a\nPING here\n";
+    server.rcli(["sub", "-m", "--control"]).stdin(lines).prints(said("pong", "null", "\"here\"")).run();
+    server.rcli(["sub", "--control", "--raw"]).stdin(lines).prints("here\n").run();
+    let human = "1) \"subscribe\"\n2) \"a\"\n3) (integer) 1\n1) \"pong\"\n2) \"here\"\n";
+    server.rcli(["sub", "--control", "--human"]).stdin(lines).prints(human).run();
+    let run = server.rcli(["sub", "--control=keep", "--timeout", "0.3"]).stdin(lines);
+    run.any_stdout().run();
+    let run = server.rcli(["sub", "--control=keep", "--idle", "0.3", "--count", "1"]).stdin(lines);
+    run.any_stdout().status(5).complains(&["--idle"]).run();
+    // A bad line counts more than a limit.
+    let run = server.rcli(["sub", "--control=keep", "--idle", "0.3", "--count", "1"]).stdin("GET k\n");
+    run.any_stdout().status(2).reports_among(&["stdin:1: GET k", "--idle"]).run();
+}
+
+#[test]
+fn handlers_are_for_names_that_are_subscribed_later_too() {
+    let server = Server::start();
+    let run = controlled(&server, &["-m", "--count", "2", "--handler", "later=echo \"$RCLI_CHANNEL\" \"$(cat)\""]);
+    let mut run = run.start();
+    run.send("SUBSCRIBE later other\n");
+    wait_for_subscribers(&server, "other", 1);
+    server.ask("PUBLISH later x");
+    server.ask("PUBLISH other y");
+    run.wait_for_lines(2);
+    let out = run.finish().out();
+    let handled = "later {\"type\":\"message\",\"pattern\":null,\"channel\":\"later\",\"data\":\"x\"}\n";
+    assert!(out.contains(handled) && out.contains("\"channel\":\"other\",\"data\":\"y\"}\n"), "{out}");
+    assert_eq!(out.lines().count(), 2, "{out}");
+}
+
+#[test]
+fn a_flood_hides_no_line_and_no_line_loses_a_message() {
+    const MESSAGES: usize = 20_000;
+    let server = Server::start();
+    let mut run = controlled(&server, &["steady"]).start();
+    run.wait_for_lines(1);
+    let lines: String = (0..500).map(|at| format!("SUBSCRIBE c{at}\nUNSUBSCRIBE c{at}\n")).collect();
+    let publisher = std::thread::spawn({
+        let mut client = server.client();
+        move || {
+            let script = b"for at = ARGV[1], ARGV[2] do redis.call('PUBLISH', 'steady', math.floor(at)) end";
+            for first in (0..MESSAGES).step_by(200) {
+                let (first, last) = (first.to_string(), (first + 199).to_string());
+                client.call(&[b"EVAL", script, b"0", first.as_bytes(), last.as_bytes()]).unwrap();
+            }
+        }
+    });
+    run.send(lines);
+    run.send_line("PING end");
+    publisher.join().unwrap();
+    run.wait_for_lines(1 + MESSAGES + 1000 + 1);
+    run.close_stdin();
+    let out = run.finish().out();
+    let of = |kind: &str| out.lines().filter(|line| line.starts_with(&format!("{{\"type\":\"{kind}\""))).count();
+    assert_eq!([of("message"), of("subscribe"), of("unsubscribe"), of("pong")], [MESSAGES, 501, 500, 1]);
+    let numbers: Vec<usize> = out
+        .lines()
+        .filter(|line| line.starts_with("{\"type\":\"message\""))
+        .map(|line| line.rsplit('"').nth(1).unwrap().parse().unwrap())
+        .collect();
+    assert!(numbers.iter().copied().eq(0..MESSAGES), "a message is lost or out of order");
 }

@@ -31,6 +31,7 @@ mod auth;
 mod bounds;
 mod cluster;
 mod cluster_auth;
+mod cluster_control;
 mod cluster_databases;
 mod cluster_faults;
 mod cluster_hosts;

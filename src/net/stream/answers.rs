@@ -65,10 +65,12 @@ impl Stream {
 
     /// Tells that a connection has again all that was lost, once it has.
     pub(super) fn note_ready(&mut self, at: usize) {
-        let connection = &self.connections[at];
+        let connection = &mut self.connections[at];
         if !connection.is_ready() {
             return;
         }
+        connection.has_begun = true;
+        let connection = &self.connections[at];
         let here = self.assignments.values_mut().filter(|assignment| assignment.connection == Some(connection.id));
         let gap = here.filter(|assignment| assignment.is_confirmed).filter_map(Assignment::end_silence).max();
         if let Some(gap) = gap {
@@ -144,6 +146,7 @@ impl Stream {
         }
         self.due = Some(now + self.retries.pause());
         self.reason = refusal;
+        self.note_ready(at);
     }
 
     /// Another node has what was asked for here: the rest is listened to.

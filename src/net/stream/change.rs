@@ -87,13 +87,13 @@ impl Stream {
         }
     }
 
-    /// Whether a change can be made now: not while there is no connection, while the nodes of what was added last are
-    /// looked for or have not confirmed it, and while much is unanswered.
+    /// Whether a change can be made now: not while there is no connection that has again what was lost, while the nodes
+    /// of what was added last are looked for or have not confirmed it, and while much is unanswered.
     pub fn may_change(&self) -> bool {
         let is_free = |connection: &Connection| connection.unanswered().len() < UNANSWERED;
         !self.is_placing
             && self.everywhere.iter().all(|everywhere| everywhere.is_told)
-            && self.presence().is_some()
+            && self.presence().is_some_and(|at| self.connections[at].has_begun)
             && self.connections.iter().all(is_free)
     }
 
@@ -289,6 +289,7 @@ impl Stream {
         let Subject::Subscription(subscription) = subject else { return };
         self.remove(|other| other == subject);
         self.announce(&name, Event::Refused { channel: Some(subscription.name.clone()), reason });
+        self.note_ready(at);
     }
 
     fn leave_nowhere(&mut self, kind: MessageKind, name: &[u8]) {
@@ -327,11 +328,12 @@ impl Stream {
         }
     }
 
-    /// Closes connections whose last channel was left.
+    /// Closes connections whose last channel was left. A search counts on those that there were when it began.
     pub(super) fn close_unused(&mut self) {
-        if !std::mem::take(&mut self.has_left) {
+        if !self.has_left || self.is_placing || !self.discovery.is_idle() {
             return;
         }
+        self.has_left = false;
         let is_used = |connection: &Connection| {
             !connection.unanswered().is_settled()
                 || self.assignments.values().any(|assignment| assignment.connection == Some(connection.id))

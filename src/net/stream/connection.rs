@@ -85,6 +85,8 @@ pub struct Connection {
     is_monitor: bool,
     /// Whether a message came.
     has_delivered: bool,
+    /// Whether all that it was asked for at first was answered.
+    pub has_begun: bool,
     /// Why nothing can be sent any more: told once all that the server said before is read.
     unsendable: Option<Loss>,
 }
@@ -104,6 +106,7 @@ impl Connection {
             unanswered: Pending::default(),
             is_monitor: false,
             has_delivered: false,
+            has_begun: false,
             unsendable: None,
         }
     }
