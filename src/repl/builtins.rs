@@ -81,6 +81,7 @@ impl Repl<'_> {
                     self.write(&format!("{number:>5}  {}\n", printable(&command, Escape::Lines)))?;
                 }
             }
+            Local::Source(path) => return self.source(&path),
             Local::Jobs => {
                 for job in self.jobs.describe(&self.shell.link().endpoint().address) {
                     self.write(&format!("{job}\n"))?;

@@ -3,9 +3,9 @@
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::fd::AsFd as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, SyncSender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
@@ -47,6 +47,8 @@ pub struct Editor {
     is_cancelled: Arc<AtomicBool>,
     /// The way to the thread that writes above the prompt, once there is one.
     above: Option<SyncSender<String>>,
+    /// Held while nothing may be written there.
+    quiet: Arc<Mutex<()>>,
 }
 
 /// The keys that walk through the history.
@@ -96,7 +98,8 @@ impl Editor {
         let is_cancelled = Arc::new(AtomicBool::new(false));
         rich.bind_sequence(KeyEvent::ctrl('C'), EventHandler::Conditional(Box::new(Cancel(is_cancelled.clone()))));
         let plain = if is_dumb() { Some(plain_stdin()?) } else { None };
-        let mut editor = Self { rich, plain, history: HistoryFile::find(), is_cancelled, above: None };
+        let mut editor =
+            Self { rich, plain, history: HistoryFile::find(), is_cancelled, above: None, quiet: Arc::default() };
         editor.load_history();
         restore_terminal_at_a_signal();
         Ok(editor)
@@ -165,8 +168,10 @@ impl Editor {
         let is_rich = self.plain.is_none();
         let mut printer = is_rich.then(|| self.rich.create_external_printer()).transpose().map_err(failed)?;
         let (above, texts) = mpsc::sync_channel::<String>(1);
+        let quiet = Arc::clone(&self.quiet);
         thread::spawn(move || {
             for text in texts {
+                let _turn = quiet.lock().unwrap_or_else(PoisonError::into_inner);
                 // A terminal that is gone ends the main thread, and with it this one.
                 let _ = match &mut printer {
                     Some(printer) => printer.print(text).map_err(io::Error::other),
@@ -176,6 +181,11 @@ impl Editor {
         });
         self.above = Some(above.clone());
         Ok(above)
+    }
+
+    /// Nothing is written above the prompt while this is locked.
+    pub fn quiet(&self) -> Arc<Mutex<()>> {
+        Arc::clone(&self.quiet)
     }
 
     /// Reads a text.

@@ -16,6 +16,8 @@ pub enum Local {
     Connect(Elsewhere),
     /// `:set`: a name and a value; without a value it is shown, without a name all are.
     Set(Option<String>, Option<String>),
+    /// `source`, with the file.
+    Source(String),
     /// `history`, with how many to show.
     History(Option<usize>),
     /// `jobs`.
@@ -27,7 +29,7 @@ pub enum Local {
 }
 
 /// The words, and what follows each.
-pub const WORDS: [(&str, &str); 9] = [
+pub const WORDS: [(&str, &str); 10] = [
     (":set", "[NAME [VALUE]]"),
     ("clear", ""),
     ("connect", "HOST PORT | URL | PROFILE"),
@@ -36,6 +38,7 @@ pub const WORDS: [(&str, &str); 9] = [
     ("history", "[COUNT]"),
     ("jobs", ""),
     ("quit", ""),
+    ("source", "FILE"),
     ("stop", "N"),
 ];
 
@@ -71,6 +74,8 @@ impl Local {
                 Ok(count) => Self::History(Some(count)),
                 Err(_) => Self::Misused("history [COUNT]"),
             },
+            ("source", [path]) => Self::Source((*path).to_owned()),
+            ("source", _) => Self::Misused("source FILE"),
             ("jobs", []) => Self::Jobs,
             ("stop", [number]) => match number.trim_start_matches('%').parse() {
                 Ok(number) => Self::Stop(number),

@@ -10,13 +10,18 @@ mod highlight;
 mod history;
 pub mod local;
 mod output;
+mod pager;
 mod prompt;
 mod pushes;
 mod recall;
+mod redirect;
+mod source;
 mod suggestions;
 mod tokens;
 mod verbs;
 mod views;
+
+use std::os::fd::OwnedFd;
 
 use self::editor::{Editor, Typed};
 use self::helper::LineHelper;
@@ -35,7 +40,7 @@ use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::{describe_bad, parse};
 use crate::render::{Format, Record, Renderer, Stdout, Style};
-use crate::reply::Frame;
+use crate::reply::{ErrorReply, Frame};
 use crate::report::{notice, report, report_pointing};
 use crate::shell::Shell;
 use crate::shell::connection::Link;
@@ -90,6 +95,9 @@ pub fn run(context: &Context, run: RunVerb) -> Outcome<Exit> {
         jobs: Jobs::default(),
         view_format: Format::Json,
         settings: settings(context),
+        terminal: None,
+        is_last: true,
+        sources: 0,
     };
     repl.heed_settings();
     repl.arrive(true)?;
@@ -112,6 +120,20 @@ struct Repl<'a> {
     /// How views look: JSON lines until another format is asked for.
     view_format: Format,
     settings: ReplSettings,
+    /// Where replies go while one goes elsewhere: the terminal, and for verbs the way elsewhere.
+    terminal: Option<(Renderer<Stdout>, OwnedFd)>,
+    /// Whether no line of a paste or a file is left behind the one that runs.
+    is_last: bool,
+    /// How many files are being run, one from within the other.
+    sources: usize,
+}
+
+/// How often a line is to be run that begins with a number, and the line behind it (redis-cli's `5 INCR x`).
+fn repeated<'a>(line: &'a str, request: &Request) -> Option<(u64, &'a str)> {
+    let (number, rest) = line.trim_start().split_once(char::is_whitespace)?;
+    let is_number = request.len() > 1 && number.bytes().all(|byte| byte.is_ascii_digit());
+    let count = number.parse().ok().filter(|count| *count > 0 && is_number)?;
+    Some((count, rest))
 }
 
 /// What `config.toml` says of the prompt. What is wrong in it is told, and keeps nobody from it.
@@ -176,6 +198,7 @@ impl Repl<'_> {
         let is_pasted = commands.len() > 1;
         for (index, command) in commands.iter().enumerate() {
             self.editor.remember(command);
+            self.is_last = index + 1 == commands.len();
             if is_pasted {
                 let prompt = self.prompt().styled;
                 self.write(&format!("{prompt}{}\n", printable(command, Escape::Lines)))?;
@@ -200,6 +223,17 @@ impl Repl<'_> {
     fn run_command(&mut self, text: &str) -> Outcome<Flow> {
         let expanded = self.settings.expand(text);
         let text = expanded.as_deref().unwrap_or(text);
+        if let Some(command) = text.trim_start().strip_prefix('!') {
+            return self.run_shell(command);
+        }
+        match redirect::split(text) {
+            (line, Some(target)) => self.run_redirected(line, &target),
+            (line, None) => self.run_plain(line),
+        }
+    }
+
+    /// Runs a line whose reply goes where replies go.
+    fn run_plain(&mut self, text: &str) -> Outcome<Flow> {
         let mut request = Request::default();
         if let Err(malformed) = parse(text.as_bytes(), &mut request) {
             // The lines of what was pasted do not depend on each other more than typed ones do.
@@ -210,6 +244,9 @@ impl Repl<'_> {
         if request.is_empty() {
             return Ok(Flow::On);
         }
+        if let Some((count, line)) = repeated(text, &request) {
+            return self.run_again(count, line);
+        }
         if let Some(local) = Local::of(&request) {
             return self.run_local(local);
         }
@@ -217,7 +254,7 @@ impl Repl<'_> {
             return self.run_verb_line(text, &request);
         }
         if !self.is_agreed(&request)? {
-            return Ok(Flow::On);
+            return Ok(Flow::Stop);
         }
         if let Some(wanted) = Wanted::of(&request, text) {
             return match wanted {
@@ -238,6 +275,22 @@ impl Repl<'_> {
             return Ok(Flow::On);
         }
         self.run_request(&request)
+    }
+
+    /// Runs a line again and again, until Ctrl-C or what ends a paste.
+    fn run_again(&mut self, count: u64, line: &str) -> Outcome<Flow> {
+        for run in 0..count {
+            if signal::received().is_some() {
+                signal::forget_ctrl_c();
+                notice(&format!("cancelled after {run} of {count} runs"));
+                return Ok(Flow::Stop);
+            }
+            match self.run_plain(line)? {
+                Flow::On => self.flush()?,
+                flow => return Ok(flow),
+            }
+        }
+        Ok(Flow::On)
     }
 
     /// Asks before a command that destroys, stops or blocks a server; whether it may run.
@@ -261,7 +314,14 @@ impl Repl<'_> {
     }
 
     fn reply(&mut self, request: &Request, frame: Frame<'_>) -> Outcome<()> {
-        self.record(&Record::Reply { frame, is_report: is_report(request) })
+        let record = Record::Reply { frame, is_report: is_report(request) };
+        // An error is for whoever typed.
+        match &mut self.terminal {
+            Some((terminal, _)) if ErrorReply::of(frame).is_some() => {
+                terminal.write(&record).and_then(|()| terminal.flush()).map_err(Failure::output)
+            }
+            _ => self.record(&record),
+        }
     }
 
     fn record(&mut self, record: &Record<'_>) -> Outcome<()> {

@@ -33,7 +33,7 @@ impl Repl<'_> {
         if elapsed >= SLOW || self.settings.is_timed {
             let took = elapsed.as_secs_f64();
             let seconds = if elapsed >= SLOW { format!("({took:.2}s)") } else { format!("({:.2}ms)", took * 1000.0) };
-            self.write(&format!("{}\n", self.style.colors.paint(Part::Hint, &seconds)))?;
+            self.say(&format!("{}\n", self.style.colors.paint(Part::Hint, &seconds)))?;
         }
         Ok(flow)
     }
@@ -41,14 +41,18 @@ impl Repl<'_> {
     fn answer(&mut self, request: &Request, answer: &Answer) -> Outcome<()> {
         match answer {
             Answer::Reply(reply) => {
-                self.reply(request, reply.frame())?;
-                self.advise(reply.frame())
+                let frame = reply.frame();
+                self.paged(frame.bytes().len(), |repl| repl.reply(request, frame))?;
+                self.advise(frame)
             }
             Answer::Stopped => {
                 notice(&format!("{} has stopped", self.shell.link().place()));
                 Ok(())
             }
-            Answer::Executed { block, replies } => self.record(&Record::Block { block, frame: replies.frame() }),
+            Answer::Executed { block, replies } => {
+                let frame = replies.frame();
+                self.paged(frame.bytes().len(), |repl| repl.record(&Record::Block { block, frame }))
+            }
             Answer::Aborted => {
                 self.reply(request, OwnedFrame::nil().frame())?;
                 self.flush()?;
@@ -143,7 +147,7 @@ impl Repl<'_> {
         }
         signal::forget_ctrl_c();
         // The terminal has echoed ^C.
-        self.write("\n")?;
+        self.say("\n")?;
         self.flush()?;
         notice(&format!("cancelled: {command}"));
         if self.shell.link().was_open() {

@@ -61,7 +61,7 @@ impl Repl<'_> {
             && !config.is_sure
             && !self.is_agreed(&Request::new(args.command.iter().map(|word| word.as_bytes())))?
         {
-            return Ok(Flow::On);
+            return Ok(Flow::Stop);
         }
         if !wanted.in_background {
             return self.run_in_foreground(config, &verb);
@@ -83,8 +83,9 @@ impl Repl<'_> {
     }
 
     fn run_in_foreground(&mut self, config: Config, verb: &Verb) -> Outcome<Flow> {
-        let mut lines = None;
-        if verb.is_stream() {
+        let elsewhere = self.elsewhere();
+        let mut lines = elsewhere.map_err(Failure::output)?;
+        if lines.is_none() && verb.is_stream() {
             let hint = "(Ctrl-C leaves; with a final & it runs above the prompt)";
             self.write(&format!("{}\n", self.style.colors.paint(Part::Hint, hint)))?;
             lines = Some(open_lines(&config.style, |text: String| {

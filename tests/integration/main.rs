@@ -89,6 +89,7 @@ mod repl_bounds;
 mod repl_cluster;
 mod repl_history;
 mod repl_keys;
+mod repl_lines;
 mod repl_profiles;
 mod repl_sentinel;
 mod repl_settings;

@@ -1,0 +1,246 @@
+//! Where the reply to a line goes beside the terminal: to a shell command behind a bar, or to a file (contract section
+//! 10). Errors stay on the terminal.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use super::tokens::Words;
+use super::{Flow, Repl, builtins::stay};
+use crate::color::Colors;
+use crate::context::OpenLines;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::render::{self, Format, Renderer, Style};
+use crate::report::{notice, report};
+use crate::signal;
+use crate::text::{self, describe_io};
+
+/// Where a reply goes.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Target<'a> {
+    /// To the standard input of a shell command.
+    Shell(&'a str),
+    /// Into a file, whose end it becomes or whose place it takes.
+    File { path: PathBuf, appends: bool },
+}
+
+/// A line without what says where its reply goes, and that.
+pub fn split(line: &str) -> (&str, Option<Target<'_>>) {
+    // A line of JSON ends with its bracket.
+    if line.trim_start().starts_with('[') {
+        return (line, None);
+    }
+    let words = Words::of(line);
+    // What is quoted is longer than the sign.
+    let is_sign = |at: usize, sign: &str| line.get(words.list[at].span.clone()) == Some(sign);
+    let bar = (1..words.list.len()).find(|at| is_sign(*at, "|"));
+    if let Some(at) = bar {
+        let span = &words.list[at].span;
+        let behind = line[span.end..].trim();
+        return if behind.is_empty() { (line, None) } else { (&line[..span.start], Some(Target::Shell(behind))) };
+    }
+    let is_ids = words.list.first().is_some_and(|name| name.text.eq_ignore_ascii_case(b"XREADGROUP"));
+    let [.., sign, path] = words.list.as_slice() else { return (line, None) };
+    let sign_at = words.list.len() - 2;
+    if sign_at == 0 || words.trouble.is_some() || is_ids && !is_file_behind_ids(&words) {
+        return (line, None);
+    }
+    let appends = is_sign(sign_at, ">>");
+    if !appends && !is_sign(sign_at, ">") {
+        return (line, None);
+    }
+    let path = PathBuf::from(String::from_utf8_lossy(&path.text).into_owned());
+    (&line[..sign.span.start], Some(Target::File { path, appends }))
+}
+
+/// In XREADGROUP a `>` is an id: a file is meant only behind `>>`.
+fn is_file_behind_ids(words: &Words) -> bool {
+    words.list.len() >= 2 && words.list[words.list.len() - 2].text == b">>"
+}
+
+/// A target that is open.
+struct Open {
+    sink: OwnedFd,
+    /// The shell, where the target is its command.
+    shell: Option<Child>,
+}
+
+fn open(target: &Target<'_>) -> io::Result<Open> {
+    match target {
+        Target::Shell(command) => {
+            let mut shell = Command::new("sh").arg("-c").arg(command).stdin(Stdio::piped()).spawn()?;
+            let sink = shell.stdin.take().ok_or_else(|| io::Error::other("no way to its input"))?;
+            Ok(Open { sink: sink.into(), shell: Some(shell) })
+        }
+        Target::File { path, appends } => {
+            let mut options = OpenOptions::new();
+            options.write(true).create(true).append(*appends).truncate(!appends);
+            Ok(Open { sink: options.open(home(path))?.into(), shell: None })
+        }
+    }
+}
+
+/// A path with the home directory for `~/`, as a shell has it.
+pub fn home(path: &Path) -> PathBuf {
+    match (path.strip_prefix("~"), std::env::var_os("HOME")) {
+        (Ok(rest), Some(home)) => Path::new(&home).join(rest),
+        _ => path.to_owned(),
+    }
+}
+
+impl Repl<'_> {
+    /// Runs a line whose reply goes elsewhere.
+    pub(super) fn run_redirected(&mut self, line: &str, target: &Target<'_>) -> Outcome<Flow> {
+        let opened = open(target).and_then(|open| Ok((open.sink.try_clone()?, open)));
+        let (sink, Open { sink: verbs, shell }) = match opened {
+            Ok(opened) => opened,
+            Err(error) => {
+                let what = match target {
+                    Target::Shell(_) => "cannot run a shell".to_owned(),
+                    Target::File { path, .. } => text::line(&path.display().to_string()).into_owned(),
+                };
+                report(&format!("{what}: {}; nothing was sent", describe_io(&error)));
+                return Ok(Flow::Stop);
+            }
+        };
+        let format = if self.style.format == Format::Human { Format::Raw } else { self.style.format };
+        let style = Style { format, colors: Colors(false), is_terminal: false, ..self.style.clone() };
+        let elsewhere = Renderer::new(render::lines(Box::new(File::from(sink))), style.clone());
+        let terminal = std::mem::replace(&mut self.renderer, elsewhere);
+        let own_style = std::mem::replace(&mut self.style, style);
+        self.terminal = Some((terminal, verbs));
+        let ran = self.run_plain(line);
+        let flushed = self.renderer.flush();
+        self.style = own_style;
+        if let Some((terminal, _)) = self.terminal.take() {
+            self.renderer = terminal;
+        }
+        finish(ran, &flushed, target, shell)
+    }
+
+    /// Runs a shell command.
+    pub(super) fn run_shell(&mut self, command: &str) -> Outcome<Flow> {
+        self.flush()?;
+        match Command::new("sh").arg("-c").arg(command).status() {
+            Ok(status) if status.success() => {}
+            Ok(status) => notice(&format!("the shell command ended with {}", describe_status(status))),
+            Err(error) => report(&format!("cannot run a shell: {}", describe_io(&error))),
+        }
+        signal::forget_ctrl_c();
+        Ok(Flow::On)
+    }
+
+    /// What stands for the standard output of a verb whose output goes elsewhere.
+    pub(super) fn elsewhere(&self) -> io::Result<Option<OpenLines>> {
+        let Some((_, sink)) = &self.terminal else { return Ok(None) };
+        let sink = File::from(sink.try_clone()?);
+        Ok(Some(Box::new(move || match sink.try_clone() {
+            Ok(sink) => Box::new(sink),
+            Err(error) => Box::new(Broken(error.kind())),
+        })))
+    }
+
+    /// What of a reply belongs to the terminal, wherever the reply goes.
+    pub(super) fn say(&mut self, text: &str) -> Outcome<()> {
+        let Some((terminal, _)) = &mut self.terminal else { return self.write(text) };
+        terminal.write_text(text).and_then(|()| terminal.flush()).map_err(Failure::output)
+    }
+}
+
+/// Waits for the shell command, and says what went wrong.
+fn finish(ran: Outcome<Flow>, flushed: &io::Result<()>, target: &Target<'_>, shell: Option<Child>) -> Outcome<Flow> {
+    if let Some(mut shell) = shell {
+        let status = shell.wait();
+        // Ctrl-C was for the command.
+        signal::forget_ctrl_c();
+        if let Ok(status) = status
+            && !status.success()
+        {
+            notice(&format!("the shell command ended with {}", describe_status(status)));
+        }
+    }
+    if let (Err(error), Target::File { path, .. }) = (flushed, target) {
+        report(&format!("{}: {}", text::line(&path.display().to_string()), describe_io(error)));
+        return Ok(Flow::Stop);
+    }
+    match ran {
+        // A command that has read enough.
+        Err(failure) if failure.exit() == Exit::Done => Ok(Flow::On),
+        Err(failure) => stay(failure),
+        Ok(flow) => Ok(flow),
+    }
+}
+
+/// A way that cannot be had.
+struct Broken(io::ErrorKind);
+
+impl io::Write for Broken {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(self.0.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn describe_status(status: std::process::ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt as _;
+    match (status.code(), status.signal().and_then(signal::name)) {
+        (Some(code), _) => format!("status {code}"),
+        (None, Some(name)) => name.to_owned(),
+        (None, None) => "a signal".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: &str, appends: bool) -> Target<'static> {
+        Target::File { path: PathBuf::from(path), appends }
+    }
+
+    #[test]
+    fn a_sign_with_blanks_around_it_and_outside_quotes_says_where_a_reply_goes() {
+        assert_eq!(split("GET a | jq ."), ("GET a ", Some(Target::Shell("jq ."))));
+        assert_eq!(
+            split("GET a | awk '{print \"x\"}' | wc"),
+            ("GET a ", Some(Target::Shell("awk '{print \"x\"}' | wc")))
+        );
+        assert_eq!(split("GET a > f"), ("GET a ", Some(file("f", false))));
+        assert_eq!(split("GET a >> \"f g\""), ("GET a ", Some(file("f g", true))));
+    }
+
+    #[test]
+    fn other_signs_are_data() {
+        for line in [
+            "SET a |b",
+            "SET a b|c",
+            "SET a \"|\" b",
+            "SET a |",
+            "| jq",
+            "SET a > b c",
+            "SET a \">\" f",
+            "SET a >f",
+            "GET a >",
+            "> f",
+            "XREADGROUP GROUP g c STREAMS a b > 0",
+            "XREADGROUP GROUP g c STREAMS a >",
+            "SET a \"b > c",
+            "[\"GET\", \"a\"] | jq .",
+        ] {
+            assert_eq!(split(line), (line, None), "{line}");
+        }
+        assert_eq!(
+            split("XREADGROUP GROUP g c STREAMS a > | jq ."),
+            ("XREADGROUP GROUP g c STREAMS a > ", Some(Target::Shell("jq .")))
+        );
+        assert_eq!(
+            split("XREADGROUP GROUP g c STREAMS a > >> f"),
+            ("XREADGROUP GROUP g c STREAMS a > ", Some(file("f", true)))
+        );
+    }
+}

@@ -1,0 +1,173 @@
+//! Where a reply goes, and where lines come from: a pager, a shell command, a file, `source`, a number before a command.
+//! Contract section 10.
+
+use std::fs;
+
+use crate::pty::{Terminal, open};
+use crate::server::Server;
+
+/// Puts the numbers up to this into the list l.
+fn fill(server: &Server, count: u32) {
+    let numbers: Vec<String> = (1..=count).map(|number| number.to_string()).collect();
+    server.ask(&format!("RPUSH l {}", numbers.join(" ")));
+}
+
+#[test]
+fn a_reply_goes_to_a_shell_command() {
+    let server = Server::start();
+    server.ask("HSET h name Ada born 1815");
+    server.ask("SET s v");
+    let (terminal, prompt) = open(&server, &[]);
+    terminal.run(&prompt, "HGETALL h | sort", &["born 1815", "name Ada"]);
+    terminal.run(&prompt, "GET s | tr v w | cat -A", &["w$"]);
+    terminal.run(&prompt, "ECHO \"a | b\"", &["\"a | b\""]);
+    terminal.run(&prompt, "ECHO 1|2", &["\"1|2\""]);
+    terminal.run(&prompt, ":set output json", &[]);
+    terminal.run(&prompt, "HGETALL h | jq -r .name", &["Ada"]);
+    terminal.run(&prompt, ":set output human", &[]);
+    // An error is for whoever typed, and a command that fails is told.
+    terminal.run(
+        &prompt,
+        "LPUSH s x | sed s/^/piped:/",
+        &["(error) WRONGTYPE Operation against a key holding the wrong kind of value"],
+    );
+    terminal.run(&prompt, "GET s | exit 3", &["rcli: the shell command ended with status 3"]);
+    terminal.run(&prompt, "PING", &["PONG"]);
+    terminal.leave();
+}
+
+#[test]
+fn a_shell_command_may_stop_reading() {
+    let server = Server::start();
+    fill(&server, 200_000);
+    let (terminal, prompt) = open(&server, &[]);
+    terminal.run(&prompt, "LRANGE l 0 -1 | head -2", &["1", "2"]);
+    terminal.run(&prompt, "PING", &["PONG"]);
+    terminal.leave();
+}
+
+#[test]
+fn a_stream_goes_to_a_shell_command_line_by_line() {
+    let server = Server::start();
+    let (terminal, prompt) = open(&server, &[]);
+    terminal.line("SUBSCRIBE news | jq --unbuffered -r .type");
+    terminal.shows("subscribe");
+    server.ask("PUBLISH news hello");
+    terminal.ends_with(&["subscribe", "message"]);
+    terminal.keys("\x03");
+    terminal.run(&prompt, "PING", &["PONG"]);
+    let expired = "rcli: --timeout: 0.01 s have passed with 0 of 1 messages";
+    terminal.run(&prompt, "sub news --count 1 --timeout 0.01 -m | cat", &[expired]);
+    terminal.leave();
+}
+
+#[test]
+fn a_reply_is_written_to_a_file() {
+    let server = Server::start();
+    server.ask("SET s v");
+    let (terminal, prompt) = open(&server, &[]);
+    terminal.run(&prompt, "GET s > out.txt", &[]);
+    terminal.run(&prompt, "MGET s nosuch >> \"out.txt\"", &[]);
+    assert_eq!(fs::read_to_string(terminal.home().join("out.txt")).unwrap(), "v\nv\n\n");
+    terminal.run(&prompt, "GET s > out.txt", &[]);
+    assert_eq!(fs::read_to_string(terminal.home().join("out.txt")).unwrap(), "v\n");
+    terminal.run(
+        &prompt,
+        "GET s > nosuch/out.txt",
+        &["rcli: nosuch/out.txt: No such file or directory; nothing was sent"],
+    );
+    terminal.run(&prompt, "SET s \">\" EX 100", &["OK"]);
+    terminal.run(&prompt, "ECHO \">\"", &["\">\""]);
+    // The sign is an id there.
+    server.ask("XGROUP CREATE a g 0 MKSTREAM");
+    server.ask("XADD a 1-1 f v");
+    terminal.line("XREADGROUP GROUP g c COUNT 1 STREAMS a >");
+    terminal.shows("1-1");
+    terminal.line("XREADGROUP GROUP g c COUNT 1 STREAMS a a > 0");
+    terminal.ends_with(&[&prompt]);
+    assert!(!terminal.home().join("0").exists());
+    terminal.leave();
+}
+
+#[test]
+fn a_file_is_run_as_if_it_were_typed() {
+    let server = Server::start();
+    let home = |terminal: &Terminal, name: &str, text: &str| fs::write(terminal.home().join(name), text).unwrap();
+    let (terminal, prompt) = open(&server, &[]);
+    home(&terminal, "a.txt", "# a comment\nSET n 1\n\nMULTI\nINCR n\nECHO \"two\nlines\"\nEXEC\n");
+    terminal.run(
+        &prompt,
+        "source a.txt",
+        &[
+            "OK",
+            "OK",
+            "QUEUED",
+            "QUEUED",
+            "1) INCR n",
+            "   (integer) 2",
+            "2) ECHO \"two\\nlines\"",
+            "   \"two\\nlines\"",
+        ],
+    );
+    home(&terminal, "loop.txt", "source loop.txt\nINCR n\n");
+    terminal.line("source loop.txt");
+    terminal.shows("loop.txt: 16 files are being run already, one from within the other");
+    terminal.run(&prompt, "GET n", &["\"2\""]);
+    terminal.run(&prompt, "source nosuch", &["rcli: nosuch: No such file or directory"]);
+    home(&terminal, "ask.txt", "FLUSHALL\nINCR n\n");
+    terminal.line("source ask.txt");
+    terminal.shows("(y/N)");
+    terminal.line("n");
+    terminal.shows("ask.txt: not run: the 1 command after it");
+    terminal.run(&prompt, "GET n", &["\"2\""]);
+    terminal.run(&prompt, "history 1", &["    7  history 1"]);
+    terminal.leave();
+}
+
+#[test]
+fn a_shell_command_is_run() {
+    let server = Server::start();
+    let (terminal, prompt) = open(&server, &[]);
+    terminal.run(&prompt, "!echo \"it's\" here", &["it's here"]);
+    terminal.run(&prompt, "!false", &["rcli: the shell command ended with status 1"]);
+    terminal.leave();
+}
+
+#[test]
+fn a_number_before_a_command_repeats_it() {
+    let server = Server::start();
+    let (terminal, prompt) = open(&server, &[]);
+    terminal.run(&prompt, "3 INCR n", &["(integer) 1", "(integer) 2", "(integer) 3"]);
+    terminal.run(&prompt, "\"2\" INCR n", &["(error) ERR unknown command '2', with args beginning with: 'INCR' 'n'"]);
+    terminal.line("100000000 INCR n");
+    server.wait_until("GET n", |n| n.parse::<u64>().is_ok_and(|n| n > 1000));
+    terminal.press("\x03");
+    terminal.wait("its end", |rows| rows.last() == Some(&prompt));
+    terminal.leave();
+}
+
+#[test]
+fn what_is_taller_than_the_screen_goes_through_a_pager() {
+    let server = Server::start();
+    fill(&server, 100);
+    let terminal = server.rcli([""; 0]).env("PAGER", "sed 's/^/paged:/'").on_terminal(80);
+    let prompt = format!("{}>", server.address());
+    terminal.wait("the prompt", |rows| rows.last() == Some(&prompt));
+    terminal.line("LRANGE l 0 -1");
+    terminal.ends_with(&["paged: 99) \"99\"", "paged:100) \"100\"", &prompt]);
+    // What fits the screen is not.
+    terminal.line("LRANGE l 0 10");
+    terminal.ends_with(&["11) \"11\"", &prompt]);
+    // Of what is pasted only the last.
+    terminal.paste("LRANGE l 0 -1\nLRANGE l 0 70");
+    terminal.press("\r");
+    terminal.ends_with(&["paged:71) \"71\"", &prompt]);
+    assert!(!String::from_utf8_lossy(&terminal.bytes()).contains("paged:100) \"100\"\r\npaged: 1)"));
+    terminal.run(&prompt, ":set pager off", &[]);
+    terminal.line("LRANGE l 0 -1");
+    terminal.ends_with(&["100) \"100\"", &prompt]);
+    // A pager that is left before the end.
+    terminal.run(&prompt, ":set pager head -1", &[]);
+    terminal.run(&prompt, "LRANGE l 0 -1", &["  1) \"1\""]);
+    terminal.leave();
+}
