@@ -25,26 +25,17 @@ pub struct Changes {
 }
 
 enum From {
-    Lines {
-        source: Source,
-        request: Request,
-    },
-    #[allow(dead_code, reason = "the subscriber of the prompt, which is not there yet")]
-    Sent {
-        changes: Receiver<Change>,
-        wake: PipeReader,
-    },
+    Lines { source: Source, request: Request },
+    Sent { changes: Receiver<Change>, wake: PipeReader },
 }
 
 /// Sends changes to a stream that another thread follows, which wakes for them.
 #[derive(Debug)]
-#[allow(dead_code, reason = "the subscriber of the prompt, which is not there yet")]
 pub struct ChangeSender {
     changes: Sender<Change>,
     wake: PipeWriter,
 }
 
-#[allow(dead_code, reason = "the subscriber of the prompt, which is not there yet")]
 impl ChangeSender {
     /// Sends one; an error if nobody follows the stream any more.
     pub fn send(&self, change: Change) -> Result<(), SendError<Change>> {
@@ -62,7 +53,6 @@ impl Changes {
         Self { from, keeps, is_over: false, exit: Exit::Done }
     }
 
-    #[allow(dead_code, reason = "the subscriber of the prompt, which is not there yet")]
     /// What another thread sends. The stream goes on when the sender is dropped.
     pub fn sent() -> io::Result<(ChangeSender, Self)> {
         let (reader, writer) = io::pipe()?;

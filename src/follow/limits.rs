@@ -23,6 +23,11 @@ impl Limits {
         Self { count: options.count, timeout: options.timeout, idle: options.idle, begun: now, last: now, seen: 0 }
     }
 
+    /// No limits.
+    pub fn none() -> Self {
+        Self::begin(&LimitOptions { count: None, timeout: None, idle: None })
+    }
+
     /// Counts a message; whether that was the last that is wanted.
     pub fn count(&mut self) -> bool {
         self.seen += 1;

@@ -60,10 +60,15 @@ impl Repl<'_> {
     }
 
     pub(super) fn start_job(&mut self, wanted: Wanted, config: Config, verb: Verb) -> Outcome<()> {
-        let title = wanted.title.clone();
         let above = self.editor.above()?;
-        let number = self.jobs.start(wanted, (config, verb, self.run), above)?;
-        self.write(&format!("[{number}] {title}\n"))
+        let Self { jobs, renderer, run, .. } = self;
+        // Said before anything of it comes.
+        let say = |line: String| renderer.write_text(&line).and_then(|()| renderer.flush()).map_err(Failure::output);
+        if wanted.subscriptions.is_empty() {
+            jobs.start(wanted.title, config, verb, *run, (above, say))
+        } else {
+            jobs.subscribe(wanted, config, (above, say))
+        }
     }
 
     pub(super) fn run_local(&mut self, local: Local) -> Outcome<Flow> {
@@ -107,6 +112,7 @@ impl Repl<'_> {
                 let arrived = self.arrive(false);
                 if arrived.is_ok() && self.shell.link().is_open() {
                     self.label = label;
+                    self.jobs.arrive();
                     return Ok(Flow::On);
                 }
                 // Nothing has happened to the connection there was.

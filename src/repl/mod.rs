@@ -16,6 +16,7 @@ mod pushes;
 mod recall;
 mod redirect;
 mod source;
+mod subscriber;
 mod suggestions;
 mod tokens;
 mod verbs;
@@ -265,12 +266,9 @@ impl Repl<'_> {
                 }
             };
         }
-        if let Some(ended) = self.jobs.unsubscribe(&request) {
-            if ended.is_empty() {
-                report("no such subscription is in the background; jobs shows what is");
-            }
-            for name in ended {
-                self.write(&format!("{name} ended\n"))?;
+        if let Some(done) = self.jobs.unsubscribe(&request, &self.shell.link().endpoint().address) {
+            if let Err(nobody) = done {
+                report(&nobody);
             }
             return Ok(Flow::On);
         }

@@ -14,6 +14,7 @@ use crate::command::table::Table;
 use crate::config::Config;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::net::{Subscription, Topic};
 use crate::render::Style;
 use crate::report::report;
 use crate::signal::{self, Signal};
@@ -35,6 +36,21 @@ pub fn ends_in_background(line: &str, request: &Request) -> bool {
     request.len() > 1 && request.is(request.len() - 1, "&") && line.trim_end().ends_with('&')
 }
 
+/// What a verb subscribes to that has no options; nothing where it has some.
+fn plain_subscriptions(words: &[OsString]) -> Vec<Subscription> {
+    let (verb, names) = words.split_first().map_or((None, words), |(verb, names)| (verb.to_str(), names));
+    let topic = match verb {
+        Some("sub") => Topic::Channel,
+        Some("psub") => Topic::Pattern,
+        Some("ssub") => Topic::ShardChannel,
+        _ => return Vec::new(),
+    };
+    if names.iter().any(|name| name.as_bytes().starts_with(b"-")) {
+        return Vec::new();
+    }
+    Subscription::collect(&[(topic, &names.to_vec())])
+}
+
 impl Repl<'_> {
     /// Runs a subcommand as it was typed.
     pub(super) fn run_verb_line(&mut self, line: &str, request: &Request) -> Outcome<Flow> {
@@ -42,7 +58,8 @@ impl Repl<'_> {
         let count = request.len() - usize::from(in_background);
         let words: Vec<OsString> = request.args().take(count).map(|word| OsStr::from_bytes(word).to_owned()).collect();
         let title = Request::new(request.args().take(count)).shown(super::SHOWN);
-        self.run_verb(&words, Wanted { title, subscriptions: Vec::new(), in_background })
+        let subscriptions = plain_subscriptions(&words);
+        self.run_verb(&words, Wanted { title, subscriptions, in_background })
     }
 
     /// Runs a subcommand that these words ask for.

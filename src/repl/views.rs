@@ -12,14 +12,16 @@ use std::thread::{self, JoinHandle};
 
 use super::RunVerb;
 use super::highlight::highlight_json;
+use super::subscriber::{self, Subscribed};
 use super::verbs::{ends_in_background, open_lines};
 use crate::cli::Verb;
 use crate::color::Colors;
 use crate::command::request::Request;
 use crate::config::Config;
 use crate::context::Context;
-use crate::exit::{Failure, Outcome};
-use crate::net::{Address, Subscription, Topic};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::follow::{ChangeSender, Changes};
+use crate::net::{Address, Change, Subscription, Topic};
 use crate::render::{Format, Style};
 use crate::report::{self, Voice};
 use crate::signal::{self, Stop};
@@ -30,7 +32,7 @@ use crate::text::describe_io;
 pub struct Wanted {
     /// The line, to be shown.
     pub title: String,
-    /// What UNSUBSCRIBE knows it by.
+    /// What it subscribes to, and has no options of its own for.
     pub subscriptions: Vec<Subscription>,
     /// Whether it runs above the prompt.
     pub in_background: bool,
@@ -105,12 +107,20 @@ impl<P: FnMut(String) -> io::Result<()>> Write for Lines<P> {
 struct Job {
     number: usize,
     title: String,
-    subscriptions: Vec<Subscription>,
-    /// Where it was started.
+    /// Where it was started: the server, and which of the connections of this prompt, in their order.
     address: Address,
+    arrival: usize,
+    /// What can be added to it and taken away; none where that is nothing.
+    subscriber: Option<Subscriber>,
     stop: Arc<Stop>,
     is_over: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// The prompt's side of what was subscribed in the background.
+struct Subscriber {
+    changes: ChangeSender,
+    subscribed: Subscribed,
 }
 
 /// The views above the prompt.
@@ -118,19 +128,71 @@ struct Job {
 pub struct Jobs {
     list: Vec<Job>,
     last: usize,
+    /// How often the session went to another server.
+    arrivals: usize,
 }
 
+/// What the thread of a view does.
+type Work = Box<dyn FnOnce(&Context) -> Outcome<Exit> + Send>;
+
 impl Jobs {
-    /// Starts a view in a thread of its own; what is sent to `above` is written above the line being typed. Gives its
-    /// number.
+    /// The session is at another server from here on.
+    pub fn arrive(&mut self) {
+        self.arrivals += 1;
+    }
+
+    /// Starts a verb in a thread of its own; what is sent to `above` is written above the line being typed. `say` gets
+    /// the line that tells its number, before it begins.
     pub fn start(
         &mut self,
+        title: String,
+        config: Config,
+        verb: Verb,
+        run: RunVerb,
+        (above, say): (SyncSender<String>, impl FnOnce(String) -> Outcome<()>),
+    ) -> Outcome<()> {
+        say(told(self.last + 1, &title))?;
+        self.start_work((title.clone(), title), config, Box::new(move |context| run(context, Some(&verb))), above)
+    }
+
+    /// Subscribes to more; the first time by a thread with a connection of its own.
+    pub fn subscribe(
+        &mut self,
         wanted: Wanted,
-        (config, verb, run): (Config, Verb, RunVerb),
+        config: Config,
+        (above, say): (SyncSender<String>, impl FnOnce(String) -> Outcome<()>),
+    ) -> Outcome<()> {
+        let Wanted { title, subscriptions, .. } = wanted;
+        let mut say = Some(say);
+        if let Some((job, subscriber)) = self.subscriber(&config.connection.endpoint.address)
+            && subscriber.subscribed.await_more(subscriptions.len())
+        {
+            say.take().map_or(Ok(()), |say| say(told(job.number, &title)))?;
+            if subscriber.changes.send(Change::Subscribe(subscriptions.clone())).is_ok() {
+                return Ok(());
+            }
+        }
+        say.take().map_or(Ok(()), |say| say(told(self.last + 1, &title)))?;
+        let (changes, received) = Changes::sent().map_err(|error| cannot_start(&error))?;
+        let subscribed = Subscribed::default();
+        subscribed.await_more(subscriptions.len());
+        let seen = subscribed.clone();
+        let work = move |context: &Context| subscriber::run(context, subscriptions, received, &seen);
+        self.start_work((title, "subscriptions".to_owned()), config, Box::new(work), above)?;
+        if let Some(job) = self.list.last_mut() {
+            job.subscriber = Some(Subscriber { changes, subscribed });
+        }
+        Ok(())
+    }
+
+    fn start_work(
+        &mut self,
+        (title, name): (String, String),
+        config: Config,
+        work: Work,
         above: SyncSender<String>,
-    ) -> Outcome<usize> {
-        let failed = |error: io::Error| Failure::failed(format!("cannot start a view: {}", describe_io(&error)));
-        let stop = Arc::new(Stop::new().map_err(failed)?);
+    ) -> Outcome<()> {
+        let stop = Arc::new(Stop::new().map_err(|error| cannot_start(&error))?);
         self.last += 1;
         let number = self.last;
         let is_over = Arc::new(AtomicBool::new(false));
@@ -140,7 +202,7 @@ impl Jobs {
             // A terminal that is gone ends the main thread.
             let _ = said.send(line);
         });
-        let voice = Arc::new(Voice { name: format!("[{number}] {}", wanted.title), print });
+        let voice = Arc::new(Voice { name: format!("[{number}] {name}"), print });
         let work = move || {
             signal::heed(Some(heeded));
             report::speak_as(Some(voice));
@@ -149,7 +211,7 @@ impl Jobs {
                 // What a stopped view still had to say is nobody's business any more.
                 if shown.load(Ordering::Relaxed) { Ok(()) } else { above.send(text).map_err(io::Error::other) }
             });
-            let ended = run(&Context::at_prompt(config, Some(lines)), Some(&verb));
+            let ended = work(&Context::at_prompt(config, Some(lines)));
             // Whoever stopped it knows that it has ended.
             if over.swap(true, Ordering::Relaxed) {
                 return;
@@ -161,18 +223,28 @@ impl Jobs {
                 }
             }
         };
-        let thread = Some(thread::Builder::new().name("view".to_owned()).spawn(work).map_err(failed)?);
-        let Wanted { title, subscriptions, .. } = wanted;
-        self.list.push(Job { number, title, subscriptions, address, stop, is_over, thread });
-        Ok(number)
+        let thread =
+            thread::Builder::new().name("view".to_owned()).spawn(work).map_err(|error| cannot_start(&error))?;
+        let (arrival, thread) = (self.arrivals, Some(thread));
+        self.list.push(Job { number, title, address, arrival, subscriber: None, stop, is_over, thread });
+        Ok(())
     }
 
-    /// One line a view: its number and its line, and where it is, where that is not here.
+    /// What was subscribed in the background where the session is.
+    fn subscriber(&mut self, here: &Address) -> Option<(&Job, &Subscriber)> {
+        self.forget_ended();
+        let is_here = |job: &&Job| job.arrival == self.arrivals || job.address == *here;
+        self.list.iter().filter(is_here).find_map(|job| Some((job, job.subscriber.as_ref()?)))
+    }
+
+    /// One line a view: its number and what it shows, and where it is, where that is not here.
     pub fn describe(&mut self, here: &Address) -> Vec<String> {
         self.forget_ended();
         let line = |job: &Job| {
-            let place = if job.address == *here { String::new() } else { format!(" at {}", job.address) };
-            format!("[{}] {}{place}", job.number, job.title)
+            let is_here = job.arrival == self.arrivals || job.address == *here;
+            let place = if is_here { String::new() } else { format!(" at {}", job.address) };
+            let subscribed = job.subscriber.as_ref().and_then(|subscriber| subscriber.subscribed.describe());
+            format!("[{}] {}{place}", job.number, subscribed.as_ref().unwrap_or(&job.title))
         };
         self.list.iter().map(line).collect()
     }
@@ -198,26 +270,31 @@ impl Jobs {
         }
     }
 
-    /// Does what UNSUBSCRIBE and its kind ask for: ends the views of these names, without names all of that kind.
-    /// Gives what it ended, in words; none if the command is another one.
-    pub fn unsubscribe(&mut self, request: &Request) -> Option<Vec<String>> {
-        let kinds =
-            [("UNSUBSCRIBE", Topic::Channel), ("PUNSUBSCRIBE", Topic::Pattern), ("SUNSUBSCRIBE", Topic::ShardChannel)];
-        let (_, topic) = kinds.into_iter().find(|(name, _)| request.is(0, name))?;
-        self.forget_ended();
-        let names: Vec<&[u8]> = request.args().skip(1).collect();
-        let is_meant = |job: &Job| {
-            !job.subscriptions.is_empty()
-                && job
-                    .subscriptions
-                    .iter()
-                    .all(|own| own.topic == topic && (names.is_empty() || names.contains(&own.name.as_slice())))
-        };
-        let (ended, kept) = mem::take(&mut self.list).into_iter().partition(is_meant);
-        self.list = kept;
-        let ended: Vec<Job> = ended;
-        Some(ended.iter().map(|job| format!("[{}] {}", job.number, job.title)).collect())
+    /// Does what UNSUBSCRIBE and its kind ask for; the server confirms it. An error says that nobody is subscribed, or
+    /// to which of the names; none if the command is another one.
+    pub fn unsubscribe(&mut self, request: &Request, here: &Address) -> Option<Result<(), String>> {
+        let Some(Ok(change @ Change::Unsubscribe(..))) = Change::of(request) else { return None };
+        let nothing = || Some(Err("nothing is subscribed in the background; jobs shows what runs".to_owned()));
+        let Change::Unsubscribe(topic, names) = &change else { return nothing() };
+        let Some((_, subscriber)) = self.subscriber(here) else { return nothing() };
+        let unknown = subscriber.subscribed.without(*topic, names);
+        if subscriber.changes.send(change).is_err() {
+            return nothing();
+        }
+        if unknown.is_empty() {
+            return Some(Ok(()));
+        }
+        Some(Err(format!("not subscribed to {}; jobs shows what is", Request::new(unknown).shown(super::SHOWN))))
     }
+}
+
+/// The line that tells a view's number.
+fn told(number: usize, title: &str) -> String {
+    format!("[{number}] {title}\n")
+}
+
+fn cannot_start(error: &io::Error) -> Failure {
+    Failure::failed(format!("cannot start a view: {}", describe_io(error)))
 }
 
 impl Drop for Job {

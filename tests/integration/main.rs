@@ -93,6 +93,7 @@ mod repl_lines;
 mod repl_profiles;
 mod repl_sentinel;
 mod repl_settings;
+mod repl_subscriber;
 mod repl_verbs;
 mod repl_views;
 mod resume;

@@ -232,7 +232,7 @@ fn views_survive_a_migration_and_the_death_of_a_primary() {
     terminal.line("SSUBSCRIBE foo bar &");
     terminal.shows("[1] SSUBSCRIBE foo bar");
     terminal.wait("both confirmations", |rows| rows.iter().filter(|row| row.contains("\"ssubscribe\"")).count() == 2);
-    terminal.line("PSUBSCRIBE n* &");
+    terminal.line("psub n* --max-retries 1000 &");
     terminal.shows("\"psubscribe\"");
     cluster.migrate("foo", 0);
     terminal.shows(&format!("foo: moved from {} to {}", cluster.nodes[2].address(), cluster.nodes[0].address()));

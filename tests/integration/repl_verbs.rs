@@ -65,16 +65,16 @@ fn verbs_follow_the_session_to_another_server_with_its_credentials() {
 fn views_stay_where_they_were_started_and_jobs_says_where() {
     let (first, second) = (Server::start(), Server::start());
     let (terminal, _) = open(&first, &[]);
-    terminal.line("sub news &");
+    terminal.line("sub news --time &");
     terminal.shows("\"type\":\"subscribe\"");
     let (host, port) =
         second.address().rsplit_once(':').map(|(host, port)| (host.to_owned(), port.to_owned())).unwrap();
     terminal.line(&format!("connect {host} {port}"));
     let prompt = format!("{}>", second.address());
     terminal.wait("the prompt", |rows| rows.last() == Some(&prompt));
-    terminal.run(&prompt, "jobs", &[&format!("[1] sub news at {}", first.address())]);
+    terminal.run(&prompt, "jobs", &[&format!("[1] sub news --time at {}", first.address())]);
     first.ask("PUBLISH news there");
-    terminal.ends_with(&[&message("news", "there"), &prompt]);
+    terminal.shows("\"channel\":\"news\",\"data\":\"there\",\"time\":");
 }
 
 #[test]
