@@ -169,14 +169,17 @@ impl ConnectionOptions {
 #[command(next_help_heading = "Output")]
 pub struct OutputOptions {
     /// One line of JSON a reply [env: RCLI_FORMAT=json]
-    #[arg(long, overrides_with_all = ["raw", "human"])]
+    #[arg(long, overrides_with_all = ["raw", "human", "csv"])]
     pub json: bool,
     /// Bytes as they are, one element a line [default when stdout is not a terminal]
-    #[arg(long, overrides_with_all = ["json", "human", "quoted_json"])]
+    #[arg(long, overrides_with_all = ["json", "human", "csv", "quoted_json"])]
     pub raw: bool,
     /// Typed text [default on a terminal]
-    #[arg(long, alias = "no-raw", overrides_with_all = ["json", "raw", "quoted_json"])]
+    #[arg(long, alias = "no-raw", overrides_with_all = ["json", "raw", "csv", "quoted_json"])]
     pub human: bool,
+    /// redis-cli's CSV: one line a reply, strings in quotes, everything flat
+    #[arg(long, overrides_with_all = ["json", "raw", "human", "quoted_json"])]
+    pub csv: bool,
     /// Raw: between the elements of a reply [default: newline]
     #[arg(short = 'd', value_name = "STR")]
     pub element_delimiter: Option<OsString>,
@@ -184,7 +187,7 @@ pub struct OutputOptions {
     #[arg(short = 'D', value_name = "STR")]
     pub reply_delimiter: Option<OsString>,
     /// JSON whose strings have redis-cli's \xNN in them where they are not plain ASCII
-    #[arg(long, overrides_with_all = ["raw", "human"])]
+    #[arg(long, overrides_with_all = ["raw", "human", "csv"])]
     pub quoted_json: bool,
     /// JSON: how bulk strings are written [default: utf8]
     #[arg(long, value_name = "ENCODING")]
@@ -201,7 +204,7 @@ pub struct OutputOptions {
 impl OutputOptions {
     /// Whether a format is asked for.
     pub fn names_format(&self) -> bool {
-        self.json || self.quoted_json || self.raw || self.human
+        self.json || self.quoted_json || self.raw || self.human || self.csv
     }
 }
 

@@ -66,6 +66,15 @@ impl Verb {
         }
     }
 
+    /// Its name, where what it writes is neither a reply nor a message, and so has no CSV form (contract section 2).
+    pub fn without_csv(&self) -> Option<&'static str> {
+        match self {
+            Self::Profiles(_) => Some("profiles"),
+            Self::Ls(args) if args.top.is_some() => Some("ls --top"),
+            _ => None,
+        }
+    }
+
     /// What is done with the messages of a subscription.
     pub fn listen_options(&self) -> Option<&ListenOptions> {
         match self {
@@ -198,7 +207,7 @@ pub struct PipeArgs {
     #[arg(short, long)]
     pub quiet: bool,
     /// Write {"index","line","command","reply"} lines of JSON
-    #[arg(long, conflicts_with_all = ["quiet", "raw", "human"])]
+    #[arg(long, conflicts_with_all = ["quiet", "raw", "human", "csv"])]
     pub envelope: bool,
     /// Skip the first N commands, to resume; those that set the connection's state are sent again
     #[arg(long, value_name = "N", default_value_t = 0)]

@@ -110,7 +110,7 @@ fn refuse_json_options(context: &Context, options: &[(&str, bool)]) -> Outcome<(
     let given = options.iter().find(|(_, is_given)| *is_given);
     match given {
         Some((name, _)) if context.config.style.format != Format::Json => {
-            Err(Failure::usage(format!("{name} goes with JSON lines: leave out --raw and --human")))
+            Err(Failure::usage(format!("{name} goes with JSON lines: leave out --raw, --human and --csv")))
         }
         _ => Ok(()),
     }

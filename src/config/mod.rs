@@ -178,7 +178,7 @@ fn refuse_all_nodes(options: &ConnectionOptions, verb: Option<&Verb>) -> Outcome
 /// The version of RESP that is spoken where none is asked for.
 fn default_protocol(format: Format, verb: Option<&Verb>) -> Protocol {
     match (format, verb) {
-        (Format::Raw, _) => Protocol::Resp2,
+        _ if format.is_of_resp2() => Protocol::Resp2,
         // A program is answered in raw whether stdout is a terminal or not: the same shapes, then, in both.
         (Format::Human, Some(Verb::Txn(args))) if !args.program.is_empty() => Protocol::Resp2,
         _ => Protocol::Resp3,

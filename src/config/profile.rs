@@ -25,7 +25,7 @@ const ENVIRONMENT: [(&str, &[&str]); 6] = [
     ("VALKEYCLI_AUTH", &PASSWORDS),
     ("VALKEYCLI_USER", &["user"]),
     ("RCLI_SENTINEL_AUTH", &["sentinel-pass"]),
-    ("RCLI_FORMAT", &["json", "raw", "human", "quoted-json"]),
+    ("RCLI_FORMAT", &["json", "raw", "human", "csv", "quoted-json"]),
     ("NO_COLOR", &["color"]),
 ];
 

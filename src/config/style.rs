@@ -14,8 +14,12 @@ use crate::report::set_colors;
 /// Decides how the output of a verb looks.
 pub(super) fn decide_style(output: &OutputOptions, verb: Option<&Verb>) -> Outcome<Style> {
     let delimiter = |given: &Option<OsString>| given.as_ref().map_or(b"\n".to_vec(), |text| text.as_bytes().to_vec());
+    let format = decide_format(output, verb)?;
+    if let (Format::Csv, Some(name)) = (format, verb.and_then(Verb::without_csv)) {
+        return Err(Failure::usage(format!("{name} has no CSV form: leave out --csv, or RCLI_FORMAT=csv")));
+    }
     Ok(Style {
-        format: decide_format(output, verb)?,
+        format,
         element_delimiter: delimiter(&output.element_delimiter),
         reply_delimiter: delimiter(&output.reply_delimiter),
         one_line_errors: matches!(verb, Some(Verb::Pipe(_))),
@@ -79,11 +83,14 @@ fn decide_format(output: &OutputOptions, verb: Option<&Verb>) -> Outcome<Format>
     if output.human {
         return Ok(Format::Human);
     }
+    if output.csv {
+        return Ok(Format::Csv);
+    }
     match environment("RCLI_FORMAT") {
         Some(name) => name
             .to_str()
             .and_then(Format::named)
-            .ok_or_else(|| Failure::usage(format!("RCLI_FORMAT={}: json, raw or human is expected", name.display()))),
+            .ok_or_else(|| Failure::usage(format!("RCLI_FORMAT={}: {} is expected", name.display(), Format::NAMES))),
         // The lines of a stream are JSON unless something else is asked for (contract section 8).
         None if verb.is_some_and(Verb::is_stream) => Ok(Format::Json),
         None if io::stdout().is_terminal() => Ok(Format::Human),

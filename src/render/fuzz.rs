@@ -33,6 +33,11 @@ pub fn render(data: &[u8]) {
         check_value(&envelope["reply"], frame, base64);
     }
     check_value(&json_of(&Record::Push(frame), base64)["push"], frame, base64);
+    let csv = written(&Record::Reply { frame, is_report: false }, style(Format::Csv, false));
+    let is_line = csv.ends_with(b"\n") && csv[..csv.len() - 1].iter().all(|byte| matches!(byte, b' '..=b'~'));
+    assert!(is_line, "one line of ASCII: {}", csv.escape_ascii());
+    let quoted = written(&Record::Reply { frame, is_report }, Style { quoted: true, ..Style::plain(Format::Json) });
+    assert!(serde_json::from_slice::<Json>(&quoted).is_ok(), "{}", quoted.escape_ascii());
     check_text(&Record::Reply { frame, is_report });
     let block = vec![request; frame.children().count()];
     check_text(&Record::Block { block: &block, frame });
@@ -170,6 +175,8 @@ fn check_text(record: &Record<'_>) {
     assert_eq!(without_colors(&colored), String::from_utf8_lossy(&human));
     let raw = written(record, Style { is_terminal: true, ..style(Format::Raw, false) });
     assert!(is_safe(&raw), "{}", raw.escape_ascii());
+    let csv = written(record, Style { is_terminal: true, ..style(Format::Csv, false) });
+    assert!(is_safe(&csv), "{}", csv.escape_ascii());
     let raw = written(record, Style { reply_delimiter: Vec::new(), ..style(Format::Raw, false) });
     if let Record::Reply { frame, .. } = record
         && frame.kind() == Kind::Bulk

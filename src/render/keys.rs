@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::json::{bytes, is_number, is_plain, string_or_base64};
-use super::{Format, Style};
+use super::{Format, Style, csv};
 use crate::color::Part;
 use crate::command::request::{Request, shown_arg};
 
@@ -26,6 +26,7 @@ pub fn key(out: &mut impl Write, style: &Style, key: &[u8]) -> io::Result<()> {
             return out.write_all(&style.reply_delimiter);
         }
         Format::Json => bytes(out, style, key)?,
+        Format::Csv => csv::quoted(out, key)?,
         Format::Human => out.write_all(shown_arg(key).as_bytes())?,
     }
     out.write_all(b"\n")
@@ -63,6 +64,17 @@ pub fn row(out: &mut impl Write, style: &Style, key: &[u8], cells: &[(&str, Cell
             }
             out.write_all(key)?;
             out.write_all(&style.reply_delimiter)
+        }
+        Format::Csv => {
+            for (_, cell) in cells {
+                match cell {
+                    Cell::Null => out.write_all(b"NULL")?,
+                    Cell::Number(number) => out.write_all(itoa::Buffer::new().format(*number).as_bytes())?,
+                    Cell::Word(word) => csv::quoted(out, word)?,
+                }
+                out.write_all(b",")?;
+            }
+            csv::text(out, key)
         }
         Format::Human => {
             for (name, cell) in cells {
@@ -126,6 +138,11 @@ pub fn pair(out: &mut impl Write, style: &Style, names: (&str, &str), left: &[u8
             out.write_all(column_delimiter(style))?;
             out.write_all(right)?;
             out.write_all(&style.reply_delimiter)
+        }
+        Format::Csv => {
+            csv::quoted(out, left)?;
+            out.write_all(b",")?;
+            csv::text(out, right)
         }
         Format::Human => writeln!(out, "{}  {}", shown_arg(left), shown_arg(right)),
     }

@@ -1,5 +1,6 @@
-//! Records as bytes: human, raw or JSON Lines (contract section 2). Never sees a connection.
+//! Records as bytes: human, raw, CSV or JSON Lines (contract section 2). Never sees a connection.
 
+mod csv;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod human;
@@ -22,35 +23,45 @@ use crate::memory::Growing;
 use crate::reply::Frame;
 use crate::text::{Escape, Escaping};
 
-/// The three output formats of contract section 2.
+/// The output formats of contract section 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// redis-cli's typed text.
     Human,
     /// Bytes as they are.
     Raw,
+    /// redis-cli's CSV.
+    Csv,
     /// One JSON line a reply.
     Json,
 }
 
 impl Format {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Human, Self::Raw, Self::Csv, Self::Json];
+
+    /// The names of all of them, as they stand in a sentence.
+    pub const NAMES: &str = "human, raw, csv or json";
+
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Human => "human",
             Self::Raw => "raw",
+            Self::Csv => "csv",
             Self::Json => "json",
         }
     }
 
     /// The format of this name.
     pub fn named(name: &str) -> Option<Self> {
-        match name {
-            "human" => Some(Self::Human),
-            "raw" => Some(Self::Raw),
-            "json" => Some(Self::Json),
-            _ => None,
-        }
+        Self::ALL.into_iter().find(|format| format.name() == name)
+    }
+
+    /// Whether what redis-cli writes in it came in RESP2, unless `-3` asked for more: what has no place in it then has
+    /// the shape that scripts know.
+    pub fn is_of_resp2(self) -> bool {
+        matches!(self, Self::Raw | Self::Csv)
     }
 }
 
@@ -165,7 +176,7 @@ impl<W: Write> Renderer<W> {
     fn write_safely(&mut self, record: &Record<'_>) -> io::Result<()> {
         let how = match (record, self.style.format) {
             (Record::Push(_) | Record::CommandLine { .. }, _) | (_, Format::Json) => Some(Escape::Json),
-            (_, Format::Raw) => Some(Escape::Lines),
+            (_, Format::Raw | Format::Csv) => Some(Escape::Lines),
             (_, Format::Human) => None,
         };
         let Some(how) = how else { return render(&mut self.writer, &self.style, record) };
@@ -202,6 +213,7 @@ fn reply(out: &mut impl Write, style: &Style, frame: Frame<'_>, is_report: bool)
     match style.format {
         Format::Human => human::reply(out, style, frame, is_report),
         Format::Raw => raw::reply(out, style, frame, is_report),
+        Format::Csv => csv::reply(out, frame, is_report),
         Format::Json => json::reply(out, style, frame),
     }
 }
@@ -225,11 +237,12 @@ fn render(out: &mut impl Write, style: &Style, record: &Record<'_>) -> io::Resul
     }
 }
 
-/// A block: in JSON an envelope for each command, in raw format EXEC's reply as it is.
+/// A block: in JSON an envelope for each command, in raw and CSV EXEC's reply as it is.
 fn block(out: &mut impl Write, style: &Style, block: &[Request], frame: Frame<'_>) -> io::Result<()> {
     match style.format {
         Format::Human => human::block(out, style, block, frame),
         Format::Raw => raw::reply(out, style, frame, false),
+        Format::Csv => csv::reply(out, frame, false),
         Format::Json => {
             for ((index, request), reply) in (1..).zip(block).zip(frame.children()) {
                 let mut request = request.clone();

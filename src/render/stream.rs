@@ -1,4 +1,4 @@
-//! What streams give, in the three formats: redis-py's dictionaries as JSON Lines, payloads only, or redis-cli's frames
+//! What streams give, in each format: redis-py's dictionaries as JSON Lines, payloads only, redis-cli's frames, or those as CSV
 //! (contract sections 8 and 9).
 
 use std::borrow::Cow;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 
 use super::json::{bytes, is_plain, string, string_or_base64};
-use super::{Format, Style, human};
+use super::{Format, Style, csv, human};
 use crate::reply::{ClientType, Data, Event, Message, MessageKind, MonitorLine};
 
 /// A message or confirmation. Raw output is payload only: a confirmation has none and leaves no trace.
@@ -29,11 +29,12 @@ pub fn message(
                 out.write_all(&style.reply_delimiter)
             }
         },
+        Format::Csv => csv::reply(out, message.frame, false),
         Format::Human => human::reply(out, style, message.frame, false),
     }
 }
 
-/// A monitored command. Raw and human are the server's own line.
+/// A monitored command. Raw, human and the one field of CSV are the server's own line.
 pub fn monitored(
     out: &mut impl Write,
     style: &Style,
@@ -47,11 +48,12 @@ pub fn monitored(
             out.write_all(text)?;
             out.write_all(&style.reply_delimiter)
         }
+        Format::Csv => csv::text(out, text),
         Format::Human => human::text(out, &String::from_utf8_lossy(text)),
     }
 }
 
-/// What happened to the connection. Raw output has no place for it.
+/// What happened to the connection. Raw output and CSV have no place for it.
 pub fn event(
     out: &mut impl Write,
     style: &Style,
@@ -105,7 +107,7 @@ pub fn event(
             let line = told.into_iter().flatten().collect::<Vec<_>>().join(": ");
             human::text(out, &line)
         }
-        Format::Raw => Ok(()),
+        Format::Raw | Format::Csv => Ok(()),
     }
 }
 

@@ -14,7 +14,7 @@ MULTI ... EXEC      a block, checked as you type it, sent as a whole by EXEC
 SUBSCRIBE ch [&]    messages as they come until Ctrl-C; with & above the prompt
 MONITOR [&]         every command that the server runs
 jobs, stop N        what runs above the prompt; ends it
-:set output FORMAT  human, json or raw
+:set output FORMAT  human, json, raw or csv
 connect HOST PORT   another server; a URL or a profile will do as well
 history, clear      what was typed; an empty screen
 Tab, Ctrl-R         completes; searches the history

@@ -46,6 +46,7 @@ mod cluster_txn;
 mod connect;
 mod connection_state;
 mod control;
+mod csv;
 #[cfg(target_os = "linux")]
 mod dead_peer;
 mod encodings;

@@ -211,6 +211,16 @@ fn raw_replies_in_resp3_are_redis_clis_bytes() {
 }
 
 #[test]
+fn csv_in_resp2_is_redis_clis_bytes() {
+    compare(&["--csv"], |_| false);
+}
+
+#[test]
+fn csv_in_resp3_is_redis_clis_bytes() {
+    compare(&["-3", "--csv"], |_| false);
+}
+
+#[test]
 fn human_is_another_name_for_no_raw() {
     let server = filled();
     for command in ["HGETALL hash", "GET controls", "ZRANGE zset 0 -1 WITHSCORES"] {
