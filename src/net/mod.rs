@@ -22,9 +22,9 @@ pub use cluster::Cluster;
 #[cfg(any(test, fuzzing))]
 pub use cluster::fuzz::cluster_replies;
 pub use cluster::holdings::{Holdings, SlotSet};
+pub use cluster::key_slot::{SLOTS, slot_of};
 pub use cluster::redirects::Redirect;
 pub use cluster::router::{Route, Router, Unroutable};
-pub use cluster::slot_map::{SLOTS, slot_of};
 pub use connection_state::{ConnectionState, Settings, Watch};
 pub use endpoint::{Address, ClusterUse, Credentials, Endpoint, Protocol};
 pub use error::{Lost, LostBlock, NO_CLUSTER, Unopened, WaitError};

@@ -207,6 +207,7 @@ impl Engine {
     }
 
     /// Gives the next command to a node, if that has room.
+    #[inline]
     fn enqueue(&mut self, at: usize, slot: u16, is_ordered: bool, request: &Request, file: u32) -> Routed {
         if !self.nodes[at].in_flight.has_room() {
             self.blocked = Some(at);
@@ -245,7 +246,8 @@ impl Engine {
     }
 
     /// The node that owns a slot; none while there is no such node, or it cannot be reached.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "called for every command; the call costs as much as what it does")]
     fn owner(&mut self, slot: u16) -> Result<Option<usize>, Lost> {
         let known = usize::from(self.owners[usize::from(slot)]);
         if self.nodes.get(known).is_some_and(Node::is_open) {

@@ -1,8 +1,9 @@
 //! What is read from the answers of clusters and sentinels, whatever these say.
 #![allow(clippy::panic, clippy::missing_panics_doc, reason = "a check ends by panicking")]
 
+use super::key_slot::SLOTS;
 use super::redirects::Redirect;
-use super::slot_map::{Announced, Places, SLOTS, SlotMap};
+use super::slot_map::{Announced, Places, SlotMap};
 use crate::net::endpoint::Address;
 use crate::net::sentinel::{describe_known, named};
 use crate::reply::{Framer, OwnedFrame, value_of};

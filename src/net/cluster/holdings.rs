@@ -6,7 +6,7 @@ use redis::Value;
 use super::super::endpoint::Address;
 use super::super::error::Lost;
 use super::Cluster;
-use super::slot_map::SLOTS;
+use super::key_slot::SLOTS;
 use crate::reply::{error_text, text_of};
 
 /// A set of slots.

@@ -8,6 +8,7 @@ mod any_node;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 pub mod holdings;
+pub mod key_slot;
 mod own_connections;
 mod pool;
 pub mod redirects;
@@ -197,25 +198,32 @@ impl Cluster {
     }
 
     /// The route of a command; what only the server can tell is asked of it. The inner error is the command's reply.
+    #[inline]
     pub fn route(&mut self, request: &Request) -> Result<Result<Route, ErrorReply>, Lost> {
         match self.router.route(request) {
             Ok(route) => Ok(Ok(route)),
-            Err(Unroutable::CrossSlot(text)) => Ok(Err(ErrorReply::new(text.as_bytes()))),
-            Err(Unroutable::AskServer) => {
+            Err(why) => self.route_otherwise(request, why),
+        }
+    }
+
+    fn route_otherwise(&mut self, request: &Request, why: Unroutable) -> Result<Result<Route, ErrorReply>, Lost> {
+        let route = match why {
+            Unroutable::CrossSlot(text) => Err(Unroutable::CrossSlot(text)),
+            Unroutable::AskServer => {
                 let mut question = redis::cmd("COMMAND");
                 question.arg("GETKEYS");
                 request.args().for_each(|arg| {
                     question.arg(arg);
                 });
                 let keys: Result<Vec<Vec<u8>>, _> = redis::from_redis_value(self.ask_keyless(&question)?);
-                let Ok(keys) = keys else { return Ok(Ok(Route::Keyless)) };
-                Ok(match route_of_keys(keys.iter().map(Vec::as_slice), false) {
-                    Ok(route) => Ok(route),
-                    Err(Unroutable::CrossSlot(text)) => Err(ErrorReply::new(text.as_bytes())),
-                    Err(Unroutable::AskServer) => Ok(Route::Keyless),
-                })
+                keys.map_or(Ok(Route::Keyless), |keys| route_of_keys(keys.iter().map(Vec::as_slice), false))
             }
-        }
+        };
+        Ok(match route {
+            Ok(route) => Ok(route),
+            Err(Unroutable::CrossSlot(text)) => Err(ErrorReply::new(text.as_bytes())),
+            Err(Unroutable::AskServer) => Ok(Route::Keyless),
+        })
     }
 
     /// The node for a read of this slot: a replica, each in its turn, where reads go to replicas.

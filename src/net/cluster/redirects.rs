@@ -1,6 +1,7 @@
 //! The error replies by which a cluster says that a command did not run here, or not yet (contract section 11).
 
-use super::slot_map::{Announced, SLOTS};
+use super::key_slot::SLOTS;
+use super::slot_map::Announced;
 use crate::command::request::Request;
 use crate::reply::{ErrorReply, Frame};
 

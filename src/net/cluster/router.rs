@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::slot_map::slot_of;
+use super::key_slot::slot_of;
 use crate::command::request::{Request, quote};
 use crate::command::table::{BeginSearch, Entry, FindKeys, KeysError, Table};
 
@@ -51,6 +51,7 @@ pub struct Router {
 
 impl Router {
     /// Where a command belongs.
+    #[inline]
     pub fn route(&mut self, request: &Request) -> Result<Route, Unroutable> {
         match self.plan(request.arg(0)) {
             Plan::OneKey { at, is_read } if *at < request.len() => {
@@ -61,16 +62,20 @@ impl Router {
         }
     }
 
+    #[inline]
     fn plan(&mut self, name: &[u8]) -> &Plan {
         let known = self.plans.iter().position(|(known, _)| known == name);
-        let at = known.unwrap_or_else(|| {
-            let table = Table::builtin_only(name);
-            let plan = table.find(&[name]).and_then(one_key).unwrap_or(Plan::Ask(table));
-            self.plans.truncate(REMEMBERED - 1);
-            self.plans.insert(0, (name.to_vec(), plan));
-            0
-        });
+        let at = known.unwrap_or_else(|| self.remember(name));
         &self.plans[at].1
+    }
+
+    #[cold]
+    fn remember(&mut self, name: &[u8]) -> usize {
+        let table = Table::builtin_only(name);
+        let plan = table.find(&[name]).and_then(one_key).unwrap_or(Plan::Ask(table));
+        self.plans.truncate(REMEMBERED - 1);
+        self.plans.insert(0, (name.to_vec(), plan));
+        0
     }
 }
 

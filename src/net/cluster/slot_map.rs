@@ -4,25 +4,8 @@
 use redis::Value;
 
 use super::super::endpoint::Address;
+use super::key_slot::SLOTS;
 use crate::reply::{field_of, text_of};
-
-/// How many slots a cluster has.
-pub const SLOTS: u16 = 16384;
-
-/// The slot of a key, or of a shard channel: that of its hash tag, where it has one.
-pub fn slot_of(key: &[u8]) -> u16 {
-    crc16::State::<crc16::XMODEM>::calculate(hash_tag(key)) % SLOTS
-}
-
-/// What is between the first `{` and the next `}`, unless that is nothing; else the whole key.
-fn hash_tag(key: &[u8]) -> &[u8] {
-    // Most keys are too short for a faster search to pay.
-    let tag = key.iter().position(|byte| *byte == b'{').and_then(|open| {
-        let rest = &key[open + 1..];
-        memchr::memchr(b'}', rest).map(|close| &rest[..close])
-    });
-    tag.filter(|tag| !tag.is_empty()).unwrap_or(key)
-}
 
 /// A primary and its replicas, by the addresses where they are reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -244,16 +227,6 @@ mod tests {
 
     fn reply(resp: &str) -> Value {
         redis::parse_redis_value(resp.replace(' ', "\r\n").as_bytes()).unwrap()
-    }
-
-    #[test]
-    fn slots_are_those_of_the_servers() {
-        // What CLUSTER KEYSLOT answers.
-        for (key, slot) in [("foo", 12182), ("bar", 5061), ("{foo}bar", 12182), ("a{}b", 13694), ("", 0)] {
-            assert_eq!(slot_of(key.as_bytes()), slot, "{key}");
-        }
-        assert_eq!(slot_of(b"x{foo}{bar}"), slot_of(b"foo"));
-        assert_eq!(slot_of(b"{{foo}"), slot_of(b"{foo"));
     }
 
     #[test]

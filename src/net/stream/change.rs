@@ -13,8 +13,8 @@ use super::source::{Subject, Subscription, Topic};
 use super::unanswered::Unanswered;
 use super::{Elsewhere, Stream};
 use crate::command::request::Request;
+use crate::net::cluster::key_slot::slot_of;
 use crate::net::cluster::redirects::Redirect;
-use crate::net::cluster::slot_map::slot_of;
 use crate::reply::{ErrorReply, Event, Message, MessageKind, OwnedFrame};
 
 /// So many commands of one connection may be unanswered before no further change is taken.

@@ -1,7 +1,7 @@
 //! Brings assignments and connections together: what is nowhere is asked for where it can be heard, what is lost is
 //! taken away and searched for, and nodes that joined or left a cluster are told.
 
-use crate::net::cluster::slot_map::slot_of;
+use crate::net::cluster::key_slot::slot_of;
 use crate::net::endpoint::Address;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -3,8 +3,8 @@
 
 use std::collections::{HashSet, VecDeque};
 
+use super::super::cluster::key_slot::slot_of;
 use super::super::cluster::redirects::Redirect;
-use super::super::cluster::slot_map::slot_of;
 use super::assignment::AssignmentId;
 use super::source::Topic;
 use crate::reply::{ErrorReply, MessageKind};

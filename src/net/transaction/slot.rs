@@ -1,9 +1,9 @@
 //! Blocks over a cluster: what is watched and where, and MULTI … EXEC at the one node that owns its slot
 //! (contract sections 7 and 11). A block that was told to go elsewhere did not run, and goes there as a whole.
 
+use super::super::cluster::key_slot::slot_of;
 use super::super::cluster::redirects::{Redirect, asking};
 use super::super::cluster::router::{Route, describe_slots, first_key};
-use super::super::cluster::slot_map::slot_of;
 use super::super::cluster::{Cluster, Tried};
 use super::super::endpoint::Address;
 use super::super::error::{Lost, LostBlock};

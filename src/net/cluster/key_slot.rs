@@ -1,0 +1,50 @@
+//! The slot of a key, asked for every command of a pipeline over a cluster (contract section 11).
+
+use crc::{CRC_16_XMODEM, Crc, Table};
+
+/// How many slots a cluster has.
+pub const SLOTS: u16 = 16384;
+
+/// The slot of a key, or of a shard channel: that of its hash tag, where it has one.
+pub fn slot_of(key: &[u8]) -> u16 {
+    static SUM: Crc<u16, Table<16>> = Crc::<u16, Table<16>>::new(&CRC_16_XMODEM);
+    SUM.checksum(hash_tag(key)) % SLOTS
+}
+
+/// The part of a key that counts: its tag, where it has one.
+#[inline]
+fn hash_tag(key: &[u8]) -> &[u8] {
+    const ONES: u64 = u64::MAX / 255;
+    // Most keys have none, and are too short for a faster search to pay.
+    let has_brace = |word: &[u8; 8]| {
+        let differs = u64::from_le_bytes(*word) ^ (ONES * u64::from(b'{'));
+        differs.wrapping_sub(ONES) & !differs & (ONES << 7) != 0
+    };
+    let (words, rest) = key.as_chunks();
+    if words.iter().any(has_brace) || rest.contains(&b'{') { tag_of(key).unwrap_or(key) } else { key }
+}
+
+/// What is between the first `{` and the next `}`, unless that is nothing.
+fn tag_of(key: &[u8]) -> Option<&[u8]> {
+    let rest = &key[memchr::memchr(b'{', key)? + 1..];
+    let tag = &rest[..memchr::memchr(b'}', rest)?];
+    (!tag.is_empty()).then_some(tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_those_of_the_servers() {
+        // What CLUSTER KEYSLOT answers.
+        for (key, slot) in [("foo", 12182), ("bar", 5061), ("{foo}bar", 12182), ("a{}b", 13694), ("", 0)] {
+            assert_eq!(slot_of(key.as_bytes()), slot, "{key}");
+        }
+        assert_eq!(slot_of(b"x{foo}{bar}"), slot_of(b"foo"));
+        assert_eq!(slot_of(b"{{foo}"), slot_of(b"{foo"));
+        for before in 0..20 {
+            assert_eq!(slot_of(&[&b"x".repeat(before)[..], b"{foo}behind"].concat()), 12182, "{before}");
+        }
+    }
+}
