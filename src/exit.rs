@@ -101,6 +101,11 @@ impl Failure {
         Self { exit: Exit::ErrorReply, message: Some(message.into()), pointer: None }
     }
 
+    /// A server's error reply ends it: status 1.
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self { exit: Exit::ErrorReply, message: Some(message.into()), pointer: None }
+    }
+
     /// Ends with this status and nothing to say.
     pub fn quiet(exit: Exit) -> Self {
         Self { exit, message: None, pointer: None }

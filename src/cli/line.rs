@@ -16,8 +16,21 @@ use super::{Cli, ConnectionOptions, describe, prompt};
 use crate::exit::{Exit, Failure, Outcome};
 
 /// The subcommands that are read by the whole definition: all but `exec`, whose options are those before a command.
-pub(super) const OTHERS: [&str; 12] =
-    ["pipe", "sub", "psub", "ssub", "monitor", "txn", "ls", "run", "profiles", "completions", "generate", "help"];
+pub(super) const OTHERS: [&str; 13] = [
+    "pipe",
+    "sub",
+    "psub",
+    "ssub",
+    "monitor",
+    "tail",
+    "txn",
+    "ls",
+    "run",
+    "profiles",
+    "completions",
+    "generate",
+    "help",
+];
 
 /// The options that were typed, and what reads them.
 pub(super) struct Line {

@@ -10,6 +10,7 @@ pub mod prompt;
 mod run;
 pub mod settings;
 mod streams;
+mod tail;
 mod verbs;
 
 use clap::error::{ContextKind, ContextValue};
@@ -26,6 +27,7 @@ pub use self::run::RunArgs;
 pub use self::streams::{
     Control, LimitOptions, ListenOptions, MonitorArgs, OnHandlerError, PsubArgs, ReconnectOptions, SsubArgs, SubArgs,
 };
+pub use self::tail::{Ack, TailArgs};
 pub use self::verbs::{
     CompletionsArgs, ExecArgs, ExecOptions, GenerateArgs, OnError, PipeArgs, ProfilesArgs, TxnArgs, Verb,
 };

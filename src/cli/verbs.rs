@@ -9,6 +9,7 @@ use super::keys::LsArgs;
 use super::options::{When, parse_seconds};
 use super::run::RunArgs;
 use super::streams::{ListenOptions, MonitorArgs, PsubArgs, SsubArgs, SubArgs};
+use super::tail::TailArgs;
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
@@ -19,6 +20,7 @@ pub enum Verb {
     Psub(PsubArgs),
     Ssub(SsubArgs),
     Monitor(MonitorArgs),
+    Tail(TailArgs),
     Txn(TxnArgs),
     Ls(LsArgs),
     Run(RunArgs),
@@ -85,9 +87,17 @@ impl Verb {
         }
     }
 
+    /// Whether data that is valid JSON is nested.
+    pub fn nests_json(&self) -> bool {
+        match self {
+            Self::Tail(args) => args.data_json,
+            _ => self.listen_options().is_some_and(|options| options.data_json),
+        }
+    }
+
     /// Whether it goes on until something ends it.
     pub fn is_stream(&self) -> bool {
-        matches!(self, Self::Monitor(_)) || self.listen_options().is_some()
+        matches!(self, Self::Monitor(_) | Self::Tail(_)) || self.listen_options().is_some()
     }
 }
 

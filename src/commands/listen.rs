@@ -101,12 +101,13 @@ fn open(context: &Context, source: Source, retries: Option<u32>, node: Option<&s
     })
 }
 
-fn retries(options: &ReconnectOptions) -> Option<u32> {
+/// How often a lost connection is tried again; none: any number.
+pub(super) fn retries(options: &ReconnectOptions) -> Option<u32> {
     if options.no_reconnect { Some(0) } else { options.max_retries }
 }
 
 /// Options that only JSON lines can follow are not passed over in silence.
-fn refuse_json_options(context: &Context, options: &[(&str, bool)]) -> Outcome<()> {
+pub(super) fn refuse_json_options(context: &Context, options: &[(&str, bool)]) -> Outcome<()> {
     let given = options.iter().find(|(_, is_given)| *is_given);
     match given {
         Some((name, _)) if context.config.style.format != Format::Json => {

@@ -11,6 +11,7 @@ mod profiles;
 mod run;
 
 mod stdin;
+mod tail;
 mod txn;
 
 use std::io::{self, IsTerminal as _};
@@ -29,6 +30,7 @@ pub fn run(context: &Context, verb: Option<&Verb>) -> Outcome<Exit> {
         Some(Verb::Psub(args)) => listen::psub(context, args),
         Some(Verb::Ssub(args)) => listen::ssub(context, args),
         Some(Verb::Monitor(args)) => listen::monitor(context, args),
+        Some(Verb::Tail(args)) => tail::run(context, args),
         Some(Verb::Txn(args)) => txn::run(context, args),
         Some(Verb::Ls(args)) => ls::run(context, args),
         Some(Verb::Run(args)) => run::run(context, args),

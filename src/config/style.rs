@@ -25,7 +25,7 @@ pub(super) fn decide_style(output: &OutputOptions, verb: Option<&Verb>) -> Outco
         one_line_errors: matches!(verb, Some(Verb::Pipe(_))),
         base64: output.encoding == Some(Encoding::Base64),
         quoted: output.quoted_json,
-        nest_json: verb.and_then(Verb::listen_options).is_some_and(|options| options.data_json),
+        nest_json: verb.is_some_and(Verb::nests_json),
         colors: decide_colors(output.color, io::stdout().is_terminal()),
         is_terminal: io::stdout().is_terminal(),
     })

@@ -5,7 +5,8 @@ use std::time::Instant;
 use rustix::event::PollFd;
 
 use crate::exit::Exit;
-use crate::net::{Given, Stream, Unopened, Woken};
+use crate::net::{Entries, Given, Stream, Unopened, Woken};
+use crate::reply::Ticket;
 
 /// What is followed: what it gives, and the sleep until there is more.
 pub trait Feed {
@@ -35,6 +36,20 @@ pub trait Feed {
     fn exit(&self) -> Exit {
         Exit::Done
     }
+
+    /// All that it gave is written, or with handlers; so many more are wanted, none: any number.
+    fn note_written(&mut self, _left: Option<u64>) {}
+
+    /// Handlers are done with these entries, and whether well.
+    fn note_handled(&mut self, _done: &[(Ticket, bool)]) {}
+
+    /// Asks for nothing more; what was asked for may still come.
+    fn close(&mut self) {}
+
+    /// Acknowledges what was written and handled, until then. How many entries are not known to be acknowledged.
+    fn finish(&mut self, _until: Instant) -> usize {
+        0
+    }
 }
 
 impl Feed for Stream {
@@ -53,5 +68,40 @@ impl Feed for Stream {
 
     fn distrust(&mut self, reason: &str) -> Result<(), Unopened> {
         self.distrust(reason)
+    }
+}
+
+impl Feed for Entries {
+    #[inline]
+    fn next(&mut self) -> Result<Option<Given<'_>>, Unopened> {
+        self.next()
+    }
+
+    fn wait(&mut self, others: &[PollFd<'_>], deadline: Option<Instant>) -> Result<Woken, Unopened> {
+        self.wait(others, deadline)
+    }
+
+    fn is_connected(&self) -> bool {
+        self.is_connected()
+    }
+
+    fn distrust(&mut self, reason: &str) -> Result<(), Unopened> {
+        self.distrust(reason)
+    }
+
+    fn note_written(&mut self, left: Option<u64>) {
+        self.note_written(left);
+    }
+
+    fn note_handled(&mut self, done: &[(Ticket, bool)]) {
+        self.note_handled(done);
+    }
+
+    fn close(&mut self) {
+        self.close();
+    }
+
+    fn finish(&mut self, until: Instant) -> usize {
+        self.finish(until)
     }
 }

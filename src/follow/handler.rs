@@ -15,13 +15,23 @@ use crate::exit::{Failure, Outcome};
 use crate::memory::Growing;
 use crate::net::Subscription;
 use crate::render::{Format, Record, Renderer, Style};
-use crate::reply::Message;
+use crate::reply::{Message, Ticket};
 
-/// A command for the messages of one channel or pattern, or for what happens to connections.
+/// What a handler takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Takes {
+    /// The messages of this channel or pattern.
+    Messages(Vec<u8>),
+    /// Entries of streams.
+    Entries,
+    /// What happens to connections.
+    Events,
+}
+
+/// A command for what is followed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Handler {
-    /// The channel or pattern; none for what happens to connections.
-    name: Option<Vec<u8>>,
+    takes: Takes,
     /// What `sh -c` gets.
     command: OsString,
 }
@@ -32,14 +42,27 @@ impl Handler {
         if command.is_empty() {
             return Err(Failure::usage("--on-disconnect: the command is empty"));
         }
-        Ok(Self { name: None, command: command.to_owned() })
+        Ok(Self { takes: Takes::Events, command: command.to_owned() })
     }
 
-    /// What it is called, for messages.
-    fn title(&self) -> String {
-        match &self.name {
-            Some(name) => format!("handler for {}", String::from_utf8_lossy(name)),
-            None => "--on-disconnect".to_owned(),
+    /// The command for every entry of streams.
+    pub fn of_entries(command: &OsStr) -> Outcome<Self> {
+        if command.is_empty() {
+            return Err(Failure::usage("--handler: the command is empty"));
+        }
+        Ok(Self { takes: Takes::Entries, command: command.to_owned() })
+    }
+
+    /// What it is called, for messages about this job.
+    fn title(&self, job: &Job) -> String {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        match &self.takes {
+            Takes::Messages(name) => format!("handler for {}", text(name)),
+            Takes::Entries => {
+                let names: Vec<String> = job.variables.iter().map(|(_, value)| text(value)).collect();
+                format!("handler for {}", names.join(" "))
+            }
+            Takes::Events => "--on-disconnect".to_owned(),
         }
     }
 }
@@ -53,6 +76,8 @@ struct Job {
     line: Vec<u8>,
     /// What its environment tells beside.
     variables: Vec<(&'static str, Vec<u8>)>,
+    /// The entry that it is; none for a message.
+    ticket: Option<Ticket>,
 }
 
 impl Job {
@@ -66,7 +91,7 @@ impl Job {
         let mut line = Vec::new();
         Renderer::new(Growing(&mut line), style).write(record)?;
         let variables = variables.iter().map(|(variable, value)| (*variable, value.to_vec())).collect();
-        Ok(Self { handler, line, variables })
+        Ok(Self { handler, line, variables, ticket: None })
     }
 }
 
@@ -86,9 +111,10 @@ pub fn parse_handlers(given: &[OsString], subscriptions: &[Subscription], may_co
     for text in given {
         let handler = parse(text.as_bytes(), subscriptions, may_come)
             .map_err(|reason| Failure::usage(format!("--handler: {reason}")))?;
-        if handlers.iter().any(|other| other.name == handler.name) {
-            let name = handler.name.unwrap_or_default();
-            let name = String::from_utf8_lossy(&name);
+        if handlers.iter().any(|other| other.takes == handler.takes)
+            && let Takes::Messages(name) = &handler.takes
+        {
+            let name = String::from_utf8_lossy(name);
             return Err(Failure::usage(format!("--handler {name}: given twice; one command can do both")));
         }
         handlers.push(handler);
@@ -108,11 +134,11 @@ fn parse(text: &[u8], subscriptions: &[Subscription], may_come: bool) -> Result<
     if command.is_empty() {
         return Err(format!("the command for {} is empty", String::from_utf8_lossy(&text[..end])));
     }
-    Ok(Handler { name: Some(text[..end].to_vec()), command })
+    Ok(Handler { takes: Takes::Messages(text[..end].to_vec()), command })
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test ends by panicking")]
+#[allow(clippy::panic, clippy::unwrap_used, reason = "a test ends by panicking")]
 mod tests {
     use super::*;
     use crate::net::Topic;
@@ -122,7 +148,10 @@ mod tests {
         let subscriptions = names.map(|name| Subscription { topic: Topic::Channel, name: name.to_vec() });
         parse_handlers(&[text.into()], &subscriptions, text.starts_with("later"))
             .map(|mut handlers| handlers.remove(0))
-            .map(|handler| (handler.name.unwrap(), handler.command))
+            .map(|handler| match handler.takes {
+                Takes::Messages(name) => (name, handler.command),
+                other => panic!("{other:?}"),
+            })
             .map_err(Failure::into_message)
     }
 

@@ -37,6 +37,11 @@ impl Limits {
         self.count == Some(self.seen)
     }
 
+    /// How many more are wanted; none: any number.
+    pub fn left(&self) -> Option<u64> {
+        self.count.map(|count| count.saturating_sub(self.seen))
+    }
+
     /// Time in which messages waited, and were not read, is not idle.
     pub fn stay(&mut self) {
         self.last = Instant::now();

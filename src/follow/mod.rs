@@ -24,7 +24,7 @@ use self::view::{End, Watched, asked, watched};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::net::{Given, Heard, Woken, poll, ready_at};
 use crate::render::Record;
-use crate::reply::{Event, Message, MessageKind, MonitorLine, describe_no_room};
+use crate::reply::{Entry, EntryId, Event, GapReason, Message, MessageKind, MonitorLine, describe_no_room};
 use crate::report::Told;
 use crate::signal::{self, Signal};
 use crate::text::describe_io;
@@ -37,6 +37,8 @@ const SHORT_PAUSE: Duration = Duration::from_millis(200);
 const GLANCE: Duration = Duration::from_millis(50);
 /// How long a signal's end may read what the server has sent already. A second is all there is.
 const LAST_READ: Duration = Duration::from_millis(400);
+/// How long the last acknowledgements may take: a signal leaves a second.
+const LAST_ACKNOWLEDGED: Duration = Duration::from_millis(500);
 /// The silence after which nothing more is taken to be on its way.
 const SILENCE: Duration = Duration::from_millis(20);
 
@@ -81,6 +83,9 @@ impl<W: Write, A: FnMut(Told)> Sink<'_, W, A> {
             Heard::Push(push) if self.view.pushes => self.write(&Record::Push(*push))?,
             Heard::Push(_) => {}
             Heard::Nonsense => return Ok(Taken::Nonsense),
+            Heard::Entry(entry) => return self.take_entry(entry),
+            Heard::Refused(words) => return Err(Failure::refused(*words)),
+            Heard::End => return Ok(Taken::End(End::Done)),
             Heard::Event(event) => {
                 if let Event::Refused { .. } = event {
                     self.refused = Exit::ErrorReply;
@@ -112,6 +117,24 @@ impl<W: Write, A: FnMut(Told)> Sink<'_, W, A> {
             self.write(&Record::Message { message, time, node })?;
         }
         Ok(if is_published && self.view.limits.count() { Taken::End(End::Done) } else { Taken::Done })
+    }
+
+    fn take_entry(&mut self, entry: &Entry<'_>) -> Outcome<Taken> {
+        let time = self.now();
+        let record = Record::Entry { entry, time };
+        let handler = self.view.handlers.as_ref().and_then(Handlers::find_for_entries);
+        if let (Some(handlers), Some(index)) = (&self.view.handlers, handler) {
+            handlers.push_entry(index, &record, entry).map_err(|error| match error.kind() {
+                io::ErrorKind::OutOfMemory => Failure::failed("memory has no room for an entry"),
+                _ => Failure::failed(describe_io(&error)),
+            })?;
+            if let Some(end) = self.await_room()? {
+                return Ok(Taken::End(end));
+            }
+        } else {
+            self.write(&record)?;
+        }
+        Ok(if self.view.limits.count() { Taken::End(End::Done) } else { Taken::Done })
     }
 
     fn take_line(&mut self, text: &[u8], node: Option<&str>) -> Outcome<Taken> {
@@ -243,6 +266,7 @@ impl<F: Feed, W: Write, A: FnMut(Told)> Follower<'_, F, W, A> {
                 self.feed.attend()?;
             } else {
                 self.sink.flush()?;
+                self.note_done();
                 if let Some(end) = self.sleep()? {
                     return Ok(end);
                 }
@@ -258,6 +282,14 @@ impl<F: Feed, W: Write, A: FnMut(Told)> Follower<'_, F, W, A> {
                 return Ok(End::Expired);
             }
         }
+    }
+
+    /// What was given is written, and the handlers are done with some of it.
+    fn note_done(&mut self) {
+        if let Some(handlers) = &self.sink.view.handlers {
+            self.feed.note_handled(&handlers.take_done());
+        }
+        self.feed.note_written(self.sink.view.limits.left());
     }
 
     /// Sleeps until something comes, or something ends the view.
@@ -276,14 +308,21 @@ impl<F: Feed, W: Write, A: FnMut(Told)> Follower<'_, F, W, A> {
             // A try to connect that a signal ended is no failure of its own.
             (Ok(End::Signal(signal)), _) | (Err(_), Some(End::Signal(signal))) => {
                 self.sink.view.handlers.iter().for_each(Handlers::close);
+                self.feed.close();
                 self.read_the_rest().map(|()| End::Signal(signal))
             }
             (end, _) => end,
         };
         // What could not be written once is not tried again.
-        let flushed = if end.as_ref().is_ok_and(|end| *end == End::Unread) { Ok(()) } else { self.sink.flush() };
+        let is_unread = end.as_ref().is_ok_and(|end| *end == End::Unread);
+        let flushed = if is_unread { Ok(()) } else { self.sink.flush() };
+        if flushed.is_ok() && !is_unread {
+            self.feed.note_written(Some(0));
+        }
         let end = end.and_then(|end| flushed.map(|()| end));
-        let end = self.sink.finish_handlers(end)?;
+        let end = self.sink.finish_handlers(end);
+        self.acknowledge_the_rest();
+        let end = end?;
         let also = self.sink.refused.or(self.feed.exit());
         self.exit(end).map(|exit| exit.or(also)).or_else(|failure| match failure.exit().or(also) {
             exit if exit == failure.exit() => Err(failure),
@@ -309,6 +348,18 @@ impl<F: Feed, W: Write, A: FnMut(Told)> Follower<'_, F, W, A> {
         }
     }
 
+    /// Acknowledges what was written and handled at the end.
+    fn acknowledge_the_rest(&mut self) {
+        if let Some(handlers) = &self.sink.view.handlers {
+            self.feed.note_handled(&handlers.take_done());
+        }
+        let left = self.feed.finish(Instant::now() + LAST_ACKNOWLEDGED);
+        if left > 0 {
+            let again = format!("{left} entries are not known to be acknowledged, and may be delivered again");
+            (self.sink.announce)(Told::Failure(again));
+        }
+    }
+
     /// After a signal: what the server has sent already. The last of it may still be on its way through the network's
     /// buffers, so the end is a short silence.
     fn read_the_rest(&mut self) -> Outcome<()> {
@@ -316,7 +367,7 @@ impl<F: Feed, W: Write, A: FnMut(Told)> Follower<'_, F, W, A> {
         let mut is_silent = false;
         while self.feed.is_connected() && Instant::now() < until {
             match self.feed.next() {
-                Ok(Some(given)) if matches!(given.heard, Heard::Message(_) | Heard::Line(_)) => {
+                Ok(Some(given)) if matches!(given.heard, Heard::Message(_) | Heard::Line(_) | Heard::Entry(_)) => {
                     is_silent = false;
                     if self.sink.take(&given)? != Taken::Done {
                         break;
@@ -358,13 +409,44 @@ fn describe(event: &Event, place: &str) -> Option<Told> {
         }
         Event::PassedOver { channel, reason } => format!("{place}: {} is passed over: {reason}", name(channel)),
         Event::Refused { reason, .. } => format!("{place}: {reason}"),
+        Event::Resumed { gap } => {
+            format!("{place}: reconnected after {:.2} s; nothing is left out", gap.as_secs_f64())
+        }
+        Event::Gap { stream, reason, after, before, lost } => {
+            describe_gap(&name(stream), *reason, *after, *before, *lost)
+        }
+        Event::GroupMade { stream, group, after } => {
+            format!("{}: the group {} was gone; made again behind {after}", name(stream), name(group))
+        }
         Event::Joined => format!("{place}: joined; heard from now on"),
         Event::Left => format!("{place}: left; not heard any more"),
     };
     Some(match event {
-        Event::Disconnected { .. } | Event::PassedOver { .. } | Event::Refused { .. } => Told::Failure(text),
+        Event::Disconnected { .. } | Event::PassedOver { .. } | Event::Refused { .. } | Event::Gap { .. } => {
+            Told::Failure(text)
+        }
         _ => Told::Notice(text),
     })
+}
+
+/// A gap in a stream, in words.
+fn describe_gap(stream: &str, reason: GapReason, after: EntryId, before: Option<EntryId>, lost: Option<u64>) -> String {
+    let newest = before.unwrap_or_default();
+    match reason {
+        GapReason::Trimmed => {
+            let number = lost.map_or_else(|| "entries".to_owned(), |lost| format!("{lost} entries"));
+            let before = before.map(|before| format!(" and before {before}")).unwrap_or_default();
+            format!("{stream}: gap: {number} behind {after}{before} were trimmed or deleted before they were read")
+        }
+        GapReason::BegunAgain => format!(
+            "{stream}: gap: it was deleted and has begun again with lower ids: {after} was read last, {newest} is its last \
+             one; read from its beginning"
+        ),
+        GapReason::SetBack => format!(
+            "{stream}: gap: the server has lost its newest entries: {after} was read last, {newest} is its last one; read on \
+             from there"
+        ),
+    }
 }
 
 /// Why a message could not be made ready for its handler.

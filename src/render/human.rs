@@ -57,7 +57,7 @@ fn safe(out: &mut impl Write, how: Escape, text: &[u8]) -> io::Result<()> {
 }
 
 /// Writes a string in quotes, piece by piece: a large one is not held a second time.
-fn quoted(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn quoted(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
     let mut text = String::from("\"");
     for piece in pieces(bytes) {
         quote_part(piece, &mut text);

@@ -1,6 +1,7 @@
 //! Records as bytes: human, raw, CSV or JSON Lines (contract section 2). Never sees a connection.
 
 mod csv;
+mod entry;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod human;
@@ -227,6 +228,7 @@ fn render(out: &mut impl Write, style: &Style, record: &Record<'_>) -> io::Resul
         Record::Push(frame) => json::push(out, style, *frame),
         Record::Message { message, time, node } => stream::message(out, style, message, *time, *node),
         Record::Monitored { text, line, node } => stream::monitored(out, style, text, line, *node),
+        Record::Entry { entry, time } => entry::entry(out, style, entry, *time),
         Record::Event { event, time, server } => stream::event(out, style, event, *time, server),
         Record::Key(key) => keys::key(out, style, key),
         Record::RowHead(names) => keys::head(out, style, names),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::keys::{Cell, Ranking};
 use crate::command::request::Request;
-use crate::reply::{Event, Frame, Message, MonitorLine};
+use crate::reply::{Entry, Event, Frame, Message, MonitorLine};
 
 /// What a renderer writes.
 #[derive(Debug)]
@@ -51,6 +51,13 @@ pub enum Record<'a> {
         line: &'a MonitorLine<'a>,
         /// The node of the cluster that ran it.
         node: Option<&'a str>,
+    },
+    /// An entry of a stream (contract section 15).
+    Entry {
+        /// The entry.
+        entry: &'a Entry<'a>,
+        /// When it came, since 1970 (`--time`).
+        time: Option<Duration>,
     },
     /// What happened to the connection of a stream (`--events`).
     Event {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 
 use super::json::{bytes, is_plain, string, string_or_base64};
-use super::{Format, Style, csv, human};
+use super::{Format, Style, csv, entry, human};
 use crate::reply::{ClientType, Data, Event, Message, MessageKind, MonitorLine};
 
 /// A message or confirmation. Raw output is payload only: a confirmation has none and leaves no trace.
@@ -70,6 +70,8 @@ pub fn event(
             (Some(reason), channel.as_ref(), None)
         }
         Event::Joined | Event::Left => (None, None, None),
+        Event::Resumed { gap } => (None, None, Some(seconds(*gap))),
+        Event::Gap { .. } | Event::GroupMade { .. } => return entry::event(out, style, event, time, server),
     };
     let r#type = event.name();
     match style.format {
@@ -249,7 +251,7 @@ fn plain_line(out: &mut impl Write, line: &MonitorLine<'_>) -> io::Result<()> {
 }
 
 /// What may stand at the end of a dictionary, and its end.
-fn end(out: &mut impl Write, time: Option<Duration>, node: Option<&str>) -> io::Result<()> {
+pub(super) fn end(out: &mut impl Write, time: Option<Duration>, node: Option<&str>) -> io::Result<()> {
     if let Some(time) = time {
         write!(out, ",\"time\":{}", Micros(time))?;
     }
@@ -262,7 +264,7 @@ fn end(out: &mut impl Write, time: Option<Duration>, node: Option<&str>) -> io::
 
 /// The payload as JSON on one line, every digit kept, if that is asked for and it is JSON.
 #[inline]
-fn nested<'a>(payload: &'a [u8], style: &Style) -> Option<Cow<'a, str>> {
+pub(super) fn nested<'a>(payload: &'a [u8], style: &Style) -> Option<Cow<'a, str>> {
     if style.nest_json { json_of(payload) } else { None }
 }
 

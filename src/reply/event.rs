@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::entries::EntryId;
+
 /// What happens to the connection of a stream.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
@@ -48,6 +50,55 @@ pub enum Event {
     Joined,
     /// A node that left them is not heard any more.
     Left,
+    /// Entries of streams are read again, and none is left out.
+    Resumed {
+        /// For how long there was no connection.
+        gap: Duration,
+    },
+    /// Entries of a stream are not there any more, or it has begun again.
+    Gap {
+        /// The stream.
+        stream: Vec<u8>,
+        /// What happened.
+        reason: GapReason,
+        /// The last entry before the gap.
+        after: EntryId,
+        /// The first entry behind it, or the stream's last one where it has begun again; none where there is none.
+        before: Option<EntryId>,
+        /// How many entries are gone, where the server tells that.
+        lost: Option<u64>,
+    },
+    /// The group of a stream was gone, and is made again.
+    GroupMade {
+        /// The stream.
+        stream: Vec<u8>,
+        /// The group.
+        group: Vec<u8>,
+        /// What comes behind this entry is delivered.
+        after: EntryId,
+    },
+}
+
+/// Why there is a gap in a stream (contract section 15).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GapReason {
+    /// Entries were trimmed or deleted before they were read.
+    Trimmed,
+    /// The stream was deleted and has begun again with lower ids.
+    BegunAgain,
+    /// The server does not have the entries any more that were read last.
+    SetBack,
+}
+
+impl GapReason {
+    /// The word for it in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Trimmed => "trimmed",
+            Self::BegunAgain => "begun_again",
+            Self::SetBack => "set_back",
+        }
+    }
 }
 
 impl Event {
@@ -55,7 +106,9 @@ impl Event {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Disconnected { .. } => "disconnected",
-            Self::Reconnected { .. } => "reconnected",
+            Self::Reconnected { .. } | Self::Resumed { .. } => "reconnected",
+            Self::Gap { .. } => "gap",
+            Self::GroupMade { .. } => "group_made",
             Self::Moved { .. } => "moved",
             Self::PassedOver { .. } => "passed_over",
             Self::Refused { .. } => "refused",

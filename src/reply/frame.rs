@@ -239,8 +239,14 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// How many bytes were not walked over yet.
+    #[inline]
+    pub(super) fn left(&self) -> usize {
+        self.rest.len()
+    }
+
     /// The frame of the next element, with all that is in it.
-    fn next_frame(&mut self, has_error: bool) -> Option<Frame<'a>> {
+    pub(super) fn next_frame(&mut self, has_error: bool) -> Option<Frame<'a>> {
         if self.rest.is_empty() {
             return None;
         }

@@ -2,6 +2,7 @@
 //! they are shown nor where they came from.
 
 mod declared;
+mod entries;
 mod error;
 mod event;
 mod frame;
@@ -15,8 +16,9 @@ mod tests;
 mod value;
 
 pub use self::declared::describe_no_room;
+pub use self::entries::{BadForm, Deliveries, Entry, EntryId, Found, Place, Ticket};
 pub use self::error::{ErrorReply, error_words, split_code};
-pub use self::event::Event;
+pub use self::event::{Event, GapReason};
 pub use self::frame::{Element, Frame, Kind, OwnedFrame, Walk};
 pub use self::framer::Framer;
 pub use self::message::{Data, Message, MessageKind};

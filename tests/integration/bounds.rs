@@ -44,7 +44,7 @@ fn run_ahead(command: &str, lines: usize) -> usize {
 }
 
 /// What a line of the status of a run says of its memory, in kB.
-fn memory(run: &Running, name: &str) -> usize {
+pub fn memory(run: &Running, name: &str) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{}/status", run.pid())).unwrap();
     let line = status.lines().find(|line| line.starts_with(name)).expect("a run that has not ended");
     line.split_whitespace().nth(1).unwrap().parse().unwrap()

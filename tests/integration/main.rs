@@ -104,6 +104,8 @@ mod sentinel;
 mod sentinel_switch;
 mod side_by_side;
 mod signals;
+mod tail;
+mod tail_groups;
 mod terminal;
 mod tls;
 mod tls_mistakes;

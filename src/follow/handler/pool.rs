@@ -15,12 +15,12 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Pid, WaitId, WaitIdOptions, kill_process_group, waitid};
 
-use super::{Handler, Job};
+use super::{Handler, Job, Takes};
 use crate::exit::{Failure, Outcome};
 use crate::guard::{self, Bound};
 use crate::net::poll;
 use crate::render::{Record, Style};
-use crate::reply::Message;
+use crate::reply::{Entry, Message, Ticket};
 use crate::report::{self, report};
 use crate::signal::{self, Signal};
 use crate::text::describe_io;
@@ -68,6 +68,16 @@ struct State {
     is_abandoned: bool,
     /// Jobs that were never started, or ended before they were done.
     dropped: usize,
+    /// Entries whose handlers have ended, and whether well.
+    done: Vec<(Ticket, bool)>,
+}
+
+/// How a job has ended that did not fail.
+enum Ran {
+    /// Its handler has ended with status 0.
+    Well,
+    /// It was not begun: everything ends.
+    NotAtAll,
 }
 
 impl State {
@@ -106,27 +116,49 @@ impl Handlers {
             return None;
         }
         let name = message.pattern.or(message.channel)?;
-        self.shared.handlers.iter().position(|handler| handler.name.as_deref() == Some(name))
+        let is_it = |handler: &Handler| matches!(&handler.takes, Takes::Messages(own) if own == name);
+        self.shared.handlers.iter().position(is_it)
+    }
+
+    /// The handler of entries.
+    pub fn find_for_entries(&self) -> Option<usize> {
+        self.shared.handlers.iter().position(|handler| handler.takes == Takes::Entries)
     }
 
     /// The handler of what happens to connections.
     pub fn find_for_events(&self) -> Option<usize> {
-        self.shared.handlers.iter().position(|handler| handler.name.is_none())
+        self.shared.handlers.iter().position(|handler| handler.takes == Takes::Events)
     }
 
     /// Puts something into the backlog: its handler gets the record as a JSON line, and these variables. Whether there
     /// is room is asked with [`Self::is_full`].
     pub fn push(&self, handler: usize, record: &Record<'_>, variables: &[(&'static str, &[u8])]) -> io::Result<()> {
-        let job = Job::new(handler, record, variables, &self.style)?;
+        self.put(Job::new(handler, record, variables, &self.style)?);
+        Ok(())
+    }
+
+    /// The same for an entry of a stream.
+    pub fn push_entry(&self, handler: usize, record: &Record<'_>, entry: &Entry<'_>) -> io::Result<()> {
+        let variables = [("RCLI_STREAM", entry.stream), ("RCLI_ID", entry.id)];
+        let job = Job::new(handler, record, &variables, &self.style)?;
+        self.put(Job { ticket: Some(entry.ticket), ..job });
+        Ok(())
+    }
+
+    /// The entries whose handlers have ended since the last time, and whether well.
+    pub fn take_done(&self) -> Vec<(Ticket, bool)> {
+        std::mem::take(&mut self.shared.lock().done)
+    }
+
+    fn put(&self, job: Job) {
         let mut state = self.shared.lock();
         if state.closed {
             state.dropped += 1;
-            return Ok(());
+            return;
         }
         state.waiting_bytes += job.line.len();
         state.waiting.push_back(job);
         self.shared.arrived.notify_one();
-        Ok(())
     }
 
     /// Whether no further message should be read.
@@ -213,21 +245,24 @@ impl Shared {
     fn work(&self) {
         loop {
             let job = self.take();
-            let failure = self.run(&job).err();
+            let ran = self.run(&job);
             let mut state = self.lock();
             state.active -= 1;
-            match failure {
+            if let Some(ticket) = job.ticket {
+                state.done.push((ticket, matches!(ran, Ok(Ran::Well))));
+            }
+            match ran {
                 // Handlers that were ended on purpose did not fail.
-                Some(_) if state.is_abandoned => state.dropped += 1,
-                Some(reason) => {
+                Err(_) if state.is_abandoned => state.dropped += 1,
+                Err(reason) => {
                     if self.stop_on_error {
                         state.close();
                         state.has_stopped = true;
                     }
                     drop(state);
-                    report(&format!("{}: {reason}", self.handlers[job.handler].title()));
+                    report(&format!("{}: {reason}", self.handlers[job.handler].title(&job)));
                 }
-                None => drop(state),
+                Ok(_) => drop(state),
             }
             // A full pipe is readable already.
             let _ = (&self.done).write(&[0]);
@@ -247,7 +282,7 @@ impl Shared {
     }
 
     /// Runs one handler to its end. An error says how it failed.
-    fn run(&self, job: &Job) -> Result<(), String> {
+    fn run(&self, job: &Job) -> Result<Ran, String> {
         let mut command = Command::new("sh");
         command.arg("-c").arg(&self.handlers[job.handler].command).stdin(Stdio::piped()).process_group(0);
         set_variables(&mut command, job);
@@ -257,7 +292,7 @@ impl Shared {
             let mut state = self.lock();
             if state.closed || signal::is_ending() {
                 state.dropped += 1;
-                return Ok(());
+                return Ok(Ran::NotAtAll);
             }
             let child = command.spawn().map_err(|error| format!("cannot run sh: {}", describe_io(&error)))?;
             state.running.push(Pid::from_child(&child));
@@ -270,7 +305,7 @@ impl Shared {
         match (status, fed) {
             (Ok(status), _) if !status.success() => Err(describe_status(status)),
             (Err(error), _) | (Ok(_), Err(error)) => Err(describe_io(&error)),
-            _ => Ok(()),
+            _ => Ok(Ran::Well),
         }
     }
 

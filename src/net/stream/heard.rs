@@ -1,6 +1,6 @@
 //! What a stream gives, and where it was heard (contract sections 8 and 9).
 
-use crate::reply::{Event, Frame, Message, OwnedFrame};
+use crate::reply::{Entry, Event, Frame, Message, OwnedFrame};
 
 /// What a stream gives.
 #[derive(Debug)]
@@ -15,6 +15,12 @@ pub enum Heard<'a> {
     Nonsense,
     /// Something happened to the connection.
     Event(&'a Event),
+    /// An entry of a stream that is read.
+    Entry(Entry<'a>),
+    /// A server's refusal, in words: nothing more comes.
+    Refused(&'a str),
+    /// All that was asked for has come.
+    End,
 }
 
 impl Heard<'_> {

@@ -11,11 +11,11 @@ mod assignment;
 mod change;
 mod connection;
 pub(super) mod discovery;
-mod heard;
+pub(super) mod heard;
 mod heartbeat;
 mod placement;
 pub(super) mod retries;
-mod source;
+pub(super) mod source;
 pub(super) mod switch;
 mod unanswered;
 
@@ -32,7 +32,8 @@ pub use self::source::{Source, Subscription, Topic};
 
 use self::assignment::{Assignment, AssignmentId};
 use self::change::Leaving;
-use self::connection::{Connection, Form, Loss, Received};
+pub(super) use self::connection::Loss;
+use self::connection::{Connection, Form, Received};
 use self::discovery::{Discovery, Follow};
 use self::heard::Queued;
 use self::retries::{LONGEST_PAUSE, Retries};

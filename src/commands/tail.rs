@@ -1,0 +1,106 @@
+//! `rcli tail`: which streams to read and how to show them, from the options (contract section 15). The loop itself is
+//! [`crate::follow`].
+
+use std::os::unix::ffi::OsStrExt as _;
+
+use super::listen::{refuse_json_options, retries};
+use crate::cli::{Ack, OnHandlerError, TailArgs};
+use crate::context::Context;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::follow::handler::{Handler, Handlers};
+use crate::follow::{Limits, View, follow};
+use crate::net::{Acknowledge, Entries, From, Group, Reading, Until};
+use crate::reply::EntryId;
+use crate::report::Told;
+
+/// How many entries of a group may be with each handler that runs at once: the next one is there when one is done, and
+/// the rest is left to other consumers.
+const PER_HANDLER: u64 = 2;
+
+/// Runs `rcli tail`.
+pub fn run(context: &Context, args: &TailArgs) -> Outcome<Exit> {
+    let has_handler = args.handling.handler.is_some();
+    refuse_json_options(
+        context,
+        &[
+            ("--time", args.time && !has_handler),
+            ("--data-json", args.data_json && !has_handler),
+            ("--events", args.reconnect.events),
+        ],
+    )?;
+    let reading = reading(args)?;
+    let handler = args.handling.handler.as_deref().map(Handler::of_entries).transpose()?;
+    let on_disconnect = args.handling.on_disconnect.as_deref().map(Handler::of_events).transpose()?;
+    let handlers: Vec<Handler> = handler.into_iter().chain(on_disconnect).collect();
+    let limits = Limits::begin(&args.limits);
+    let endpoint = context.endpoint_telling(None)?;
+    if endpoint.read_only && reading.group.is_some() {
+        return Err(Failure::usage("--read-only: a group is told what was read; tail reads without --group"));
+    }
+    let entries = Entries::open(&endpoint, reading)?;
+    let mut view = View::new(context.renderer()?, limits);
+    view.time = args.time;
+    view.events = args.reconnect.events;
+    view.pushes = context.config.show_pushes;
+    if !handlers.is_empty() {
+        let stop = args.handling.on_handler_error == OnHandlerError::Stop;
+        let jobs = args.handling.handler_jobs.into();
+        view.handlers = Some(Handlers::start(handlers, jobs, stop, &context.config.style)?);
+    }
+    if !has_handler {
+        view.output = Some(rustix::stdio::stdout());
+    }
+    follow(entries, view, &mut |told: Told| told.report())
+}
+
+fn reading(args: &TailArgs) -> Outcome<Reading> {
+    let mut streams: Vec<Vec<u8>> = Vec::new();
+    for stream in &args.streams {
+        let name = stream.as_bytes().to_vec();
+        if !streams.contains(&name) {
+            streams.push(name);
+        }
+    }
+    Ok(Reading {
+        streams,
+        from: match args.from.as_str() {
+            "$" => From::Latest,
+            text => From::Id(id_of("--from", text, 0)?),
+        },
+        until: match args.until.as_deref() {
+            None => None,
+            Some("$") => Some(Until::Latest),
+            Some(text) => Some(Until::Id(id_of("--until", text, u64::MAX)?)),
+        },
+        group: group(args)?,
+        retries: retries(&args.reconnect),
+    })
+}
+
+/// An id; one without its number is the first or the last of its millisecond.
+fn id_of(option: &str, text: &str, seq: u64) -> Outcome<EntryId> {
+    EntryId::parse_with(text.as_bytes(), seq)
+        .ok_or_else(|| Failure::usage(format!("{option} {text}: an id is expected, as 1700000000000-0, or 0 or $")))
+}
+
+fn group(args: &TailArgs) -> Outcome<Option<Group>> {
+    let options = &args.group;
+    let has_handler = args.handling.handler.is_some();
+    let (Some(name), Some(consumer)) = (&options.group, &options.consumer) else { return Ok(None) };
+    if options.ack == Some(Ack::Handled) && !has_handler {
+        return Err(Failure::usage("--ack handled goes with --handler"));
+    }
+    Ok(Some(Group {
+        name: name.as_bytes().to_vec(),
+        consumer: consumer.as_bytes().to_vec(),
+        create: options.create,
+        acknowledge: match options.ack {
+            Some(Ack::Never) => Acknowledge::Never,
+            Some(Ack::Handled) => Acknowledge::Handled,
+            None if has_handler => Acknowledge::Handled,
+            Some(Ack::Written) | None => Acknowledge::Written,
+        },
+        claim_idle: options.claim_idle,
+        window: has_handler.then(|| PER_HANDLER * u64::from(args.handling.handler_jobs)),
+    }))
+}

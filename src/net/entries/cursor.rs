@@ -1,0 +1,141 @@
+//! How far one stream was read, and what of it is still to be acknowledged (contract section 15).
+
+use std::time::Instant;
+
+use super::look::{Look, Track};
+use super::{From, Reading, Until};
+use crate::reply::EntryId;
+
+/// Which entries of a stream are read now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Those that this consumer did not acknowledge, behind this one.
+    Pending(EntryId),
+    /// New ones.
+    New,
+}
+
+/// An entry of another consumer, and how often it was delivered.
+pub type Candidate = (EntryId, u64);
+
+/// One stream that is read.
+pub struct Cursor {
+    pub name: Vec<u8>,
+    pub phase: Phase,
+    /// Where reading begins; none until `$` was looked up.
+    pub start: Option<EntryId>,
+    /// The last entry that was given.
+    pub seen: EntryId,
+    /// The last entry that is wanted; none where there is no such limit, or until `$` was looked up.
+    pub until: Option<EntryId>,
+    pub is_over: bool,
+    /// The last entry that there ever was, as far as is known.
+    pub last_known: EntryId,
+    pub track: Track,
+    /// What the stream said of itself last, until the answer about its group came.
+    pub look: Option<Look>,
+    /// The connection of the look before.
+    pub looked_by: u64,
+    /// Whether the group is missing, and whether that was seen by a look.
+    pub is_groupless: bool,
+    pub is_seen_groupless: bool,
+    /// Given and not written yet, written and not acknowledged, asked to be acknowledged and not confirmed.
+    pub given: Vec<EntryId>,
+    pub ready: Vec<EntryId>,
+    pub sent: Vec<EntryId>,
+    /// How many entries are with handlers.
+    pub in_flight: u64,
+    /// How often the pending entries were delivered that are read next.
+    pub counts: Vec<Candidate>,
+    pub claims: Claims,
+}
+
+/// What is taken over from other consumers.
+#[derive(Default)]
+pub struct Claims {
+    /// When to look for more.
+    pub due: Option<Instant>,
+    /// Where that look goes on, if there was more than it could give at once.
+    pub from: Option<EntryId>,
+    /// What is to be claimed.
+    pub found: Vec<Candidate>,
+    /// What was asked for and not answered yet.
+    pub asked: Vec<Candidate>,
+    /// What was asked for when a connection was lost: it may be ours by now.
+    pub lost: Vec<EntryId>,
+}
+
+impl Claims {
+    /// Forgets what was found in a group that is gone.
+    pub fn forget(&mut self) {
+        *self = Self { due: self.due, ..Self::default() };
+    }
+}
+
+impl Cursor {
+    pub fn new(name: &[u8], reading: &Reading) -> Self {
+        let claims = Claims {
+            due: reading.group.as_ref().and_then(|group| group.claim_idle).map(|_| Instant::now()),
+            ..Claims::default()
+        };
+        Self {
+            name: name.to_vec(),
+            phase: if reading.group.is_some() { Phase::Pending(EntryId::ZERO) } else { Phase::New },
+            start: if let From::Id(id) = reading.from { Some(id) } else { None },
+            seen: EntryId::ZERO,
+            until: if let Some(Until::Id(id)) = reading.until { Some(id) } else { None },
+            is_over: false,
+            last_known: EntryId::ZERO,
+            track: Track::default(),
+            look: None,
+            looked_by: 0,
+            is_groupless: false,
+            is_seen_groupless: false,
+            given: Vec::new(),
+            ready: Vec::new(),
+            sent: Vec::new(),
+            in_flight: 0,
+            counts: Vec::new(),
+            claims,
+        }
+    }
+
+    /// The entry behind which new ones are read, or the group is made; none until `$` was looked up.
+    pub fn after(&self) -> Option<EntryId> {
+        if self.seen == EntryId::ZERO { self.start } else { Some(self.seen) }
+    }
+
+    /// Reads on behind this entry.
+    pub fn go_on(&mut self, after: EntryId) {
+        self.start = Some(after);
+        self.seen = after;
+    }
+
+    /// Its connection is lost. What the server had delivered over it and did not arrive is pending now.
+    pub fn note_loss(&mut self, is_grouped: bool) {
+        self.sent.append(&mut self.ready);
+        self.ready = std::mem::take(&mut self.sent);
+        self.counts.clear();
+        self.look = None;
+        self.claims.lost.extend(self.claims.asked.drain(..).map(|(id, _)| id));
+        if is_grouped && self.phase == Phase::New {
+            self.phase = Phase::Pending(self.seen);
+        }
+    }
+
+    /// All that was given is written.
+    pub fn note_written(&mut self) {
+        self.ready.append(&mut self.given);
+    }
+
+    /// How often a pending entry was delivered before; none where the server did not tell.
+    pub fn count_of(&self, id: EntryId) -> Option<u64> {
+        let at = self.counts.binary_search_by_key(&id, |(id, _)| *id).ok()?;
+        Some(self.counts[at].1)
+    }
+
+    /// How many entries are not known to be acknowledged.
+    pub fn unacknowledged(&self) -> usize {
+        self.ready.len() + self.sent.len()
+    }
+}

@@ -1,0 +1,254 @@
+//! What a stream says of itself, and whether entries are gone that were not read: deleted, trimmed, or with the whole
+//! stream (contract section 15).
+
+use crate::reply::{EntryId, Frame, GapReason, Kind};
+
+/// What XINFO STREAM tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// The first entry that is there.
+    pub first: Option<EntryId>,
+    /// The last entry that ever was.
+    pub last: EntryId,
+    /// How many entries are there.
+    pub length: u64,
+    /// How many entries were ever added; servers before version 7 do not tell.
+    pub added: Option<u64>,
+}
+
+impl Look {
+    /// Reads the answer; what is missing in it counts as none.
+    pub fn read(frame: Frame<'_>) -> Self {
+        let mut look = Self::default();
+        for (name, value) in fields_of(frame) {
+            let number = || std::str::from_utf8(value.head().text).ok().and_then(|text| text.parse().ok());
+            match name.head().text {
+                b"last-generated-id" => look.last = id_of(value).unwrap_or_default(),
+                b"length" => look.length = number().unwrap_or_default(),
+                b"entries-added" => look.added = number(),
+                b"first-entry" => look.first = value.children().next().and_then(id_of),
+                _ => {}
+            }
+        }
+        look
+    }
+
+    /// How many entries were ever taken away.
+    fn removed(&self) -> Option<u64> {
+        self.added.map(|added| added.saturating_sub(self.length))
+    }
+}
+
+/// Names and values of a map, which is a flat array in RESP2.
+pub fn fields_of(frame: Frame<'_>) -> impl Iterator<Item = (Frame<'_>, Frame<'_>)> {
+    let mut children = frame.children();
+    std::iter::from_fn(move || Some((children.next()?, children.next()?)))
+}
+
+/// The id that a string is.
+pub fn id_of(frame: Frame<'_>) -> Option<EntryId> {
+    let head = frame.head();
+    if head.kind == Kind::Bulk { EntryId::parse(head.text) } else { None }
+}
+
+/// The last delivered id of a group, in the answer to XINFO GROUPS; none where there is no such group.
+pub fn group_in(frame: Frame<'_>, group: &[u8]) -> Option<EntryId> {
+    frame.children().find_map(|described| {
+        let is_it = |(name, value): &(Frame<'_>, Frame<'_>)| name.head().text == b"name" && value.head().text == group;
+        fields_of(described).any(|field| is_it(&field)).then(|| {
+            let last = fields_of(described).find(|(name, _)| name.head().text == b"last-delivered-id");
+            last.and_then(|(_, value)| id_of(value)).unwrap_or_default()
+        })
+    })
+}
+
+/// What is missing in a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Missing {
+    pub reason: GapReason,
+    pub after: EntryId,
+    pub before: Option<EntryId>,
+    pub lost: Option<u64>,
+    /// Where reading goes on, if that is not behind what was read last.
+    pub go_on: Option<EntryId>,
+}
+
+/// How far a stream was read, counted as its server counts.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Track {
+    /// An entry, and how many entries were ever added up to it.
+    position: Option<(EntryId, u64)>,
+    /// The look before, and up to where the stream was read then.
+    before: Option<(Look, EntryId)>,
+}
+
+impl Track {
+    /// An entry was read that comes next.
+    #[inline]
+    pub fn advance(&mut self, id: EntryId) {
+        if let Some((at, count)) = &mut self.position {
+            (*at, *count) = (id, *count + 1);
+        }
+    }
+
+    /// What is known of another stream of the same name.
+    pub fn begin_again(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Compares a look with the one before. `last` is the last entry that was read, or delivered to the group;
+    /// `is_same_connection` since that look: another server may have lost what its primary had.
+    pub fn compare(&mut self, last: EntryId, now: Look, is_same_connection: bool) -> Option<Missing> {
+        let before = self.before.replace((now, last));
+        if let Some((then, _)) = before
+            && (now.last < then.last || now.added < then.added)
+        {
+            return self.follow_regress(last, then, now, is_same_connection);
+        }
+        let known = self.position.filter(|(at, _)| *at == last).map(|(_, count)| count);
+        let is_trimmed = if now.length == 0 { last < now.last } else { now.first.is_some_and(|first| last < first) };
+        let missing =
+            |after, before, lost| Some(Missing { reason: GapReason::Trimmed, after, before, lost, go_on: None });
+        if is_trimmed {
+            self.position = now.removed().map(|removed| (last, removed));
+            return match (known, now.removed(), before) {
+                (Some(known), Some(removed), _) if removed > known => missing(last, now.first, Some(removed - known)),
+                (Some(_), Some(_), _) => None,
+                // Entries that were there, and are not.
+                (_, _, Some((then, _))) if last < then.last && now.first.is_none_or(|first| then.last < first) => {
+                    missing(last, now.first, None)
+                }
+                _ => None,
+            };
+        }
+        if last != now.last {
+            return None;
+        }
+        self.position = now.added.map(|added| (last, added));
+        match (known, now.added, before) {
+            (Some(known), Some(added), Some((_, from))) if added > known => {
+                missing(from, Some(last), Some(added - known))
+            }
+            _ => None,
+        }
+    }
+
+    /// The stream has a lower last id, or fewer entries were ever added to it.
+    fn follow_regress(&mut self, last: EntryId, then: Look, now: Look, is_same_connection: bool) -> Option<Missing> {
+        let is_set_back = !is_same_connection && now.first.is_some() && now.first >= then.first;
+        self.position = None;
+        let (reason, go_on) = if is_set_back {
+            (GapReason::SetBack, last.min(now.last))
+        } else if now.first.is_some_and(|first| last < first) || now.length == 0 && last < now.last {
+            // All of it comes behind what was read.
+            self.position = now.removed().map(|removed| (last, removed));
+            return None;
+        } else {
+            (GapReason::BegunAgain, EntryId::ZERO)
+        };
+        self.before = Some((now, go_on));
+        let go_on = Some(go_on).filter(|go_on| *go_on < last)?;
+        Some(Missing { reason, after: last, before: Some(now.last), lost: None, go_on: Some(go_on) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(ms: u64) -> EntryId {
+        EntryId { ms, seq: 0 }
+    }
+
+    fn look(first: u64, last: u64, length: u64, added: u64) -> Look {
+        let first = (length > 0).then(|| id(first));
+        Look { first, last: id(last), length, added: Some(added) }
+    }
+
+    fn trimmed(after: u64, before: Option<u64>, lost: Option<u64>) -> Missing {
+        let (after, before) = (id(after), before.map(id));
+        Missing { reason: GapReason::Trimmed, after, before, lost, go_on: None }
+    }
+
+    #[test]
+    fn what_was_read_before_it_was_trimmed_is_no_gap() {
+        let mut track = Track::default();
+        assert_eq!(track.compare(id(3), look(1, 3, 3, 3), true), None);
+        for read in [4, 5] {
+            track.advance(id(read));
+        }
+        assert_eq!(track.compare(id(5), look(5, 5, 1, 5), true), None);
+        assert_eq!(track.compare(id(5), look(0, 5, 0, 5), true), None);
+        assert_eq!(track.compare(id(5), look(9, 9, 1, 6), true), None);
+    }
+
+    #[test]
+    fn what_was_trimmed_unread_is_counted() {
+        let mut track = Track::default();
+        assert_eq!(track.compare(id(3), look(1, 3, 3, 3), true), None);
+        assert_eq!(track.compare(id(3), look(8, 9, 2, 7), true), Some(trimmed(3, Some(8), Some(2))));
+        assert_eq!(track.compare(id(3), look(8, 9, 2, 7), true), None);
+        track.advance(id(8));
+        track.advance(id(9));
+        assert_eq!(track.compare(id(9), look(8, 9, 2, 7), true), None);
+        assert_eq!(track.compare(id(9), look(0, 12, 0, 10), true), Some(trimmed(9, None, Some(3))));
+    }
+
+    #[test]
+    fn what_went_while_a_read_was_waiting_is_counted_afterwards() {
+        let mut track = Track::default();
+        assert_eq!(track.compare(id(3), look(1, 3, 3, 3), true), None);
+        track.advance(id(9));
+        assert_eq!(track.compare(id(9), look(9, 9, 1, 6), true), Some(trimmed(3, Some(9), Some(2))));
+    }
+
+    #[test]
+    fn a_beginning_in_the_middle_counts_only_what_was_seen_to_be_there() {
+        let mut track = Track::default();
+        assert_eq!(track.compare(id(3), look(1, 9, 9, 9), true), None);
+        let mut other = track;
+        // It may have been read up to there.
+        assert_eq!(track.compare(id(3), look(4, 9, 6, 9), true), None);
+        assert_eq!(other.compare(id(3), look(12, 12, 1, 12), true), Some(trimmed(3, Some(12), None)));
+    }
+
+    #[test]
+    fn a_stream_that_begins_again_is_read_from_its_beginning() {
+        let mut track = Track::default();
+        assert_eq!(track.compare(id(5), look(1, 5, 5, 5), true), None);
+        let again = Missing {
+            reason: GapReason::BegunAgain,
+            after: id(5),
+            before: Some(id(2)),
+            lost: None,
+            go_on: Some(EntryId::ZERO),
+        };
+        assert_eq!(track.compare(id(5), look(1, 2, 2, 2), true), Some(again));
+        assert_eq!(track.compare(id(2), look(1, 2, 2, 2), true), None);
+        // Also where it has come as far by now.
+        let mut track = Track::default();
+        assert_eq!(track.compare(id(5), look(1, 5, 5, 5), true), None);
+        let again = Missing { before: Some(id(9)), ..again };
+        assert_eq!(track.compare(id(5), look(1, 9, 2, 2), true), Some(again));
+        // With higher ids nothing is left out.
+        let mut track = Track::default();
+        assert_eq!(track.compare(id(5), look(1, 5, 5, 5), true), None);
+        assert_eq!(track.compare(id(5), look(6, 9, 2, 2), true), None);
+    }
+
+    #[test]
+    fn another_server_may_have_lost_the_newest_entries() {
+        let mut track = Track::default();
+        assert_eq!(track.compare(id(5), look(1, 5, 5, 5), true), None);
+        let back =
+            Missing { reason: GapReason::SetBack, after: id(5), before: Some(id(4)), lost: None, go_on: Some(id(4)) };
+        assert_eq!(track.compare(id(5), look(1, 4, 4, 4), false), Some(back));
+    }
+
+    #[test]
+    fn a_beginning_in_the_future_waits() {
+        let mut track = Track::default();
+        assert_eq!(track.compare(id(99), look(1, 5, 5, 5), true), None);
+        assert_eq!(track.compare(id(99), look(1, 6, 6, 6), true), None);
+    }
+}

@@ -1,0 +1,259 @@
+//! Brings readers and connections together: opens them, drops and replaces those that are lost, follows slots to other
+//! nodes and the primary that sentinels name (contract sections 8, 11 and 15).
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::super::cluster::Cluster;
+use super::super::cluster::slot_map::Announced;
+use super::super::endpoint::{Address, Endpoint};
+use super::super::error::Unopened;
+use super::super::session::Session;
+use super::super::stream::Loss;
+use super::super::stream::discovery::{Discovery, Found, Search};
+use super::super::stream::retries::{LONGEST_PAUSE, Retries};
+use super::super::stream::source::is_final_code;
+use super::super::stream::switch::{Switched, Switches};
+use super::cursor::Cursor;
+use super::reader::{Down, Link, Reader};
+use super::{Entries, Queued, Reading};
+use crate::reply::Event;
+
+impl Entries {
+    /// Reads streams of a server, or of the cluster that it belongs to. That there is no server, or that it refuses us,
+    /// ends the run (status 3); only what was read once is tried again.
+    pub fn open(endpoint: &Endpoint, reading: Reading) -> Result<Self, Unopened> {
+        let is_cluster = endpoint.cluster.is_some();
+        let (discovery, session) = if is_cluster {
+            (Discovery::of_cluster(Cluster::open(endpoint, false)?), None)
+        } else {
+            let session = Session::open(endpoint)?;
+            (Discovery::of_server(endpoint), Some(session))
+        };
+        let switches = match &endpoint.address {
+            Address::Sentinel(sentinels) => Switches::watch(sentinels, endpoint).ok(),
+            _ => None,
+        };
+        let cursors: Vec<Cursor> = reading.streams.iter().map(|name| Cursor::new(name, &reading)).collect();
+        let mut entries = Self {
+            readers: Self::make_readers(&cursors, is_cluster),
+            cursors,
+            last_link: 0,
+            is_cluster,
+            discovery,
+            retries: Retries::new(reading.retries, LONGEST_PAUSE),
+            reading,
+            due: None,
+            reason: String::new(),
+            lost: None,
+            moves: Vec::new(),
+            switches,
+            announced: VecDeque::new(),
+            given: None,
+            current: Arc::from(endpoint.address.to_string()),
+            turn: 0,
+            left: None,
+            has_begun: false,
+            is_closing: false,
+            may_look: true,
+            may_count: true,
+        };
+        if let Some(session) = session {
+            entries.connect(0, session.endpoint.address.clone(), session);
+        } else {
+            let search = entries.search();
+            let found = entries.discovery.search(&search);
+            entries.settle(found)?;
+        }
+        Ok(entries)
+    }
+
+    fn connect(&mut self, at: usize, address: Address, session: Session) {
+        self.last_link += 1;
+        self.readers[at].link = Some(Link::new(self.last_link, address, session));
+    }
+
+    /// Takes a connection from its reader; what was asked over it is asked again elsewhere, where that is harmless.
+    fn disconnect(&mut self, at: usize) -> Option<Link> {
+        let reader = &mut self.readers[at];
+        let link = reader.link.take()?;
+        (reader.taken, reader.rests_until) = (0, None);
+        let is_grouped = self.reading.group.is_some();
+        reader.streams.iter().for_each(|stream| self.cursors[*stream].note_loss(is_grouped));
+        Some(link)
+    }
+
+    /// A connection is lost, and another one is searched for. A lone server that never answered ends the run.
+    pub(super) fn lose(&mut self, at: usize, loss: Loss) -> Result<(), Unopened> {
+        let Some(link) = self.disconnect(at) else { return Ok(()) };
+        let Loss { reason, since, is_refusal } = loss;
+        if !self.has_begun && !self.is_cluster {
+            let words = if is_refusal { reason } else { format!("{}: connection lost: {reason}", link.name) };
+            return Err(Unopened::Unreachable(words));
+        }
+        let now = Instant::now();
+        self.retries.note_loss(link.was_good());
+        self.due = Some(now + self.retries.pause());
+        self.reason = reason;
+        self.lost = Some(link.address);
+        self.readers[at].is_asking = false;
+        self.note_down(at, since.unwrap_or(now), link.name);
+        Ok(())
+    }
+
+    /// A reader has no connection with this server; that is told once for all that were with it.
+    fn note_down(&mut self, at: usize, since: Instant, name: Arc<str>) {
+        if self.readers[at].down.is_some() {
+            return;
+        }
+        let is_news = !self.is_down(&name);
+        self.readers[at].down = Some(Down { since, name: Arc::clone(&name) });
+        if is_news {
+            let event =
+                Event::Disconnected { channel: None, reason: self.reason.clone(), retrying: self.retries.may_go_on() };
+            self.announced.push_back((name, Queued::Event(event)));
+        }
+    }
+
+    fn is_down(&self, name: &Arc<str>) -> bool {
+        self.readers.iter().filter_map(|reader| reader.down.as_ref()).any(|down| down.name == *name)
+    }
+
+    /// A reader was answered: if its connection was lost, it is there again.
+    pub(super) fn note_well(&mut self, at: usize) {
+        self.has_begun = true;
+        if let Some(down) = self.readers[at].down.take()
+            && !self.is_down(&down.name)
+        {
+            let event = Event::Resumed { gap: down.since.elapsed() };
+            self.announced.push_back((Arc::clone(&self.current), Queued::Event(event)));
+        }
+        if self.retries.count() > 0 && self.readers.iter().all(|reader| reader.link.is_some() && reader.down.is_none())
+        {
+            self.retries.restart();
+        }
+    }
+
+    /// The slot of a reader is another node's, or on its way there: nothing of what was asked has run.
+    pub(super) fn hop(&mut self, at: usize, to: (u16, Announced), is_asking: bool) {
+        let Some(link) = self.disconnect(at) else { return };
+        self.readers[at].is_asking = is_asking;
+        self.moves.push((to.0, to.1, link.address));
+        self.due = Some(Instant::now() + self.retries.pause());
+    }
+
+    fn missing(&self) -> Vec<usize> {
+        (0..self.readers.len()).filter(|at| self.readers[*at].link.is_none()).collect()
+    }
+
+    fn search(&mut self) -> Search {
+        Search {
+            lost: self.lost.clone(),
+            slots: self.missing().into_iter().filter_map(|at| self.readers[at].slot).collect(),
+            one_each: true,
+            moves: std::mem::take(&mut self.moves),
+            ..Search::default()
+        }
+    }
+
+    /// Begins a search for what is missing when it is time for that. Ends the run when no further retry is allowed.
+    pub(super) fn search_when_due(&mut self) -> Result<(), Unopened> {
+        let Some(due) = self.due.filter(|_| self.discovery.is_idle()) else { return Ok(()) };
+        let is_short = !self.missing().is_empty();
+        if is_short && !self.retries.may_go_on() {
+            return Err(self.give_up());
+        }
+        let now = Instant::now();
+        if due <= now {
+            self.due = None;
+            if is_short {
+                self.retries.note_search(now);
+                let search = self.search();
+                self.discovery.begin(search)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives what was found to the readers that have no connection.
+    pub(super) fn settle(&mut self, found: Found) -> Result<(), Unopened> {
+        let mut sessions: Vec<(Address, Session)> = Vec::new();
+        for (address, opened) in found.nodes {
+            match opened {
+                Ok(session) => sessions.push((address, session)),
+                Err(Unopened::Refused { code, message }) if is_final_code(&code) => {
+                    return Err(Unopened::Unreachable(format!("{message}; not tried again")));
+                }
+                Err(
+                    Unopened::Refused { message, .. }
+                    | Unopened::Unreachable(message)
+                    | Unopened::NobodyListens(message),
+                ) => self.reason = message,
+                // The signal ends the run, or the next search goes on.
+                Err(Unopened::Interrupted(_)) => {}
+            }
+        }
+        for at in self.missing() {
+            let node = self.readers[at].slot.map(|slot| self.discovery.owner(slot).cloned());
+            let is_it = |address: &Address| node.as_ref().is_none_or(|node| node.as_ref() == Some(address));
+            if let Some(found) = sessions.iter().position(|(address, _)| is_it(address)) {
+                let (address, session) = sessions.remove(found);
+                self.connect(at, address, session);
+                continue;
+            }
+            if node.as_ref().is_some_and(Option::is_none) {
+                self.reason = format!("no node serves the slot of {}", self.describe(&self.readers[at]));
+            }
+            if !found.is_cut_short {
+                let name = node.flatten().map_or_else(|| Arc::clone(&self.current), |node| Arc::from(node.to_string()));
+                self.retries.note_loss(false);
+                self.note_down(at, Instant::now(), name);
+            }
+        }
+        if !self.missing().is_empty() {
+            self.due = Some(Instant::now() + self.retries.pause());
+        }
+        Ok(())
+    }
+
+    /// Leaves a server that is the primary no more for the one that is.
+    pub(super) fn follow_switch(&mut self) -> Result<(), Unopened> {
+        let Some(Switched { session, since }) = self.switches.as_ref().and_then(Switches::next) else { return Ok(()) };
+        let address = session.endpoint.address.clone();
+        if let Some(link) = &self.readers[0].link {
+            if link.address == address || !self.has_begun {
+                return Ok(());
+            }
+            self.lose(0, Loss { since: Some(since), ..Loss::now(format!("{address} is the primary now")) })?;
+        }
+        if self.retries.may_go_on() {
+            self.connect(0, address, session);
+        }
+        Ok(())
+    }
+
+    /// The streams of a reader, for messages.
+    fn describe(&self, reader: &Reader) -> String {
+        let names = reader.streams.iter().map(|stream| String::from_utf8_lossy(&self.cursors[*stream].name));
+        names.collect::<Vec<_>>().join(", ")
+    }
+
+    /// The end of a run whose retries are used up.
+    fn give_up(&self) -> Unopened {
+        const SHOWN: usize = 3;
+        let mut missing: Vec<String> = Vec::new();
+        for reader in self.readers.iter().filter(|reader| reader.link.is_none()) {
+            let name = reader.down.as_ref().map_or_else(|| self.describe(reader), |down| down.name.to_string());
+            if !missing.contains(&name) && missing.len() < SHOWN {
+                missing.push(name);
+            }
+        }
+        let (missing, reason) = (missing.join(", "), &self.reason);
+        Unopened::Unreachable(match self.retries.count() {
+            0 => format!("{missing}: connection lost: {reason}"),
+            1 => format!("connection lost: {missing} not regained with 1 try: {reason}"),
+            tries => format!("connection lost: {missing} not regained with {tries} tries: {reason}"),
+        })
+    }
+}
