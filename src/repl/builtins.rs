@@ -86,6 +86,7 @@ impl Repl<'_> {
                     self.write(&format!("{number:>5}  {}\n", printable(&command, Escape::Lines)))?;
                 }
             }
+            Local::Peek(peek) => return self.peek(&peek),
             Local::Source(path) => return self.source(&path),
             Local::Jobs => {
                 for job in self.jobs.describe(&self.shell.link().endpoint().address) {

@@ -3,6 +3,10 @@
 use crate::command::request::Request;
 use crate::config::Elsewhere;
 
+/// A key to be shown.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Peek(pub Vec<u8>);
+
 /// What rcli does itself.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Local {
@@ -16,6 +20,8 @@ pub enum Local {
     Connect(Elsewhere),
     /// `:set`: a name and a value; without a value it is shown, without a name all are.
     Set(Option<String>, Option<String>),
+    /// `peek`, with the key.
+    Peek(Peek),
     /// `source`, with the file.
     Source(String),
     /// `history`, with how many to show.
@@ -29,7 +35,7 @@ pub enum Local {
 }
 
 /// The words, and what follows each.
-pub const WORDS: [(&str, &str); 10] = [
+pub const WORDS: [(&str, &str); 11] = [
     (":set", "[NAME [VALUE]]"),
     ("clear", ""),
     ("connect", "HOST PORT | URL | PROFILE"),
@@ -38,6 +44,7 @@ pub const WORDS: [(&str, &str); 10] = [
     ("history", "[COUNT]"),
     ("jobs", ""),
     ("quit", ""),
+    ("peek", "KEY"),
     ("source", "FILE"),
     ("stop", "N"),
 ];
@@ -74,6 +81,8 @@ impl Local {
                 Ok(count) => Self::History(Some(count)),
                 Err(_) => Self::Misused("history [COUNT]"),
             },
+            ("peek", [_]) => Self::Peek(Peek(request.arg(1).to_vec())),
+            ("peek", _) => Self::Misused("peek KEY"),
             ("source", [path]) => Self::Source((*path).to_owned()),
             ("source", _) => Self::Misused("source FILE"),
             ("jobs", []) => Self::Jobs,

@@ -11,13 +11,16 @@ mod history;
 pub mod local;
 mod output;
 mod pager;
+mod peek;
 mod prompt;
 mod pushes;
+mod readable;
 mod recall;
 mod redirect;
 mod source;
 mod subscriber;
 mod suggestions;
+mod tables;
 mod tokens;
 mod verbs;
 mod views;
@@ -33,6 +36,7 @@ use self::suggestions::Lookup;
 use self::verbs::is_verb_line;
 use self::views::{Jobs, Wanted};
 use crate::cli::{Label, Verb};
+use crate::color::Part;
 use crate::command::request::Request;
 use crate::command::restrictions::{asks_first, is_report};
 use crate::config::ReplSettings;
@@ -41,7 +45,7 @@ use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::{describe_bad, parse};
 use crate::render::{Format, Record, Renderer, Stdout, Style};
-use crate::reply::{ErrorReply, Frame};
+use crate::reply::{ErrorReply, Frame, Kind};
 use crate::report::{notice, report, report_pointing};
 use crate::shell::Shell;
 use crate::shell::connection::Link;
@@ -318,8 +322,27 @@ impl Repl<'_> {
             Some((terminal, _)) if ErrorReply::of(frame).is_some() => {
                 terminal.write(&record).and_then(|()| terminal.flush()).map_err(Failure::output)
             }
+            None if self.style.format == Format::Human => self.readable(request, frame, &record),
             _ => self.record(&record),
         }
+    }
+
+    /// Writes a reply as a person reads it best.
+    fn readable(&mut self, request: &Request, frame: Frame<'_>, record: &Record<'_>) -> Outcome<()> {
+        if let Some(table) = tables::table(request, frame, helper::columns()) {
+            return self.write(&table);
+        }
+        if self.settings.is_pretty
+            && frame.kind() == Kind::Bulk
+            && let Some(pretty) = readable::pretty(frame.head().text)
+        {
+            return self.write(&format!("{}\n", printable(&pretty, Escape::Lines)));
+        }
+        let Some(note) = readable::note(request, frame) else { return self.record(record) };
+        let mut shown = Vec::new();
+        Renderer::new(&mut shown, self.style.clone()).write(record).map_err(Failure::output)?;
+        let shown = String::from_utf8_lossy(&shown).trim_end().to_owned();
+        self.write(&format!("{shown}  {}\n", self.style.colors.paint(Part::Hint, &format!("({note})"))))
     }
 
     fn record(&mut self, record: &Record<'_>) -> Outcome<()> {

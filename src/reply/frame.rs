@@ -197,6 +197,11 @@ impl OwnedFrame {
         Self { bytes: b"_\r\n".to_vec(), has_error: false }
     }
 
+    /// The same, a number.
+    pub fn integer(number: u64) -> Self {
+        Self { bytes: format!(":{number}\r\n").into_bytes(), has_error: false }
+    }
+
     /// A map of text to replies, in this order.
     pub fn map(pairs: &[(String, Self)]) -> Self {
         let mut bytes = format!("%{}\r\n", pairs.len()).into_bytes();
