@@ -36,6 +36,12 @@ pub enum Part {
     Notice,
     /// What is not there: hints, nil, and notes beside a reply.
     Hint,
+    /// A round trip as it should be.
+    Fast,
+    /// One that is seen.
+    Slow,
+    /// One that is waited for.
+    Hanging,
 }
 
 /// Whether a stream has colours.
@@ -78,9 +84,10 @@ impl Part {
             Self::Prompt | Self::Key => text.cyan(),
             Self::Block => text.yellow().bold(),
             Self::Command => text.blue().bold(),
-            Self::String => text.green(),
+            Self::String | Self::Fast => text.green(),
+            Self::Slow => text.yellow(),
             Self::Number => text.magenta(),
-            Self::Error => text.red(),
+            Self::Error | Self::Hanging => text.red(),
             Self::Alarm => text.red().bold(),
             Self::Notice | Self::Hint => text.dimmed(),
         }

@@ -89,6 +89,11 @@ impl Context {
         Ok(Renderer::new(stdout, self.config.style.clone()))
     }
 
+    /// Whether a line that is written can be written over: standard output is a terminal, and nobody types on it.
+    pub fn may_redraw(&self) -> bool {
+        self.config.style.is_terminal && self.lines.is_none()
+    }
+
     /// Writes pushes when they come. Where that is not possible, the next reply says so.
     fn write_pushes(&self) -> Outcome<PushListener> {
         let renderer = Mutex::new(self.renderer()?);

@@ -42,8 +42,8 @@ const MODULES: [(&str, &[&str]); 21] = [
     (
         "commands",
         &[
-            "cli", "command", "config", "context", "exit", "follow", "guard", "input", "memory", "net", "render",
-            "repl", "reply", "report", "shell", "signal", "text",
+            "cli", "color", "command", "config", "context", "exit", "follow", "guard", "input", "memory", "net",
+            "render", "repl", "reply", "report", "shell", "signal", "text",
         ],
     ),
     ("main", &[]),

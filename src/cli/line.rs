@@ -16,7 +16,7 @@ use super::{Cli, ConnectionOptions, describe, prompt};
 use crate::exit::{Exit, Failure, Outcome};
 
 /// The subcommands that are read by the whole definition: all but `exec`, whose options are those before a command.
-pub(super) const OTHERS: [&str; 13] = [
+pub(super) const OTHERS: [&str; 14] = [
     "pipe",
     "sub",
     "psub",
@@ -26,6 +26,7 @@ pub(super) const OTHERS: [&str; 13] = [
     "txn",
     "ls",
     "run",
+    "stat",
     "profiles",
     "completions",
     "generate",
@@ -181,8 +182,10 @@ fn assemble(mut options: OptionSet, words: Vec<OsString>, mut verb: Option<Verb>
     let order = in_order(&matches);
     let Globals { connection, output, general, repl } = Globals::from_arg_matches_mut(&mut matches)?;
     let mut exec = ExecOptions::from_arg_matches_mut(&mut matches)?;
-    if let Some(Verb::Run(args)) = &mut verb {
-        args.repetition.take_from(&mut exec.repetition);
+    match &mut verb {
+        Some(Verb::Run(args)) => args.repetition.take_from(&mut exec.repetition),
+        Some(Verb::Stat(args)) => args.interval = args.interval.or(exec.repetition.interval.take()),
+        _ => {}
     }
     match &mut verb {
         Some(Verb::Exec(args)) => args.options = exec,

@@ -9,6 +9,7 @@ mod options;
 pub mod prompt;
 mod run;
 pub mod settings;
+mod stat;
 mod streams;
 mod tail;
 mod verbs;
@@ -24,6 +25,7 @@ pub use self::options::{
     ConnectionOptions, Encoding, GeneralOptions, OutputOptions, ReplOptions, SandboxKind, Verify, When, YesNo,
 };
 pub use self::run::RunArgs;
+pub use self::stat::StatArgs;
 pub use self::streams::{
     Control, LimitOptions, ListenOptions, MonitorArgs, OnHandlerError, PsubArgs, ReconnectOptions, SsubArgs, SubArgs,
 };

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use super::keys::LsArgs;
 use super::options::{When, parse_seconds};
 use super::run::RunArgs;
+use super::stat::StatArgs;
 use super::streams::{ListenOptions, MonitorArgs, PsubArgs, SsubArgs, SubArgs};
 use super::tail::TailArgs;
 
@@ -24,6 +25,7 @@ pub enum Verb {
     Txn(TxnArgs),
     Ls(LsArgs),
     Run(RunArgs),
+    Stat(StatArgs),
     Profiles(ProfilesArgs),
     Completions(CompletionsArgs),
     #[command(hide = true)]
@@ -42,7 +44,7 @@ impl Verb {
 
     /// Whether it can run above the prompt: it writes lines as they come, until it is stopped.
     pub fn may_run_above(&self) -> bool {
-        self.is_stream()
+        self.is_stream() || matches!(self, Self::Stat(_))
     }
 
     /// Why it cannot be typed at the prompt, which has its standard input for itself; none if it can.
@@ -73,6 +75,8 @@ impl Verb {
         match self {
             Self::Profiles(_) => Some("profiles"),
             Self::Ls(args) if args.top.is_some() => Some("ls --top"),
+            Self::Stat(args) if args.dist => Some("stat --dist"),
+            Self::Stat(args) if !args.latency => Some("stat"),
             _ => None,
         }
     }

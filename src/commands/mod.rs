@@ -9,6 +9,7 @@ mod ls;
 mod pipe;
 mod profiles;
 mod run;
+mod stat;
 
 mod stdin;
 mod tail;
@@ -34,6 +35,7 @@ pub fn run(context: &Context, verb: Option<&Verb>) -> Outcome<Exit> {
         Some(Verb::Txn(args)) => txn::run(context, args),
         Some(Verb::Ls(args)) => ls::run(context, args),
         Some(Verb::Run(args)) => run::run(context, args),
+        Some(Verb::Stat(args)) => stat::run(context, args),
         Some(Verb::Profiles(args)) => profiles::run(context, args),
         Some(Verb::Completions(args)) => completions::run(args),
         Some(Verb::Generate(args)) => generate::run(context, args),

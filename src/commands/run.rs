@@ -38,7 +38,7 @@ pub fn run(context: &Context, args: &RunArgs) -> Outcome<Exit> {
         script: &script,
         exit: Exit::Done,
     };
-    let is_read_only = false;
+    let is_read_only = endpoint.read_only;
     let mut server = Server::open(&endpoint)?;
     let code = match (&script.library, &args.call) {
         (None, _) => Some(call(if is_read_only { "EVAL_RO" } else { "EVAL" }, &script.code, words)),

@@ -37,6 +37,7 @@ pub use resolve::{Family, HostPort, Reach};
 pub use retry::{RandomBackoff, Retry};
 pub use sentinel::Sentinels;
 pub use session::Session;
+pub use stream::retries::pause as reconnect_pause;
 pub use stream::{Change, Given, Heard, Source, Stream, Subscription, Topic, Woken, ready_at};
 pub use tls::{Tls, TlsFiles, Verify};
 pub use transaction::Transacted;

@@ -105,6 +105,7 @@ mod sentinel;
 mod sentinel_switch;
 mod side_by_side;
 mod signals;
+mod stat;
 mod tail;
 mod tail_groups;
 mod terminal;

@@ -199,6 +199,24 @@ fn errors_of_a_library_name_its_lines() {
 }
 
 #[test]
+fn under_read_only_nothing_is_changed() {
+    let server = Server::start();
+    let script = |words: &[&str], code: &str| server.rcli(["--read-only"]).args(words).file("x.lua", code);
+    script(&["run", "x.lua", "k"], "return redis.call('EXISTS', KEYS[1])").prints("0\n").run();
+    script(&["run", "x.lua", "k"], COUNT).status(1).complains(&["x.lua:1: ERR Write commands are not allowed"]).run();
+    assert_eq!((calls(&server, "evalsha_ro"), calls(&server, "eval_ro"), calls(&server, "eval")), (2, 2, 0));
+    let get = ["run", "--call", "get", "x.lua", "k"];
+    let missing = ["library counters is another or missing, and --read-only loads none"];
+    script(&get, LIBRARY).status(2).complains(&missing).run();
+    server.call(&[b"FUNCTION", b"LOAD", LIBRARY.as_bytes()]);
+    script(&get, LIBRARY).prints("\n").run();
+    script(&["run", "x.lua"], LIBRARY).prints("counters\n").run();
+    script(&get, &LIBRARY.replace("INCRBY", "DECRBY")).status(2).complains(&missing).run();
+    let add = ["run", "--call", "add", "x.lua", "k", ",", "1"];
+    script(&add, LIBRARY).status(1).complains(&["x.lua: ERR Can not execute a script with write flag"]).run();
+}
+
+#[test]
 fn keys_go_to_a_function_and_functions_are_a_librarys() {
     let server = Server::start();
     let run = |words: &[&str]| server.rcli(words).file("lib.lua", LIBRARY).file("c.lua", COUNT).status(2);

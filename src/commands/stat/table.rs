@@ -1,0 +1,200 @@
+//! The lines of `stat`: a table for people, whose header comes again with every screenful, or JSON.
+
+use std::fmt::Write as _;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::info::Info;
+use super::nodes::{Nodes, Seen};
+use super::round_trips::{RoundTrips, in_ms};
+use crate::color::{Colors, Part};
+use crate::context::Context;
+use crate::exit::{Failure, Outcome};
+use crate::render::{Format, Renderer, Stdout};
+
+/// The columns: what they are called and how wide they are.
+const COLUMNS: [(&str, usize); 10] = [
+    ("keys", 10),
+    ("memory", 9),
+    ("clients", 7),
+    ("blocked", 7),
+    ("requests", 18),
+    ("req/s", 9),
+    ("connections", 11),
+    ("min", 8),
+    ("mean", 8),
+    ("p99", 8),
+];
+/// What stands over so many of them.
+const GROUPS: [(&str, usize); 3] = [("data", 2), ("load", 5), ("round trip, ms", 3)];
+/// So many lines are a screenful where there is no screen: redis-cli's.
+const SCREENFUL: usize = 20;
+/// What the line about all nodes is called.
+const SUM: &str = "sum";
+
+/// Where lines are written.
+pub struct Table {
+    renderer: Renderer<Stdout>,
+    format: Format,
+    colors: Colors,
+    is_terminal: bool,
+    names_nodes: bool,
+    /// The lines since the last header.
+    lines: usize,
+    /// The requests at the line before, by node.
+    requests: Vec<(String, u64)>,
+}
+
+impl Table {
+    /// Over standard output, in the format that was asked for.
+    pub fn new(context: &Context, names_nodes: bool) -> Outcome<Self> {
+        let style = &context.config.style;
+        Ok(Self {
+            renderer: context.renderer()?,
+            format: style.format,
+            colors: style.colors,
+            is_terminal: style.is_terminal,
+            names_nodes,
+            lines: 0,
+            requests: Vec::new(),
+        })
+    }
+
+    /// Writes a line for each node that has answered, and in a cluster their sum; false if none has.
+    pub fn write(&mut self, nodes: &mut Nodes) -> Outcome<bool> {
+        let mut seen = nodes.take_seen();
+        if seen.is_empty() {
+            return Ok(false);
+        }
+        if self.names_nodes {
+            seen.push(sum(&seen));
+        }
+        let text = if self.format == Format::Json { self.json(&seen) } else { self.rows(&seen) };
+        self.requests = seen.into_iter().map(|seen| (seen.name, seen.info.requests)).collect();
+        self.renderer.write_text(&text).and_then(|()| self.renderer.flush()).map_err(Failure::output)?;
+        Ok(true)
+    }
+
+    fn json(&self, seen: &[Seen]) -> String {
+        let time = time_in_seconds();
+        let mut text = String::new();
+        for Seen { name, info, rate, trips } in seen {
+            let Info { keys, memory, clients, blocked, requests, connections } = info;
+            let node = if self.names_nodes { format!("\"node\":{},", serde_json::json!(name)) } else { String::new() };
+            let rate = rate.map_or("null".to_owned(), |rate| format!("{rate:.1}"));
+            let trips = json_of(trips);
+            let _ = writeln!(
+                text,
+                "{{\"time\":{time},{node}\"keys\":{keys},\"memory\":{memory},\"clients\":{clients},\
+                 \"blocked\":{blocked},\"requests\":{requests},\"rate\":{rate},\"connections\":{connections},\
+                 \"round_trip\":{trips}}}"
+            );
+        }
+        text
+    }
+
+    fn rows(&mut self, seen: &[Seen]) -> String {
+        let width = if self.names_nodes { seen.iter().map(|seen| seen.name.len()).max().unwrap_or(0) } else { 0 };
+        let mut text = String::new();
+        if self.lines == 0 || self.lines + seen.len() > self.screenful() {
+            self.lines = 0;
+            text.push_str(&self.header(width));
+        }
+        self.lines += seen.len();
+        for seen in seen {
+            if self.names_nodes {
+                let _ = write!(text, "{:width$} ", seen.name);
+            }
+            text.push_str(&self.row(seen));
+        }
+        text
+    }
+
+    /// How many lines fit under the header.
+    fn screenful(&self) -> usize {
+        let rows = || rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok().map(|size| usize::from(size.ws_row));
+        let rows = if self.is_terminal { rows().filter(|rows| *rows > 3) } else { None };
+        rows.map_or(SCREENFUL, |rows| rows - 3)
+    }
+
+    fn header(&self, name: usize) -> String {
+        let margin = if self.names_nodes { " ".repeat(name + 1) } else { String::new() };
+        let mut columns = COLUMNS.iter();
+        let groups: Vec<String> = GROUPS
+            .iter()
+            .map(|(title, count)| {
+                let width = columns.by_ref().take(*count).map(|(_, width)| width + 1).sum::<usize>() - 1;
+                format!("{:-^width$}", format!(" {title} "))
+            })
+            .collect();
+        let titles: Vec<String> = COLUMNS.iter().map(|(title, width)| format!("{title:width$}")).collect();
+        let line = |words: &[String]| {
+            let line = format!("{margin}{}", words.join(" "));
+            format!("{}\n", self.colors.paint(Part::Hint, line.trim_end()))
+        };
+        line(&groups) + &line(&titles)
+    }
+
+    fn row(&self, seen: &Seen) -> String {
+        let Seen { name, info, rate, trips } = seen;
+        let before = self.requests.iter().find(|(known, _)| known == name);
+        let more = before.map_or(0, |(_, before)| info.requests.saturating_sub(*before));
+        let cells = [
+            info.keys.to_string(),
+            human_bytes(info.memory),
+            info.clients.to_string(),
+            info.blocked.to_string(),
+            format!("{} (+{more})", info.requests),
+            rate.map_or("-".to_owned(), |rate| format!("{rate:.0}")),
+            info.connections.to_string(),
+            in_ms(trips.min),
+            in_ms(trips.mean()),
+            in_ms(trips.p99()),
+        ];
+        let cells: Vec<String> = cells.iter().zip(COLUMNS).map(|(cell, (_, width))| format!("{cell:width$}")).collect();
+        format!("{}\n", cells.join(" ").trim_end())
+    }
+}
+
+/// All of them together.
+fn sum(seen: &[Seen]) -> Seen {
+    let (mut info, mut trips) = (Info::default(), RoundTrips::default());
+    for node in seen {
+        info.add(&node.info);
+        trips.add(&node.trips);
+    }
+    let rates: Option<Vec<f64>> = seen.iter().map(|node| node.rate).collect();
+    Seen { name: SUM.to_owned(), info, rate: rates.map(|rates| rates.iter().sum()), trips }
+}
+
+/// Round trips as an object, in milliseconds.
+pub fn json_of(trips: &RoundTrips) -> String {
+    let RoundTrips { count, min, max, .. } = trips;
+    let (min, mean, p99, max) = (in_ms(*min), in_ms(trips.mean()), in_ms(trips.p99()), in_ms(*max));
+    format!("{{\"min\":{min},\"mean\":{mean},\"p99\":{p99},\"max\":{max},\"samples\":{count}}}")
+}
+
+/// Seconds since 1970.
+pub fn time_in_seconds() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{}.{:06}", now.as_secs(), now.subsec_micros())
+}
+
+/// As redis-cli writes an amount of memory.
+#[expect(clippy::cast_precision_loss, reason = "three digits of it are shown")]
+fn human_bytes(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 4] = [(1 << 40, "T"), (1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K")];
+    let unit = UNITS.iter().find(|(unit, _)| bytes >= *unit);
+    unit.map_or(format!("{bytes}B"), |(unit, letter)| format!("{:.2}{letter}", bytes as f64 / *unit as f64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_written_as_redis_cli_does() {
+        for (bytes, text) in [(0, "0B"), (1023, "1023B"), (1024, "1.00K"), (1 << 30, "1.00G"), (1_572_864, "1.50M")] {
+            assert_eq!(human_bytes(bytes), text);
+        }
+    }
+}
