@@ -10,11 +10,12 @@ use crate::lab::{Lab, redis_cli_at};
 use crate::measure::{Job, Pairs, Ratio, Usage, alternate};
 use crate::proxy::Proxy;
 use crate::table::{Goal, Row, thousands};
-use crate::workload::{Workload, seed_mixed};
+use crate::workload::{Workload, rows, seed_mixed};
 
 /// The rows of this topic.
 pub const BENCHES: &[Bench] = &[
     Bench { name: "set", run: sets },
+    Bench { name: "csv", run: from_csv },
     Bench { name: "mixed", run: mixed },
     Bench { name: "redis-py", run: against_redis_py },
     Bench { name: "waiting", run: against_waiting },
@@ -35,6 +36,16 @@ fn sets(lab: &mut Lab) -> Result<Vec<Row>> {
     let (pairs, share) = against_bulk(lab, &work, Some(&replies), Lab::empty)?;
     let to_file = Row::compared(format!("{title} to a file"), BULK_PEER, goal, &pairs).also(&share);
     Ok(vec![to_null, to_file])
+}
+
+fn from_csv(lab: &mut Lab) -> Result<Vec<Row>> {
+    let work = Workload::sets(lab, lab.sizes.set_lines)?;
+    let ours = lab.rcli().args(["pipe", "--json", "--from-csv", "SET key:{key} value-{value}"]);
+    let ours = ours.stdin(&rows(lab, lab.sizes.set_lines)?);
+    let theirs = lab.redis_cli().args(["--pipe"]).stdin(&work.resp);
+    let pairs = alternate_jobs(lab, lab.sizes.pairs, Lab::empty, &ours, &theirs)?;
+    let title = format!("{} rows of CSV as `SET`, JSON replies", thousands(work.lines));
+    Ok(vec![Row::compared(title, BULK_PEER, Goal::Wall(1.05), &pairs)])
 }
 
 fn mixed(lab: &mut Lab) -> Result<Vec<Row>> {

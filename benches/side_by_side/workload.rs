@@ -53,6 +53,16 @@ impl Workload {
     }
 }
 
+/// The keys and values of [`Workload::sets`] as CSV.
+pub fn rows(lab: &Lab, lines: usize) -> Result<PathBuf> {
+    let path = lab.path("rows.csv");
+    write_text(&path, lines + 1, |n| match n.checked_sub(1) {
+        None => "key,value".to_owned(),
+        Some(n) => format!("{n:07},\"{n:07}\""),
+    })?;
+    Ok(path)
+}
+
 /// `SET` of 100,000 keys over and over, for runs whose server should stay small; text only.
 pub fn repeated_sets(lab: &Lab, lines: usize) -> Result<PathBuf> {
     let path = lab.path("repeated-sets.txt");

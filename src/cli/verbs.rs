@@ -209,6 +209,7 @@ Examples:
   rcli pipe < cmds.txt
   rcli pipe --json --envelope part1.txt part2.txt | jq -c 'select(.error)'
   jq -c '[\"SET\", .id, .name]' users.json | rcli pipe --quiet --summary
+  rcli pipe --from-csv 'HSET user:{id} name {name} mail {mail}' users.csv
   rcli pipe --check cmds.txt")]
 pub struct PipeArgs {
     /// Run the whole input as one MULTI/EXEC
@@ -232,6 +233,12 @@ pub struct PipeArgs {
     /// Parse all the input, run nothing, connect to nothing
     #[arg(long)]
     pub check: bool,
+    /// The input is CSV with a header line; each row becomes this command, whose {name} or {1} stand for columns
+    #[arg(long, value_name = "TEMPLATE", overrides_with = "from_tsv")]
+    pub from_csv: Option<OsString>,
+    /// The same for cells between tabs, without quotes
+    #[arg(long, value_name = "TEMPLATE", overrides_with = "from_csv")]
+    pub from_tsv: Option<OsString>,
     /// Commands in flight at most [default: chosen for throughput]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub window: Option<u32>,

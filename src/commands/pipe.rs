@@ -20,6 +20,9 @@ mod reorder;
 mod resume;
 mod window;
 
+use std::os::unix::ffi::OsStrExt as _;
+use std::sync::Arc;
+
 use self::driver::Driver;
 use self::files::InputFiles;
 use self::keyless::refuse_unroutable;
@@ -27,11 +30,12 @@ use crate::cli::PipeArgs;
 use crate::command::restrictions::{refuse_in_block, refuse_in_pipeline};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
+use crate::input::{RowForm, Template};
 use crate::net::Router;
 
 /// Runs the pipeline, or only checks its input.
 pub fn run(context: &Context, args: &PipeArgs) -> Outcome<Exit> {
-    let mut files = InputFiles::open(&args.files)?;
+    let mut files = InputFiles::open(&args.files, row_form(args)?)?;
     if args.check {
         let endpoint = &context.config.connection.endpoint;
         let mut router = Router::default();
@@ -51,4 +55,15 @@ pub fn run(context: &Context, args: &PipeArgs) -> Outcome<Exit> {
         return atomic::run(context, &endpoint, args, &mut files);
     }
     Driver::open(context, &endpoint, args, files)?.run()
+}
+
+/// What the rows of the input become, where it is a table.
+fn row_form(args: &PipeArgs) -> Outcome<Option<RowForm>> {
+    let given = [("--from-csv", &args.from_csv), ("--from-tsv", &args.from_tsv)];
+    let form = given.into_iter().find_map(|(option, text)| Some((option, text.as_ref()?)));
+    form.map(|(option, text)| {
+        let template = Arc::new(Template::read(text.as_bytes(), option)?);
+        Ok(RowForm { template, is_tsv: option == "--from-tsv" })
+    })
+    .transpose()
 }

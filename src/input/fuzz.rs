@@ -2,10 +2,12 @@
 #![allow(clippy::panic, clippy::missing_panics_doc, reason = "a check ends by panicking")]
 
 use std::io::{Seek as _, Write as _};
+use std::sync::Arc;
 
 use super::begin::{self, Begin};
 use super::resp::{self, Found, Scan};
-use super::{Next, Source, describe_bad, parse, spans, text};
+use super::rows::{Row, Rows};
+use super::{Next, RowForm, Source, Template, count_lines, describe_bad, parse, spans, text};
 use crate::command::request::Request;
 use crate::command::restrictions::holds_secret;
 
@@ -22,6 +24,37 @@ pub fn input(data: &[u8]) {
         assert_eq!(careful(&bytes[..taken - 1]), Some(plain), "{}", bytes[..taken].escape_ascii());
     }
     check_source(bytes);
+    check_rows(bytes, 1 + usize::from(*size));
+}
+
+/// The rows of a table are the same however they come, and as the parser of whole tables has them.
+fn check_rows(bytes: &[u8], size: usize) {
+    let Ok(template) = Template::read(b"ECHO {1}", "") else { panic!("a template") };
+    let form = RowForm { template: Arc::new(template), is_tsv: bytes.len().is_multiple_of(2) };
+    let read = |size: usize| {
+        let (mut rows, mut request, mut found) = (Rows::new(&form), Request::default(), Vec::new());
+        let (mut start, mut end, mut lines) = (0, 0, 0);
+        loop {
+            end = bytes.len().min(end + size);
+            request.clear();
+            let (taken, row) = rows.read(&bytes[start..end], lines, end == bytes.len(), &mut request);
+            lines += count_lines(&bytes[start..start + taken]);
+            start += taken;
+            assert!(start <= end);
+            let is_last = matches!(row, Row::End | Row::Bad(_, false));
+            if matches!(row, Row::Whole | Row::Bad(_, true)) {
+                end = start;
+            }
+            if row != Row::Part {
+                found.push((rows.line(), row, request.clone()));
+                rows.begin_next();
+            }
+            if is_last {
+                return found;
+            }
+        }
+    };
+    assert_eq!(read(size), read(bytes.len().max(1)));
 }
 
 fn careful(line: &[u8]) -> Option<Request> {

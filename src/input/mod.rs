@@ -1,4 +1,4 @@
-//! Commands from files and stdin, in text, JSON lines or RESP (contract section 3), with FILE:LINE for every complaint.
+//! Commands from files and stdin, in text, JSON lines or RESP (contract section 3), or rows of a table, with FILE:LINE for every complaint.
 
 mod begin;
 #[cfg(any(test, fuzzing))]
@@ -6,6 +6,8 @@ pub mod fuzz;
 mod json;
 mod resp;
 mod room;
+mod rows;
+mod template;
 mod text;
 
 use std::fs::File;
@@ -15,10 +17,13 @@ use std::path::Path;
 
 use self::begin::Begin;
 use self::resp::{Found, Scan};
+use self::rows::{Row, Rows};
 use crate::command::request::{Request, secrets};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::text::{Escape, describe_io, escape};
 
+pub use rows::RowForm;
+pub use template::Template;
 pub use text::{Malformed, OPEN_QUOTE, parse as parse_line, spans};
 
 /// What [`Source::next`] found in what has been read so far.
@@ -85,6 +90,8 @@ pub struct Source {
     form: Form,
     /// How far an incomplete RESP command is known.
     scan: Scan,
+    /// The table that the input is; none where it holds commands.
+    rows: Option<Box<Rows>>,
     ended: bool,
     consumed: u64,
 }
@@ -95,6 +102,7 @@ enum Form {
     Unknown,
     Lines,
     Resp,
+    Rows,
 }
 
 impl Source {
@@ -138,9 +146,16 @@ impl Source {
             line: 0,
             form: Form::Unknown,
             scan: Scan::default(),
+            rows: None,
             ended: false,
             consumed: 0,
         }
+    }
+
+    /// The same input as a table, whose rows become commands.
+    pub fn with_rows(mut self, form: &RowForm) -> Self {
+        self.rows = Some(Box::new(Rows::new(form)));
+        self
     }
 
     /// The file's name as it was given, or `stdin`.
@@ -194,6 +209,12 @@ impl Source {
             if self.form == Form::Unknown && !self.recognize()? {
                 return Ok(Next::Pending);
             }
+            if self.form == Form::Rows {
+                match self.next_row(request)? {
+                    Some(next) => return Ok(next),
+                    None => continue,
+                }
+            }
             if self.start == self.end && self.ended {
                 return Ok(Next::End);
             }
@@ -217,10 +238,17 @@ impl Source {
         }
     }
 
-    /// Refuses input in an encoding that cannot be read, before anything of it is used.
+    /// Refuses input in an encoding that cannot be read, and a table without the columns that are asked for, before
+    /// anything of it is used.
     pub fn check_beginning(&mut self) -> Outcome<()> {
         while !self.recognize()? {
             self.fill()?;
+        }
+        let mut request = Request::default();
+        while self.rows.as_ref().is_some_and(|rows| !rows.has_header()) {
+            if self.next_row(&mut request)?.is_some() {
+                self.fill()?;
+            }
         }
         Ok(())
     }
@@ -236,7 +264,7 @@ impl Source {
             Begin::Lines(mark) => (Form::Lines, mark),
             Begin::Resp(mark) => (Form::Resp, mark),
         };
-        self.form = form;
+        self.form = if self.rows.is_some() { Form::Rows } else { form };
         self.consume(mark);
         Ok(true)
     }
@@ -302,6 +330,32 @@ impl Source {
     fn consume(&mut self, count: usize) {
         self.start += count;
         self.consumed += count as u64;
+    }
+
+    /// What the next row of a table gives; none for its header.
+    fn next_row(&mut self, request: &mut Request) -> Result<Option<Next>, BadInput> {
+        let Some(rows) = &mut self.rows else { return Ok(Some(Next::End)) };
+        request.clear();
+        let waiting = &self.buffer[self.start..self.end];
+        let had_header = rows.has_header();
+        let (taken, row) = rows.read(waiting, self.line, self.ended, request);
+        request.line = rows.line();
+        self.line += count_lines(&waiting[..taken]);
+        match row {
+            Row::Whole | Row::Bad(_, true) => rows.begin_next(),
+            _ => {}
+        }
+        self.consume(taken);
+        match row {
+            Row::Whole if had_header => Ok(Some(Next::Command)),
+            Row::Whole => Ok(None),
+            Row::Part => Ok(Some(Next::Pending)),
+            Row::End => Ok(Some(Next::End)),
+            Row::Bad(reason, recoverable) => {
+                let line = request.line.max(1);
+                Err(BadInput::new(format!("{}:{line}: {reason}", self.name), recoverable))
+            }
+        }
     }
 
     fn next_resp(&mut self, request: &mut Request) -> Result<Next, BadInput> {

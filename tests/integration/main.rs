@@ -99,6 +99,7 @@ mod repl_values;
 mod repl_verbs;
 mod repl_views;
 mod resume;
+mod rows;
 mod sandbox;
 mod secrets;
 mod sentinel;

@@ -3,12 +3,12 @@
 use std::collections::VecDeque;
 use std::fs;
 use std::os::fd::{AsFd as _, BorrowedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use crate::command::request::Request;
 use crate::exit::{Failure, Outcome};
-use crate::input::{BadInput, Next, Source};
+use crate::input::{BadInput, Next, RowForm, Source};
 use crate::net::poll;
 use crate::text::describe_io;
 
@@ -54,32 +54,35 @@ pub struct InputFiles {
     consumed_before: u64,
     /// How many commands were read.
     number: u64,
+    /// What their rows become; none for files of commands.
+    rows: Option<RowForm>,
 }
 
 impl InputFiles {
     /// Opens the first file and makes sure that the others can be opened and read; no file is stdin.
-    pub fn open(files: &[PathBuf]) -> Outcome<Self> {
+    pub fn open(files: &[PathBuf], rows: Option<RowForm>) -> Outcome<Self> {
+        let open = |path: &Path| Ok::<_, Failure>(as_rows(Source::open(path)?, rows.as_ref()));
         let mut size = Some(0);
         for path in files.iter().filter(|path| path.as_os_str() != "-") {
             let metadata = fs::metadata(path)
                 .map_err(|error| Failure::usage(format!("{}: {}", path.display(), describe_io(&error))))?;
             // A named pipe is opened once only: its writer may be gone after the first reader.
             if metadata.is_file() {
-                Source::open(path)?.check_beginning()?;
+                open(path)?.check_beginning()?;
             }
             size = size.filter(|_| metadata.is_file()).map(|size| size + metadata.len());
         }
         let mut waiting: VecDeque<PathBuf> = files.iter().cloned().collect();
         let current = match waiting.pop_front() {
-            Some(path) => Source::open(&path)?,
-            None => Source::stdin()?,
+            Some(path) => open(&path)?,
+            None => as_rows(Source::stdin()?, rows.as_ref()),
         };
         if files.is_empty() {
             size = current.size();
         } else if files.iter().any(|path| path.as_os_str() == "-") {
             size = None;
         }
-        Ok(Self { names: Names::new(files), waiting, current, file: 0, size, consumed_before: 0, number: 0 })
+        Ok(Self { names: Names::new(files), waiting, current, file: 0, size, consumed_before: 0, number: 0, rows })
     }
 
     /// The next command that is wholly in memory.
@@ -96,7 +99,7 @@ impl InputFiles {
                 Next::End => {
                     let Some(path) = self.waiting.pop_front() else { return Ok(Next::End) };
                     self.consumed_before += self.current.consumed();
-                    self.current = Source::open(&path)?;
+                    self.current = as_rows(Source::open(&path)?, self.rows.as_ref());
                     self.file += 1;
                 }
             }
@@ -154,5 +157,13 @@ impl InputFiles {
     /// How many bytes of all the input were parsed.
     pub fn consumed(&self) -> u64 {
         self.consumed_before + self.current.consumed()
+    }
+}
+
+/// An input as the table that it is, or as it is.
+fn as_rows(source: Source, rows: Option<&RowForm>) -> Source {
+    match rows {
+        Some(form) => source.with_rows(form),
+        None => source,
     }
 }
