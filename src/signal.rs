@@ -3,6 +3,7 @@
 
 mod stop;
 
+use std::fs::File;
 use std::io::{self, PipeReader, Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -98,7 +99,10 @@ pub fn install() -> io::Result<()> {
 
 /// Whether a signal was ignored when the process started; false where that is not told.
 fn is_ignored(signal: i32) -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    // All of it fits one read, and the file does not tell its size.
+    let mut status = [0; 8192];
+    let length = File::open("/proc/self/status").and_then(|mut file| file.read(&mut status)).unwrap_or_default();
+    let status = String::from_utf8_lossy(&status[..length]);
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
