@@ -1,6 +1,6 @@
 //! What all rows share: the programs, the server, the sizes, and a directory for input and output files.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -114,6 +114,11 @@ impl Lab {
     /// `rcli` on the lab's server.
     pub fn rcli(&self) -> Job {
         self.rcli_at(self.server.port)
+    }
+
+    /// The binary that is measured.
+    pub fn rcli_program(&self) -> &OsStr {
+        &self.rcli
     }
 
     /// `rcli` that is not told where the server is.

@@ -17,6 +17,7 @@
 
 mod cluster;
 mod instructions;
+mod keys;
 mod lab;
 mod listener;
 mod measure;
@@ -56,6 +57,7 @@ const TOPICS: &[&[Bench]] = &[
     streams::BENCHES,
     cluster::BENCHES,
     sharded::BENCHES,
+    keys::BENCHES,
 ];
 
 /// What the command line asks for.

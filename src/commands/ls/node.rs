@@ -47,6 +47,8 @@ pub struct Node {
     pub has_given: bool,
     /// Whether it could not be reached and another one has what it had.
     pub was_given_up: bool,
+    /// Whether it was no owner of a slot that was to be walked by itself.
+    pub was_refused: bool,
     /// All that is to be walked.
     plan: Vec<Target>,
     /// What of that is left; the first is being walked.
@@ -80,9 +82,10 @@ impl Node {
             has_begun: false,
             has_given: false,
             was_given_up: false,
+            was_refused: false,
             targets: plan.iter().cloned().collect(),
+            cursor: plan.first().map(Target::start).unwrap_or_default(),
             plan,
-            cursor: b"0".to_vec(),
             is_due: true,
             expected: VecDeque::new(),
             counts,
@@ -101,8 +104,13 @@ impl Node {
     pub fn begin_again(&mut self) {
         self.expected.clear();
         self.targets = self.plan.iter().cloned().collect();
-        self.cursor = b"0".to_vec();
-        self.is_due = true;
+        self.begin_target();
+    }
+
+    /// Begins with the first of what is left, if anything is.
+    fn begin_target(&mut self) {
+        self.cursor = self.targets.front().map(Target::start).unwrap_or_default();
+        self.is_due = !self.targets.is_empty();
     }
 
     /// Leaves what is left to another node.
@@ -236,10 +244,11 @@ impl Node {
         self.cursor.clear();
         self.cursor.extend_from_slice(cursor.text);
         let given = self.targets.front().and_then(Target::slots).cloned();
+        self.is_due = true;
         if self.cursor == b"0" {
             self.targets.pop_front();
+            self.begin_target();
         }
-        self.is_due = !self.targets.is_empty();
         if self.pages() < PAGES {
             self.scan(scan);
             // Questions about the keys go along.
@@ -287,9 +296,9 @@ impl Node {
             Some(redirect) if output.is_cluster && scan.key().is_some() => Err(Halt::Redirected(redirect)),
             // A slot that is not here any more is found where it is now.
             Some(_) if output.is_cluster => {
+                self.was_refused = true;
                 self.targets.pop_front();
-                self.cursor = b"0".to_vec();
-                self.is_due = !self.targets.is_empty();
+                self.begin_target();
                 Ok(())
             }
             _ => Err(Halt::Refused(error)),

@@ -34,9 +34,9 @@ impl Walk {
                 (held.node.clone(), slots)
             })
             .collect();
-        let (mut number, mut is_first) = (0, true);
+        let (mut number, mut is_first, mut may_clusterscan) = (0, true, true);
         while !targets.is_empty() {
-            let has_clusterscan = !is_first && self.has_clusterscan()?;
+            let has_clusterscan = !is_first && may_clusterscan && self.has_clusterscan()?;
             self.nodes.clear();
             for (address, slots) in &targets {
                 let held = before.iter().find(|held| held.node == *address);
@@ -59,8 +59,13 @@ impl Walk {
             let walked: Vec<Walked> = targets
                 .into_iter()
                 .zip(&self.nodes)
-                .map(|((node, slots), walked)| Walked { node, slots, is_complete: !walked.was_given_up })
+                .map(|((node, slots), walked)| Walked {
+                    node,
+                    slots,
+                    is_complete: !walked.was_given_up && !walked.was_refused,
+                })
                 .collect();
+            may_clusterscan &= !self.nodes.iter().any(|node| node.was_refused);
             let after = self.holdings(Some(&walked))?;
             targets = moved(&before, &walked, &after);
             (before, is_first) = (after, false);

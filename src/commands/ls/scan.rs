@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use crate::cli::LsArgs;
 use crate::command::request::Request;
-use crate::net::SlotSet;
+use crate::net::{SlotSet, slot_of};
 
 /// What of a server is to be walked.
 #[derive(Clone, Debug)]
@@ -22,6 +22,14 @@ impl Target {
     /// The slots whose keys are given, where not all are.
     pub fn slots(&self) -> Option<&SlotSet> {
         if let Self::Slots(slots) = self { Some(slots) } else { None }
+    }
+
+    /// The cursor that it begins with. CLUSTERSCAN's goes by the slot of what is in its braces: with 0 alone any slot
+    /// would be begun where the slot of `0` is.
+    pub fn start(&self) -> Vec<u8> {
+        let Self::Slot(slot) = self else { return b"0".to_vec() };
+        let is_there = |number: &u32| slot_of(number.to_string().as_bytes()) == *slot;
+        (0..u32::MAX).find(is_there).map_or_else(|| b"0".to_vec(), |tag| format!("0-{{{tag}}}-0").into_bytes())
     }
 }
 
@@ -144,6 +152,14 @@ impl Counts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_slot_is_begun_where_it_is() {
+        for slot in [0, 7, 12182, 16383] {
+            assert_eq!(slot_of(&Target::Slot(slot).start()), slot);
+        }
+        assert_eq!(Target::All.start(), b"0");
+    }
 
     #[test]
     fn the_count_grows_to_a_thousand_and_shrinks_where_replies_are_large() {
