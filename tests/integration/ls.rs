@@ -1,6 +1,7 @@
 //! `rcli ls` on one server: which keys are given, in which form, and what is told of them (contract section 16).
 
 use crate::peer::{peer, send};
+use crate::pty::open;
 use crate::rcli::rcli;
 use crate::server::Server;
 use std::collections::BTreeSet;
@@ -396,6 +397,30 @@ fn what_a_server_refuses_is_told() {
         .complains(&["PEXPIRETIME: NOPERM"])
         .any_stderr()
         .run();
+}
+
+#[test]
+fn keys_are_listed_at_the_prompt() {
+    let server = server_with(&["SADD here a", "HSET h f v"]);
+    let (terminal, prompt) = open(&server, &[]);
+    terminal.line("SELECT 1");
+    let prompt = format!("{}[1]>", prompt.trim_end_matches('>'));
+    terminal.ends_with(&["OK", &prompt]);
+    terminal.run(&prompt, "ls", &[]);
+    terminal.run(&prompt, "ls -n 0 he*", &["here"]);
+    terminal.run(&prompt, "ls -n 0 --in h", &["f  v"]);
+    terminal.run(&prompt, "ls -n 0 h --as 'HDEL {} x'", &["[\"HDEL\",\"h\",\"x\"]"]);
+    terminal.leave();
+}
+
+#[test]
+fn as_csv_keys_are_quoted_and_columns_stand_between_commas() {
+    let server = server_with(&["RPUSH l 1 2", "ZADD z 1.5 m"]);
+    server.rcli(["--csv", "ls", "l"]).prints("\"l\"\n").run();
+    let row = server.rcli(["--csv", "ls", "l", "--with", "type,ttl,length"]).any_stdout().run().out();
+    assert!(row.contains("\"l\"") && row.contains("\"list\"") && row.matches(',').count() == 3, "{row}");
+    server.rcli(["--csv", "ls", "--in", "z"]).prints_among(&["\"m\",", "1.5"]).run();
+    server.rcli(["--csv", "ls", "z", "--as", "DEL {}"]).prints("[\"DEL\",\"z\"]\n").run();
 }
 
 #[test]
