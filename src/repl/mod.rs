@@ -17,6 +17,7 @@ mod pushes;
 mod readable;
 mod recall;
 mod redirect;
+mod screen;
 mod source;
 mod subscriber;
 mod suggestions;
@@ -32,6 +33,7 @@ use self::helper::LineHelper;
 use self::local::Local;
 use self::prompt::Prompt;
 use self::pushes::Pushes;
+use self::screen::Screen;
 use self::suggestions::Lookup;
 use self::verbs::is_verb_line;
 use self::views::{Jobs, Wanted};
@@ -44,7 +46,7 @@ use crate::config::profile::Profiles;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::{describe_bad, parse};
-use crate::render::{Format, Record, Renderer, Stdout, Style};
+use crate::render::{self, Format, Record, Renderer, Stdout, Style};
 use crate::reply::{ErrorReply, Frame, Kind};
 use crate::report::{notice, report, report_pointing};
 use crate::shell::Shell;
@@ -88,11 +90,13 @@ pub fn run(context: &Context, run: RunVerb) -> Outcome<Exit> {
         let (shown, listener) = Pushes::new(style, editor.above()?);
         (pushes, endpoint.pushes) = (Some(shown), Some(listener));
     }
+    let screen = Screen::default();
     let mut repl = Repl {
         context,
         run,
         style: style.clone(),
-        renderer: context.renderer()?,
+        renderer: Renderer::new(render::lines(screen.open().map_err(Failure::output)?), style.clone()),
+        screen,
         shell: Shell::new(Link::lasting(endpoint)),
         label: context.config.label.clone(),
         editor,
@@ -114,6 +118,8 @@ struct Repl<'a> {
     run: RunVerb,
     style: Style,
     renderer: Renderer<Stdout>,
+    /// What stands behind it.
+    screen: Screen,
     shell: Shell,
     /// What the server is called in place of its address.
     label: Option<Label>,
@@ -225,7 +231,27 @@ impl Repl<'_> {
         Ok(Flow::On)
     }
 
+    /// Runs a command. Ctrl-C ends the printing of its reply.
     fn run_command(&mut self, text: &str) -> Outcome<Flow> {
+        self.screen.begin();
+        let ran = self.run_line(text).and_then(|flow| self.flush().map(|()| flow));
+        if !self.screen.is_cut() {
+            return ran;
+        }
+        // What was rendered before belongs to what was cut off.
+        self.flush()?;
+        let cut = self.screen.reopen();
+        signal::forget_ctrl_c();
+        // The terminal has echoed ^C, perhaps in the middle of a colour.
+        self.write(if self.style.colors.0 { "\x1b[0m\n" } else { "\n" })?;
+        self.flush()?;
+        if let Some(cut) = cut {
+            notice(&format!("cancelled: {}", cut.describe()));
+        }
+        Ok(Flow::Stop)
+    }
+
+    fn run_line(&mut self, text: &str) -> Outcome<Flow> {
         let expanded = self.settings.expand(text);
         let text = expanded.as_deref().unwrap_or(text);
         if let Some(command) = text.trim_start().strip_prefix('!') {

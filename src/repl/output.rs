@@ -9,13 +9,21 @@ use crate::color::Part;
 use crate::command::request::Request;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::net::{Lost, LostBlock};
-use crate::render::Record;
-use crate::reply::{ErrorReply, Frame, OwnedFrame};
+use crate::render::{Format, Record};
+use crate::reply::{ErrorReply, Frame, Kind, OwnedFrame};
 use crate::report::{notice, report};
 use crate::signal::{self, Signal};
 
 /// A command that takes this long says how long it took (contract section 10).
 const SLOW: Duration = Duration::from_millis(500);
+
+/// How many elements a list has, if so many of them took a line each in human format: none of them is a list itself.
+fn elements(frame: Frame<'_>, printed: u64) -> Option<u64> {
+    let head = frame.head();
+    let count = usize::try_from(printed).unwrap_or(usize::MAX);
+    let is_flat = !frame.walk().skip(1).take(count).any(|element| element.kind.is_aggregate());
+    (is_flat && matches!(head.kind, Kind::Array | Kind::Set)).then_some(head.count)
+}
 
 impl Repl<'_> {
     pub(super) fn run_request(&mut self, request: &Request) -> Outcome<Flow> {
@@ -42,7 +50,11 @@ impl Repl<'_> {
         match answer {
             Answer::Reply(reply) => {
                 let frame = reply.frame();
-                self.paged(frame.bytes().len(), |repl| repl.reply(request, frame))?;
+                let shown =
+                    self.paged(frame.bytes().len(), |repl| repl.reply(request, frame)).and_then(|()| self.flush());
+                let is_human = self.style.format == Format::Human;
+                self.screen.note_whole(|printed| if is_human { elements(frame, printed) } else { None });
+                shown?;
                 self.advise(frame)
             }
             Answer::Stopped => {

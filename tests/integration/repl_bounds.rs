@@ -253,3 +253,50 @@ fn a_long_command_of_a_block_is_cut_above_its_reply() {
     terminal.line("EXEC");
     terminal.ends_with(&[&format!("1) SET k {}...", "x".repeat(94)), "   OK", &prompt]);
 }
+
+#[test]
+fn ctrl_c_ends_the_printing_of_a_reply_and_says_how_much_was_left_out() {
+    let server = Server::start();
+    let fill = "for i = 1, 300 do local t = {} for j = 1, 1000 do t[j] = 'element-' .. j end redis.call('RPUSH', 'big', unpack(t)) end";
+    server.call(&[b"EVAL", fill.as_bytes(), b"0"]);
+    server.call(&[b"EVAL", b"return redis.call('SET', 'long', string.rep('y', 30000000))", b"0"]);
+    let (terminal, prompt) = open(&server, &[]);
+    terminal.run(&prompt, ":set pager off", &[]);
+    for (line, begin, told) in [
+        ("LRANGE big 0 -1", "element-1", " of 300000 elements were left out"),
+        ("GET long", "yyyyyyyy", " bytes of the output were left out"),
+    ] {
+        terminal.line(line);
+        terminal.shows(begin);
+        terminal.keys("\x03");
+        terminal.wait("what was left out", |rows| {
+            rows.len() > 1
+                && rows.last() == Some(&prompt)
+                && rows[rows.len() - 2].starts_with("rcli: cancelled: ")
+                && rows[rows.len() - 2].ends_with(told)
+        });
+        terminal.line("clear");
+        terminal.wait("an empty screen", |rows| rows == [prompt.clone()]);
+    }
+    terminal.run(&prompt, "LLEN big", &["(integer) 300000"]);
+    // What is pasted behind it is not run.
+    terminal.paste("LRANGE big 0 -1\nSET after 1\n");
+    terminal.keys("\r");
+    terminal.shows("element-1");
+    terminal.keys("\x03");
+    terminal.shows("the 1 pasted lines after it were not run");
+    assert_eq!(server.ask("EXISTS after"), "0");
+}
+
+#[test]
+fn ctrl_c_ends_a_reply_that_is_still_coming() {
+    let peer = peer().always("LRANGE", send("*1000000\r\n$1\r\na\r\n")).start();
+    let terminal = open_at(&peer, 120);
+    let before = peer.connections();
+    terminal.line("LRANGE big 0 -1");
+    peer.wait_for_commands(1);
+    terminal.keys("\x03");
+    terminal.shows("rcli: cancelled: LRANGE big 0 -1");
+    wait_for("a new connection", || peer.connections() > before);
+    terminal.leave();
+}
