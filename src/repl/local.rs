@@ -71,7 +71,10 @@ impl Local {
                 Ok(port) => Self::Connect(Elsewhere::Tcp((*host).to_owned(), port)),
                 Err(_) => Self::Misused(CONNECT),
             },
-            ("connect", [name]) => Self::Connect(Elsewhere::Profile((*name).to_owned())),
+            // What may be a URL with a password in it is not shown.
+            ("connect", [name]) if !name.contains([':', '@', '/', '%']) => {
+                Self::Connect(Elsewhere::Profile((*name).to_owned()))
+            }
             ("connect", _) => Self::Misused(CONNECT),
             (":set", []) => Self::Set(None, None),
             (":set", [name]) => Self::Set(Some((*name).to_owned()), None),

@@ -52,10 +52,13 @@ use crate::report::{notice, report, report_pointing};
 use crate::shell::Shell;
 use crate::shell::connection::Link;
 use crate::signal;
-use crate::text::{Escape, printable};
+use crate::text::{self, Escape, printable};
 
 /// The longest part of a command in a message, in characters.
 const SHOWN: usize = 60;
+
+/// With more keys than these KEYS keeps a server from others for so long that it asks first.
+const MANY_KEYS: u64 = 10_000;
 
 /// Whether the conversation goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -284,7 +287,8 @@ impl Repl<'_> {
         if self.editor.helper().is_some_and(|helper| is_verb_line(text, &request, &helper.lookup.table())) {
             return self.run_verb_line(text, &request);
         }
-        if !self.is_agreed(&request)? {
+        let db = self.shell.link().endpoint().db;
+        if !self.is_agreed(&request, db)? {
             return Ok(Flow::Stop);
         }
         if let Some(wanted) = Wanted::of(&request, text) {
@@ -321,18 +325,45 @@ impl Repl<'_> {
         Ok(Flow::On)
     }
 
-    /// Asks before a command that destroys, stops or blocks a server; whether it may run.
-    fn is_agreed(&mut self, request: &Request) -> Outcome<bool> {
+    /// Asks before a command that destroys, stops or blocks a server; whether it may run, in this database.
+    fn is_agreed(&mut self, request: &Request, db: u32) -> Outcome<bool> {
         if !asks_first(request) || self.context.config.is_sure {
             return Ok(true);
         }
-        let place = self.prompt().raw;
-        let question = format!("{}{}: run it? (y/N) ", place, request.shown(SHOWN));
+        self.prompt();
+        let [here, everywhere] = self.editor.helper().map_or([None, None], |helper| helper.lookup.sizes());
+        // What was counted is the session's.
+        let here = here.filter(|_| db == self.shell.link().endpoint().db);
+        if request.is(0, "KEYS") && here.is_some_and(|count| count <= MANY_KEYS) {
+            return Ok(true);
+        }
+        let question = self.question(request, db, here, everywhere);
         let is_agreed = self.reading(|editor| editor.ask(&question))?;
         if !is_agreed {
             notice("not run");
         }
         Ok(is_agreed)
+    }
+
+    /// The question before such a command: where it would run, and over how many keys.
+    fn question(&mut self, request: &Request, db: u32, here: Option<u64>, everywhere: Option<u64>) -> String {
+        let link = self.shell.link();
+        let mut place = link.name();
+        if link.is_cluster() {
+            place = format!("cluster of {place}");
+        }
+        if let Some(label) = &self.label {
+            place = format!("{} ({place})", label.name);
+        }
+        let is_of_one = request.is(0, "KEYS") || request.is(0, "FLUSHDB");
+        let (databases, count) =
+            if is_of_one { (format!("database {db}"), here) } else { ("all databases".to_owned(), everywhere) };
+        let keys = match count {
+            Some(1) => "1 key".to_owned(),
+            Some(count) => format!("{count} keys"),
+            None => "an unknown number of keys".to_owned(),
+        };
+        format!("{}: at {}, {databases}, {keys}: run it? (y/N) ", request.shown(SHOWN), text::line(&place))
     }
 
     fn report_notices(&mut self) {

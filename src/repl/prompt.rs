@@ -21,7 +21,8 @@ impl Prompt {
     pub fn of(shell: &mut Shell, label: Option<&Label>, colors: Colors) -> Self {
         let queued = shell.queued();
         let link = shell.link();
-        let mut place = label.map_or_else(|| link.name(), |label| text::line(&label.name).into_owned());
+        let place = label.map_or_else(|| link.name(), |label| label.name.clone());
+        let mut place = text::line(&place).into_owned();
         let mut state = "";
         if link.is_open() {
             let db = link.endpoint().db;

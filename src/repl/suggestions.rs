@@ -21,6 +21,8 @@ use crate::net::{Address, Endpoint};
 pub const LIMIT: Duration = Duration::from_millis(100);
 /// What of it the server gets; the rest is for the way back.
 const SERVER_LIMIT: Duration = Duration::from_millis(80);
+/// How long a question waits for the number of keys.
+const SIZES_LIMIT: Duration = Duration::from_secs(1);
 /// At most so many words are offered: a longer list helps nobody.
 const OFFERED: usize = 500;
 /// How many keys one SCAN looks at: the first is quick to answer, later ones save round trips.
@@ -38,6 +40,8 @@ pub enum Question {
     ShardChannels(Vec<u8>),
     /// Parameters of CONFIG that begin so.
     Parameters(Vec<u8>),
+    /// How many keys there are: in the database, and in all of them. What is not told is empty.
+    Sizes,
 }
 
 /// A question, where to ask it, until when, and who waits.
@@ -116,12 +120,23 @@ impl Lookup {
 
     /// The answer to a question; nothing where the server is silent or gone.
     pub fn ask(&self, question: Question) -> Vec<Vec<u8>> {
+        self.ask_for(question, SERVER_LIMIT, LIMIT)
+    }
+
+    /// How many keys there are where the session is: in the database, and in all of them; none where that is not told.
+    pub fn sizes(&self) -> [Option<u64>; 2] {
+        let told = self.ask_for(Question::Sizes, SIZES_LIMIT, SIZES_LIMIT);
+        let number = |at: usize| std::str::from_utf8(told.get(at)?).ok()?.parse().ok();
+        [number(0), number(1)]
+    }
+
+    fn ask_for(&self, question: Question, server_limit: Duration, limit: Duration) -> Vec<Vec<u8>> {
         let (answer, answered) = mpsc::sync_channel(1);
-        let deadline = Instant::now() + SERVER_LIMIT;
+        let deadline = Instant::now() + server_limit;
         let task = Task { endpoint: self.endpoint.clone(), question, deadline, answer };
         // The thread ends only with this process.
         let _ = self.tasks.send(task);
-        answered.recv_timeout(LIMIT).unwrap_or_default()
+        answered.recv_timeout(limit).unwrap_or_default()
     }
 }
 
@@ -165,7 +180,11 @@ fn read_table(endpoint: &Endpoint) -> Option<Table> {
 
 /// The answer, sorted and not too long.
 fn look_up(crowd: &mut Crowd, question: &Question, deadline: Instant) -> Vec<Vec<u8>> {
+    if *question == Question::Sizes {
+        return sizes(crowd);
+    }
     let mut found = match question {
+        Question::Sizes => Vec::new(),
         Question::Keys(prefix, kind) => scan(crowd, prefix, *kind, deadline),
         Question::Channels(prefix) => channels(crowd, "CHANNELS", prefix),
         Question::ShardChannels(prefix) => channels(crowd, "SHARDCHANNELS", prefix),
@@ -179,6 +198,26 @@ fn look_up(crowd: &mut Crowd, question: &Question, deadline: Instant) -> Vec<Vec
     found.dedup();
     found.truncate(OFFERED);
     found
+}
+
+/// How many keys all of them have: in the database, and in every one.
+fn sizes(crowd: &mut Crowd) -> Vec<Vec<u8>> {
+    let count = crowd.len();
+    let mut ask = |question: Cmd, number: fn(Value) -> Option<u64>| {
+        let replies = crowd.ask(&vec![Some(question); count]);
+        replies.into_iter().map(|reply| reply.and_then(number)).sum::<Option<u64>>()
+    };
+    let mut info = redis::cmd("INFO");
+    info.arg("keyspace");
+    let sums =
+        [ask(redis::cmd("DBSIZE"), read::<u64>), ask(info, |reply| read::<String>(reply).map(|info| keys_of(&info)))];
+    sums.map(|sum| sum.map(|sum| sum.to_string()).unwrap_or_default().into_bytes()).to_vec()
+}
+
+/// The keys of all databases: `db0:keys=5,expires=0,…`.
+fn keys_of(info: &str) -> u64 {
+    let keys = |line: &str| line.split_once(":keys=")?.1.split(',').next()?.parse::<u64>().ok();
+    info.lines().filter_map(keys).sum()
 }
 
 fn channels(crowd: &mut Crowd, which: &str, prefix: &[u8]) -> Vec<Vec<u8>> {

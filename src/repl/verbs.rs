@@ -76,7 +76,10 @@ impl Repl<'_> {
         }
         if let Verb::Exec(args) = &verb
             && !config.is_sure
-            && !self.is_agreed(&Request::new(args.command.iter().map(|word| word.as_bytes())))?
+            && !self.is_agreed(
+                &Request::new(args.command.iter().map(|word| word.as_bytes())),
+                config.connection.endpoint.db,
+            )?
         {
             return Ok(Flow::Stop);
         }

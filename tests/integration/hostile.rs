@@ -286,7 +286,8 @@ fn views_above_the_prompt_and_their_list_are_tame() {
     let subscribed = format!(">3\r\n{}{evil}:1\r\n", bulk("subscribe"));
     let message = format!(">3\r\n{}{evil}{evil}", bulk("message"));
     for format in ["human", "json", "raw"] {
-        let peer = peer().always("SUBSCRIBE", send(format!("{subscribed}{message}"))).start();
+        let script = peer().always("SUBSCRIBE", send(format!("{subscribed}{message}")));
+        let peer = script.always("PING", send("+PONG\r\n")).start();
         let (terminal, _) = repl(&peer, &[]);
         terminal.line(&format!(":set output {format}"));
         terminal.line(&format!("SUBSCRIBE {QUOTED} &"));
@@ -297,9 +298,12 @@ fn views_above_the_prompt_and_their_list_are_tame() {
         terminal.wait("the message", |rows| rows.iter().any(|row| row.contains(shown) && !row.contains("SUBSCRIBE")));
         peer.set("SUBSCRIBE", send(format!("-ERR {EVIL}\r\n")));
         terminal.line("SUBSCRIBE other &");
-        terminal.wait("the refusal", |rows| {
-            rows.iter().any(|row| row.starts_with("rcli: [2]") && row.contains("ERR E\\x1b"))
-        });
+        terminal.line("sub other --count 1 &");
+        for number in ["[1]", "[2]"] {
+            terminal.wait("the refusal", |rows| {
+                rows.iter().any(|row| row.starts_with(&format!("rcli: {number}")) && row.contains("ERR E\\x1b"))
+            });
+        }
         peer.hang_up();
         terminal.shows("connection lost");
         run_line(&terminal, "stop 1");

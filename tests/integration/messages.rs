@@ -102,7 +102,7 @@ fn notices_do_not_look_like_errors() {
     let mut server = Server::start();
     let (terminal, prompt) = open(&server, &[]);
     terminal.line("connect nowhere");
-    let error = colours_of(&terminal, "usage: connect");
+    let error = colours_of(&terminal, "no profile 'nowhere'");
     terminal.line("BLPOP k 0");
     server.wait_until("INFO clients", |info| info.contains("blocked_clients:1"));
     terminal.keys(CTRL_C);

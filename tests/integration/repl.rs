@@ -211,7 +211,6 @@ fn dangerous_commands_ask_first() {
         "SHUTDOWN NOSAVE",
         "SWAPDB 0 1",
         "DEBUG SLEEP 0",
-        "KEYS *",
         "FUNCTION FLUSH",
         "script flush",
         "CLUSTER RESET",
@@ -235,6 +234,42 @@ fn dangerous_commands_ask_first() {
     terminal.line("y");
     terminal.ends_with(&["OK", &prompt]);
     assert_eq!(server.ask("EXISTS k"), "0");
+}
+
+#[test]
+fn the_question_names_server_database_and_number_of_keys() {
+    let server = Server::start();
+    server.ask("SET k v");
+    let (terminal, prompt) = open(&server, &[]);
+    terminal.line("SELECT 3");
+    let prompt = format!("{}[3]>", prompt.trim_end_matches('>'));
+    terminal.ends_with(&["OK", &prompt]);
+    terminal.run(&prompt, "MSET a 1 b 2", &["OK"]);
+    let place = server.address();
+    for (line, question) in [
+        ("FLUSHDB", format!("FLUSHDB: at {place}, database 3, 2 keys: run it? (y/N)")),
+        ("FLUSHALL", format!("FLUSHALL: at {place}, all databases, 3 keys: run it? (y/N)")),
+        ("exec -n 0 FLUSHDB", format!("FLUSHDB: at {place}, database 0, an unknown number of keys: run it? (y/N)")),
+    ] {
+        terminal.line(line);
+        terminal.wait(&question, |rows| rows.last() == Some(&question));
+        terminal.line("n");
+        terminal.ends_with(&["rcli: not run", &prompt]);
+    }
+}
+
+#[test]
+fn keys_asks_only_where_there_are_very_many() {
+    let server = Server::start();
+    server.ask("SET k v");
+    let (terminal, prompt) = open(&server, &[]);
+    terminal.run(&prompt, "KEYS *", &["1) \"k\""]);
+    server.call(&[b"EVAL", b"for i = 1, 10000 do redis.call('SET', 'k' .. i, i) end", b"0"]);
+    terminal.line("KEYS k");
+    let question = format!("KEYS k: at {}, database 0, 10001 keys: run it? (y/N)", server.address());
+    terminal.wait("the question", |rows| rows.last() == Some(&question));
+    terminal.line("y");
+    terminal.ends_with(&["1) \"k\"", &prompt]);
 }
 
 #[test]

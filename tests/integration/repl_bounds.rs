@@ -209,7 +209,8 @@ fn a_long_command_is_cut_in_what_is_said_of_it() {
     terminal.line(&long);
     terminal.shows(&format!("; {cut} had no answer"));
     terminal.line(&format!("DEBUG {}", "x".repeat(100)));
-    terminal.shows(&format!("DEBUG {}...: run it? (y/N)", "x".repeat(54)));
+    terminal.shows(&format!("DEBUG {}...: at 127.0.0.1:{}, ", "x".repeat(54), peer.port()));
+    terminal.shows("an unknown number of keys: run it? (y/N)");
     terminal.keys("\r");
     terminal.line(&format!("CLIENT SETNAME {}", "x".repeat(100)));
     terminal.wait("the answer", |rows| rows.contains(&"OK".to_owned()));
