@@ -58,7 +58,7 @@ const WORDS: [(&str, &[&str]); 17] = [
     ("ctrlc::", &["signal"]),
     ("signal_hook::", &["signal"]),
     ("colored::", &["color"]),
-    ("indicatif::", &["commands/bar", "commands/ls", "commands/pipe"]),
+    ("indicatif::", &["commands/bar", "commands/ls", "commands/pipe", "commands/rdb"]),
     ("rustls::", &["net"]),
     ("rustls_native_certs::", &["net"]),
     ("x509_parser::", &["net"]),

@@ -16,7 +16,7 @@ use super::{Cli, ConnectionOptions, describe, prompt};
 use crate::exit::{Exit, Failure, Outcome};
 
 /// The subcommands that are read by the whole definition: all but `exec`, whose options are those before a command.
-pub(super) const OTHERS: [&str; 14] = [
+pub(super) const OTHERS: [&str; 15] = [
     "pipe",
     "sub",
     "psub",
@@ -27,6 +27,7 @@ pub(super) const OTHERS: [&str; 14] = [
     "ls",
     "run",
     "stat",
+    "rdb",
     "profiles",
     "completions",
     "generate",

@@ -7,6 +7,7 @@ mod line;
 mod option_set;
 mod options;
 pub mod prompt;
+mod rdb;
 mod run;
 pub mod settings;
 mod stat;
@@ -24,6 +25,7 @@ pub use self::option_set::OptionSet;
 pub use self::options::{
     ConnectionOptions, Encoding, GeneralOptions, OutputOptions, ReplOptions, SandboxKind, Verify, When, YesNo,
 };
+pub use self::rdb::RdbArgs;
 pub use self::run::RunArgs;
 pub use self::stat::StatArgs;
 pub use self::streams::{

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
 use super::keys::LsArgs;
 use super::options::{When, parse_seconds};
+use super::rdb::RdbArgs;
 use super::run::RunArgs;
 use super::stat::StatArgs;
 use super::streams::{ListenOptions, MonitorArgs, PsubArgs, SsubArgs, SubArgs};
@@ -26,6 +27,7 @@ pub enum Verb {
     Ls(LsArgs),
     Run(RunArgs),
     Stat(StatArgs),
+    Rdb(RdbArgs),
     Profiles(ProfilesArgs),
     Completions(CompletionsArgs),
     #[command(hide = true)]
@@ -60,6 +62,7 @@ impl Verb {
             Self::Exec(args) if args.options.stdin_last || args.options.stdin_tag.is_some() => {
                 Some("-x and -X read standard input; at the prompt there is none")
             }
+            Self::Rdb(args) if is_stdin(&args.file) => Some("rdb: name a file; a snapshot is no text for the prompt"),
             _ if self.listen_options().is_some_and(|options| options.control.is_some()) => {
                 Some("--control reads standard input; at the prompt SUBSCRIBE and UNSUBSCRIBE do what its lines do")
             }

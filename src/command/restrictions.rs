@@ -227,7 +227,7 @@ const ROWS: [Row; 45] = [
 ];
 
 const NO_SUBSCRIPTION: &str = "has no subscription to end here: `rcli sub`, `psub` and `ssub` end theirs themselves";
-const FOR_REPLICAS: &str = "is for replicas: it turns the connection into a stream";
+const FOR_REPLICAS: &str = "is for replicas: it turns the connection into a stream; rcli rdb FILE fetches a snapshot";
 const OTHERS_OPTIONS: &str = "cannot be run here: user and connection stay as rcli's options chose them";
 const SENT_BY_RCLI: &str = "cannot stand in the block: rcli sends MULTI and EXEC itself";
 const ENDS_BLOCK: &str = "would end the transaction before EXEC";

@@ -8,6 +8,7 @@ pub mod listen;
 mod ls;
 mod pipe;
 mod profiles;
+mod rdb;
 mod run;
 mod stat;
 
@@ -36,6 +37,7 @@ pub fn run(context: &Context, verb: Option<&Verb>) -> Outcome<Exit> {
         Some(Verb::Ls(args)) => ls::run(context, args),
         Some(Verb::Run(args)) => run::run(context, args),
         Some(Verb::Stat(args)) => stat::run(context, args),
+        Some(Verb::Rdb(args)) => rdb::run(context, args),
         Some(Verb::Profiles(args)) => profiles::run(context, args),
         Some(Verb::Completions(args)) => completions::run(args),
         Some(Verb::Generate(args)) => generate::run(context, args),

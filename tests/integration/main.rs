@@ -80,6 +80,7 @@ mod pipe;
 mod pipe_faults;
 mod profiles;
 mod pushes;
+mod rdb;
 mod reach;
 mod read_only;
 mod readme;

@@ -5,6 +5,7 @@
 
 pub(super) mod ending;
 mod incoming;
+mod raw;
 
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};

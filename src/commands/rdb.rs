@@ -1,0 +1,114 @@
+//! `rcli rdb FILE`, or `--rdb FILE`: the server's snapshot (contract section 18). Where it goes is told by [`target`],
+//! whether it is whole by [`checksum`].
+
+mod checksum;
+mod target;
+
+use std::time::Instant;
+
+use indicatif::ProgressBar;
+
+use self::checksum::Checksum;
+use self::target::Target;
+use super::bar::bar;
+use super::stderr_is_terminal;
+use crate::cli::{RdbArgs, When};
+use crate::context::Context;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::net::{Endpoint, Lost, Server, Snapshot};
+use crate::report::notice;
+
+/// Fetches the snapshot, and looks at its checksum.
+pub fn run(context: &Context, args: &RdbArgs) -> Outcome<Exit> {
+    let mut target = Target::open(context, &args.file)?;
+    let endpoint = Endpoint { cluster: None, ..context.endpoint_telling(None)? };
+    let server = Server::open(&endpoint)?;
+    let place = server.place();
+    let Server::One(session) = server else { return Err(Failure::failed("a cluster has no snapshot of its own")) };
+    let mut progress = Progress::new(args.progress);
+    progress.show(None, "{spinner} {msg}", "waiting for the snapshot");
+    let asked = Snapshot::ask(*session).map_err(|lost| lost.into_failure(&place))?;
+    let mut snapshot = asked.map_err(|error| Failure::program(format!("{place}: SYNC: {error}")))?;
+    let length = snapshot.length();
+    let template = if length.is_some() {
+        "{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta} left"
+    } else {
+        "{spinner} {bytes} {bytes_per_sec}"
+    };
+    progress.show(length, template, "");
+    let mut checksum = Checksum::default();
+    loop {
+        match snapshot.read() {
+            Ok(Some(bytes)) => {
+                checksum.add(bytes);
+                target.write(bytes)?;
+                progress.advance(bytes.len());
+            }
+            Ok(None) => break,
+            Err(lost) => return Err(describe(lost, &place, checksum.count, length)),
+        }
+    }
+    checksum.check().map_err(|why| Failure::failed(format!("{place}: {why}")))?;
+    target.finish()?;
+    progress.end(checksum.count);
+    Ok(Exit::Done)
+}
+
+/// How far it came.
+fn describe(lost: Lost, place: &str, count: u64, length: Option<u64>) -> Failure {
+    let all = length.map(|length| format!(" of {length}")).unwrap_or_default();
+    lost.into_failure(place).noting(&format!("; {count}{all} bytes of the snapshot had come"))
+}
+
+/// The bar on stderr, if there is one.
+struct Progress {
+    is_wanted: bool,
+    bar: Option<ProgressBar>,
+    started: Instant,
+}
+
+impl Progress {
+    fn new(when: When) -> Self {
+        let is_wanted = match when {
+            When::Auto => stderr_is_terminal(),
+            When::Always => true,
+            When::Never => false,
+        };
+        Self { is_wanted, bar: None, started: Instant::now() }
+    }
+
+    /// Shows another bar.
+    fn show(&mut self, size: Option<u64>, template: &str, message: &'static str) {
+        self.clear();
+        if self.is_wanted {
+            let shown = bar(size, template);
+            shown.set_message(message);
+            self.bar = Some(shown);
+        }
+    }
+
+    fn advance(&self, bytes: usize) {
+        if let Some(bar) = &self.bar {
+            bar.inc(bytes as u64);
+        }
+    }
+
+    fn clear(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn end(mut self, bytes: u64) {
+        self.clear();
+        if self.is_wanted {
+            notice(&format!("summary: {bytes} bytes, {:.3} seconds", self.started.elapsed().as_secs_f64()));
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
