@@ -14,6 +14,9 @@ use crate::exit::{Failure, Outcome};
 const OWN: [&str; 8] =
     ["db", "resp2", "resp3", "connect_timeout", "read_timeout", "read_only", "read_from_replicas", "all_nodes"];
 
+/// Options that have no meaning at the prompt, and are not offered there.
+const NOT_HERE: [&str; 3] = ["profile", "version", "control"];
+
 /// What a subcommand takes.
 #[derive(Debug)]
 pub struct VerbSyntax {
@@ -109,7 +112,10 @@ impl VerbSyntax {
         let name = verb.get_name().to_owned();
         let behind = usage.split_once(&format!(" {name}")).map_or("", |(_, behind)| behind.trim());
         let shown = |arg: &&Arg| !arg.is_hide_set();
-        let takes = |arg: &&Arg| !arg.is_global_set() || arg.get_help_heading() == Some("Output");
+        let takes = |arg: &&Arg| {
+            let is_local = !arg.is_global_set() || arg.get_help_heading() == Some("Output");
+            is_local && !NOT_HERE.contains(&arg.get_id().as_str())
+        };
         Self {
             usage: behind.to_owned(),
             options: verb
@@ -181,5 +187,35 @@ impl ValueSyntax {
                 .collect(),
             is_file: matches!(arg.get_value_hint(), ValueHint::FilePath | ValueHint::AnyPath),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_every_subcommand_takes_is_known() {
+        for name in names().chain(["exec"]) {
+            let takes = |option| syntax(name.as_bytes()).is_some_and(|verb| verb.option(option).is_some());
+            assert!(takes("--json") && !takes("--host"), "{name}");
+            assert!(help(name).is_some_and(|help| help.contains("Examples:")), "{name}");
+        }
+        assert!(syntax(b"nosuch").is_none() && !is_verb(b"generate") && !is_verb(b"help"));
+    }
+
+    #[test]
+    fn what_stands_at_a_place_is_told_by_the_words_before_it() {
+        let at = |name: &str, words: &[&str]| {
+            let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+            syntax(name.as_bytes()).and_then(|verb| verb.expected(&words)).map(|value| value.name.as_str())
+        };
+        assert_eq!(at("sub", &[]), Some("CHANNEL"));
+        assert_eq!(at("sub", &["a", "--time", "b"]), Some("CHANNEL"));
+        assert_eq!(at("sub", &["a", "--count"]), Some("N"));
+        assert_eq!(at("sub", &["a", "--count", "3"]), Some("CHANNEL"));
+        assert_eq!(at("sub", &["--count=3"]), Some("CHANNEL"));
+        assert_eq!(at("pipe", &["-q"]), Some("FILE"));
+        assert_eq!(at("profiles", &[]), None);
     }
 }

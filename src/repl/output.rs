@@ -52,8 +52,10 @@ impl Repl<'_> {
                 let frame = reply.frame();
                 let shown =
                     self.paged(frame.bytes().len(), |repl| repl.reply(request, frame)).and_then(|()| self.flush());
-                let is_human = self.style.format == Format::Human;
-                self.screen.note_whole(|printed| if is_human { elements(frame, printed) } else { None });
+                // With scores two elements take one line.
+                let is_plain = self.style.format == Format::Human
+                    && !request.args().any(|word| word.eq_ignore_ascii_case(b"WITHSCORES"));
+                self.screen.note_whole(|printed| if is_plain { elements(frame, printed) } else { None });
                 shown?;
                 self.advise(frame)
             }

@@ -220,6 +220,38 @@ fn a_stream_in_the_background_says_that_it_has_ended_and_ctrl_c_is_not_for_it() 
 }
 
 #[test]
+fn tail_and_stat_run_above_the_prompt_and_ls_and_run_in_the_foreground() {
+    let server = Server::start();
+    let (terminal, prompt) = open(&server, &[]);
+    file(&terminal, "pair.lua", "return {KEYS[1], ARGV[1]}");
+    terminal.line("tail orders --from 0 --count 1 &");
+    terminal.shows("[1] tail orders --from 0 --count 1");
+    server.ask("XADD orders 1-1 item apple");
+    terminal.ends_with(&[
+        "{\"stream\":\"orders\",\"id\":\"1-1\",\"fields\":{\"item\":\"apple\"}}",
+        "rcli: [1] tail orders --from 0 --count 1: ended",
+        &prompt,
+    ]);
+    terminal.line("tail orders --from 0 --handler 'cat >> handled' &");
+    let entry = "{\"stream\":\"orders\",\"id\":\"1-1\",\"fields\":{\"item\":\"apple\"}}\n";
+    wait_for("the handler", || fs::read_to_string(terminal.home().join("handled")).is_ok_and(|text| text == entry));
+    terminal.run(&prompt, "stop 2", &["[2] ended"]);
+    terminal.line("stat -i 0.05 &");
+    terminal.wait("two lines", |rows| rows.iter().filter(|row| row.contains("(+")).count() > 1);
+    terminal.line("stop 3");
+    terminal.shows("[3] ended");
+    terminal.line("clear");
+    terminal.run(&prompt, "ls ord*", &["orders"]);
+    terminal.run(&prompt, "run pair.lua k , v", &["1) \"k\"", "2) \"v\""]);
+    terminal.run(&prompt, "run -", &["rcli: run: name a file; at the prompt there is no input to read"]);
+    terminal.run(&prompt, "ls &", &["rcli: ls cannot run above the prompt: leave out the &"]);
+    let control = "rcli: --control reads standard input; at the prompt SUBSCRIBE and UNSUBSCRIBE do what its lines do";
+    terminal.run(&prompt, "sub --control", &[control]);
+    terminal.keys("tail or\t");
+    terminal.shows("tail orders");
+}
+
+#[test]
 fn handlers_take_messages_in_the_background_and_in_the_foreground() {
     let server = Server::start();
     let (terminal, prompt) = open(&server, &[]);
