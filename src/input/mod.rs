@@ -23,7 +23,7 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::text::{Escape, describe_io, escape};
 
 pub use rows::RowForm;
-pub use template::Template;
+pub use template::{Bound, Template};
 pub use text::{Malformed, OPEN_QUOTE, parse as parse_line, spans};
 
 /// What [`Source::next`] found in what has been read so far.

@@ -1,5 +1,6 @@
 //! The command that each row of a table becomes (contract section 6, `--from-csv`): a line in section 3's quoting whose
-//! `{name}` or `{1}` stand for columns, inside of an argument too; `{{` and `}}` are braces.
+//! `{name}` or `{1}` stand for columns, inside of an argument too; `{{` and `}}` are braces. And the one that each key
+//! becomes (section 16, `ls --as`), which `{}` stands for.
 
 use super::text::Malformed;
 use super::{describe_bad, parse};
@@ -21,20 +22,13 @@ enum Piece<C> {
 impl Template {
     /// Reads a template; `option` is where it comes from.
     pub fn read(text: &[u8], option: &str) -> Outcome<Self> {
-        let mut request = Request::default();
-        let read = parse(text, &mut request).and_then(|()| {
-            if request.is_empty() {
-                return Err(Malformed::new("the template is no command", 0));
+        let column = |name: &[u8]| {
+            if name.is_empty() || name.contains(&b'{') {
+                return Err("a column stands between { and }; {{ and }} are braces by themselves");
             }
-            request
-                .args()
-                .map(|arg| pieces(arg).map_err(|reason| Malformed::new(reason, place_of(text, arg))))
-                .collect()
-        });
-        read.map(Self).map_err(|malformed| {
-            let (reason, pointer) = describe_bad(request.arg(0), text, &malformed);
-            Failure::usage(format!("{option}: {reason}")).pointing(pointer)
-        })
+            Ok(name.to_vec())
+        };
+        read_args(text, option, column).map(Self)
     }
 
     /// The template over a table with these columns. The error says which of its columns there is not, or twice.
@@ -79,8 +73,30 @@ fn place_of(line: &[u8], arg: &[u8]) -> usize {
     memchr::memmem::find(line, arg).unwrap_or(0)
 }
 
+/// Reads the arguments of a template; `column` tells what stands between braces.
+fn read_args<C>(
+    text: &[u8],
+    option: &str,
+    column: impl Fn(&[u8]) -> Result<C, &'static str>,
+) -> Outcome<Vec<Vec<Piece<C>>>> {
+    let mut request = Request::default();
+    let read = parse(text, &mut request).and_then(|()| {
+        if request.is_empty() {
+            return Err(Malformed::new("the template is no command", 0));
+        }
+        request
+            .args()
+            .map(|arg| pieces(arg, &column).map_err(|reason| Malformed::new(reason, place_of(text, arg))))
+            .collect()
+    });
+    read.map_err(|malformed| {
+        let (reason, pointer) = describe_bad(request.arg(0), text, &malformed);
+        Failure::usage(format!("{option}: {reason}")).pointing(pointer)
+    })
+}
+
 /// Takes an argument apart. The error says what is wrong with its braces.
-fn pieces(arg: &[u8]) -> Result<Vec<Piece<Vec<u8>>>, &'static str> {
+fn pieces<C>(arg: &[u8], column: impl Fn(&[u8]) -> Result<C, &'static str>) -> Result<Vec<Piece<C>>, &'static str> {
     let (mut pieces, mut text, mut rest) = (Vec::new(), Vec::new(), arg);
     while let Some((byte, after)) = rest.split_first() {
         rest = after;
@@ -93,14 +109,11 @@ fn pieces(arg: &[u8]) -> Result<Vec<Piece<Vec<u8>>>, &'static str> {
                 let Some(end) = memchr::memchr(b'}', after) else {
                     return Err("a { is not closed; {{ is a brace by itself");
                 };
-                let name = &after[..end];
-                if name.is_empty() || name.contains(&b'{') {
-                    return Err("a column stands between { and }; {{ and }} are braces by themselves");
-                }
+                let column = column(&after[..end])?;
                 if !text.is_empty() {
                     pieces.push(Piece::Text(std::mem::take(&mut text)));
                 }
-                pieces.push(Piece::Column(name.to_vec()));
+                pieces.push(Piece::Column(column));
                 rest = &after[end + 1..];
             }
             (b'}', _) => return Err("a } closes nothing; }} is a brace by itself"),
@@ -122,6 +135,17 @@ pub struct Bound {
 }
 
 impl Bound {
+    /// Reads a template whose one column is `{}`, which it must have.
+    pub fn of_key(text: &[u8], option: &str) -> Outcome<Self> {
+        let column =
+            |name: &[u8]| if name.is_empty() { Ok(0) } else { Err("only {} stands for something; {{ is a brace") };
+        let args = read_args(text, option, column)?;
+        if !args.iter().flatten().any(|piece| matches!(piece, Piece::Column(_))) {
+            return Err(Failure::usage(format!("{option}: there is no {{}} in it, which stands for the key")));
+        }
+        Ok(Self { args, columns: 1 })
+    }
+
     /// Fills in a row: `cell` gives a cell by its place.
     pub fn fill<'a>(&self, cell: impl Fn(usize) -> &'a [u8], request: &mut Request) {
         for arg in &self.args {
@@ -190,5 +214,29 @@ mod tests {
         let doubled = Template::read(b"ECHO {a}", "--from-csv").unwrap_or(Template(Vec::new()));
         let header: [&[u8]; 2] = [b"a", b"a"];
         assert!(doubled.bind(&header).unwrap_err().contains("two columns are called 'a'"));
+    }
+
+    #[test]
+    fn a_key_stands_wherever_braces_are_and_is_never_split() {
+        for (template, filled) in [
+            ("UNLINK {}", &[&b"UNLINK"[..], b"a b"][..]),
+            ("RENAME {} \"old {}\"", &[b"RENAME", b"a b", b"old a b"]),
+            ("RENAME {} {{{}}}:{}", &[b"RENAME", b"a b", b"{a b}:a b"]),
+            ("SET x:{}:y ''", &[b"SET", b"x:a b:y", b""]),
+        ] {
+            let mut request = Request::default();
+            Bound::of_key(template.as_bytes(), "--as").unwrap().fill(|_| b"a b", &mut request);
+            assert_eq!(request.args().collect::<Vec<_>>(), filled, "{template}");
+        }
+        for (template, reason) in [
+            ("UNLINK", "--as: there is no {} in it"),
+            ("", "--as: the template is no command"),
+            ("UNLINK {key}", "{{ is a brace"),
+            ("UNLINK {}}", "closes nothing"),
+            ("UNLINK \"{}", "--as: "),
+        ] {
+            let message = Bound::of_key(template.as_bytes(), "--as").unwrap_err().into_message();
+            assert!(message.contains(reason), "{template}: {message}");
+        }
     }
 }

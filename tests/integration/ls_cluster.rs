@@ -23,30 +23,32 @@ fn keys_of(out: &[u8]) -> BTreeSet<String> {
 
 /// Moves slots with all their keys in few commands.
 fn move_slots(cluster: &Cluster, slots: std::ops::Range<u16>, from: usize, to: usize) {
-    let (source, target) = (&cluster.nodes[from], &cluster.nodes[to]);
-    let (new, old, port) = (cluster.id(to), cluster.id(from), target.port().to_string());
-    let (mut source, mut target_client) = (source.client(), target.client());
-    let mut call = |argv: &[&[u8]]| source.call(argv).expect("an answer");
+    for slot in slots.clone() {
+        move_keys(cluster, slot, from, to);
+    }
+    let new = cluster.id(to);
+    let (mut source, mut target) = (cluster.nodes[from].client(), cluster.nodes[to].client());
     for slot in slots {
-        let slot = slot.to_string();
-        let set = |state: &str, id: &str| {
-            [b"CLUSTER", &b"SETSLOT"[..], slot.as_bytes(), state.as_bytes(), id.as_bytes()].map(<[u8]>::to_vec)
-        };
-        let importing = set("IMPORTING", &old);
-        target_client.call(&importing.iter().map(Vec::as_slice).collect::<Vec<_>>()).unwrap();
-        call(&set("MIGRATING", &new).iter().map(Vec::as_slice).collect::<Vec<_>>());
-        while let Reply::Array(keys) = call(&[b"CLUSTER", b"GETKEYSINSLOT", slot.as_bytes(), b"1000"])
-            && !keys.is_empty()
-        {
-            let keys: Vec<Vec<u8>> = keys.into_iter().map(|key| key.to_string().into_bytes()).collect();
-            let mut argv: Vec<&[u8]> = vec![b"MIGRATE", b"127.0.0.1", port.as_bytes(), b"", b"0", b"5000", b"KEYS"];
-            argv.extend(keys.iter().map(Vec::as_slice));
-            assert_eq!(call(&argv).to_string(), "OK");
+        for client in [&mut target, &mut source] {
+            client.call(&[b"CLUSTER", b"SETSLOT", slot.to_string().as_bytes(), b"NODE", new.as_bytes()]).unwrap();
         }
-        let node = set("NODE", &new);
-        let argv: Vec<&[u8]> = node.iter().map(Vec::as_slice).collect();
-        target_client.call(&argv).unwrap();
-        call(&argv);
+    }
+}
+
+/// Moves all keys of a slot, which stays on its way.
+fn move_keys(cluster: &Cluster, slot: u16, from: usize, to: usize) {
+    let (new, old, port) = (cluster.id(to), cluster.id(from), cluster.nodes[to].port().to_string());
+    let (mut source, mut target) = (cluster.nodes[from].client(), cluster.nodes[to].client());
+    let slot = slot.to_string();
+    target.call(&[b"CLUSTER", b"SETSLOT", slot.as_bytes(), b"IMPORTING", old.as_bytes()]).unwrap();
+    source.call(&[b"CLUSTER", b"SETSLOT", slot.as_bytes(), b"MIGRATING", new.as_bytes()]).unwrap();
+    while let Reply::Array(keys) = source.call(&[b"CLUSTER", b"GETKEYSINSLOT", slot.as_bytes(), b"1000"]).unwrap()
+        && !keys.is_empty()
+    {
+        let keys: Vec<Vec<u8>> = keys.into_iter().map(|key| key.to_string().into_bytes()).collect();
+        let mut argv: Vec<&[u8]> = vec![b"MIGRATE", b"127.0.0.1", port.as_bytes(), b"", b"0", b"5000", b"KEYS"];
+        argv.extend(keys.iter().map(Vec::as_slice));
+        assert_eq!(source.call(&argv).unwrap().to_string(), "OK");
     }
 }
 
@@ -101,9 +103,21 @@ fn a_slot_that_stays_on_its_way_is_walked_at_both_its_nodes() {
     cluster.begin_migration("foo", to);
     (0..100).for_each(|number| cluster.move_key(&format!("{{foo}}{number}"), from, to));
     let expected: BTreeSet<String> = (0..200).map(|number| format!("{{foo}}{number}")).collect();
-    for args in [&["ls"][..], &["ls", "--unique"]] {
+    for args in [&["ls"][..], &["ls", "--unique"], &["ls", "--with", "type,ttl,length"]] {
         assert!(keys_of(&cluster.rcli(args).any_stdout().run().stdout) == expected, "{args:?}");
     }
+}
+
+#[test]
+fn keys_that_are_moved_are_given_though_their_slots_stay_on_their_way() {
+    let cluster = Cluster::start();
+    let prefix = long("key");
+    let expected = fill(&cluster, &prefix);
+    let (run, reader, first) = stuck(cluster.rcli(["ls", "--with", "type"]));
+    (0..200).for_each(|slot| move_keys(&cluster, slot, 0, 1));
+    let (out, err) = rest(run, reader, first);
+    let keys = keys_of(&out);
+    assert!(keys == expected, "{} of {MANY} keys are missing: {err}", expected.difference(&keys).count());
 }
 
 #[test]
@@ -178,6 +192,15 @@ fn a_node_that_nobody_replaces_ends_the_walk() {
     let run = cluster.rcli(["-t", "0.2", "ls"]).status(3).any_stdout().any_stderr().run();
     let address = cluster.nodes[1].address();
     assert!(run.err().contains(&address) && run.err().lines().count() == 1, "{}", run.err());
+}
+
+#[test]
+fn a_node_that_hangs_is_not_waited_for_without_end() {
+    let cluster = Cluster::start();
+    cluster.nodes[2].hang();
+    let run = cluster.rcli(["-t", "0.2", "ls"]).status(3).any_stdout().any_stderr().run();
+    assert!(run.err().contains(&cluster.nodes[2].address()), "{}", run.err());
+    cluster.nodes[2].revive();
 }
 
 #[test]

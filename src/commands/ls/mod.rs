@@ -7,7 +7,6 @@ mod page;
 mod progress;
 mod rounds;
 mod scan;
-mod template;
 mod top;
 mod walk;
 
@@ -17,13 +16,13 @@ use self::looks::{Looks, column_of, name_of};
 use self::node::Node;
 use self::output::{Form, Output};
 use self::scan::{Container, Counts, Scan, Target};
-use self::template::Template;
 use self::top::Tallies;
 use self::walk::{Halt, Servers, Walk, failure_of};
 use crate::cli::LsArgs;
 use crate::command::request::Request;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::input::Bound;
 use crate::net::{Address, Server, slot_of};
 use crate::reply::{ErrorReply, Frame};
 
@@ -76,7 +75,7 @@ fn form_of(args: &LsArgs) -> Outcome<Form> {
     }
     let Some(template) = &args.template else { return Ok(Form::Keys) };
     if template != "restore" {
-        return Ok(Form::Template(Box::new(Template::parse(template.as_bytes())?)));
+        return Ok(Form::Template(Bound::of_key(template.as_bytes(), "--as")?));
     }
     if args.in_key.is_some() {
         return Err(Failure::usage("--as restore is for keys: leave out --in"));

@@ -10,7 +10,7 @@ use super::page::{Page, Progress};
 use super::scan::{Counts, Scan, Target};
 use super::walk::Halt;
 use crate::command::request::Request;
-use crate::net::{Address, Lost, Redirect, Retry, Session, slot_of};
+use crate::net::{Address, Lost, Redirect, Retry, Session, SlotSet, slot_of};
 use crate::reply::{ErrorReply, Frame, Kind};
 
 /// What a reply will be to.
@@ -65,6 +65,8 @@ pub struct Node {
     pub retry: Option<Retry>,
     /// Whether every command is to be let in by ASKING.
     pub asks: bool,
+    /// The slots that are on their way here, if there are any.
+    pub importing: Option<SlotSet>,
 }
 
 impl Node {
@@ -92,6 +94,7 @@ impl Node {
             spare: Page::default(),
             retry: None,
             asks: false,
+            importing: None,
         }
     }
 
@@ -276,7 +279,7 @@ impl Node {
             let mut page = mem::take(&mut self.spare);
             page.clear();
             for key in elements.filter(|key| given.as_ref().is_none_or(|slots| slots.contains(slot_of(key)))) {
-                page.push(key);
+                page.push(key, self.importing.as_ref().is_some_and(|slots| slots.contains(slot_of(key))));
             }
             output.bar.advance(page.len() as u64);
             if !page.is_empty() {

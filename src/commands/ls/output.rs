@@ -5,13 +5,13 @@ use std::hash::{BuildHasher as _, RandomState};
 
 use super::looks::{Facts, Looks, name_of};
 use super::progress::Bar;
-use super::template::Template;
 use super::top::Tallies;
 use super::walk::Halt;
 use crate::cli::LsArgs;
 use crate::command::request::Request;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::input::Bound;
 use crate::render::{Cell, Record, Renderer, Stdout};
 use crate::reply::ErrorReply;
 use crate::report::{Told, notice};
@@ -22,7 +22,7 @@ pub enum Form {
     /// It alone, or the columns that are asked for.
     Keys,
     /// A command of this template.
-    Template(Box<Template>),
+    Template(Bound),
     /// RESTORE.
     Restore,
     /// Nothing before the end: the largest.
@@ -103,8 +103,10 @@ impl Output {
     }
 
     fn command(&mut self, key: &[u8]) -> Result<(), Halt> {
-        let Form::Template(template) = &mut self.form else { return Ok(()) };
-        let record = Record::CommandLine { request: template.fill(key), in_base64: None };
+        let Form::Template(template) = &self.form else { return Ok(()) };
+        self.request.clear();
+        template.fill(|_| key, &mut self.request);
+        let record = Record::CommandLine { request: &self.request, in_base64: None };
         self.bar.write(&mut self.renderer, |renderer| renderer.write(&record)).map_err(Failure::output)?;
         self.count()
     }

@@ -19,6 +19,8 @@ pub struct Page {
     at: usize,
     look: usize,
     is_gone: bool,
+    /// Whether the ASKING before that question is answered.
+    is_let_in: bool,
     /// How many bytes the answers had.
     answered: usize,
 }
@@ -29,7 +31,11 @@ struct Key {
     bulk: usize,
     start: usize,
     end: usize,
+    /// Whether its slot is only on its way here: then every question is to be let in by ASKING.
+    asks: bool,
 }
+
+const ASKING: &[u8] = b"*1\r\n$6\r\nASKING\r\n";
 
 /// What is to be done with a page now.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,15 +58,15 @@ impl Page {
         *answered = 0;
     }
 
-    /// Adds a key.
-    pub fn push(&mut self, key: &[u8]) {
+    /// Adds a key; `asks` if its slot is only on its way to the node.
+    pub fn push(&mut self, key: &[u8], asks: bool) {
         let bulk = self.bulks.len();
         self.bulks.push(b'$');
         self.bulks.extend_from_slice(itoa::Buffer::new().format(key.len()).as_bytes());
         self.bulks.extend_from_slice(b"\r\n");
         let start = self.bulks.len();
         self.bulks.extend_from_slice(key);
-        self.keys.push(Key { bulk, start, end: self.bulks.len() });
+        self.keys.push(Key { bulk, start, end: self.bulks.len(), asks });
         self.bulks.extend_from_slice(b"\r\n");
         self.facts.push(Facts::default());
     }
@@ -101,10 +107,15 @@ impl Page {
         output: &mut Output,
         node: usize,
     ) -> Result<Progress, Halt> {
-        (self.look, self.is_gone) = (0, false);
+        (self.look, self.is_gone, self.is_let_in) = (0, false, false);
         for (key, facts) in self.keys[self.at..].iter().zip(&self.facts[self.at..]) {
             let bulk = &self.bulks[key.bulk..key.end + 2];
-            looks.stage(self.is_first, facts).for_each(|look| looks.pack(look, facts, bulk, out));
+            for look in looks.stage(self.is_first, facts) {
+                if key.asks {
+                    out.extend_from_slice(ASKING);
+                }
+                looks.pack(look, facts, bulk, out);
+            }
         }
         self.settle(looks, output, node)
     }
@@ -120,6 +131,10 @@ impl Page {
     ) -> Result<Progress, Halt> {
         self.answered += reply.bytes().len();
         let Some(facts) = self.facts.get_mut(self.at) else { return Ok(Progress::Waits) };
+        if self.keys[self.at].asks && !std::mem::replace(&mut self.is_let_in, true) {
+            return Ok(Progress::Waits);
+        }
+        self.is_let_in = false;
         let Some(look) = looks.stage(self.is_first, facts).nth(self.look) else { return Ok(Progress::Waits) };
         match looks.note(look, reply, facts) {
             Told::Fact => {}

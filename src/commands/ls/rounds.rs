@@ -51,7 +51,12 @@ impl Walk {
                     _ => vec![Target::Slots(slots.clone())],
                 };
                 let mut node = Node::new(number, address.clone(), target, counts);
-                node.reader = self.reader(address);
+                let importing = held.map(|held| &held.importing);
+                node.importing = importing.filter(|slots| !slots.is_empty()).cloned();
+                // What has just come a replica may not have yet, and lets nobody ask for.
+                if is_first && node.importing.is_none() {
+                    node.reader = self.reader(address);
+                }
                 self.nodes.push(node);
                 number += 1;
             }

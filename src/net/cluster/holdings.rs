@@ -1,6 +1,8 @@
 //! What the primaries of a cluster say of their own slots: which they own, and which they are getting. By two such
 //! looks it is told which slots changed hands in between; what the slot map says of others is older.
 
+use std::time::Instant;
+
 use redis::Value;
 
 use super::super::endpoint::Address;
@@ -96,7 +98,11 @@ impl Cluster {
         let primaries: Vec<Address> = self.map.primaries().cloned().collect();
         let mut all = Vec::with_capacity(primaries.len());
         for node in primaries {
-            let asked = self.session(&node, false).and_then(|session| session.ask(redis::cmd("CLUSTER").arg("NODES")));
+            // One that hangs is not waited for without a limit.
+            let deadline = Instant::now() + self.endpoint.search_limit();
+            let asked = self
+                .session(&node, false)
+                .and_then(|session| Ok(session.call_before(redis::cmd("CLUSTER").arg("NODES"), deadline)?));
             match asked {
                 // A user may have no right to that, which no later try changes.
                 Ok(Value::ServerError(error)) if error.code() == "NOPERM" => {
