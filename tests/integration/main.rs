@@ -109,6 +109,8 @@ mod side_by_side;
 mod signals;
 mod stat;
 mod tail;
+mod tail_cluster;
+mod tail_gaps;
 mod tail_groups;
 mod terminal;
 mod tls;

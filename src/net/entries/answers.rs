@@ -15,6 +15,9 @@ use crate::reply::{BadForm, Deliveries, EntryId, ErrorReply, Event, Found, Frame
 
 /// How long a server is left alone that asks for patience.
 const PATIENCE: Duration = Duration::from_millis(100);
+/// How often a node may say that it does not serve, before another one is looked for: three seconds, and a failover as
+/// a rule.
+const LONGEST_PATIENCE: u32 = 60;
 /// The same where a read was ended from outside.
 const MOMENT: Duration = Duration::from_millis(10);
 
@@ -112,6 +115,9 @@ impl Entries {
     ) -> Option<Deliveries> {
         let cursor = &mut self.cursors[stream];
         let is_new = phase == Phase::New;
+        if is_new && cursor.is_stale {
+            return None;
+        }
         let deliveries = match &self.reading.group {
             None => Deliveries::Ungrouped,
             Some(_) if is_new => Deliveries::Times(1),
@@ -168,11 +174,13 @@ impl Entries {
                 }
             }
             Asked::Claim(stream) => self.cursors[stream].claims.asked.clear(),
-            Asked::New(streams) if count == 0 => {
-                // Nothing more comes of what was there.
+            Asked::New(streams) => {
                 for stream in streams {
                     let cursor = &mut self.cursors[stream];
-                    cursor.is_over |= cursor.until.is_some_and(|until| until <= cursor.last_known);
+                    // Nothing more comes of what was there.
+                    let is_over = count == 0 && cursor.until.is_some_and(|until| until <= cursor.last_known);
+                    cursor.is_over |= is_over && !std::mem::take(&mut cursor.is_stale);
+                    cursor.is_stale = false;
                 }
             }
             _ => {}
@@ -229,6 +237,7 @@ impl Entries {
                 // A group of what is behind what this stream never had would be given nothing.
                 if cursor.seen != EntryId::ZERO && look.last < after {
                     cursor.go_on(EntryId::ZERO);
+                    cursor.is_stale = false;
                     let before = (look.length > 0).then_some(look.last);
                     let stream = cursor.name.clone();
                     let reason = GapReason::BegunAgain;
@@ -305,11 +314,15 @@ impl Entries {
                     self.hop(at, (slot, node), true);
                     return Ok(());
                 }
-                Some(Redirect::TryAgain) => {
+                Some(down @ (Redirect::TryAgain | Redirect::Down)) => {
+                    let reader = &mut self.readers[at];
+                    reader.refusals += 1;
+                    if down == Redirect::Down && reader.refusals > LONGEST_PATIENCE {
+                        return self.lose(at, Loss::now(error.to_string()));
+                    }
                     self.rest(at, PATIENCE);
                     return Ok(());
                 }
-                Some(Redirect::Down) => return self.lose(at, Loss::now(error.to_string())),
                 None => {}
             }
         }

@@ -29,6 +29,8 @@ pub struct Cursor {
     /// The last entry that is wanted; none where there is no such limit, or until `$` was looked up.
     pub until: Option<EntryId>,
     pub is_over: bool,
+    /// Whether what was asked for is not wanted any more: it is read again from elsewhere.
+    pub is_stale: bool,
     /// The last entry that there ever was, as far as is known.
     pub last_known: EntryId,
     pub track: Track,
@@ -85,6 +87,7 @@ impl Cursor {
             seen: EntryId::ZERO,
             until: if let Some(Until::Id(id)) = reading.until { Some(id) } else { None },
             is_over: false,
+            is_stale: false,
             last_known: EntryId::ZERO,
             track: Track::default(),
             look: None,
@@ -107,6 +110,7 @@ impl Cursor {
 
     /// Reads on behind this entry.
     pub fn go_on(&mut self, after: EntryId) {
+        self.is_stale = true;
         self.start = Some(after);
         self.seen = after;
     }
@@ -116,6 +120,7 @@ impl Cursor {
         self.sent.append(&mut self.ready);
         self.ready = std::mem::take(&mut self.sent);
         self.counts.clear();
+        self.is_stale = false;
         self.look = None;
         self.claims.lost.extend(self.claims.asked.drain(..).map(|(id, _)| id));
         if is_grouped && self.phase == Phase::New {

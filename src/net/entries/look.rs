@@ -80,12 +80,15 @@ pub struct Track {
     position: Option<(EntryId, u64)>,
     /// The look before, and up to where the stream was read then.
     before: Option<(Look, EntryId)>,
+    /// The first entry that was read since then.
+    first_read: Option<EntryId>,
 }
 
 impl Track {
     /// An entry was read that comes next.
     #[inline]
     pub fn advance(&mut self, id: EntryId) {
+        self.first_read.get_or_insert(id);
         if let Some((at, count)) = &mut self.position {
             (*at, *count) = (id, *count + 1);
         }
@@ -100,9 +103,15 @@ impl Track {
     /// `is_same_connection` since that look: another server may have lost what its primary had.
     pub fn compare(&mut self, last: EntryId, now: Look, is_same_connection: bool) -> Option<Missing> {
         let before = self.before.replace((now, last));
+        let first_read = self.first_read.take();
         if let Some((then, _)) = before
             && (now.last < then.last || now.added < then.added)
         {
+            // What was read since came from the new one, if that begins with it: nothing was left out.
+            if first_read.is_some() && first_read == now.first && is_same_connection {
+                self.position = None;
+                return None;
+            }
             return self.follow_regress(last, then, now, is_same_connection);
         }
         let known = self.position.filter(|(at, _)| *at == last).map(|(_, count)| count);
@@ -234,6 +243,17 @@ mod tests {
         let mut track = Track::default();
         assert_eq!(track.compare(id(5), look(1, 5, 5, 5), true), None);
         assert_eq!(track.compare(id(5), look(6, 9, 2, 2), true), None);
+    }
+
+    #[test]
+    fn what_was_read_of_a_stream_that_has_begun_again_is_not_read_twice() {
+        let mut track = Track::default();
+        assert_eq!(track.compare(id(3), look(1, 3, 3, 3), true), None);
+        track.advance(id(4));
+        assert_eq!(track.compare(id(4), look(4, 5, 2, 2), true), None);
+        track.advance(id(5));
+        assert_eq!(track.compare(id(5), look(4, 5, 2, 2), true), None);
+        assert_eq!(track.compare(id(5), look(9, 9, 1, 5), true), Some(trimmed(5, Some(9), Some(2))));
     }
 
     #[test]

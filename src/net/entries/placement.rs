@@ -78,7 +78,7 @@ impl Entries {
     fn disconnect(&mut self, at: usize) -> Option<Link> {
         let reader = &mut self.readers[at];
         let link = reader.link.take()?;
-        (reader.taken, reader.rests_until) = (0, None);
+        (reader.taken, reader.refusals, reader.rests_until) = (0, 0, None);
         let is_grouped = self.reading.group.is_some();
         reader.streams.iter().for_each(|stream| self.cursors[*stream].note_loss(is_grouped));
         Some(link)
@@ -123,6 +123,7 @@ impl Entries {
     /// A reader was answered: if its connection was lost, it is there again.
     pub(super) fn note_well(&mut self, at: usize) {
         self.has_begun = true;
+        self.readers[at].refusals = 0;
         if let Some(down) = self.readers[at].down.take()
             && !self.is_down(&down.name)
         {

@@ -172,6 +172,8 @@ pub struct Reader {
     pub taken: u64,
     /// Which of its streams is asked when not all can be.
     pub turn: usize,
+    /// How many answers in a row said that the slot is not served there just now.
+    pub refusals: u32,
     /// When to ask again, after a server asked for patience.
     pub rests_until: Option<Instant>,
     /// Since when it has no connection, which was told.
@@ -195,6 +197,7 @@ impl Reader {
             block_size: FIRST_BLOCK,
             taken: 0,
             turn: 0,
+            refusals: 0,
             rests_until: None,
             down: None,
         }
