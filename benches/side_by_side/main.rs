@@ -16,6 +16,7 @@
 )]
 
 mod cluster;
+mod entries;
 mod instructions;
 mod keys;
 mod lab;
@@ -55,6 +56,7 @@ const TOPICS: &[&[Bench]] = &[
     start::BENCHES,
     memory::BENCHES,
     streams::BENCHES,
+    entries::BENCHES,
     cluster::BENCHES,
     sharded::BENCHES,
     keys::BENCHES,

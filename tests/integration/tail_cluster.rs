@@ -36,7 +36,9 @@ fn streams_of_all_nodes_are_read_at_once_each_in_its_order() {
         run.wait_for_lines(20);
         let first = if protocol == "-2" { 6 } else { 8 };
         for number in first..first + 2 {
-            STREAMS.iter().for_each(|stream| add(&cluster, stream, number));
+            for stream in STREAMS {
+                add(&cluster, stream, number);
+            }
         }
         let out = interrupt(run, 4 * (first + 1));
         for stream in STREAMS {
