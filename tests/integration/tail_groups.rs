@@ -327,3 +327,29 @@ fn what_a_reader_did_not_take_stays_pending() {
     // A pipe holds some that nobody has read.
     assert!(!nothing_pending(&server), "{}", server.ask("XINFO GROUPS s"));
 }
+
+#[test]
+fn nothing_is_lost_by_kills_at_any_moment_and_what_comes_again_is_told() {
+    let server = server_with_group(0);
+    let mut written = std::collections::BTreeMap::new();
+    let mut take = |out: &str| {
+        for line in out.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
+            let id = line.split('"').nth(7).unwrap().to_owned();
+            let times: &mut usize = written.entry(id).or_default();
+            *times += 1;
+            assert!(*times == 1 || !line.ends_with(",\"deliveries\":1}\n"), "{line}");
+        }
+    };
+    let mut client = server.client();
+    for round in 0..10 {
+        let adds = format!("for i = 1, 500 do redis.call('XADD', 's', ({round} * 500 + i) .. '-0', 'n', i) end");
+        client.call(&[b"EVAL", adds.as_bytes(), b"0"]).unwrap();
+        let mut run = consumer(&server, "c").any_stdout().any_stderr().status(137).start();
+        run.wait_for_lines(1 + round * 53);
+        run.signal(Signal::KILL);
+        take(&run.finish().out());
+    }
+    take(&consumer(&server, "c").args(["--until", "$"]).any_stdout().run().out());
+    assert_eq!(written.len(), 5000);
+    assert!(nothing_pending(&server), "{}", pending(&server));
+}

@@ -132,6 +132,8 @@ pub struct Entries {
     current: Arc<str>,
     /// Whose turn it is.
     turn: usize,
+    /// The reader that was asked for new entries last.
+    asked_last: usize,
     /// How many entries are wanted yet; none: any number.
     left: Option<u64>,
     /// Whether any server ever answered.

@@ -53,6 +53,7 @@ impl Entries {
             given: None,
             current: Arc::from(endpoint.address.to_string()),
             turn: 0,
+            asked_last: 0,
             left: None,
             has_begun: false,
             is_closing: false,

@@ -24,7 +24,8 @@ const LONGEST_LOOK: Duration = Duration::from_secs(10);
 impl Entries {
     /// Asks over every connection on which nothing is asked, and of which all is given.
     pub(super) fn ask_for_more(&mut self) {
-        let first = self.turn;
+        // Whoever was asked last comes last: where few entries are wanted the others have waited for it.
+        let first = self.asked_last + 1;
         for step in 0..self.readers.len() {
             let at = (first + step) % self.readers.len();
             let is_idle = |reader: &Reader| reader.link.as_ref().is_some_and(super::Link::is_idle);
@@ -233,6 +234,7 @@ impl Entries {
             }
         }
         self.put(at, &request, Asked::New(streams));
+        self.asked_last = at;
         if let Some(link) = &mut self.readers[at].link {
             link.waits = wait.unwrap_or_default();
         }
