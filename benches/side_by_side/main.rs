@@ -25,6 +25,7 @@ mod measure;
 mod memory;
 mod pipe;
 mod proxy;
+mod scripts;
 mod servers;
 mod sharded;
 mod start;
@@ -60,6 +61,7 @@ const TOPICS: &[&[Bench]] = &[
     cluster::BENCHES,
     sharded::BENCHES,
     keys::BENCHES,
+    scripts::BENCHES,
 ];
 
 /// What the command line asks for.
