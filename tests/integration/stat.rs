@@ -133,8 +133,9 @@ fn a_cluster_has_a_line_for_each_primary_and_one_for_their_sum() {
     for key in ["bar", "c", "foo", "{foo}2"] {
         cluster.ask_owner(key, &format!("SET {key} x"));
     }
-    let lines = lines(cluster.rcli(["--json", "stat", "-i", "0.1", "--count", "2"]));
-    assert_eq!(lines.len(), 8);
+    let lines = lines(cluster.rcli(["--json", "stat", "-i", "0.2", "--count", "3"]));
+    assert_eq!(lines.len(), 12);
+    assert_eq!(lines[11]["rate"].as_f64(), Some(0.0), "rcli's own questions count");
     for round in lines.chunks(4) {
         let [nodes @ .., sum] = round else { panic!("{round:?}") };
         assert_eq!((&sum["node"], &sum["keys"]), (&"sum".into(), &4.into()));

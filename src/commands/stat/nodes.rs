@@ -13,6 +13,8 @@ use crate::report::{notice, report};
 
 /// The pause between two samples of the round trip: redis-cli's.
 const SAMPLE: Duration = Duration::from_millis(10);
+/// The commands that ask a node for the slot map.
+const QUESTIONS: u64 = 2;
 
 /// What the server was asked.
 enum Asked {
@@ -138,9 +140,12 @@ impl Nodes {
             return Ok(());
         }
         let Some(cluster) = &mut self.cluster else { return Ok(()) };
+        let asked = self.nodes.iter_mut().find(|node| node.session.is_some());
         // Which are the primaries is as it was known, where nobody can be asked.
-        if let Err(lost @ Lost::Interrupted(_)) = cluster.refresh(None) {
-            return Err(lost.into_failure(""));
+        match (cluster.refresh(asked.as_ref().map(|node| &node.endpoint.address)), asked) {
+            (Err(lost @ Lost::Interrupted(_)), _) => return Err(lost.into_failure("")),
+            (Ok(true), Some(node)) => node.own += QUESTIONS,
+            _ => {}
         }
         let primaries = primaries(cluster);
         let template = cluster.endpoint().clone();
