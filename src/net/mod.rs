@@ -32,7 +32,7 @@ pub use endpoint::{Address, ClusterUse, Credentials, Endpoint, Protocol};
 pub use entries::{Acknowledge, Entries, From, Group, Reading, Until};
 pub use error::{Lost, LostBlock, NO_CLUSTER, Unopened, WaitError};
 pub use handshake::hello::Hello;
-pub use poll::{Ready, wait_for_any};
+pub use poll::{Ready, wait_among, wait_for_any};
 pub use pushes::{PushListener, PushQueue};
 pub use resolve::{Family, HostPort, Reach};
 pub use retry::{RandomBackoff, Retry};

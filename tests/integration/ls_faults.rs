@@ -2,8 +2,10 @@
 
 use crate::ls::{fill, server_with, sorted};
 use crate::peer::{close, peer, send};
-use crate::rcli::Rcli;
+use crate::rcli::{Rcli, rcli};
 use crate::running::Running;
+use crate::sentinel::naming;
+use crate::sentinels::replicated;
 use crate::server::{Server, wait_for};
 use rustix::process::Signal;
 use std::collections::BTreeSet;
@@ -179,6 +181,16 @@ fn a_reader_that_goes_away_ends_it_well() {
 }
 
 #[test]
+fn a_reader_that_goes_away_is_noticed_while_no_key_is_found() {
+    let server = endless().start();
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let run = server.rcli(["ls"]).stdout_to(writer).start();
+    reader.read_exact(&mut [0; 2]).unwrap();
+    drop(reader);
+    run.finish();
+}
+
+#[test]
 fn output_that_cannot_be_written_is_status_3() {
     let server = server_with(&["SET k v"]);
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
@@ -202,4 +214,22 @@ fn elements_go_on_at_their_cursor_too() {
     let (out, _) = rest(run, reader, first);
     let lines = sorted(&out);
     assert!(lines.len() == MANY && lines.into_iter().collect::<BTreeSet<_>>() == names(&prefix, MANY));
+}
+
+#[test]
+fn under_a_sentinel_the_walk_begins_again_at_the_new_primary() {
+    let (mut primary, replica) = replicated();
+    let prefix = long("key");
+    fill(&primary, &prefix, MANY);
+    replica.wait_until("DBSIZE", |size| size == MANY.to_string());
+    let sentinel = peer().otherwise(naming(primary.port())).start();
+    let address = format!("127.0.0.1:{}", sentinel.port());
+    let run = rcli(["--sentinel", &address, "--master", "mymaster", "ls", "--unique"]);
+    let (run, reader, first) = stuck(run.reports_among(&["beginning again"]));
+    sentinel.set("SENTINEL", naming(replica.port()));
+    assert_eq!(replica.ask("REPLICAOF NO ONE"), "OK");
+    primary.kill_nine();
+    let (out, err) = rest(run, reader, first);
+    assert!(sorted(&out).into_iter().collect::<BTreeSet<_>>() == names(&prefix, MANY), "{err}");
+    assert_eq!(err.lines().count(), 1, "{err}");
 }

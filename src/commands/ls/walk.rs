@@ -3,13 +3,15 @@
 
 use std::time::Instant;
 
+use rustix::event::{PollFd, PollFlags};
+
 use super::looks::Looks;
 use super::node::Node;
 use super::output::Output;
 use super::scan::Scan;
 use crate::command::request::Request;
-use crate::exit::{Failure, Outcome};
-use crate::net::{Address, Cluster, Endpoint, Lost, Redirect, Retry, Session, slot_of, wait_for_any};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::net::{Address, Cluster, Endpoint, Lost, Redirect, Retry, Session, slot_of, wait_among};
 use crate::reply::{ErrorReply, text_of};
 
 /// Why a walk does not simply go on.
@@ -108,8 +110,13 @@ impl Walk {
             return Err(Halt::Lost(silent.silent()));
         }
         let deadline = if open().next().is_none() { Some(Instant::now()) } else { limit };
-        let open = self.nodes.iter_mut().filter(|node| !node.is_done());
-        wait_for_any(open.filter_map(|node| node.session.as_mut()), None, deadline).map_err(Halt::Lost)?;
+        let open = self.nodes.iter_mut().filter(|node| !node.is_done()).filter_map(|node| node.session.as_mut());
+        // What nobody reads any more is told so also where no key is found for long.
+        let output = PollFd::from_borrowed_fd(rustix::stdio::stdout(), PollFlags::empty());
+        let (_, gone) = wait_among(open, &[output], deadline).map_err(Halt::Lost)?;
+        if gone.contains(&true) {
+            return Err(Halt::Failure(Failure::quiet(Exit::Done)));
+        }
         Ok(())
     }
 
