@@ -2,11 +2,12 @@
 //! does not have (contract section 1). They become subcommands and options of rcli here, before anything reads the line;
 //! nothing else knows them. `docs/redis-cli.md` has a row for each, and a test tries it.
 
+use std::env;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 
 use super::line::OTHERS;
-use super::option_set::OptionSet;
+use super::option_set::{OptionSet, PUSHES, is_yes_or_no};
 use crate::exit::{Failure, Outcome};
 use crate::input;
 
@@ -108,6 +109,11 @@ const CLUSTER_WORDS: [&str; 12] = [
     "help",
 ];
 
+/// Whether the environment wants what is read and written to look as on a terminal, as redis-cli's own tests do.
+pub fn fakes_terminal() -> bool {
+    env::var_os("FAKETTY").is_some()
+}
+
 /// The line without redis-cli's spellings.
 pub(super) fn translate(options: &OptionSet, words: Vec<OsString>) -> Outcome<Vec<OsString>> {
     let mut line = Translated::default();
@@ -162,12 +168,9 @@ impl Translated {
                 return Err(refuse(text, ADMINISTRATION));
             }
             (_, _) if text.starts_with("--cluster-") => return Err(refuse(text, ADMINISTRATION)),
-            ("--show-pushes", [value, behind @ ..]) => {
-                if let Some(value) = yes_or_no(value) {
-                    self.is_unchanged = false;
-                    self.options.push(format!("--show-pushes={value}").into());
-                    return Ok(behind);
-                }
+            (PUSHES, [value, behind @ ..]) if is_yes_or_no(value) => {
+                self.options.extend([word.to_owned(), value.clone()]);
+                return Ok(behind);
             }
             ("-x", _) => self.has_stdin_last = true,
             ("-X", []) => return Err(Failure::usage("Unrecognized option or bad number of args for: '-X': -X TAG")),
@@ -305,17 +308,6 @@ fn is_administration(word: &OsStr, behind: &[OsString]) -> bool {
         || behind.get(1).and_then(|port| port.to_str()).is_some_and(is_port);
     let word = word.to_str().unwrap_or_default();
     CLUSTER_WORDS.contains(&word) || is_place && !word.starts_with('-') && word.eq_ignore_ascii_case("info")
-}
-
-fn yes_or_no(word: &OsStr) -> Option<&'static str> {
-    let is = |words: [&str; 2]| words.iter().any(|it| word.eq_ignore_ascii_case(it));
-    if is(["yes", "y"]) {
-        Some("yes")
-    } else if is(["no", "n"]) {
-        Some("no")
-    } else {
-        None
-    }
 }
 
 /// A pattern as a line of input quotes it.

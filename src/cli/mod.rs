@@ -19,6 +19,8 @@ use clap::error::{ContextKind, ContextValue};
 
 use self::line::Line;
 
+pub use self::compat::fakes_terminal;
+
 pub use self::definition::definition;
 pub use self::keys::{Column, LsArgs, Measure};
 pub use self::option_set::OptionSet;

@@ -5,6 +5,7 @@ use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::time::Instant;
 
+use super::listen;
 use crate::cli::{ExecArgs, ExecOptions};
 use crate::command::request::Request;
 use crate::command::restrictions::{is_report, refuse_uncounted};
@@ -21,6 +22,9 @@ use crate::text::describe_io;
 pub fn run(context: &Context, args: &ExecArgs) -> Outcome<Exit> {
     let ExecArgs { options, command } = args;
     let request = build(options, command)?;
+    if let Some(exit) = listen::command(context, &request) {
+        return exit;
+    }
     if let Some(reason) = refuse_uncounted(&request) {
         return Err(Failure::usage(reason));
     }

@@ -2,14 +2,16 @@
 //! 8 and 9). The loop itself is [`crate::follow`], which the REPL's views run as well.
 
 use crate::cli::{Control, ListenOptions, MonitorArgs, OnHandlerError, PsubArgs, ReconnectOptions, SsubArgs, SubArgs};
+use crate::command::request::Request;
 use crate::config;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::follow::handler::{Handler, Handlers, parse_handlers};
 use crate::follow::{Changes, Changing, Filter, Limits, View, follow};
 use crate::input;
-use crate::net::{Source, Stream, Subscription, Topic};
-use crate::render::Format;
+use crate::net::{Change, Source, Stream, Subscription, Topic};
+use crate::render::{Format, Record};
+use crate::reply::OwnedFrame;
 use crate::report::Told;
 
 /// Runs `rcli sub`.
@@ -43,6 +45,33 @@ pub fn monitor(context: &Context, args: &MonitorArgs) -> Outcome<Exit> {
     if let Some(handler) = handler {
         view.handlers = Some(Handlers::start(vec![handler], 1, false, &context.config.style)?);
     }
+    follow(stream, view, &mut |told: Told| told.report())
+}
+
+/// Runs SUBSCRIBE and its kind, and MONITOR, typed as commands: the stream in redis-cli's own form, which ends with its
+/// connection (contract section 4). None for any other command.
+pub fn command(context: &Context, request: &Request) -> Option<Outcome<Exit>> {
+    let source = match Change::of(request) {
+        Some(Ok(Change::Subscribe(subscriptions))) => Source::Subscriptions(subscriptions),
+        Some(Err(reason)) if !request.is(0, "PING") => return Some(Err(Failure::usage(reason))),
+        _ if request.is(0, "MONITOR") && request.len() == 1 => Source::Monitor,
+        _ => return None,
+    };
+    Some(stream(context, source))
+}
+
+fn stream(context: &Context, source: Source) -> Outcome<Exit> {
+    let is_monitor = source == Source::Monitor;
+    let stream = open(context, source, Some(0), None)?;
+    let mut renderer = context.renderer()?;
+    if is_monitor && context.config.style.format != Format::Json {
+        let ok = OwnedFrame::simple("OK");
+        renderer.write(&Record::Reply { frame: ok.frame(), is_report: false }).map_err(Failure::output)?;
+        renderer.flush().map_err(Failure::output)?;
+    }
+    let mut view = View::new(renderer, Limits::none());
+    view.pushes = context.config.show_pushes;
+    view.output = Some(rustix::stdio::stdout());
     follow(stream, view, &mut |told: Told| told.report())
 }
 

@@ -1,14 +1,17 @@
 //! Commands on stdin, line by line: each is run when it arrives and its reply is flushed at once (contract section 5).
 
+mod subscribed;
+
 use std::os::fd::AsFd as _;
 
+use self::subscribed::Mode;
 use crate::command::request::Request;
-use crate::command::restrictions::is_report;
+use crate::command::restrictions::{Effect, effect_of, is_report};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::input::{Next, Source};
+use crate::input::{BadInput, Next, Source};
 use crate::net::{Lost, Server, poll};
-use crate::render::{Record, Renderer, Stdout};
+use crate::render::{Format, Record, Renderer, Stdout};
 use crate::repl::local::leaves;
 use crate::reply::{ErrorReply, Frame, OwnedFrame};
 use crate::shell::block::{NOTHING_RAN, RAN_APART, describe_lost_block, refuse_block, report_aborted, report_errors};
@@ -18,28 +21,42 @@ use crate::shell::{Answer, Shell, Trouble};
 /// Reads stdin to its end, to a line `exit` or `quit`, or to the first line that cannot be run.
 pub fn run(context: &Context) -> Outcome<Exit> {
     let mut source = Source::stdin()?;
-    let endpoint = context.endpoint()?;
+    let mode = Mode::new(context);
+    let endpoint = context.endpoint_telling(Some(mode.listener(context)?))?;
     let link = Link::once(&endpoint)?;
-    let renderer = context.renderer()?;
-    let place = endpoint.address.to_string();
     let mut lines = Lines {
-        renderer,
+        renderer: context.renderer()?,
+        format: context.config.style.format,
         source: source.name().to_owned(),
         shell: Shell::new(link),
+        mode,
         is_cluster: endpoint.cluster.is_some(),
-        had_errors: false,
-        was_aborted: false,
+        passes_over: context.config.fakes_terminal,
+        exit: Exit::Done,
     };
+    let place = endpoint.address.to_string();
     let mut request = Request::default();
     loop {
-        match source.next(&mut request)? {
-            Next::Command if leaves(&request) => return lines.end(),
-            Next::Command => lines.feed(&request)?,
-            Next::End => return lines.end(),
-            Next::Pending => {
+        match source.next(&mut request) {
+            Ok(Next::Command) if leaves(&request) => return lines.end(),
+            Ok(Next::Command) => lines.take(&mut request, source.last_line())?,
+            Ok(Next::End) if lines.mode.is_open() => {
+                if let Some(exit) = lines.hear(None)? {
+                    return Ok(lines.exit.or(exit));
+                }
+            }
+            Ok(Next::End) => return lines.end(),
+            Ok(Next::Pending) if lines.mode.is_open() => {
+                if let Some(exit) = lines.hear(Some(&source))? {
+                    return Ok(lines.exit.or(exit));
+                }
+                source.fill()?;
+            }
+            Ok(Next::Pending) => {
                 wait_for_input(&source, lines.shell.link().server(), &place)?;
                 source.fill()?;
             }
+            Err(bad) => lines.pass_over(bad)?,
         }
     }
 }
@@ -56,11 +73,16 @@ fn wait_for_input(source: &Source, server: Option<&mut Server>, place: &str) -> 
 
 struct Lines {
     renderer: Renderer<Stdout>,
+    format: Format,
     source: String,
     shell: Shell,
+    /// What is subscribed.
+    mode: Mode,
     is_cluster: bool,
-    had_errors: bool,
-    was_aborted: bool,
+    /// Whether a bad line ends nothing: as if it were typed, the next one may be better.
+    passes_over: bool,
+    /// The status so far.
+    exit: Exit,
 }
 
 impl Lines {
@@ -68,9 +90,52 @@ impl Lines {
         format!("{}:{}", self.source, request.line)
     }
 
+    /// Runs a line, as often as the number before it says: a bare one, as redis-cli takes it.
+    fn take(&mut self, request: &mut Request, line: &[u8]) -> Outcome<()> {
+        if let (Some(setting), None) = (self.setting(request), self.shell.queued()) {
+            self.renderer.write_text(setting).map_err(Failure::output)?;
+            return self.renderer.flush().map_err(Failure::output);
+        }
+        let count = repetitions(request, line);
+        if count.is_some() {
+            let (line, words) = (request.line, request.args().skip(1).map(<[u8]>::to_vec).collect::<Vec<_>>());
+            *request = Request::new(words);
+            request.line = line;
+        }
+        (0..count.unwrap_or(1)).try_for_each(|_| self.feed(request))
+    }
+
+    /// What redis-cli's own lines are answered by: its hints are for the prompt, and valkey-cli tells whether something
+    /// is subscribed.
+    fn setting(&self, request: &Request) -> Option<&'static str> {
+        let is = |words: [&str; 2]| request.len() == 2 && request.is(0, words[0]) && request.is(1, words[1]);
+        if is([":get", "pubsub"]) {
+            return Some(if self.mode.is_open() { "1\n" } else { "0\n" });
+        }
+        (is([":set", "hints"]) || is([":set", "nohints"])).then_some("")
+    }
+
+    /// A line that cannot be understood is the last one, but where lines are as if typed.
+    fn pass_over(&mut self, bad: BadInput) -> Outcome<()> {
+        if !self.passes_over || !bad.recoverable {
+            return Err(bad.into());
+        }
+        self.exit = self.exit.or(Exit::Usage);
+        self.renderer.write_text("Invalid argument(s)\n").map_err(Failure::output)?;
+        self.renderer.flush().map_err(Failure::output)
+    }
+
     fn feed(&mut self, request: &Request) -> Outcome<()> {
+        if self.is_for_subscription(request) {
+            return self.ask_subscribed(request);
+        }
         match self.shell.eval(request) {
-            Ok(answer) => self.answer(request, &answer)?,
+            Ok(answer) => {
+                if effect_of(request) == Effect::Reset {
+                    self.mode.reset();
+                }
+                self.answer(request, &answer)?;
+            }
             Err(trouble) => return Err(self.describe(trouble, request)),
         }
         self.renderer.flush().map_err(Failure::output)
@@ -95,12 +160,12 @@ impl Lines {
             Answer::Stopped | Answer::WatchLost => Ok(()),
             Answer::Executed { block, replies } => {
                 for (request, reply) in block.iter().zip(replies.frame().children()) {
-                    self.had_errors |= report_errors(&self.source, request, reply, self.is_cluster);
+                    self.note_errors(request, reply);
                 }
                 self.write(request, replies.frame())
             }
             Answer::Aborted => {
-                self.was_aborted = true;
+                self.exit = self.exit.or(Exit::Aborted);
                 report_aborted(&place, "");
                 self.write(request, OwnedFrame::nil().frame())
             }
@@ -117,13 +182,19 @@ impl Lines {
 
     fn refuse(&mut self, exec: &Request, error: &ErrorReply, what_ran: &str) -> Outcome<()> {
         refuse_block(error, &self.place(exec), what_ran);
-        self.had_errors = true;
+        self.exit = self.exit.or(Exit::ErrorReply);
         self.write(exec, error.to_frame().frame())
     }
 
     fn reply(&mut self, request: &Request, frame: Frame<'_>) -> Outcome<()> {
-        self.had_errors |= report_errors(&self.source, request, frame, self.is_cluster);
+        self.note_errors(request, frame);
         self.write(request, frame)
+    }
+
+    fn note_errors(&mut self, request: &Request, frame: Frame<'_>) {
+        if report_errors(&self.source, request, frame, self.is_cluster) {
+            self.exit = self.exit.or(Exit::ErrorReply);
+        }
     }
 
     fn write(&mut self, request: &Request, frame: Frame<'_>) -> Outcome<()> {
@@ -138,7 +209,13 @@ impl Lines {
                 self.source
             )));
         }
-        let errors = if self.had_errors { Exit::ErrorReply } else { Exit::Done };
-        Ok(errors.or(if self.was_aborted { Exit::Aborted } else { Exit::Done }))
+        Ok(self.exit)
     }
+}
+
+/// How often a line says that it is to be run: by a bare number of 1 or more before the command.
+fn repetitions(request: &Request, line: &[u8]) -> Option<u64> {
+    let is_bare = line.trim_ascii_start().first().is_some_and(u8::is_ascii_digit);
+    let digits = std::str::from_utf8(request.arg(0)).ok().filter(|_| is_bare && request.len() > 1)?;
+    digits.parse().ok().filter(|count| *count > 0)
 }

@@ -22,7 +22,7 @@ use self::parts::settle;
 use self::place::decide_place;
 use self::url::Place;
 use crate::cli::prompt::refuse_session_options;
-use crate::cli::{Cli, ConnectionOptions, Label, Verb, YesNo};
+use crate::cli::{Cli, ConnectionOptions, Label, Verb, YesNo, fakes_terminal};
 use crate::exit::{Failure, Outcome};
 use crate::net::{Endpoint, Protocol};
 use crate::render::{Format, Style};
@@ -42,6 +42,8 @@ pub struct Config {
     pub style: Style,
     /// Whether an option or the environment names the format.
     pub is_format_chosen: bool,
+    /// Whether what is read and written is to look as on a terminal.
+    pub fakes_terminal: bool,
     /// Whether pushes are written (`--show-pushes`).
     pub show_pushes: bool,
     /// Whether dangerous commands run unasked (`--yes`).
@@ -106,6 +108,7 @@ impl Config {
             connection,
             style,
             is_format_chosen,
+            fakes_terminal: fakes_terminal(),
             show_pushes,
             is_sure,
             label,

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _};
 use std::os::unix::ffi::OsStrExt as _;
 
 use super::environment;
-use crate::cli::{Cli, Encoding, OutputOptions, Verb, When};
+use crate::cli::{Cli, Encoding, OutputOptions, Verb, When, fakes_terminal};
 use crate::color::Colors;
 use crate::exit::{Failure, Outcome};
 use crate::render::{Format, Style};
@@ -25,6 +25,7 @@ pub(super) fn decide_style(output: &OutputOptions, verb: Option<&Verb>) -> Outco
         one_line_errors: matches!(verb, Some(Verb::Pipe(_))),
         base64: output.encoding == Some(Encoding::Base64),
         quoted: output.quoted_json,
+        whole_messages: matches!(verb, Some(Verb::Exec(_)) | None),
         nest_json: verb.is_some_and(Verb::nests_json),
         colors: decide_colors(output.color, io::stdout().is_terminal()),
         is_terminal: io::stdout().is_terminal(),
@@ -93,7 +94,7 @@ fn decide_format(output: &OutputOptions, verb: Option<&Verb>) -> Outcome<Format>
             .ok_or_else(|| Failure::usage(format!("RCLI_FORMAT={}: {} is expected", name.display(), Format::NAMES))),
         // The lines of a stream are JSON unless something else is asked for (contract section 8).
         None if verb.is_some_and(Verb::is_stream) => Ok(Format::Json),
-        None if io::stdout().is_terminal() => Ok(Format::Human),
+        None if io::stdout().is_terminal() || fakes_terminal() => Ok(Format::Human),
         None => Ok(Format::Raw),
     }
 }

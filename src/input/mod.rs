@@ -178,6 +178,16 @@ impl Source {
         self.ended
     }
 
+    /// The line that was parsed last, where lines are read; until more is read.
+    pub fn last_line(&self) -> &[u8] {
+        if self.form != Form::Lines {
+            return &[];
+        }
+        let read = &self.buffer[..self.start];
+        let read = read.strip_suffix(b"\n").unwrap_or(read);
+        &read[memchr::memrchr(b'\n', read).map_or(0, |end| end + 1)..]
+    }
+
     /// Drops what has been read and is not parsed yet.
     pub fn skip(&mut self) {
         self.start = self.end;

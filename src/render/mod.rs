@@ -83,6 +83,8 @@ pub struct Style {
     pub quoted: bool,
     /// JSON: the data of a message that is itself JSON is nested (`--data-json`).
     pub nest_json: bool,
+    /// Raw: a message is written as the frame that it is, as redis-cli does, not as its payload alone.
+    pub whole_messages: bool,
     /// Human: whether stdout has colours.
     pub colors: Colors,
     /// What is written is shown on a terminal, which nothing in it may drive. Human output is safe in any case.
@@ -101,6 +103,7 @@ impl Style {
             base64: false,
             quoted: false,
             nest_json: false,
+            whole_messages: false,
             colors: Colors(false),
             is_terminal: false,
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 
 use super::json::{bytes, is_plain, string, string_or_base64};
-use super::{Format, Style, csv, entry, human};
+use super::{Format, Style, csv, entry, human, raw};
 use crate::reply::{ClientType, Data, Event, Message, MessageKind, MonitorLine};
 
 /// A message or confirmation. Raw output is payload only: a confirmation has none and leaves no trace.
@@ -22,6 +22,7 @@ pub fn message(
 ) -> io::Result<()> {
     match style.format {
         Format::Json => dictionary(out, style, message, time, node),
+        Format::Raw if style.whole_messages => raw::reply(out, style, message.frame, false),
         Format::Raw => match &message.data {
             Data::Count(_) => Ok(()),
             Data::Payload(payload) => {

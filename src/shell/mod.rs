@@ -4,6 +4,7 @@
 
 pub mod block;
 pub mod connection;
+pub mod subscription;
 
 use self::block::BlockCheck;
 use self::connection::Link;

@@ -25,6 +25,7 @@ mod run;
 mod running;
 mod sentinels;
 mod server;
+mod subscribed;
 
 mod atomic;
 mod auth;

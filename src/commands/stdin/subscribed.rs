@@ -1,0 +1,233 @@
+//! redis-cli's subscribed mode on standard input (contract section 5): lines act on the subscription, and messages are
+//! written between their answers, as they come.
+
+use std::os::fd::AsFd as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::event::{PollFd, PollFlags};
+
+use super::Lines;
+use crate::command::request::Request;
+use crate::context::Context;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::input::Source;
+use crate::net::{Lost, Protocol, PushListener, Server, Session};
+use crate::render::{Format, Record, Renderer, Stdout};
+use crate::reply::{Frame, Message, OwnedFrame};
+use crate::shell::subscription::{Awaited, Subscriptions};
+
+/// What redis-cli writes on a terminal while it waits for messages, and how it takes that away.
+const READING: &str = "Reading messages... (press Ctrl-C to quit or any key to type command)\r";
+const ERASE: &str = "\x1b[K";
+
+/// What is subscribed on the connection of the lines.
+#[derive(Default)]
+pub struct Mode {
+    subscriptions: Subscriptions,
+    /// The same for who hears what comes between a command and its reply.
+    is_open: Arc<AtomicBool>,
+    /// Whether the terminal is told that messages are waited for.
+    tells: bool,
+}
+
+/// Why nothing more is heard.
+enum Stopped {
+    Lost(Lost),
+    Output(Failure),
+    /// Nobody reads the output any more.
+    Unread,
+}
+
+impl Mode {
+    /// Nothing is subscribed. `tells`: the output is a terminal, or is to look so.
+    pub fn new(context: &Context) -> Self {
+        let style = &context.config.style;
+        let tells = style.format == Format::Human && (style.is_terminal || context.config.fakes_terminal);
+        Self { tells, ..Self::default() }
+    }
+
+    /// Who writes what comes out of band while a command waits for its reply: of a subscription all, else what
+    /// `--show-pushes` asks for.
+    pub fn listener(&self, context: &Context) -> Outcome<PushListener> {
+        let is_open = Arc::clone(&self.is_open);
+        let (format, shows_pushes) = (context.config.style.format, context.config.show_pushes);
+        let renderer = Mutex::new(context.renderer()?);
+        Ok(PushListener::new(move |push| {
+            let mut renderer = renderer.lock().unwrap_or_else(PoisonError::into_inner);
+            // Where that is not possible, the next reply says so.
+            let _ = if is_open.load(Ordering::Relaxed) {
+                write_heard(&mut renderer, format, push).and_then(|()| renderer.flush())
+            } else if shows_pushes {
+                renderer.write(&Record::Push(push)).and_then(|()| renderer.flush())
+            } else {
+                Ok(())
+            };
+        }))
+    }
+
+    /// Whether something is subscribed.
+    pub fn is_open(&self) -> bool {
+        !self.subscriptions.is_empty()
+    }
+
+    fn note(&mut self, frame: Frame<'_>) {
+        if let Some(message) = Message::of(frame) {
+            self.subscriptions.note(&message);
+            self.is_open.store(self.is_open(), Ordering::Relaxed);
+        }
+    }
+
+    /// RESET has ended it.
+    pub fn reset(&mut self) {
+        self.subscriptions.clear();
+        self.is_open.store(false, Ordering::Relaxed);
+    }
+
+    /// Sends a command and writes what comes, until it is answered; the answer, where it is no message.
+    fn ask(
+        &mut self,
+        session: &mut Session,
+        request: &Request,
+        protocol: Protocol,
+        out: &mut Renderer<Stdout>,
+        format: Format,
+    ) -> Result<Option<OwnedFrame>, Stopped> {
+        let mut awaited = self.subscriptions.await_answer(request);
+        session.begin(request);
+        // What the server said before it closed is still to be read: a failed write is told after that.
+        let mut unsendable = session.send().err();
+        loop {
+            while let Some(frame) = session.receive().map_err(|lost| unsendable.take().unwrap_or(lost))? {
+                self.note(frame);
+                let is_complete = awaited.is_complete_with(frame, protocol);
+                if is_complete && (awaited == Awaited::Reply || frame.is_error()) {
+                    return Ok(Some(frame.to_owned()));
+                }
+                write_heard(out, format, frame).map_err(Failure::output)?;
+                if is_complete {
+                    return Ok(None);
+                }
+            }
+            out.flush().map_err(Failure::output)?;
+            if session.wait(None, session.silence_ends())?.expired {
+                return Err(session.silent().into());
+            }
+            if unsendable.is_none() {
+                unsendable = session.send().err();
+            }
+        }
+    }
+
+    /// Writes what comes, until there is input to read or nothing is subscribed any more.
+    fn hear(
+        &mut self,
+        session: &mut Session,
+        input: Option<&Source>,
+        out: &mut Renderer<Stdout>,
+        format: Format,
+    ) -> Result<(), Stopped> {
+        // Errors and hang-ups are reported unasked.
+        let mut others = vec![PollFd::from_borrowed_fd(rustix::stdio::stdout(), PollFlags::empty())];
+        others.extend(input.map(|input| PollFd::from_borrowed_fd(input.as_fd(), PollFlags::IN)));
+        loop {
+            while let Some(frame) = session.receive()? {
+                self.note(frame);
+                write_heard(out, format, frame).map_err(Failure::output)?;
+            }
+            if !self.is_open() {
+                return Ok(());
+            }
+            self.tell(out, READING)?;
+            let (_, ready) = session.wait_among(&others, None)?;
+            self.tell(out, ERASE)?;
+            match ready.as_slice() {
+                [true, ..] => return Err(Stopped::Unread),
+                [_, true] => return Ok(()),
+                _ => {}
+            }
+        }
+    }
+
+    fn tell(&self, out: &mut Renderer<Stdout>, words: &str) -> Result<(), Stopped> {
+        let told = if self.tells { out.write_text(words) } else { Ok(()) };
+        Ok(told.and_then(|()| out.flush()).map_err(Failure::output)?)
+    }
+}
+
+/// Writes what came of a subscription: in JSON as the dictionaries of section 8, else as the frame that it is.
+fn write_heard(out: &mut Renderer<Stdout>, format: Format, frame: Frame<'_>) -> std::io::Result<()> {
+    match Message::of(frame) {
+        Some(message) => out.write(&Record::Message { message: &message, time: None, node: None }),
+        None if format == Format::Json => out.write(&Record::Push(frame)),
+        None => out.write(&Record::Reply { frame, is_report: false }),
+    }
+}
+
+impl Lines {
+    /// Whether a line is for the subscription: it changes one, or, in RESP2, it comes while there is one.
+    pub(super) fn is_for_subscription(&mut self, request: &Request) -> bool {
+        use crate::shell::subscription::changes_subscriptions;
+        let is_alone = self.mode.is_open() && self.shell.link().endpoint().protocol == Protocol::Resp2;
+        self.shell.queued().is_none() && (is_alone || changes_subscriptions(request))
+    }
+
+    /// Runs a line that is.
+    pub(super) fn ask_subscribed(&mut self, request: &Request) -> Outcome<()> {
+        let place = self.place(request);
+        let link = self.shell.link();
+        let protocol = link.endpoint().protocol;
+        let Some(Server::One(session)) = link.server() else {
+            let what = request.shown(20);
+            let hint = "in a cluster a subscription has connections of its own: use rcli -c sub --control";
+            return Err(Failure::usage(format!("{place}: {what}: {hint}")));
+        };
+        let answer = self.mode.ask(session, request, protocol, &mut self.renderer, self.format);
+        let Some(answer) = answer.map_err(|stopped| stopped.into_failure(&place))? else {
+            return self.renderer.flush().map_err(Failure::output);
+        };
+        let frame = answer.frame();
+        self.shell.link().learn(request, frame).map_err(|lost| lost.into_failure_at(&place))?;
+        if request.is(0, "RESET") && !frame.is_error() {
+            self.mode.reset();
+            self.shell.link().introduce_again()?;
+        }
+        self.reply(request, frame)?;
+        self.renderer.flush().map_err(Failure::output)
+    }
+
+    /// Writes messages until there is input to read; without input until the stream ends, and how.
+    pub(super) fn hear(&mut self, input: Option<&Source>) -> Outcome<Option<Exit>> {
+        let link = self.shell.link();
+        let place = link.place();
+        let Some(Server::One(session)) = link.server() else { return Ok(None) };
+        match self.mode.hear(session, input, &mut self.renderer, self.format) {
+            Ok(()) => Ok(None),
+            Err(Stopped::Unread) => Ok(Some(Exit::Done)),
+            Err(Stopped::Output(failure)) => Err(failure),
+            Err(Stopped::Lost(lost)) => Err(lost.into_failure(&place)),
+        }
+    }
+}
+
+impl Stopped {
+    fn into_failure(self, place: &str) -> Failure {
+        match self {
+            Self::Lost(lost) => lost.into_failure_at(place),
+            Self::Output(failure) => failure,
+            Self::Unread => Failure::quiet(Exit::Done),
+        }
+    }
+}
+
+impl From<Lost> for Stopped {
+    fn from(lost: Lost) -> Self {
+        Self::Lost(lost)
+    }
+}
+
+impl From<Failure> for Stopped {
+    fn from(failure: Failure) -> Self {
+        Self::Output(failure)
+    }
+}
