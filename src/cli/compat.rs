@@ -6,7 +6,6 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 
-use super::line::OTHERS;
 use super::option_set::{OptionSet, PUSHES, is_yes_or_no};
 use crate::exit::{Failure, Outcome};
 use crate::input;
@@ -51,9 +50,9 @@ const CIPHERS: &str =
 const HINTS: &str = "it is for redis-cli's own tests: rcli's hints are seen at its prompt";
 
 /// All of them, but for those with a rule of their own in [`translate`].
-const SPELLINGS: [(&str, Spelling); 36] = [
-    ("-e", Granted),
+const SPELLINGS: [(&str, Spelling); 37] = [
     ("--verbose", Granted),
+    ("--rdb", ModeOf(Rdb, &["rdb", "--"])),
     ("--mono", Spelling::Option("--color=never")),
     ("--pipe", Is(Pipe, &["pipe", "--quiet", "--totals", "--reply-timeout=30"])),
     ("--pipe-timeout", Detail(&[Pipe], "--reply-timeout")),
@@ -66,6 +65,7 @@ const SPELLINGS: [(&str, Spelling); 36] = [
     ("--memkeys", Is(Largest, &["ls", "--by=memory"])),
     ("--keystats", Is(Largest, &["ls", "--by=memory"])),
     ("--hotkeys", Is(Largest, &["ls", "--by=freq"])),
+    ("--hotkeys-count", ModeOf(Largest, &["ls", "--by=freq", "--top"])),
     ("--memkeys-samples", ModeOf(Largest, &["ls", "--by=memory", "--samples"])),
     ("--keystats-samples", ModeOf(Largest, &["ls", "--by=memory", "--samples"])),
     ("--top", Detail(&[Largest], "--top")),
@@ -74,7 +74,6 @@ const SPELLINGS: [(&str, Spelling); 36] = [
     ("--latency", Is(Stat, &["stat", "--latency"])),
     ("--latency-history", Is(Stat, &["stat", "--latency", "--history"])),
     ("--latency-dist", Is(Stat, &["stat", "--latency", "--dist"])),
-    ("--rdb", ModeOf(Rdb, &["rdb"])),
     (
         "--functions-rdb",
         Refused("rcli has no dump of functions alone: FUNCTION DUMP gives them, or redis-cli --functions-rdb"),
@@ -91,6 +90,7 @@ const SPELLINGS: [(&str, Spelling); 36] = [
     ("--test_hint", Refused(HINTS)),
     ("--test_hint_file", Refused(HINTS)),
     ("--rdma", Refused("rcli speaks TCP, TLS and unix sockets: use valkey-cli --rdma")),
+    ("--mptcp", Refused("rcli speaks TCP, TLS and unix sockets: use valkey-cli --mptcp")),
 ];
 
 /// redis-cli's subcommands of `--cluster` that are no commands of the server.
@@ -257,16 +257,14 @@ impl Translated {
             let word = word.to_string_lossy();
             return Err(Failure::usage(format!("{name} takes no command: {word}")));
         }
-        if words.first().is_some_and(|verb| !OTHERS.iter().any(|other| verb == other)) {
-            return Err(Failure::usage(format!("{name}: rcli does not do that yet")));
-        }
         line.extend(words);
         if mode == Stat {
             line.extend(interval);
         }
         // Its end tells what is an option from what is a pattern.
         let mut pattern = None;
-        let mut top = (mode == Largest).then(|| OsString::from("10"));
+        let counts = line.iter().any(|word| word == "--top");
+        let mut top = (mode == Largest && !counts).then(|| OsString::from("10"));
         for (_, _, called, value) in details {
             match called {
                 "" => pattern = Some(value),

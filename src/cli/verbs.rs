@@ -173,6 +173,9 @@ pub struct ExecOptions {
     /// Unquote the arguments as lines of input are unquoted
     #[arg(long)]
     pub quoted_input: bool,
+    /// Write an error that answers the command to stderr, whatever the format; the status tells of it in any case
+    #[arg(short = 'e')]
+    pub errors_apart: bool,
 }
 
 /// How often something is run (contract section 4).
@@ -188,7 +191,7 @@ pub struct RepeatOptions {
 }
 
 impl ExecOptions {
-    /// Whether none of them was given.
+    /// Whether none of them was given that is for nothing else.
     pub(super) fn is_empty(&self) -> bool {
         !self.stdin_last
             && self.stdin_tag.is_none()

@@ -55,7 +55,8 @@ pub fn run(context: &Context, args: &ExecArgs) -> Outcome<Exit> {
         };
         let frame = reply.frame();
         // `$(rcli GET k)` never captures an error.
-        let is_written = context.config.style.format != Format::Raw || !frame.is_error();
+        let is_apart = options.errors_apart || context.config.style.format == Format::Raw;
+        let is_written = !is_apart || !frame.is_error();
         if is_written {
             renderer.write(&Record::Reply { frame, is_report: is_report(&request) }).map_err(Failure::output)?;
         }

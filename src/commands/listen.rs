@@ -1,6 +1,8 @@
 //! `rcli sub`, `psub`, `ssub` and `monitor`: what to listen to and how to show it, from the options (contract sections
 //! 8 and 9). The loop itself is [`crate::follow`], which the REPL's views run as well.
 
+use rustix::event::{PollFd, PollFlags};
+
 use crate::cli::{Control, ListenOptions, MonitorArgs, OnHandlerError, PsubArgs, ReconnectOptions, SsubArgs, SubArgs};
 use crate::command::request::Request;
 use crate::config;
@@ -9,10 +11,11 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::follow::handler::{Handler, Handlers, parse_handlers};
 use crate::follow::{Changes, Changing, Filter, Limits, View, follow};
 use crate::input;
-use crate::net::{Change, Source, Stream, Subscription, Topic};
-use crate::render::{Format, Record};
+use crate::net::{Change, Heard, Source, Stream, Subscription, Topic, Woken};
+use crate::render::{Format, Record, Renderer, Stdout};
 use crate::reply::OwnedFrame;
 use crate::report::Told;
+use crate::signal;
 
 /// Runs `rcli sub`.
 pub fn sub(context: &Context, args: &SubArgs) -> Outcome<Exit> {
@@ -61,18 +64,40 @@ pub fn command(context: &Context, request: &Request) -> Option<Outcome<Exit>> {
 }
 
 fn stream(context: &Context, source: Source) -> Outcome<Exit> {
-    let is_monitor = source == Source::Monitor;
-    let stream = open(context, source, Some(0), None)?;
+    let is_confirmed = source == Source::Monitor && context.config.style.format != Format::Json;
+    let mut stream = open(context, source, Some(0), None)?;
     let mut renderer = context.renderer()?;
-    if is_monitor && context.config.style.format != Format::Json {
-        let ok = OwnedFrame::simple("OK");
-        renderer.write(&Record::Reply { frame: ok.frame(), is_report: false }).map_err(Failure::output)?;
-        renderer.flush().map_err(Failure::output)?;
+    if is_confirmed {
+        confirm_monitor(&mut stream, &mut renderer)?;
     }
     let mut view = View::new(renderer, Limits::none());
     view.pushes = context.config.show_pushes;
     view.output = Some(rustix::stdio::stdout());
     follow(stream, view, &mut |told: Told| told.report())
+}
+
+/// Writes MONITOR's reply when it has come, and the line that came with it.
+fn confirm_monitor(stream: &mut Stream, renderer: &mut Renderer<Stdout>) -> Outcome<()> {
+    let wake: Vec<PollFd<'_>> =
+        signal::wake().map(|wake| PollFd::from_borrowed_fd(wake, PollFlags::IN)).into_iter().collect();
+    loop {
+        let given = stream.next()?;
+        let line = match given.as_ref().map(|given| &given.heard) {
+            Some(Heard::Line(text)) => Some(text.to_vec()),
+            _ => None,
+        };
+        if line.is_some() || stream.is_settled() {
+            let frames =
+                [Some(OwnedFrame::simple("OK")), line.map(|line| OwnedFrame::simple(&String::from_utf8_lossy(&line)))];
+            for frame in frames.iter().flatten() {
+                renderer.write(&Record::Reply { frame: frame.frame(), is_report: false }).map_err(Failure::output)?;
+            }
+            return renderer.flush().map_err(Failure::output);
+        }
+        if stream.wait(&wake, None)? != Woken::Stream {
+            return Ok(());
+        }
+    }
 }
 
 fn listen(

@@ -41,11 +41,13 @@ impl HistoryFile {
             let state = variable("XDG_STATE_HOME").filter(|path| path.is_absolute());
             Some(state.or_else(|| Some(variable("HOME")?.join(".local/state")))?.join("rcli/history"))
         };
-        let (path, is_shared) = match (variable("RCLI_HISTFILE"), variable("REDISCLI_HISTFILE")) {
-            (Some(path), _) => (path, false),
-            (None, Some(path)) => (path, true),
-            (None, None) => (state()?, false),
-        };
+        let (path, is_shared) =
+            match (variable("RCLI_HISTFILE"), variable("REDISCLI_HISTFILE").or_else(|| variable("VALKEYCLI_HISTFILE")))
+            {
+                (Some(path), _) => (path, false),
+                (None, Some(path)) => (path, true),
+                (None, None) => (state()?, false),
+            };
         // A link to /dev/null in place of the file says the same.
         let is_device = fs::metadata(&path).is_ok_and(|metadata| metadata.file_type().is_char_device());
         (!is_device && path != Path::new("/dev/null")).then_some(Self {

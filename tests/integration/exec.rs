@@ -179,11 +179,7 @@ fn assert_refused(command: &[&str], subcommand: Option<&str>) {
 }
 
 #[test]
-fn exec_refuses_commands_that_turn_the_connection_into_a_stream() {
-    assert_refused(&["SUBSCRIBE", "c"], Some("rcli sub"));
-    assert_refused(&["psubscribe", "p*"], Some("rcli psub"));
-    assert_refused(&["SSUBSCRIBE", "c"], Some("rcli ssub"));
-    assert_refused(&["MONITOR"], Some("rcli monitor"));
+fn exec_refuses_what_is_for_replicas() {
     assert_refused(&["SYNC"], None);
     assert_refused(&["PSYNC", "?", "-1"], None);
 }

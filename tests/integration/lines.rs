@@ -228,7 +228,7 @@ fn a_block_whose_connection_was_lost_is_not_run_outside_its_transaction() {
 #[test]
 fn a_streaming_command_is_refused_with_its_line() {
     let server = Server::start();
-    for command in ["SUBSCRIBE c", "PSUBSCRIBE p*", "SSUBSCRIBE c", "MONITOR"] {
+    for command in ["MONITOR", "SYNC"] {
         server
             .rcli([""; 0])
             .stdin(format!("PING\n{command}\nPING\n"))

@@ -20,6 +20,7 @@ mod peer;
 mod pty;
 mod rcli;
 mod redis_cli;
+mod redis_cli_table;
 mod resp;
 mod run;
 mod running;

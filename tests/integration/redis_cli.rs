@@ -8,6 +8,11 @@ fn options_that_rcli_grants_unasked_change_nothing() {
     let server = Server::start();
     server.rcli(["-e", "--verbose", "SET", "k", "v"]).prints("OK\n").run();
     server.rcli(["--verbose", "-n", "0", "-e", "GET", "k"]).prints("v\n").run();
+    // redis-cli's -e: an error goes to stderr in every format, as a raw one does without it.
+    for format in ["--no-raw", "--json", "--csv"] {
+        server.rcli(["-e", format, "INCR", "k"]).status(1).complains(&["ERR value is not an integer"]).run();
+    }
+    server.rcli(["-e"]).stdin("GET k\n").prints("v\n").run();
     // Behind the first word of a command they are its arguments.
     server.rcli(["ECHO", "-e"]).prints("-e\n").run();
     server.rcli(["--", "ECHO", "--scan"]).prints("--scan\n").run();

@@ -97,6 +97,7 @@ fn monitor_in_capitals_is_the_servers_own_lines() {
     assert!(line.contains(" [0 unix:") && line.ends_with(" \"SET\" \"k\" \"a b\""), "{line}");
     run.signal(Signal::INT);
     run.finish();
+    server.wait_until("CLIENT LIST", |list| !list.contains("cmd=monitor"));
     let mut run = server.rcli(["--json", "MONITOR"]).any_stdout().status(130).start();
     server.wait_until("CLIENT LIST", |list| list.contains("cmd=monitor"));
     server.call(&[b"SET", b"k", b"v"]);
