@@ -69,6 +69,7 @@ mod listen;
 mod lost;
 mod ls;
 mod ls_cluster;
+mod ls_columns;
 mod ls_copy;
 mod ls_faults;
 mod memory;

@@ -101,6 +101,17 @@ pub enum Told {
     Refused(ErrorReply),
 }
 
+/// When a key expires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// It does not.
+    Never,
+    /// At this time: milliseconds since 1970.
+    At(i64),
+    /// After so many milliseconds.
+    In(i64),
+}
+
 /// The questions about every key.
 #[derive(Debug, Default)]
 pub struct Looks {
@@ -112,6 +123,8 @@ pub struct Looks {
     /// The type of all keys, where only such are given.
     key_type: Option<Vec<u8>>,
     samples: Option<Vec<u8>>,
+    /// Whether servers before version 7 are asked for PTTL: they have no PEXPIRETIME.
+    pub has_no_expire_time: bool,
     /// Whether the numbers that an eviction policy keeps, or does not, are what is asked for.
     needs_policy: bool,
     /// Words that came: types and encodings. There are few.
@@ -143,7 +156,7 @@ impl Looks {
         }
         let samples = args.samples.map(|count| count.to_string().into_bytes());
         let needs_policy = args.by == Some(Measure::Freq);
-        Self { first, last, columns, key_type, samples, needs_policy, words: Vec::new() }
+        Self { first, last, columns, key_type, samples, has_no_expire_time: false, needs_policy, words: Vec::new() }
     }
 
     /// Whether nothing is asked.
@@ -192,6 +205,7 @@ impl Looks {
             Look::Memory if self.samples.is_some() => b"*5\r\n$6\r\nMEMORY\r\n$5\r\nUSAGE\r\n",
             Look::Memory => b"*3\r\n$6\r\nMEMORY\r\n$5\r\nUSAGE\r\n",
             Look::Length => self.length_command(facts).unwrap_or_default(),
+            Look::ExpireTime if self.has_no_expire_time => b"*2\r\n$4\r\nPTTL\r\n",
             Look::ExpireTime => b"*2\r\n$11\r\nPEXPIRETIME\r\n",
             Look::Dump => b"*2\r\n$4\r\nDUMP\r\n",
         });
@@ -251,11 +265,12 @@ impl Looks {
         }
     }
 
-    /// When the key expires, in milliseconds since 1970; 0 for never, as RESTORE takes it.
-    pub fn expire_time(facts: &Facts) -> i64 {
+    /// When the key expires, as RESTORE takes it.
+    pub fn expiry(&self, facts: &Facts) -> Expiry {
         match facts.known[Look::ExpireTime as usize] {
-            Some(Fact::Number(number)) => number,
-            _ => 0,
+            Some(Fact::Number(number)) if self.has_no_expire_time => Expiry::In(number),
+            Some(Fact::Number(number)) => Expiry::At(number),
+            _ => Expiry::Never,
         }
     }
 }

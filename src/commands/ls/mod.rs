@@ -45,7 +45,8 @@ pub fn run(context: &Context, args: &LsArgs) -> Outcome<Exit> {
         output.bar.begin(total);
     }
     let is_restore = matches!(output.form, Form::Restore);
-    let looks = Looks::new(args, is_restore);
+    let mut looks = Looks::new(args, is_restore);
+    looks.has_no_expire_time = is_restore && !has_expire_time(&mut server)?;
     let servers = match server {
         Server::One(session) => Servers::One(Box::new(endpoint), Some(session)),
         Server::Cluster(cluster) => Servers::Cluster(cluster),
@@ -99,6 +100,13 @@ fn container_of(server: &mut Server, key: &[u8]) -> Outcome<Option<Container>> {
     container.map(Some).ok_or_else(|| {
         Failure::usage(format!("--in is for a hash, a set or a sorted set: the key holds a value of type {key_type}"))
     })
+}
+
+/// Whether the server has PEXPIRETIME. One that does not say counts as one of today.
+fn has_expire_time(server: &mut Server) -> Outcome<bool> {
+    let reply = server.call(&Request::new(["COMMAND", "INFO", "PEXPIRETIME"]));
+    let reply = reply.map_err(|lost| lost.into_failure(&server.place()))?;
+    Ok(!reply.frame().children().next().is_some_and(Frame::is_nil))
 }
 
 /// How many keys there are. What nobody tells counts as none.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasher as _, RandomState};
 
-use super::looks::{Facts, Looks, name_of};
+use super::looks::{Expiry, Facts, Looks, name_of};
 use super::progress::Bar;
 use super::top::Tallies;
 use super::walk::Halt;
@@ -160,13 +160,22 @@ impl Output {
     }
 
     /// Writes the RESTORE of a key.
-    pub fn restore(&mut self, key: &[u8], expires: i64, dump: &[u8]) -> Result<(), Halt> {
+    pub fn restore(&mut self, key: &[u8], expiry: Expiry, dump: &[u8]) -> Result<(), Halt> {
         if !self.is_new(key)? {
             return Ok(());
         }
+        let (time, is_absolute) = match expiry {
+            Expiry::Never => (0, true),
+            Expiry::At(time) => (time, true),
+            // 0 would be for ever.
+            Expiry::In(time) => (time.max(1), false),
+        };
         self.request.clear();
-        for arg in [&b"RESTORE"[..], key, itoa::Buffer::new().format(expires).as_bytes(), dump, b"REPLACE", b"ABSTTL"] {
+        for arg in [b"RESTORE", key, itoa::Buffer::new().format(time).as_bytes(), dump, b"REPLACE"] {
             self.request.push(arg);
+        }
+        if is_absolute {
+            self.request.push(b"ABSTTL");
         }
         let record = Record::CommandLine { request: &self.request, in_base64: Some(3) };
         self.bar.write(&mut self.renderer, |renderer| renderer.write(&record)).map_err(Failure::output)?;

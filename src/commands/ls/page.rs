@@ -143,8 +143,8 @@ impl Page {
         }
         if look == Look::Dump && !self.is_gone {
             let key = self.keys[self.at];
-            let expires = Looks::expire_time(&self.facts[self.at]);
-            output.restore(&self.bulks[key.start..key.end], expires, reply.head().text)?;
+            let expiry = looks.expiry(&self.facts[self.at]);
+            output.restore(&self.bulks[key.start..key.end], expiry, reply.head().text)?;
         }
         self.look += 1;
         let facts = &mut self.facts[self.at];
