@@ -180,7 +180,6 @@ pub struct ExecOptions {
 
 /// How often something is run (contract section 4).
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
-#[command(next_help_heading = EXEC_HEADING)]
 pub struct RepeatOptions {
     /// Run it N times; -1: for ever
     #[arg(short = 'r', value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-1..))]

@@ -117,6 +117,17 @@ fn a_lost_connection_ends_it_where_that_is_asked_for() {
 }
 
 #[test]
+fn a_server_that_hangs_is_lost_where_a_limit_says_so() {
+    let server = Server::start();
+    let words = ["--read-timeout", "0.5", "stat", "-i", "0.05", "--no-reconnect"];
+    let mut run = server.rcli(words).any_stdout().status(3).complains(&["no answer within 0.5 s"]).start();
+    run.wait_for_lines(3);
+    server.hang();
+    run.finish();
+    server.revive();
+}
+
+#[test]
 fn a_server_that_refuses_info_is_named() {
     let server = Server::start();
     server.ask("ACL SETUSER u on nopass ~* +ping +hello +auth");
