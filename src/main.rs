@@ -24,6 +24,7 @@ mod sandbox;
 mod shell;
 mod signal;
 mod text;
+mod word;
 
 use std::mem::ManuallyDrop;
 use std::process::ExitCode;

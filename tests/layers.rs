@@ -9,20 +9,21 @@ use std::path::{Path, PathBuf};
 
 /// Each top-level module and those that it may use, all of which stand above it: so there is no circle. `main` may use
 /// them all.
-const MODULES: [(&str, &[&str]); 21] = [
+const MODULES: [(&str, &[&str]); 22] = [
     ("text", &[]),
     ("memory", &[]),
+    ("word", &[]),
     ("signal", &[]),
     ("color", &[]),
     ("guard", &[]),
     ("report", &["color", "text"]),
     ("command", &["memory", "text"]),
-    ("reply", &["memory", "text"]),
-    ("render", &["color", "command", "memory", "reply", "text"]),
+    ("reply", &["memory", "text", "word"]),
+    ("render", &["color", "command", "memory", "reply", "text", "word"]),
     // It gives errors of its own, and says nothing: what they mean for a run is told by `exit`.
-    ("net", &["command", "memory", "reply", "signal", "text"]),
+    ("net", &["command", "memory", "reply", "signal", "text", "word"]),
     ("exit", &["net", "report", "signal", "text"]),
-    ("input", &["command", "exit", "memory", "text"]),
+    ("input", &["command", "exit", "memory", "text", "word"]),
     ("cli", &["exit", "input", "report", "text"]),
     ("sandbox", &["exit", "net", "reply", "text"]),
     ("config", &["cli", "color", "exit", "net", "render", "report", "signal", "text"]),

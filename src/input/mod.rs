@@ -1,5 +1,6 @@
 //! Commands from files and stdin, in text, JSON lines or RESP (contract section 3), or rows of a table, with FILE:LINE for every complaint.
 
+mod bad;
 mod begin;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
@@ -15,13 +16,15 @@ use std::io::{self, Read as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use self::bad::refuse_encoding;
 use self::begin::Begin;
 use self::resp::{Found, Scan};
 use self::rows::{Row, Rows};
 use crate::command::request::{Request, secrets};
-use crate::exit::{Exit, Failure, Outcome};
-use crate::text::{Escape, describe_io, escape};
+use crate::exit::{Failure, Outcome};
+use crate::text::describe_io;
 
+pub use self::bad::{BadInput, describe_bad};
 pub use rows::RowForm;
 pub use template::{Bound, Template};
 pub use text::{Malformed, OPEN_QUOTE, parse as parse_line, spans};
@@ -35,40 +38,6 @@ pub enum Next {
     Pending,
     /// The input has ended.
     End,
-}
-
-/// One line, or one RESP command, that cannot be understood.
-#[derive(Debug)]
-pub struct BadInput {
-    /// `FILE:LINE: reason`, and perhaps the line with a caret under the place.
-    failure: Failure,
-    /// Whether the next line can be looked at all the same: not so in RESP, where the place of the next command is unknown.
-    pub recoverable: bool,
-}
-
-impl From<BadInput> for Failure {
-    fn from(bad: BadInput) -> Self {
-        bad.failure
-    }
-}
-
-/// Nothing can be read behind it.
-impl From<Failure> for BadInput {
-    fn from(failure: Failure) -> Self {
-        Self { failure, recoverable: false }
-    }
-}
-
-impl BadInput {
-    /// Nothing of it can be pointed at.
-    pub fn new(message: String, recoverable: bool) -> Self {
-        Self { failure: Failure::usage(message), recoverable }
-    }
-
-    /// Says it on stderr, and gives the status.
-    pub fn report(self) -> Exit {
-        self.failure.report()
-    }
 }
 
 /// Reads are made in pieces of this size or larger.
@@ -196,7 +165,8 @@ impl Source {
     }
 
     /// The next command that is wholly in memory, put into `request`. Empty lines and comments are passed over.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "called for every command; the call costs as much as what it does")]
     pub fn next(&mut self, request: &mut Request) -> Result<Next, BadInput> {
         if self.next_plain(request) { Ok(Next::Command) } else { self.next_of_any(request) }
     }
@@ -410,9 +380,7 @@ impl Source {
     }
 
     fn bad_line(&self, line: &[u8], malformed: &Malformed) -> BadInput {
-        let (reason, pointer) = describe_bad(line, line, malformed);
-        let failure = Failure::usage(format!("{}:{}: {reason}", self.name, self.line)).pointing(pointer);
-        BadInput { failure, recoverable: true }
+        BadInput::at(&format!("{}:{}", self.name, self.line), line, malformed)
     }
 }
 
@@ -424,11 +392,6 @@ impl AsFd for Source {
 
 fn count_lines(bytes: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', bytes).count() as u64
-}
-
-/// Why input in this encoding is not read.
-fn refuse_encoding(encoding: &str) -> String {
-    format!("the input is in {encoding}: convert it first, as iconv -f {encoding} -t UTF-8 does")
 }
 
 /// Parses a line of text or JSON (contract section 3); an empty line or a comment leaves the request empty.
@@ -451,33 +414,4 @@ pub fn unquote(arg: &[u8]) -> Result<Vec<u8>, Malformed> {
         Ok(()) => Err(Malformed::new("more than one argument", 0)),
         Err(malformed) => Err(malformed),
     }
-}
-
-/// What is wrong with a line, or with an argument of the command that begins with `name`, and the line with a caret
-/// under the place. Where a password may stand there, nothing is shown but the command's name.
-pub fn describe_bad(name: &[u8], line: &[u8], malformed: &Malformed) -> (String, Option<String>) {
-    let Malformed { reason, detail, at } = malformed;
-    match (secrets::shown_bad(name), detail) {
-        (Some(shown), _) => (format!("{reason}: {shown}"), None),
-        (None, Some(detail)) => (format!("{reason}: {detail}"), Some(point_at(line, *at))),
-        (None, None) => ((*reason).to_owned(), Some(point_at(line, *at))),
-    }
-}
-
-/// The line, cut to a window around the byte `at`, and a caret under it.
-fn point_at(line: &[u8], at: usize) -> String {
-    const WINDOW: usize = 60;
-    let at = at.min(line.len());
-    let from = at.saturating_sub(WINDOW);
-    let to = line.len().min(at + WINDOW / 3);
-    let (mut before, mut after) = (String::new(), String::new());
-    if from > 0 {
-        before.push_str("...");
-    }
-    escape(&line[from..at], Escape::Line, &mut before);
-    escape(&line[at..to], Escape::Line, &mut after);
-    if to < line.len() {
-        after.push_str("...");
-    }
-    format!("  {before}{after}\n  {}^", " ".repeat(before.chars().count()))
 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::command::request::Request;
+use crate::word;
 
 /// Why a line cannot be parsed, and the byte of the line where the caret goes.
 #[derive(Debug, PartialEq, Eq)]
@@ -58,10 +59,10 @@ pub fn parse_plain(bytes: &[u8], request: &mut Request) -> Option<usize> {
     let mut start = 0;
     // What is left at the end of all that was read is for the careful way.
     let (words, _) = bytes.as_chunks();
-    for (index, word) in words.iter().enumerate() {
-        let mut found = find_below(u64::from_le_bytes(*word), b'\'' + 1);
+    for (index, eight) in words.iter().enumerate() {
+        let mut found = word::below(u64::from_le_bytes(*eight), b'\'' + 1);
         while found != 0 {
-            let at = index * size_of::<u64>() + found.trailing_zeros() as usize / 8;
+            let at = 8 * index + word::first(found);
             found &= found - 1;
             let byte = bytes[at];
             // An empty word stands between two blanks.
@@ -77,14 +78,6 @@ pub fn parse_plain(bytes: &[u8], request: &mut Request) -> Option<usize> {
         }
     }
     None
-}
-
-/// Which of eight bytes are below this one, which is ASCII: the high bit of each.
-#[inline]
-fn find_below(word: u64, byte: u8) -> u64 {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGH: u64 = ONES << 7;
-    !(((word | HIGH) - ONES * u64::from(byte)) | word) & HIGH
 }
 
 /// Adds a word, which is short as a rule.

@@ -4,7 +4,7 @@
 //! same, a nil stands for what is missing. Attributes are passed over: only the value they belong to counts.
 
 use super::declared::describe_no_room;
-use super::framer::{digits, header, string_header};
+use super::header::{digits, header, string_header};
 
 /// What an element is. Both of RESP's error forms are [`Kind::Error`], its three nils [`Kind::Nil`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -269,7 +269,7 @@ impl<'a> Walk<'a> {
         Some((text, Self { rest: ending.get(2..)? }))
     }
 
-    /// The next element where it is a string or an integer, as most are.
+    /// The next element where it is a string, an integer or the beginning of an array or a map, as most are.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as for `next`")]
     fn next_usual(&mut self) -> Option<Element<'a>> {
@@ -283,6 +283,13 @@ impl<'a> Walk<'a> {
                 let (_, used) = digits(rest)?;
                 self.rest = &rest[used..];
                 Some(Element { kind: Kind::Integer, text: &rest[..used - 2], count: 0 })
+            }
+            [mark @ (b'*' | b'%'), rest @ ..] => {
+                let (length, used) = digits(rest)?;
+                self.rest = &rest[used..];
+                let is_map = *mark == b'%';
+                let count = length as u64 * if is_map { 2 } else { 1 };
+                Some(Element { kind: if is_map { Kind::Map } else { Kind::Array }, text: &[], count })
             }
             _ => None,
         }

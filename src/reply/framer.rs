@@ -6,6 +6,7 @@
 use std::fmt;
 
 use super::declared::{Declared, describe};
+use super::header::{header, pass_usual};
 use super::message::{BEGINNING, begins_as_usual};
 use crate::memory::has_room;
 
@@ -57,26 +58,33 @@ impl Framer {
     /// for the next one.
     #[inline]
     pub fn find_end(&mut self, bytes: &[u8]) -> Result<Option<Found>, BadFrame> {
-        if self.at == 0 {
-            // Most replies of a bulk load.
-            if bytes.starts_with(b"+OK\r\n") {
-                self.searched = 0;
-                return Ok(Some(Found { length: 5, errors: 0 }));
-            }
-            // Every line of MONITOR.
-            if bytes.starts_with(b"+")
-                && let Some(end) = memchr::memchr(b'\n', bytes.get(self.searched..).unwrap_or_default())
-                && bytes[..self.searched + end].ends_with(b"\r")
-            {
-                let length = std::mem::take(&mut self.searched) + end + 1;
-                return Ok(Some(Found { length, errors: 0 }));
-            }
-            // Most of what a subscription hears: its channel and its payload are still to come.
-            if begins_as_usual(bytes) {
-                (self.at, self.left, self.searched) = (BEGINNING, 2, 0);
-            }
+        if self.at == 0
+            && let Some(length) = self.find_end_at_once(bytes)
+        {
+            self.searched = 0;
+            return Ok(Some(Found { length, errors: 0 }));
         }
         self.look_on(bytes)
+    }
+
+    /// The length of a reply that is told at once, as most are; none of others, of which the beginning may be passed.
+    #[inline]
+    fn find_end_at_once(&mut self, bytes: &[u8]) -> Option<usize> {
+        match bytes.first()? {
+            // Most replies of a bulk load, and every line of MONITOR.
+            b'+' if bytes.starts_with(b"+OK\r\n") => Some(5),
+            b'+' => {
+                let end = self.searched + memchr::memchr(b'\n', bytes.get(self.searched..)?)?;
+                bytes[..end].ends_with(b"\r").then_some(end + 1)
+            }
+            b'$' | b':' => pass_usual(bytes).map(|behind| bytes.len() - behind.len()),
+            // Most of what a subscription hears: its channel and its payload are still to come.
+            _ if begins_as_usual(bytes) => {
+                (self.at, self.left, self.searched) = (BEGINNING, 2, 0);
+                None
+            }
+            _ => None,
+        }
     }
 
     fn look_on(&mut self, bytes: &[u8]) -> Result<Option<Found>, BadFrame> {
@@ -113,14 +121,17 @@ impl Framer {
         true
     }
 
-    /// Begins an array or a push of few elements, as messages are; false where something else comes.
+    /// Begins an aggregate of few elements, as messages are; false where something else comes.
     #[inline]
     fn begin_small(&mut self, bytes: &[u8]) -> bool {
-        let Some([b'*' | b'>', count @ b'1'..=b'9', b'\r', b'\n']) = bytes.get(self.at..self.at + 4) else {
-            return false;
+        const FEW: usize = 99;
+        let (count, used) = match header(bytes.get(self.at..).unwrap_or_default()) {
+            Some((b'*' | b'>' | b'~', count @ 0..=FEW, used)) => (count, used),
+            Some((b'%', count @ 0..=FEW, used)) => (2 * count, used),
+            _ => return false,
         };
-        let Some(left) = (self.left - 1).checked_add(u64::from(count - b'0')) else { return false };
-        self.at += 4;
+        let Some(left) = (self.left - 1).checked_add(count as u64) else { return false };
+        self.at += used;
         self.searched = 0;
         self.left = left;
         true
@@ -233,86 +244,6 @@ impl Framer {
         }
         Err(BadFrame(self.describe_no_room(bytes)))
     }
-}
-
-/// The longest number that [`digits`] reads, in digits: no multiplication overflows.
-const MOST_DIGITS: usize = 9;
-
-/// The number at the beginning, how many bytes it takes, and its CRLF behind it. None for anything unusual, which is for
-/// the careful way: a line that is not there wholly, a long number, or none.
-#[inline(always)]
-#[expect(clippy::inline_always, reason = "asked for every element; a call would cost as much again")]
-pub(super) fn digits(bytes: &[u8]) -> Option<(usize, usize)> {
-    // Most have one digit or two.
-    match bytes {
-        [a @ b'0'..=b'9', b'\r', b'\n', ..] => Some((usize::from(a - b'0'), 3)),
-        [a @ b'0'..=b'9', b @ b'0'..=b'9', b'\r', b'\n', ..] => {
-            Some((usize::from(a - b'0') * 10 + usize::from(b - b'0'), 4))
-        }
-        _ => many_digits(bytes),
-    }
-}
-
-fn many_digits(bytes: &[u8]) -> Option<(usize, usize)> {
-    let mut number = 0;
-    for (count, byte) in bytes.iter().take(MOST_DIGITS + 1).enumerate() {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            let is_end = count > 0 && bytes[count..].starts_with(b"\r\n");
-            return is_end.then_some((number, count + 2));
-        }
-        number = number * 10 + usize::from(digit);
-    }
-    None
-}
-
-/// The length of a string and how many bytes its header takes, where that is usual. Eight bytes are there as a rule, and
-/// are looked at at once.
-#[inline(always)]
-pub(super) fn string_header(bytes: &[u8]) -> Option<(usize, usize)> {
-    const ONE_DIGIT: (u64, u64) = (word(*b"\xff\0\xff\xff\0\0\0\0"), word(*b"$\0\r\n\0\0\0\0"));
-    const TWO_DIGITS: (u64, u64) = (word(*b"\xff\0\0\xff\xff\0\0\0"), word(*b"$\0\0\r\n\0\0\0"));
-    if let Some(beginning) = bytes.first_chunk() {
-        let begin = word(*beginning);
-        let digit = |at: u32| (begin >> (8 * at) & 0xff).wrapping_sub(0x30);
-        if begin & ONE_DIGIT.0 == ONE_DIGIT.1 && digit(1) < 10 {
-            return Some((usize::try_from(digit(1)).ok()?, 4));
-        }
-        if begin & TWO_DIGITS.0 == TWO_DIGITS.1 && digit(1) < 10 && digit(2) < 10 {
-            return Some((usize::try_from(digit(1) * 10 + digit(2)).ok()?, 5));
-        }
-    }
-    let (length, used) = digits(bytes.strip_prefix(b"$")?)?;
-    Some((length, 1 + used))
-}
-
-const fn word(bytes: [u8; 8]) -> u64 {
-    u64::from_le_bytes(bytes)
-}
-
-/// What stands behind a string or an integer that is wholly there; none where it is something else or unusual.
-#[inline]
-fn pass_usual(bytes: &[u8]) -> Option<&[u8]> {
-    match bytes {
-        [b'$', ..] => {
-            let (length, used) = string_header(bytes)?;
-            bytes.get(used + length..)?.strip_prefix(b"\r\n")
-        }
-        [b':', b'-', rest @ ..] | [b':', rest @ ..] => digits(rest).map(|(_, used)| &rest[used..]),
-        _ => None,
-    }
-}
-
-/// The mark and the length at the beginning, and how many bytes they take, where that is how a string or an aggregate
-/// begins.
-#[inline]
-pub(super) fn header(bytes: &[u8]) -> Option<(u8, usize, usize)> {
-    let (mark, rest) = bytes.split_first()?;
-    if !matches!(mark, b'$' | b'*' | b'%' | b'>' | b'~' | b'=' | b'!' | b'|') {
-        return None;
-    }
-    let (length, used) = digits(rest)?;
-    Some((*mark, length, 1 + used))
 }
 
 /// A whole reply.

@@ -9,8 +9,10 @@ mod frame;
 mod framer;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+mod header;
 mod message;
 mod monitor_line;
+mod quoted;
 #[cfg(test)]
 mod tests;
 mod value;

@@ -5,7 +5,8 @@
 
 use std::borrow::Cow;
 
-use smallvec::SmallVec;
+use super::quoted::{Quoted, find_plain_quote, find_quote, find_special, unescape};
+use crate::word::{HIGH, ONES, same};
 
 /// Who sent a monitored command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,14 +33,6 @@ impl ClientType {
     }
 }
 
-/// Quoted arguments in their line.
-#[derive(Debug, PartialEq, Eq)]
-struct Args<'a> {
-    text: &'a [u8],
-    /// Where each begins and ends, between its quotes. Those of most commands need no memory of their own.
-    places: SmallVec<[(usize, usize); 8]>,
-}
-
 /// One monitored command, borrowed from its line.
 #[derive(Debug, PartialEq, Eq)]
 pub struct MonitorLine<'a> {
@@ -53,7 +46,7 @@ pub struct MonitorLine<'a> {
     pub port: &'a [u8],
     /// What kind of client it was.
     pub client: ClientType,
-    args: Args<'a>,
+    args: Quoted<'a>,
     /// Whether all of it is printable ASCII with nothing escaped, and no quote that is not an argument's: then what stands
     /// between the quotes is the argument, and needs no escaping in JSON either. Most lines are so.
     pub is_plain: bool,
@@ -84,8 +77,7 @@ impl<'a> MonitorLine<'a> {
     /// The arguments as the server quoted them, between their quotes; the name first.
     #[inline]
     pub fn quoted(&self) -> impl Iterator<Item = &'a [u8]> {
-        let text = self.args.text;
-        self.args.places.iter().map(move |(start, end)| &text[*start..*end])
+        self.args.iter()
     }
 
     /// The command's name as bytes, in the case in which it was sent.
@@ -122,16 +114,6 @@ impl<'a> MonitorLine<'a> {
         }
         command
     }
-}
-
-/// Eight bytes at once: the high bit of each byte is what is asked of it.
-const ONES: u64 = u64::MAX / 255;
-const HIGH: u64 = ONES << 7;
-
-/// Which of the bytes are this one. Above the first that is, there may be more that are not.
-fn same(word: u64, byte: u8) -> u64 {
-    let differs = word ^ (ONES * u64::from(byte));
-    differs.wrapping_sub(ONES) & !differs & HIGH
 }
 
 /// Whether all of it is printable ASCII without a backslash.
@@ -183,95 +165,20 @@ fn split_number(bytes: &[u8]) -> Option<(u64, &[u8])> {
 /// The client and the arguments of `CLIENT] "arg" "arg"` where nothing is escaped and no quote stands in the client: all
 /// the quotes are the arguments' own.
 #[inline]
-fn split_plain(text: &[u8]) -> Option<(&[u8], Args<'_>)> {
-    let (client, text) = text.split_at(memchr::memchr(b'"', text)?);
-    let mut places = SmallVec::new();
-    let mut start = 1;
-    loop {
-        let end = start + find_plain_quote(text.get(start..)?)?;
-        places.push((start, end));
-        match text.get(end + 1..end + 3) {
-            Some(b" \"") => start = end + 3,
-            None if end + 1 == text.len() => return Some((client.strip_suffix(b"] ")?, Args { text, places })),
-            _ => return None,
-        }
-    }
-}
-
-/// Where the first quote stands.
-#[inline]
-fn find_plain_quote(bytes: &[u8]) -> Option<usize> {
-    let (words, rest) = bytes.as_chunks();
-    for (at, word) in words.iter().enumerate() {
-        let found = same(u64::from_le_bytes(*word), b'"');
-        if found != 0 {
-            return Some(at * 8 + found.trailing_zeros() as usize / 8);
-        }
-    }
-    let found = rest.iter().position(|byte| *byte == b'"')?;
-    Some(bytes.len() - rest.len() + found)
+fn split_plain(text: &[u8]) -> Option<(&[u8], Quoted<'_>)> {
+    let (client, args) = text.split_at(memchr::memchr(b'"', text)?);
+    Some((client.strip_suffix(b"] ")?, Quoted::split(args, find_plain_quote)?))
 }
 
 /// The client and the quoted arguments of `CLIENT] "arg" "arg"`. The path of a unix socket may hold anything, so the
 /// client ends at the first place after which nothing but arguments follows.
 #[cold]
-fn split_client(text: &[u8]) -> Option<(&[u8], Args<'_>)> {
+fn split_client(text: &[u8]) -> Option<(&[u8], Quoted<'_>)> {
     /// No path holds more of them; a line that is none is given up early.
     const TRIES: usize = 64;
     let is_end = |end: &usize| text[*end..].starts_with(b"] \"");
     let mut ends = memchr::memchr_iter(b']', text).filter(is_end).take(TRIES);
-    ends.find_map(|end| Some((&text[..end], split_args(&text[end + 2..])?)))
-}
-
-/// The insides of `"arg" "arg"`; none if the text is anything else.
-fn split_args(text: &[u8]) -> Option<Args<'_>> {
-    let mut places = SmallVec::new();
-    let mut start = 1;
-    text.strip_prefix(b"\"")?;
-    loop {
-        let end = start + find_quote(&text[start..])?;
-        places.push((start, end));
-        match &text[end + 1..] {
-            [] => return Some(Args { text, places }),
-            [b' ', b'"', ..] => start = end + 3,
-            _ => return None,
-        }
-    }
-}
-
-/// Where the argument's closing quote stands: the first that no backslash escapes.
-fn find_quote(bytes: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    loop {
-        at += find_special(bytes.get(at..)?)?;
-        if bytes[at] == b'"' {
-            return Some(at);
-        }
-        at += 2;
-    }
-}
-
-/// Where the first quote or backslash stands.
-fn find_special(bytes: &[u8]) -> Option<usize> {
-    // Most arguments are too short for a search by many bytes at once to be worth its beginning.
-    const SHORT: usize = 4;
-    let found_in = |word: &[u8; 8]| {
-        let word = u64::from_le_bytes(*word);
-        let found = same(word, b'"') | same(word, b'\\');
-        (found != 0).then(|| found.trailing_zeros() as usize / 8)
-    };
-    let (words, _) = bytes.as_chunks();
-    for (at, word) in words.iter().take(SHORT).enumerate() {
-        if let Some(found) = found_in(word) {
-            return Some(at * 8 + found);
-        }
-    }
-    match bytes.last_chunk() {
-        // Its first bytes are looked at for the second time.
-        Some(last) if words.len() <= SHORT => found_in(last).map(|found| bytes.len() - 8 + found),
-        Some(_) => memchr::memchr2(b'"', b'\\', &bytes[8 * SHORT..]).map(|found| 8 * SHORT + found),
-        None => bytes.iter().position(|byte| matches!(byte, b'"' | b'\\')),
-    }
+    ends.find_map(|end| Some((&text[..end], Quoted::split(&text[end + 2..], find_quote)?)))
 }
 
 /// Type, address and port, as redis-py tells them.
@@ -286,41 +193,6 @@ fn describe_client(client: &[u8]) -> (ClientType, &[u8], &[u8]) {
     match client.iter().rposition(|byte| *byte == b':') {
         Some(colon) => (ClientType::Tcp, &client[..colon], &client[colon + 1..]),
         None => (ClientType::Unknown, client, b""),
-    }
-}
-
-/// The bytes that the server escaped.
-fn unescape(bytes: &[u8]) -> Cow<'_, [u8]> {
-    let Some(first) = memchr::memchr(b'\\', bytes) else { return Cow::Borrowed(bytes) };
-    let mut out = Vec::with_capacity(bytes.len());
-    out.extend_from_slice(&bytes[..first]);
-    let mut rest = &bytes[first..];
-    while let [b'\\', escaped, after @ ..] = rest {
-        rest = after;
-        match (escaped, after) {
-            (b'n', _) => out.push(b'\n'),
-            (b'r', _) => out.push(b'\r'),
-            (b't', _) => out.push(b'\t'),
-            (b'a', _) => out.push(0x07),
-            (b'b', _) => out.push(0x08),
-            (b'x', [high, low, after @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-                out.push(hex(*high) << 4 | hex(*low));
-                rest = after;
-            }
-            (other, _) => out.push(*other),
-        }
-        let plain = memchr::memchr(b'\\', rest).unwrap_or(rest.len());
-        out.extend_from_slice(&rest[..plain]);
-        rest = &rest[plain..];
-    }
-    Cow::Owned(out)
-}
-
-/// The value of a hexadecimal digit.
-fn hex(digit: u8) -> u8 {
-    match digit {
-        b'0'..=b'9' => digit - b'0',
-        _ => (digit | 0x20) - b'a' + 10,
     }
 }
 

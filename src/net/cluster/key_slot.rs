@@ -2,6 +2,8 @@
 
 use crc::{CRC_16_XMODEM, Crc, Table};
 
+use crate::word;
+
 /// How many slots a cluster has.
 pub const SLOTS: u16 = 16384;
 
@@ -14,12 +16,8 @@ pub fn slot_of(key: &[u8]) -> u16 {
 /// The part of a key that counts: its tag, where it has one.
 #[inline]
 fn hash_tag(key: &[u8]) -> &[u8] {
-    const ONES: u64 = u64::MAX / 255;
     // Most keys have none, and are too short for a faster search to pay.
-    let has_brace = |word: &[u8; 8]| {
-        let differs = u64::from_le_bytes(*word) ^ (ONES * u64::from(b'{'));
-        differs.wrapping_sub(ONES) & !differs & (ONES << 7) != 0
-    };
+    let has_brace = |eight: &[u8; 8]| word::same(u64::from_le_bytes(*eight), b'{') != 0;
     let (words, rest) = key.as_chunks();
     if words.iter().any(has_brace) || rest.contains(&b'{') { tag_of(key).unwrap_or(key) } else { key }
 }

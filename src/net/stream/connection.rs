@@ -200,8 +200,20 @@ impl Connection {
         }
     }
 
-    /// What the frame that was received last means; none if it is for this side only.
+    /// What the frame that was received last means; none if it is for this side only. What most are is told at once.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "called for every message, from one place")]
     fn read(&mut self) -> Result<Option<Received>, Loss> {
+        let frame = self.session.current();
+        let form = if self.is_monitor { Form::Line } else { Form::Message(MessageKind::Message) };
+        if if self.is_monitor { is_line(frame) } else { MessageKind::of(frame) == Some(MessageKind::Message) } {
+            self.has_delivered = true;
+            return Ok(Some(Received::Heard(form)));
+        }
+        self.read_other()
+    }
+
+    fn read_other(&mut self) -> Result<Option<Received>, Loss> {
         let frame = self.session.current();
         if let Some(error) = ErrorReply::of(frame) {
             return match self.unanswered.answer_error(&error) {
@@ -210,10 +222,6 @@ impl Connection {
                 Answered::Command(command) => Ok(Some(Received::Denied(command, error))),
                 Answered::Unasked => Err(Loss::now(error.to_string())),
             };
-        }
-        if self.is_monitor && is_line(frame) {
-            self.has_delivered = true;
-            return Ok(Some(Received::Heard(Form::Line)));
         }
         match MessageKind::of(frame) {
             Some(kind) if !self.is_monitor && kind != MessageKind::Pong => self.read_message(kind),

@@ -8,6 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use super::super::Style;
 use super::super::repr::json_repr;
 use crate::reply::{Element, Kind, error_words, split_code};
+use crate::word::{HIGH, ONES};
 
 /// A map's key as an object's name; none where it cannot be one.
 pub(super) fn name_of<'a>(key: &Element<'a>, style: &Style) -> Option<&'a [u8]> {
@@ -109,8 +110,6 @@ fn is_plain_short(bytes: &[u8]) -> bool {
 /// The same of eight bytes at once, by the high bit of each.
 #[inline]
 fn is_plain_word(word: u64) -> bool {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGH: u64 = ONES << 7;
     // With this bit turned the quote stands next to the control characters.
     let below = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
     let backslash = (word ^ (ONES * 0x5c)).wrapping_sub(ONES);
