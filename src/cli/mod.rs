@@ -25,7 +25,8 @@ pub use self::definition::definition;
 pub use self::keys::{Column, LsArgs, Measure};
 pub use self::option_set::OptionSet;
 pub use self::options::{
-    ConnectionOptions, Encoding, GeneralOptions, OutputOptions, ReplOptions, SandboxKind, Verify, When, YesNo,
+    ConnectionOptions, Encoding, GeneralOptions, OutputOptions, ReplOptions, ReportsForm, SandboxKind, Verify, When,
+    YesNo,
 };
 pub use self::rdb::RdbArgs;
 pub use self::run::RunArgs;

@@ -189,6 +189,10 @@ pub struct OutputOptions {
     /// JSON whose strings have redis-cli's \xNN in them where they are not plain ASCII
     #[arg(long, overrides_with_all = ["raw", "human", "csv"])]
     pub quoted_json: bool,
+    /// JSON: INFO, CLIENT LIST, CLIENT INFO, CLUSTER INFO and CLUSTER NODES as objects, or as the text they are
+    /// [default: parsed]
+    #[arg(long, value_name = "FORM")]
+    pub reports: Option<ReportsForm>,
     /// JSON: how bulk strings are written [default: utf8]
     #[arg(long, value_name = "ENCODING")]
     pub encoding: Option<Encoding>,
@@ -260,6 +264,15 @@ pub enum YesNo {
     /// They are dropped
     #[value(alias = "n")]
     No,
+}
+
+/// `--reports`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReportsForm {
+    /// Objects
+    Parsed,
+    /// The string that the server sends
+    Text,
 }
 
 /// `--encoding`.

@@ -59,6 +59,23 @@ pub enum Setting {
     ImportSource,
 }
 
+/// A reply that is a report for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// Of no form that is known.
+    Text,
+    /// INFO's.
+    Info,
+    /// CLIENT LIST's.
+    ClientList,
+    /// CLIENT INFO's.
+    ClientInfo,
+    /// CLUSTER INFO's.
+    ClusterInfo,
+    /// CLUSTER NODES's.
+    ClusterNodes,
+}
+
 /// Where a command may not run.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
@@ -352,6 +369,25 @@ pub fn effect_of(request: &Request) -> Effect {
 /// Whether a command's reply is a report for people, which human output prints as it is.
 pub fn is_report(request: &Request) -> bool {
     find(request.arg(0)).is_some_and(|row| row.is_report.include(request))
+}
+
+/// The report that a command's reply is; none if it is none.
+pub fn report_of(request: &Request) -> Option<Report> {
+    let row = find(request.arg(0)).filter(|row| row.is_report.include(request))?;
+    Some(match row.name {
+        "INFO" => Report::Info,
+        "CLIENT" if request.is(1, "LIST") => Report::ClientList,
+        "CLIENT" => Report::ClientInfo,
+        "CLUSTER" if request.is(1, "INFO") => Report::ClusterInfo,
+        "CLUSTER" => Report::ClusterNodes,
+        _ => Report::Text,
+    })
+}
+
+/// Which of these commands have reports for replies, by their places.
+pub fn reports_of<'r>(requests: impl IntoIterator<Item = &'r Request>) -> Vec<(usize, Report)> {
+    let requests = requests.into_iter().enumerate();
+    requests.filter_map(|(place, request)| Some((place, report_of(request)?))).collect()
 }
 
 /// Whether a command asks before it runs at the prompt (contract section 10).

@@ -8,12 +8,12 @@ use std::time::Instant;
 use super::listen;
 use crate::cli::{ExecArgs, ExecOptions};
 use crate::command::request::Request;
-use crate::command::restrictions::{is_report, refuse_uncounted};
+use crate::command::restrictions::{refuse_uncounted, report_of};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::{self, describe_bad};
 use crate::net::{Lost, Route, Server, poll};
-use crate::render::{Format, Record};
+use crate::render::{Format, Record, Reports};
 use crate::reply::{ErrorReply, OwnedFrame};
 use crate::report::report;
 use crate::text::describe_io;
@@ -58,7 +58,11 @@ pub fn run(context: &Context, args: &ExecArgs) -> Outcome<Exit> {
         let is_apart = options.errors_apart || context.config.style.format == Format::Raw;
         let is_written = !is_apart || !frame.is_error();
         if is_written {
-            renderer.write(&Record::Reply { frame, is_report: is_report(&request) }).map_err(Failure::output)?;
+            let record = match report_of(&request) {
+                Some(report) if on_all_nodes => Record::Report { frame, reports: Reports::OfEach(report) },
+                _ => Record::reply_to(&request, frame),
+            };
+            renderer.write(&record).map_err(Failure::output)?;
         }
         renderer.flush().map_err(Failure::output)?;
         for error in frame.errors().map(ErrorReply::new) {

@@ -6,7 +6,7 @@ use std::os::fd::AsFd as _;
 
 use self::subscribed::Mode;
 use crate::command::request::Request;
-use crate::command::restrictions::{Effect, effect_of, is_report};
+use crate::command::restrictions::{Effect, effect_of, reports_of};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::{BadInput, Next, Source};
@@ -162,7 +162,8 @@ impl Lines {
                 for (request, reply) in block.iter().zip(replies.frame().children()) {
                     self.note_errors(request, reply);
                 }
-                self.write(request, replies.frame())
+                let reports = reports_of(block);
+                self.renderer.write(&Record::executed(replies.frame(), &reports)).map_err(Failure::output)
             }
             Answer::Aborted => {
                 self.exit = self.exit.or(Exit::Aborted);
@@ -198,7 +199,7 @@ impl Lines {
     }
 
     fn write(&mut self, request: &Request, frame: Frame<'_>) -> Outcome<()> {
-        self.renderer.write(&Record::Reply { frame, is_report: is_report(request) }).map_err(Failure::output)
+        self.renderer.write(&Record::reply_to(request, frame)).map_err(Failure::output)
     }
 
     /// The input has ended: an open block was never sent.

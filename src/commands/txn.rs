@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use self::attempt::Attempt;
 use crate::cli::TxnArgs;
 use crate::command::request::Request;
-use crate::command::restrictions::refuse_in_block;
+use crate::command::restrictions::{refuse_in_block, reports_of};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::{Next, Source};
@@ -110,7 +110,7 @@ impl<'a> Txn<'a> {
         let tries = u64::from(retries) + 1;
         for number in 1.. {
             if let Some(refused) = self.watch()? {
-                return self.end(refused.frame(), Exit::ErrorReply);
+                return self.end(&alone(refused.frame()), Exit::ErrorReply);
             }
             let began = Instant::now();
             let Some((name, block)) = self.compute(&mut origin, number)? else {
@@ -125,15 +125,16 @@ impl<'a> Txn<'a> {
             match run_block(&mut self.server, &commands, &place)? {
                 Ran::Executed(replies, had_errors) => {
                     let exit = if had_errors || self.had_errors { Exit::ErrorReply } else { Exit::Done };
-                    return self.end(replies.frame(), exit);
+                    let reports = reports_of(block.iter());
+                    return self.end(&Record::executed(replies.frame(), &reports), exit);
                 }
-                Ran::Refused(error) => return self.end(error.frame(), Exit::ErrorReply),
+                Ran::Refused(error) => return self.end(&alone(error.frame()), Exit::ErrorReply),
                 Ran::Aborted if number < tries => backoff.pause(began.elapsed())?,
                 Ran::Aborted => {
                     let note = if tries > 1 { format!(" ({tries} tries)") } else { String::new() };
                     report_aborted(&place, &note);
                     let exit = if self.had_errors { Exit::ErrorReply } else { Exit::Aborted };
-                    return self.end(OwnedFrame::nil().frame(), exit);
+                    return self.end(&alone(OwnedFrame::nil().frame()), exit);
                 }
             }
         }
@@ -185,11 +186,13 @@ impl<'a> Txn<'a> {
     }
 
     /// Writes EXEC's reply, or what stands in its place.
-    fn end(mut self, frame: Frame<'_>, exit: Exit) -> Outcome<Exit> {
-        self.renderer
-            .write(&Record::Reply { frame, is_report: false })
-            .and_then(|()| self.renderer.flush())
-            .map_err(Failure::output)?;
+    fn end(mut self, record: &Record<'_>, exit: Exit) -> Outcome<Exit> {
+        self.renderer.write(record).and_then(|()| self.renderer.flush()).map_err(Failure::output)?;
         Ok(exit)
     }
+}
+
+/// What stands in the place of EXEC's reply.
+fn alone(frame: Frame<'_>) -> Record<'_> {
+    Record::Reply { frame, is_report: false }
 }

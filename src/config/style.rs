@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _};
 use std::os::unix::ffi::OsStrExt as _;
 
 use super::environment;
-use crate::cli::{Cli, Encoding, OutputOptions, Verb, When, fakes_terminal};
+use crate::cli::{Cli, Encoding, OutputOptions, ReportsForm, Verb, When, fakes_terminal};
 use crate::color::Colors;
 use crate::exit::{Failure, Outcome};
 use crate::render::{Format, Style};
@@ -26,6 +26,7 @@ pub(super) fn decide_style(output: &OutputOptions, verb: Option<&Verb>) -> Outco
         base64: output.encoding == Some(Encoding::Base64),
         quoted: output.quoted_json,
         whole_messages: matches!(verb, Some(Verb::Exec(_)) | None),
+        parses_reports: output.reports != Some(ReportsForm::Text),
         nest_json: verb.is_some_and(Verb::nests_json),
         colors: decide_colors(output.color, io::stdout().is_terminal()),
         is_terminal: io::stdout().is_terminal(),
@@ -50,6 +51,7 @@ pub(super) fn decide_style_at_prompt(cli: &Cli, session: &Style, streams: Format
         reply_delimiter: or(typed.reply_delimiter, output.reply_delimiter.is_some(), &session.reply_delimiter),
         base64: output.encoding.map_or(session.base64, |encoding| encoding == Encoding::Base64),
         quoted: typed.quoted || session.quoted && !output.names_format(),
+        parses_reports: output.reports.map_or(session.parses_reports, |form| form == ReportsForm::Parsed),
         colors: if output.color.is_some() { typed.colors } else { session.colors },
         ..typed
     })

@@ -7,12 +7,13 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value as Json;
 
-use super::{Colors, Format, Record, Renderer, Style};
+use super::{Colors, Format, Record, Renderer, Reports, Style};
 use crate::command::request::Request;
+use crate::command::restrictions::Report;
 use crate::fuzz::Decisions;
 use crate::input::parse;
 use crate::memory::Growing;
-use crate::reply::{Frame, Kind, Message, MonitorLine, error_words, split_code};
+use crate::reply::{Frame, Kind, Message, MonitorLine, OwnedFrame, error_words, split_code};
 use crate::text::is_unprintable;
 
 /// A reply, alone, with its command, in a block and as a push, in every format.
@@ -24,7 +25,8 @@ pub fn render(data: &[u8]) {
     let frame = reply.frame();
     let json = json_of(&Record::Reply { frame, is_report }, base64);
     check_value(&json, frame, base64);
-    let envelope = json_of(&Record::Envelope { index: 1, request: &request, frame }, base64);
+    let reports = Reports::None;
+    let envelope = json_of(&Record::Envelope { index: 1, request: &request, frame, reports }, base64);
     assert_eq!(envelope["command"].as_array().map(Vec::len), Some(request.len()));
     check_command(&envelope["command"], &request);
     if frame.is_error() {
@@ -39,6 +41,14 @@ pub fn render(data: &[u8]) {
     let quoted = written(&Record::Reply { frame, is_report }, Style { quoted: true, ..Style::plain(Format::Json) });
     assert!(serde_json::from_slice::<Json>(&quoted).is_ok(), "{}", quoted.escape_ascii());
     check_text(&Record::Reply { frame, is_report });
+    for report in [Report::Info, Report::ClientList, Report::ClientInfo, Report::ClusterInfo, Report::ClusterNodes] {
+        let text = OwnedFrame::bulk(data);
+        let parsed = json_of(&Record::Report { frame: text.frame(), reports: Reports::Whole(report) }, base64);
+        assert!(parsed.is_object() || parsed.is_array(), "{parsed}");
+        for reports in [Reports::Whole(report), Reports::OfEach(report), Reports::Items(&[(0, report), (2, report)])] {
+            json_of(&Record::Report { frame, reports }, base64);
+        }
+    }
     let block = vec![request; frame.children().count()];
     check_text(&Record::Block { block: &block, frame });
 }

@@ -4,13 +4,15 @@
 //! and nothing is built. Strings that are not UTF-8 are `{"base64":"…"}`, errors `{"error":{"code","message"}}`, and maps
 //! with keys that cannot be names, or with one there twice, are arrays of `[key, value]`.
 
+mod report;
 mod scalar;
 
 use std::collections::HashSet;
 use std::io::{self, Write};
 
+use self::report::reported;
 use self::scalar::{error_body, name, name_of, scalar};
-use super::Style;
+use super::{Reports, Style};
 use crate::command::request::Request;
 use crate::reply::{Element, Frame, Kind, Walk};
 
@@ -24,6 +26,12 @@ pub fn reply(out: &mut impl Write, style: &Style, frame: Frame<'_>) -> io::Resul
         return out.write_all(b"\"OK\"\n");
     }
     value(out, style, frame)?;
+    out.write_all(b"\n")
+}
+
+/// Writes a reply in which reports may stand.
+pub fn reports(out: &mut impl Write, style: &Style, frame: Frame<'_>, reports: Reports<'_>) -> io::Result<()> {
+    reported(out, style, frame, reports)?;
     out.write_all(b"\n")
 }
 
@@ -41,6 +49,7 @@ pub fn envelope(
     index: u64,
     request: &Request,
     frame: Frame<'_>,
+    reports: Reports<'_>,
 ) -> io::Result<()> {
     let mut number = itoa::Buffer::new();
     out.write_all(b"{\"index\":")?;
@@ -59,7 +68,7 @@ pub fn envelope(
         error_body(out, frame.head().text)?;
     } else {
         out.write_all(b"],\"reply\":")?;
-        value(out, style, frame)?;
+        reported(out, style, frame, reports)?;
     }
     out.write_all(b"}\n")
 }

@@ -18,7 +18,7 @@ use std::io::{self, BufWriter, Write};
 use std::os::fd::AsFd as _;
 
 pub use self::keys::{Cell, Ranked, Ranking, TypeSum};
-pub use self::record::Record;
+pub use self::record::{Record, Reports};
 use crate::color::Colors;
 use crate::memory::Growing;
 use crate::reply::Frame;
@@ -81,6 +81,8 @@ pub struct Style {
     pub base64: bool,
     /// JSON: a string that is not plain ASCII as redis-cli quotes it, with `\xNN` (`--quoted-json`).
     pub quoted: bool,
+    /// JSON: the text of a report as an object (`--reports`).
+    pub parses_reports: bool,
     /// JSON: the data of a message that is itself JSON is nested (`--data-json`).
     pub nest_json: bool,
     /// Raw: a message is written as the frame that it is, as redis-cli does, not as its payload alone.
@@ -102,6 +104,7 @@ impl Style {
             one_line_errors: false,
             base64: false,
             quoted: false,
+            parses_reports: true,
             nest_json: false,
             whole_messages: false,
             colors: Colors(false),
@@ -226,7 +229,13 @@ fn reply(out: &mut impl Write, style: &Style, frame: Frame<'_>, is_report: bool)
 fn render(out: &mut impl Write, style: &Style, record: &Record<'_>) -> io::Result<()> {
     match record {
         Record::Reply { frame, is_report } => reply(out, style, *frame, *is_report),
-        Record::Envelope { index, request, frame } => json::envelope(out, style, *index, request, *frame),
+        Record::Report { frame, reports } if style.format == Format::Json => {
+            json::reports(out, style, *frame, *reports)
+        }
+        Record::Report { frame, reports } => reply(out, style, *frame, matches!(reports, Reports::Whole(_))),
+        Record::Envelope { index, request, frame, reports } => {
+            json::envelope(out, style, *index, request, *frame, *reports)
+        }
         Record::Block { block: requests, frame } => block(out, style, requests, *frame),
         Record::Push(frame) => json::push(out, style, *frame),
         Record::Message { message, time, node } => stream::message(out, style, message, *time, *node),
@@ -252,7 +261,7 @@ fn block(out: &mut impl Write, style: &Style, block: &[Request], frame: Frame<'_
             for ((index, request), reply) in (1..).zip(block).zip(frame.children()) {
                 let mut request = request.clone();
                 request.line = index;
-                json::envelope(out, style, index, &request, reply)?;
+                json::envelope(out, style, index, &request, reply, Reports::of(&request))?;
             }
             Ok(())
         }

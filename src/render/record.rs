@@ -4,7 +4,47 @@ use std::time::Duration;
 
 use super::keys::{Cell, Ranking};
 use crate::command::request::Request;
+use crate::command::restrictions::{Report, report_of};
 use crate::reply::{Entry, Event, Frame, Message, MonitorLine};
+
+/// Where reports are in a reply: that is told by the command (contract section 2).
+#[derive(Clone, Copy, Debug)]
+pub enum Reports<'a> {
+    /// Nowhere.
+    None,
+    /// It is one.
+    Whole(Report),
+    /// Each value of a map is one, or an error: the replies of several nodes.
+    OfEach(Report),
+    /// These elements of EXEC's reply are.
+    Items(&'a [(usize, Report)]),
+}
+
+impl Reports<'_> {
+    /// Those in the reply to a command.
+    pub fn of(request: &Request) -> Self {
+        report_of(request).map_or(Self::None, Self::Whole)
+    }
+}
+
+impl<'a> Record<'a> {
+    /// The reply to a command.
+    pub fn reply_to(request: &Request, frame: Frame<'a>) -> Self {
+        match Reports::of(request) {
+            Reports::None => Self::Reply { frame, is_report: false },
+            reports => Self::Report { frame, reports },
+        }
+    }
+
+    /// EXEC's reply; these of its elements are reports.
+    pub fn executed(frame: Frame<'a>, reports: &'a [(usize, Report)]) -> Self {
+        if reports.is_empty() {
+            Self::Reply { frame, is_report: false }
+        } else {
+            Self::Report { frame, reports: Reports::Items(reports) }
+        }
+    }
+}
 
 /// What a renderer writes.
 #[derive(Debug)]
@@ -16,6 +56,13 @@ pub enum Record<'a> {
         /// Whether it is text to be read as it is, such as INFO's.
         is_report: bool,
     },
+    /// A reply that is, or holds, what a report says.
+    Report {
+        /// The server's answer.
+        frame: Frame<'a>,
+        /// Where the reports are.
+        reports: Reports<'a>,
+    },
     /// A reply with the command it answers (`pipe --envelope`).
     Envelope {
         /// The command's number in the input, counted from 1.
@@ -24,6 +71,8 @@ pub enum Record<'a> {
         request: &'a Request,
         /// The server's answer.
         frame: Frame<'a>,
+        /// Where reports are in it.
+        reports: Reports<'a>,
     },
     /// What EXEC did, each reply with its command (REPL).
     Block {

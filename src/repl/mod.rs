@@ -40,7 +40,7 @@ use self::views::{Jobs, Wanted};
 use crate::cli::{Label, Verb};
 use crate::color::Part;
 use crate::command::request::Request;
-use crate::command::restrictions::{asks_first, is_report};
+use crate::command::restrictions::asks_first;
 use crate::config::ReplSettings;
 use crate::config::profile::Profiles;
 use crate::context::Context;
@@ -373,7 +373,7 @@ impl Repl<'_> {
     }
 
     fn reply(&mut self, request: &Request, frame: Frame<'_>) -> Outcome<()> {
-        let record = Record::Reply { frame, is_report: is_report(request) };
+        let record = Record::reply_to(request, frame);
         // An error is for whoever typed.
         match &mut self.terminal {
             Some((terminal, _)) if ErrorReply::of(frame).is_some() => {

@@ -108,6 +108,11 @@ impl<'a> Frame<'a> {
         self.bytes == b"+OK\r\n"
     }
 
+    /// Whether it may be text in whole lines: it ends with a line end, or is empty. Arrays may look so too.
+    pub fn may_be_lines(self) -> bool {
+        matches!(self.bytes, [b'$' | b'=', .., b'\n', b'\r', b'\n'])
+    }
+
     /// Its text, where it is a simple string.
     pub fn simple(self) -> Option<&'a [u8]> {
         match self.bytes {

@@ -102,6 +102,7 @@ mod repl_subscriber;
 mod repl_values;
 mod repl_verbs;
 mod repl_views;
+mod reports;
 mod resume;
 mod rows;
 mod sandbox;

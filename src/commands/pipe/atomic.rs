@@ -5,12 +5,12 @@ use super::files::{InputFiles, Origin};
 use super::resume;
 use crate::cli::PipeArgs;
 use crate::command::request::Request;
-use crate::command::restrictions::{is_report, refuse_in_block};
+use crate::command::restrictions::refuse_in_block;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::Next;
 use crate::net::{Endpoint, Server};
-use crate::render::{Record, Renderer, Stdout};
+use crate::render::{Record, Renderer, Reports, Stdout};
 use crate::reply::{Frame, OwnedFrame};
 use crate::shell::block::{Ran, check_block, report_aborted, run_block};
 
@@ -82,9 +82,9 @@ fn write_replies(
     for (index, ((request, _), frame)) in block.iter().zip(replies.children()).enumerate() {
         if args.envelope {
             let index = args.skip + index as u64 + 1;
-            renderer.write(&Record::Envelope { index, request, frame })?;
+            renderer.write(&Record::Envelope { index, request, frame, reports: Reports::of(request) })?;
         } else if !args.quiet {
-            renderer.write(&Record::Reply { frame, is_report: is_report(request) })?;
+            renderer.write(&Record::reply_to(request, frame))?;
         }
     }
     Ok(())
@@ -101,7 +101,7 @@ fn write_exec(
         let mut exec = Request::new(["EXEC"]);
         exec.line = block.last().map_or(0, |(last, _)| last.line);
         let index = args.skip + block.len() as u64 + 1;
-        renderer.write(&Record::Envelope { index, request: &exec, frame })
+        renderer.write(&Record::Envelope { index, request: &exec, frame, reports: Reports::None })
     } else if args.quiet {
         Ok(())
     } else {

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use super::files::Origin;
 use crate::command::request::Request;
-use crate::command::restrictions::Effect;
+use crate::command::restrictions::{Effect, Report, report_of};
 use crate::reply::{ErrorReply, Frame};
 
 /// A command in flight that opens or ends a block, or sets the state of the connection.
@@ -49,12 +49,54 @@ pub struct Blocks {
     marks: VecDeque<Mark>,
     open: Option<Open>,
     not_run: Vec<u64>,
+    /// Whether a block is open by the names of what was sent last.
+    is_sent_open: bool,
+    /// Commands of blocks whose replies are reports, by their numbers, oldest first.
+    reports: VecDeque<(u64, Report)>,
+    /// Those of the block that was answered last, by their places in it.
+    answered_reports: Vec<(usize, Report)>,
 }
 
 impl Blocks {
     /// Takes note of a command that is sent and has an effect.
     pub fn push(&mut self, request: &Request, effect: Effect, number: u64, origin: Origin) {
+        match effect {
+            Effect::Multi => self.is_sent_open = true,
+            Effect::Exec | Effect::Discard => self.is_sent_open = false,
+            _ => {}
+        }
         self.marks.push_back(Mark { number, origin, effect, is_alone: request.len() == 1 });
+    }
+
+    /// Takes note of a command without an effect: in a block its reply comes with EXEC's.
+    pub fn push_report(&mut self, request: &Request, number: u64) {
+        if self.is_sent_open
+            && let Some(report) = report_of(request)
+        {
+            self.reports.push_back((number, report));
+        }
+    }
+
+    /// Whether the answer that came last is EXEC's, with reports in it.
+    pub fn has_reports(&self) -> bool {
+        !self.answered_reports.is_empty()
+    }
+
+    /// Those reports, by their places.
+    pub fn take_reports(&mut self) -> Vec<(usize, Report)> {
+        std::mem::take(&mut self.answered_reports)
+    }
+
+    /// Finds the reports in the answer to the EXEC of this number. Where a command was refused without ending the
+    /// block, no place can be told.
+    fn find_reports(&mut self, exec: u64, answer: Frame<'_>) {
+        let first = self.open.map_or(exec, |open| open.number + 1);
+        let is_whole = answer.children().count() as u64 == exec - first;
+        while let Some((number, report)) = self.reports.pop_front_if(|(number, _)| *number < exec) {
+            if let (true, Some(place)) = (is_whole, number.checked_sub(first)) {
+                self.answered_reports.push((usize::try_from(place).unwrap_or(usize::MAX), report));
+            }
+        }
     }
 
     /// Whether no answer to a command in flight would tell anything.
@@ -76,7 +118,12 @@ impl Blocks {
                 }
             }
             Effect::Discard if is_taken => self.open = None,
-            Effect::Exec => return self.executed(&mark, answer),
+            Effect::Exec => {
+                if !self.reports.is_empty() {
+                    self.find_reports(mark.number, answer);
+                }
+                return self.executed(&mark, answer);
+            }
             _ => {}
         }
         None

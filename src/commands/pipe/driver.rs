@@ -198,6 +198,7 @@ impl<'a> Driver<'a> {
     fn note_effect(&mut self) -> bool {
         let effect = effect_of(&self.request);
         if effect == Effect::None {
+            self.output.blocks.push_report(&self.request, self.files.number());
             return false;
         }
         if !self.engine.is_cluster() {

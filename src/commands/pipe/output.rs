@@ -9,11 +9,11 @@ use super::progress::{Counts, Progress};
 use super::rendered::Rendered;
 use super::reorder::Waiting;
 use crate::cli::PipeArgs;
-use crate::command::restrictions::is_report;
+use crate::command::restrictions::Report;
 use crate::context::Context;
 use crate::exit::Outcome;
 use crate::memory::Growing;
-use crate::render::{Format, Record, Renderer, Stdout};
+use crate::render::{Format, Record, Renderer, Reports, Stdout};
 use crate::reply::{Frame, Kind};
 use crate::report::{notice, report};
 use crate::shell::block::{describe_errors, report_aborted};
@@ -53,8 +53,8 @@ struct Form {
     is_quiet: bool,
     /// Whether it stands in an envelope with its command.
     is_enveloped: bool,
-    /// Whether the text of INFO and its kind is written as it is.
-    shows_reports: bool,
+    /// Whether the replies are JSON.
+    is_json: bool,
     /// How many commands stand before the first.
     skipped: u64,
 }
@@ -66,7 +66,7 @@ impl Output {
         let form = Form {
             is_quiet: args.quiet,
             is_enveloped: args.envelope,
-            shows_reports: config.style.format != Format::Json,
+            is_json: config.style.format == Format::Json,
             skipped: args.skip,
         };
         Ok(Self {
@@ -98,6 +98,10 @@ impl Output {
         if frame.may_hold_errors() {
             let errors = self.describe(frame, answered);
             self.report(errors.as_deref());
+        }
+        if self.blocks.has_reports() {
+            let reports = self.blocks.take_reports();
+            return self.write_beside(|form, renderer| form.render_block(renderer, frame, answered, &reports));
         }
         if self.progress.shares_terminal() {
             return self.write_beside(|form, renderer| form.render(renderer, frame, answered));
@@ -190,10 +194,35 @@ impl Form {
         }
         if self.is_enveloped {
             let Some(Command { number, request, .. }) = answered.command() else { return Ok(()) };
-            return renderer.write(&Record::Envelope { index: self.skipped + number + 1, request: &request, frame });
+            let (index, reports) = (self.skipped + number + 1, Reports::of(&request));
+            return renderer.write(&Record::Envelope { index, request: &request, frame, reports });
         }
-        let is_text = self.shows_reports && matches!(frame.kind(), Kind::Bulk | Kind::Verbatim);
-        let is_report = is_text && answered.command().is_some_and(|command| is_report(&command.request));
-        renderer.write(&Record::Reply { frame, is_report })
+        // What is parsed for JSON ends with a line end, or is empty: so that few commands are looked at.
+        let may_be_report =
+            if self.is_json { frame.may_be_lines() } else { matches!(frame.kind(), Kind::Bulk | Kind::Verbatim) };
+        if may_be_report && let Some(command) = answered.command() {
+            return renderer.write(&Record::reply_to(&command.request, frame));
+        }
+        renderer.write(&Record::Reply { frame, is_report: false })
+    }
+
+    /// EXEC's reply, with reports in it.
+    #[cold]
+    fn render_block<W: Write>(
+        self,
+        renderer: &mut Renderer<W>,
+        frame: Frame<'_>,
+        answered: Answered<'_>,
+        reports: &[(usize, Report)],
+    ) -> io::Result<()> {
+        if self.is_quiet {
+            return Ok(());
+        }
+        if self.is_enveloped {
+            let Some(Command { number, request, .. }) = answered.command() else { return Ok(()) };
+            let (index, reports) = (self.skipped + number + 1, Reports::Items(reports));
+            return renderer.write(&Record::Envelope { index, request: &request, frame, reports });
+        }
+        renderer.write(&Record::executed(frame, reports))
     }
 }

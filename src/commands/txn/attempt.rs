@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::program::Program;
 use crate::command::request::Request;
-use crate::command::restrictions::{Effect, effect_of, is_report, refuse_before_block, refuse_in_block};
+use crate::command::restrictions::{Effect, effect_of, refuse_before_block, refuse_in_block};
 use crate::exit::{Failure, Outcome};
 use crate::input::Next;
 use crate::memory::Growing;
@@ -166,7 +166,7 @@ impl<'a> Attempt<'a> {
         self.had_errors |= report_errors(self.program.output.name(), &request, frame, self.server.is_cluster());
         let replies = self.program.replies();
         let before = replies.len();
-        let record = Record::Reply { frame, is_report: is_report(&request) };
+        let record = Record::reply_to(&request, frame);
         match Renderer::new(Growing(&mut *replies), self.style.clone()).write(&record) {
             Err(error) if error.kind() == io::ErrorKind::OutOfMemory => {
                 // Now there is room for these words about it.
