@@ -113,6 +113,11 @@ impl<W: Write> Write for Escaping<'_, W> {
 /// As much as is made into text at a time.
 const PIECE: usize = 32 * 1024;
 
+/// A number of things, in words: `1 command`, `2 commands`.
+pub fn counted(count: u64, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
 /// The bytes in pieces that can be shown one by one.
 pub fn pieces(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = bytes;

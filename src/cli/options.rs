@@ -300,9 +300,10 @@ const LONGEST_SECONDS: f64 = 1e9;
 
 /// Reads a number of seconds.
 pub(super) fn parse_seconds(text: &str) -> Result<std::time::Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "a number of seconds is expected".to_owned())?;
+    let wanted = || "a number of seconds is expected, 0 or more".to_owned();
+    let seconds: f64 = text.parse().map_err(|_| wanted())?;
     if seconds > LONGEST_SECONDS {
         return Err(format!("more than {LONGEST_SECONDS} seconds"));
     }
-    std::time::Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+    std::time::Duration::try_from_secs_f64(seconds).map_err(|_| wanted())
 }

@@ -16,6 +16,7 @@ use crate::net::{Lost, Route, Server, poll};
 use crate::render::{Format, Record, Reports};
 use crate::reply::{ErrorReply, OwnedFrame};
 use crate::report::report;
+use crate::shell::block::report_partial;
 use crate::text::describe_io;
 
 /// Runs the command as often as asked.
@@ -44,7 +45,9 @@ pub fn run(context: &Context, args: &ExecArgs) -> Outcome<Exit> {
     let mut left = options.repetition.repeat.unwrap_or(1);
     let mut exit = Exit::Done;
     while left != 0 {
-        let reply = match call(on_all_nodes, &mut server, &request) {
+        let answer = call(on_all_nodes, &mut server, &request);
+        report_partial(&mut server);
+        let reply = match answer {
             Ok(reply) => reply,
             // A server that was told to stop answers by going away.
             Err(lost) if request.is(0, "SHUTDOWN") && lost.is_end() => break,

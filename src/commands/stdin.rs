@@ -14,7 +14,9 @@ use crate::net::{Lost, Server, poll};
 use crate::render::{Format, Record, Renderer, Stdout};
 use crate::repl::local::leaves;
 use crate::reply::{ErrorReply, Frame, OwnedFrame};
-use crate::shell::block::{NOTHING_RAN, RAN_APART, describe_lost_block, refuse_block, report_aborted, report_errors};
+use crate::shell::block::{
+    NOTHING_RAN, RAN_APART, describe_lost_block, refuse_block, report_aborted, report_errors, report_partial,
+};
 use crate::shell::connection::Link;
 use crate::shell::{Answer, Shell, Trouble};
 
@@ -33,6 +35,7 @@ pub fn run(context: &Context) -> Outcome<Exit> {
         is_cluster: endpoint.cluster.is_some(),
         passes_over: context.config.fakes_terminal,
         exit: Exit::Done,
+        address: endpoint.address.to_string(),
     };
     let place = endpoint.address.to_string();
     let mut request = Request::default();
@@ -83,6 +86,8 @@ struct Lines {
     passes_over: bool,
     /// The status so far.
     exit: Exit,
+    /// Where the last command went.
+    address: String,
 }
 
 impl Lines {
@@ -129,7 +134,12 @@ impl Lines {
         if self.is_for_subscription(request) {
             return self.ask_subscribed(request);
         }
-        match self.shell.eval(request) {
+        let answer = self.shell.eval(request);
+        self.address = self.shell.link().place();
+        if let Some(server) = self.shell.link().server() {
+            report_partial(server);
+        }
+        match answer {
             Ok(answer) => {
                 if effect_of(request) == Effect::Reset {
                     self.mode.reset();
@@ -146,7 +156,7 @@ impl Lines {
         match trouble {
             Trouble::Unfit(reason) => Failure::usage(format!("{place}: {reason}")),
             Trouble::NotConnected(unopened) | Trouble::NotIntroduced(unopened) => unopened.into(),
-            Trouble::Lost(lost) => lost.into_failure_at(&place),
+            Trouble::Lost(lost) => lost.into_failure_at(&format!("{place}: {}", self.address)),
             Trouble::LostBlock(lost) => describe_lost_block(lost, &place),
         }
     }
@@ -206,8 +216,12 @@ impl Lines {
     fn end(&self) -> Outcome<Exit> {
         if let Some(count) = self.shell.queued() {
             return Err(Failure::usage(format!(
-                "{}: the input ends inside MULTI: {count} queued commands were not run, EXEC is missing",
-                self.source
+                "{}: the input ends inside MULTI: {} not run, EXEC is missing",
+                self.source,
+                match count {
+                    1 => "1 queued command was".to_owned(),
+                    count => format!("{count} queued commands were"),
+                }
             )));
         }
         Ok(self.exit)

@@ -31,9 +31,9 @@ pub fn parse(line: &[u8], request: &mut Request) -> Result<(), Malformed> {
             Some(b'-' | b'0'..=b'9') => request.push(text.as_bytes()),
             Some(b'{') => {
                 let arg: Bytes = serde_json::from_str(text).map_err(|error| describe(&error, at))?;
-                let bytes = BASE64_STANDARD
-                    .decode(&arg.base64)
-                    .map_err(|error| Malformed::with("bad base64", error.to_string(), at))?;
+                let reason =
+                    "bad base64: A-Z a-z 0-9 + / in groups of four are expected, the last one filled up with =";
+                let bytes = BASE64_STANDARD.decode(&arg.base64).map_err(|_| Malformed::new(reason, at))?;
                 request.push(&bytes);
             }
             _ => {

@@ -7,6 +7,7 @@ use std::time::Instant;
 use rustix::event::PollFd;
 
 use super::cluster::Cluster;
+use super::cluster::everywhere::Note;
 use super::endpoint::Endpoint;
 use super::error::{Lost, LostBlock, Unopened};
 use super::handshake::hello::ServerVersion;
@@ -76,6 +77,14 @@ impl Server {
         match self {
             Self::One(session) => session.call(request),
             Self::Cluster(cluster) => cluster.call(request),
+        }
+    }
+
+    /// What there is to say, beside their replies, of the commands that were called.
+    pub fn take_notes(&mut self) -> Vec<Note> {
+        match self {
+            Self::One(_) => Vec::new(),
+            Self::Cluster(cluster) => cluster.take_notes(),
         }
     }
 

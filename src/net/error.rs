@@ -96,6 +96,8 @@ impl From<WaitError> for Unopened {
     }
 }
 
+const CLOSED: &str = "the server closed the connection";
+
 /// Why a conversation ended.
 #[derive(Debug)]
 pub enum Lost {
@@ -129,7 +131,9 @@ impl Lost {
     /// The reason in words, to stand after `connection lost: ` or the like.
     pub fn reason(&self) -> String {
         match self {
-            Self::Closed => "the server closed the connection".to_owned(),
+            Self::Closed => CLOSED.to_owned(),
+            // It was closed before we wrote to it.
+            Self::Broken(error) if error.kind() == io::ErrorKind::BrokenPipe => CLOSED.to_owned(),
             Self::Broken(error) => tls::describe(error),
             Self::Undecodable(why) => format!("the answer could not be decoded ({why})"),
             Self::Silent(limit) => format!("no answer within {} s (--read-timeout)", limit.as_secs_f64()),

@@ -21,6 +21,7 @@ mod transport;
 
 pub use client::Server;
 pub use cluster::Cluster;
+pub use cluster::everywhere::Note;
 #[cfg(any(test, fuzzing))]
 pub use cluster::fuzz::cluster_replies;
 pub use cluster::holdings::{Holdings, SlotSet};

@@ -15,7 +15,7 @@ use crate::report::report;
 use crate::shell::Shell;
 use crate::shell::connection::Link;
 use crate::signal::{self, Signal};
-use crate::text::{self, Escape, printable};
+use crate::text::{self, Escape, counted, printable};
 
 impl Repl<'_> {
     /// Connects, and says to whom. A server that is not there may come; one that refuses us will not change its mind.
@@ -102,7 +102,7 @@ impl Repl<'_> {
 
     fn connect(&mut self, place: &Elsewhere) -> Outcome<Flow> {
         if let Some(count) = self.shell.queued() {
-            report(&format!("a block of {count} commands is open: EXEC or DISCARD it first"));
+            report(&format!("a block of {} is open: EXEC or DISCARD it first", counted(count as u64, "command")));
             return Ok(Flow::Stop);
         }
         let is_tls = self.shell.link().endpoint().tls.is_some();

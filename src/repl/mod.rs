@@ -52,7 +52,7 @@ use crate::report::{notice, report, report_pointing};
 use crate::shell::Shell;
 use crate::shell::connection::Link;
 use crate::signal;
-use crate::text::{self, Escape, printable};
+use crate::text::{self, Escape, counted, printable};
 
 /// The longest part of a command in a message, in characters.
 const SHOWN: usize = 60;
@@ -181,7 +181,7 @@ impl Repl<'_> {
             }
         }
         if let Some(count @ 1..) = self.shell.queued() {
-            notice(&format!("the open block of {count} commands was not run"));
+            notice(&format!("the open block of {} was not run", counted(count as u64, "command")));
         }
         self.jobs.end();
         Ok(Exit::Done)

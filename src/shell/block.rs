@@ -8,7 +8,7 @@ use redis::Value;
 use crate::command::request::Request;
 use crate::command::table::Table;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::net::{Lost, LostBlock, Server, Transacted};
+use crate::net::{Lost, LostBlock, Note, Server, Transacted};
 use crate::reply::{ErrorReply, Frame, OwnedFrame};
 use crate::report::report;
 
@@ -149,6 +149,15 @@ pub fn describe_lost_block(lost: LostBlock, place: &str) -> Failure {
         Lost::Interrupted(signal) => Failure::quiet(Exit::Signal(signal)),
         Lost::Refused { message, .. } if !may_have_run => Failure::failed(format!("{message}; nothing was run")),
         lost => Failure::failed(format!("{place}: EXEC: connection lost: {}: {outcome}", lost.reason())),
+    }
+}
+
+/// Says which nodes of a cluster did what others did not: the error of one of them is the reply.
+pub fn report_partial(server: &mut Server) {
+    for note in server.take_notes() {
+        if let Note::Partial(words) = note {
+            report(&words);
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::mem;
 use crate::command::request::Request;
 use crate::command::restrictions::{Effect, Setting, effect_of, refuse_in_cluster};
 use crate::exit::Outcome;
-use crate::net::{ConnectionState, Endpoint, Lost, NO_CLUSTER, Server, Unopened, Watch};
+use crate::net::{ConnectionState, Endpoint, Lost, NO_CLUSTER, Note, Server, Unopened, Watch};
 use crate::reply::{ErrorReply, Frame};
 use crate::report::Told;
 
@@ -123,6 +123,10 @@ impl Link {
     pub fn take_notices(&mut self) -> Vec<Told> {
         if let Some(Server::Cluster(cluster)) = &mut self.server {
             self.notices.extend(cluster.take_refused().into_iter().map(Told::Failure));
+            self.notices.extend(cluster.take_notes().into_iter().map(|note| match note {
+                Note::AnsweredBy(node) => Told::Notice(format!("answered by {node}")),
+                Note::Partial(words) => Told::Failure(words),
+            }));
         }
         if let Some(Server::Cluster(cluster)) = &self.server
             && cluster.is_connected()

@@ -42,12 +42,12 @@ fn keys_in_several_slots_are_named_and_nothing_runs() {
 }
 
 #[test]
-fn a_command_without_keys_runs_on_one_node_and_with_all_nodes_on_every_primary() {
+fn a_command_without_keys_follows_its_policy_and_with_all_nodes_shows_every_primary() {
     let cluster = Cluster::start();
     for key in [FIRST, SECOND, THIRD] {
         cluster.rcli(["SET", key, "v"]).prints("OK\n").run();
     }
-    cluster.rcli(["DBSIZE"]).prints("1\n").run();
+    cluster.rcli(["DBSIZE"]).prints("3\n").run();
     let sizes: Vec<String> = cluster.nodes.iter().map(|node| format!("\"{}\":1", node.address())).collect();
     cluster.rcli(["--json", "--all-nodes", "DBSIZE"]).prints(format!("{{{}}}\n", sizes.join(","))).run();
     cluster.rcli(["--all-nodes", "GET", "k"]).status(2).complains(&["--all-nodes"]).run();

@@ -97,7 +97,7 @@ fn lines_without_keys_are_bad_lines() {
         ("READONLY", "not possible in a cluster"),
     ] {
         let input = format!("SET foo 1\n{line}\nSET foo 2\n");
-        let told = ["stdin:2", told, "; 1 commands before it were answered; mend it and resume with --skip 1"];
+        let told = ["stdin:2", told, "; 1 command before it was answered; mend it and resume with --skip 1"];
         cluster.rcli(["pipe"]).stdin(input).prints("OK\n").status(2).complains(&told).run();
     }
     assert_eq!(cluster.ask_owner("foo", "GET foo"), "1");

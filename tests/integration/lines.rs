@@ -4,6 +4,20 @@ use crate::peer::{close, peer, send};
 use crate::server::Server;
 
 #[test]
+fn a_server_that_has_gone_is_named() {
+    let mut server = Server::start();
+    let mut run = server.rcli(Vec::<&str>::new()).interactive().any_stdout().status(3);
+    run =
+        run.complains(&[&format!("stdin:2: {}: connection lost: the server closed the connection", server.address())]);
+    let mut run = run.start();
+    run.send_line("PING");
+    run.wait_for_lines(1);
+    server.kill_nine();
+    run.send_line("PING");
+    run.finish();
+}
+
+#[test]
 fn each_line_is_run_when_it_arrives_and_answered_at_once() {
     let server = Server::start();
     let mut run = server.rcli([""; 0]).interactive().prints("OK\n1\n2\n").start();

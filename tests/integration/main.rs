@@ -41,6 +41,7 @@ mod cluster_hung;
 mod cluster_keys;
 mod cluster_members;
 mod cluster_pipe;
+mod cluster_policies;
 mod cluster_state;
 mod cluster_streams;
 mod cluster_tls;

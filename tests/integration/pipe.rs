@@ -199,7 +199,8 @@ fn skip_leaves_out_the_first_commands() {
     let server = Server::start();
     server.rcli(["pipe", "--skip", "2"]).stdin("INCR n\n# note\nINCR n\nINCR n\nINCR n\n").prints("1\n2\n").run();
     server.rcli(["pipe", "--skip", "0"]).stdin("INCR n\n").prints("3\n").run();
-    server.rcli(["pipe", "--skip", "9"]).stdin("INCR n\n").run();
+    server.rcli(["pipe", "--skip", "1"]).stdin("INCR n\n").run();
+    server.rcli(["pipe", "--skip", "9"]).stdin("INCR n\n").status(2).complains(&["only 1 command"]).run();
 }
 
 #[test]

@@ -101,7 +101,7 @@ fn what_is_wrong_with_a_verb_is_one_line_and_help_is_shown() {
     let wrong = "rcli: unexpected argument '--cont' found; a similar argument exists: '--count'; see sub --help";
     terminal.run(&prompt, "sub --cont", &[wrong]);
     let wrong =
-        "rcli: bad.txt:2: a quote is not closed; 1 commands before it were answered; mend it and resume with --skip 1";
+        "rcli: bad.txt:2: a quote is not closed; 1 command before it was answered; mend it and resume with --skip 1";
     terminal.run(&prompt, "pipe --progress never bad.txt", &["OK", wrong, "  GET \"b", "      ^"]);
     for (line, reason) in [
         ("pipe", "pipe: name a file; at the prompt there is no input to read"),

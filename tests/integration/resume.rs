@@ -220,6 +220,21 @@ fn assert_resumes(input: &str, options: &[&str], heeds_not_run: bool) {
 }
 
 #[test]
+fn a_skip_beyond_the_end_is_said() {
+    let server = Server::start();
+    for args in [&["pipe"][..], &["pipe", "--check"], &["pipe", "--atomic"]] {
+        server
+            .rcli(args.iter().copied())
+            .args(["--skip", "3"])
+            .stdin("SET a 1\nSET b 2\n")
+            .status(2)
+            .complains(&["--skip 3: the input has only 2 commands"])
+            .run();
+        server.rcli(args.iter().copied()).args(["--skip", "2"]).stdin("SET a 1\nSET b 2\n").run();
+    }
+}
+
+#[test]
 fn a_file_cut_at_every_single_answer_comes_to_the_same_data() {
     assert_resumes(MIXED, &["--window", "1"], false);
 }

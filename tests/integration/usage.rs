@@ -31,6 +31,13 @@ fn the_help_of_every_subcommand_begins_with_examples() {
 }
 
 #[test]
+fn what_is_no_number_of_seconds_is_said_in_words() {
+    for (seconds, words) in [("nan", "0 or more"), ("-1", "0 or more"), ("soon", "0 or more"), ("1e10", "more than")] {
+        rcli([&format!("-t{seconds}"), "PING"]).status(2).complains(&["--connect-timeout", words]).run();
+    }
+}
+
+#[test]
 fn h_is_the_host_and_not_help() {
     let server = Server::start();
     server.rcli(["-h", "127.0.0.1", "PING"]).prints("PONG\n").run();

@@ -6,6 +6,7 @@ use crate::exit::{Exit, Outcome};
 use crate::input::Next;
 use crate::net::transaction::{Step, Transaction};
 use crate::report::report;
+use crate::text::counted;
 
 /// Names every line that cannot be run, a block that is not closed, and a `skip` that ends inside of one.
 pub fn run(files: &mut InputFiles, skip: u64, mut refuse: impl FnMut(&Request) -> Option<String>) -> Outcome<Exit> {
@@ -40,6 +41,10 @@ pub fn run(files: &mut InputFiles, skip: u64, mut refuse: impl FnMut(&Request) -
                 }
             }
         }
+    }
+    if files.number() < skip {
+        report(&format!("--skip {skip}: the input has only {}", counted(files.number(), "command")));
+        is_good = false;
     }
     if transaction.queued().is_some() {
         report(&format!("{opened}: MULTI: {UNCLOSED}"));

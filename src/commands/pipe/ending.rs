@@ -11,6 +11,7 @@ use super::reorder::Waiting;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::net::Lost;
 use crate::report::report;
+use crate::text::counted;
 
 impl Driver<'_> {
     /// All that was sent is answered.
@@ -114,6 +115,7 @@ impl Driver<'_> {
         let answered = self.engine.answered();
         let Unanswered { count: sent, range } = self.engine.unanswered();
         let range = range.map_or_else(String::new, |[(_, first), (_, last)]| self.range(first, last));
+        // These words are for scripts, whatever the number (contract section 6).
         let mut told = format!("{answered} commands answered, {sent} sent and unanswered{range}");
         let later = self.engine.waiting().count();
         if let (Some(first), last) = (self.engine.waiting().next(), self.engine.waiting().next_back()) {
@@ -174,7 +176,9 @@ impl Driver<'_> {
         let skip = cut.map_or(self.answered_number(), |cut| cut.before);
         let mend = if skip > 0 { format!("; mend it and {}", self.resume_at(skip)) } else { String::new() };
         let block = cut.map_or_else(String::new, |cut| self.describe_cut(cut));
-        format!("; {} commands before it were answered{mend}{block}", self.engine.answered())
+        let count = self.engine.answered();
+        let were = if count == 1 { "was" } else { "were" };
+        format!("; {} before it {were} answered{mend}{block}", counted(count, "command"))
     }
 }
 

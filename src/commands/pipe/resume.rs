@@ -13,6 +13,7 @@ use crate::net::transaction::{Step, Transaction};
 use crate::reply::{ErrorReply, Frame, OwnedFrame};
 use crate::report::{notice, report};
 use crate::shell::block::report_errors;
+use crate::text::counted;
 
 /// So many commands are sent at once.
 const BATCH: usize = 256;
@@ -88,6 +89,11 @@ where
                 Next::Pending => self.files.wait_and_fill()?,
                 Next::End => break,
             }
+        }
+        // Of a block that is open that is told first.
+        if self.files.number() < self.args.skip && self.transaction.queued().is_none() {
+            let count = counted(self.files.number(), "command");
+            return Err(Failure::usage(format!("--skip {}: the input has only {count}", self.args.skip)));
         }
         self.send_due()?;
         self.due = std::mem::take(&mut self.held);

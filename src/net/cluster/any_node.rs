@@ -60,23 +60,10 @@ impl Cluster {
     /// Runs a command without keys on every primary; the reply is a map of their replies by address.
     pub fn call_all(&mut self, request: &Request) -> Result<OwnedFrame, Lost> {
         let nodes: Vec<Address> = self.map.primaries().cloned().collect();
-        // Every connection is there before the first node is asked.
-        for node in &nodes {
-            self.last = node.clone();
-            self.session(node, false)?;
-        }
-        for node in &nodes {
-            self.last = node.clone();
-            let session = self.session(node, false)?;
-            session.begin(request);
-            session.send()?;
-        }
         let mut replies = Vec::with_capacity(nodes.len());
-        for node in nodes {
-            self.last = node.clone();
-            let Some(known) = self.nodes.iter_mut().find(|known| known.address == node) else { continue };
-            let answer = known.session.as_mut().map_or(Err(Lost::Closed), Session::answer)?;
-            replies.push((node.to_string(), answer));
+        for (node, answer) in self.call_each(nodes, request)? {
+            self.last = node;
+            replies.push((self.last.to_string(), answer?));
         }
         self.note_state_everywhere(request, &replies);
         Ok(OwnedFrame::map(&replies))

@@ -5,6 +5,7 @@
 //! lost, and said to be.
 
 mod any_node;
+pub mod everywhere;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 pub mod holdings;
@@ -23,6 +24,7 @@ use std::time::Instant;
 
 pub(super) use self::own_connections::Asker;
 
+use self::everywhere::Note;
 use self::redirects::{Redirect, asking};
 use self::router::{Route, Router, Unroutable, route_of_keys};
 use self::slot_map::{Announced, Places, SlotMap};
@@ -66,6 +68,8 @@ pub struct Cluster {
     settings: Settings,
     /// What a node refused of that, in words.
     refused: Vec<String>,
+    /// What there is to say of commands beside their replies.
+    notes: Vec<Note>,
     /// Nodes that were found elsewhere than they are announced.
     detours: Vec<(Address, Address)>,
     /// The node that was asked last.
@@ -117,6 +121,7 @@ impl Cluster {
             watch: None,
             settings: Settings::default(),
             refused: Vec::new(),
+            notes: Vec::new(),
             detours: Vec::new(),
             last: seed.clone(),
             turn: 0,
@@ -250,7 +255,7 @@ impl Cluster {
                 let keys: Vec<&[u8]> = request.args().skip(1).collect();
                 Ok(self.watch(&keys)?.map_or_else(|error| error.to_frame(), |()| OwnedFrame::simple("OK")))
             }
-            Ok(Route::Keyless | Route::Refused) => self.call_keyless(request),
+            Ok(Route::Keyless | Route::Refused) => self.call_by_policy(request),
             Ok(Route::Slot { slot, is_read }) => self.call_slot(slot, is_read, request),
         }
     }
