@@ -204,6 +204,17 @@ fn a_node_that_hangs_is_not_waited_for_without_end() {
 }
 
 #[test]
+fn the_node_that_refuses_is_named() {
+    let cluster = Cluster::start();
+    for node in &cluster.nodes {
+        node.ask("ACL SETUSER u on >p ~* +@all");
+    }
+    cluster.nodes[1].ask("ACL SETUSER u -scan");
+    let run = cluster.rcli(["--user", "u", "-a", "p", "--no-auth-warning", "ls"]);
+    run.status(1).complains(&[&cluster.nodes[1].address(), "NOPERM"]).run();
+}
+
+#[test]
 fn who_may_not_ask_what_nodes_have_is_told_so() {
     let cluster = Cluster::start();
     cluster.add_user("u", "~* +@all -cluster|nodes");

@@ -32,6 +32,9 @@ pub enum Look {
 
 /// In this order they are asked.
 const LOOKS: usize = 9;
+/// No server has more types and encodings, or longer names for them.
+const WORDS: usize = 1000;
+const LONGEST_WORD: usize = 200;
 
 impl Look {
     /// The command without the key, for messages.
@@ -249,7 +252,11 @@ impl Looks {
     }
 
     fn word(&mut self, text: &[u8]) -> Option<u16> {
-        let at = self.words.iter().position(|word| word == text).unwrap_or_else(|| {
+        let at = self.words.iter().position(|word| word == text);
+        if at.is_none() && (self.words.len() == WORDS || text.len() > LONGEST_WORD) {
+            return None;
+        }
+        let at = at.unwrap_or_else(|| {
             self.words.push(text.to_vec());
             self.words.len() - 1
         });

@@ -51,7 +51,7 @@ pub fn run(context: &Context, args: &LsArgs) -> Outcome<Exit> {
         Server::One(session) => Servers::One(Box::new(endpoint), Some(session)),
         Server::Cluster(cluster) => Servers::Cluster(cluster),
     };
-    let mut walk = Walk { servers, scan, looks, nodes: Vec::new() };
+    let mut walk = Walk::new(servers, scan, looks);
     let walked = begin(&mut walk, &mut output, Counts::new(args.page, is_restore));
     let place = walk.place().map_or_else(String::new, Address::to_string);
     let ended = walked.or_else(|halt| failure_of(halt, &place));

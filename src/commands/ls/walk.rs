@@ -55,6 +55,8 @@ pub struct Walk {
     pub looks: Looks,
     /// Those that are walked now.
     pub nodes: Vec<Node>,
+    /// The one of them that something was done at last.
+    at: usize,
 }
 
 impl Servers {
@@ -83,12 +85,18 @@ impl Servers {
 }
 
 impl Walk {
+    /// A walk that has not begun.
+    pub fn new(servers: Servers, scan: Scan, looks: Looks) -> Self {
+        Self { servers, scan, looks, nodes: Vec::new(), at: 0 }
+    }
+
     /// Walks until all nodes are done.
     pub fn run(&mut self, output: &mut Output) -> Result<(), Halt> {
         loop {
             let mut is_done = true;
             for at in 0..self.nodes.len() {
                 if !self.nodes[at].is_done() {
+                    self.at = at;
                     self.attend(at, output)?;
                     is_done &= self.nodes[at].is_done();
                 }
@@ -103,17 +111,22 @@ impl Walk {
 
     /// Sleeps until a server has something to say. One that is silent for too long is an error.
     fn sleep(&mut self) -> Result<(), Halt> {
-        let open = || self.nodes.iter().filter(|node| !node.is_done()).filter_map(|node| node.session.as_ref());
-        let limit = open().filter_map(Session::silence_ends).min();
-        let silent = open().find(|session| session.silence_ends().is_some_and(|end| end <= Instant::now()));
-        if let Some(silent) = silent {
-            return Err(Halt::Lost(silent.silent()));
+        let mut limit = None;
+        for (at, node) in self.nodes.iter().enumerate().filter(|(_, node)| !node.is_done()) {
+            // What has no connection is opened at once.
+            let end = node.session.as_ref().map_or_else(|| Some(Instant::now()), Session::silence_ends);
+            if let (Some(end), Some(session)) = (end, &node.session)
+                && end <= Instant::now()
+            {
+                self.at = at;
+                return Err(Halt::Lost(session.silent()));
+            }
+            limit = [limit, end].into_iter().flatten().min();
         }
-        let deadline = if open().next().is_none() { Some(Instant::now()) } else { limit };
         let open = self.nodes.iter_mut().filter(|node| !node.is_done()).filter_map(|node| node.session.as_mut());
         // What nobody reads any more is told so also where no key is found for long.
         let output = PollFd::from_borrowed_fd(rustix::stdio::stdout(), PollFlags::empty());
-        let (_, gone) = wait_among(open, &[output], deadline).map_err(Halt::Lost)?;
+        let (_, gone) = wait_among(open, &[output], limit).map_err(Halt::Lost)?;
         if gone.contains(&true) {
             return Err(Halt::Failure(Failure::quiet(Exit::Done)));
         }
@@ -247,9 +260,9 @@ impl Walk {
         Ok(())
     }
 
-    /// The end of a walk that has halted, and which server it was about.
+    /// The server that something was done at last, which is the one to blame.
     pub fn place(&self) -> Option<&Address> {
-        self.nodes.first().map(|node| &node.address)
+        self.nodes.get(self.at).map(|node| &node.address)
     }
 }
 
