@@ -13,10 +13,15 @@ use crate::report::set_colors;
 
 /// Decides how the output of a verb looks.
 pub(super) fn decide_style(output: &OutputOptions, verb: Option<&Verb>) -> Outcome<Style> {
+    style_of(output, verb, decide_format(output, verb)?)
+}
+
+fn style_of(output: &OutputOptions, verb: Option<&Verb>, format: Format) -> Outcome<Style> {
     let delimiter = |given: &Option<OsString>| given.as_ref().map_or(b"\n".to_vec(), |text| text.as_bytes().to_vec());
-    let format = decide_format(output, verb)?;
     if let (Format::Csv, Some(name)) = (format, verb.and_then(Verb::without_csv)) {
-        return Err(Failure::usage(format!("{name} has no CSV form: leave out --csv, or RCLI_FORMAT=csv")));
+        return Err(Failure::usage(format!(
+            "{name} has no CSV form: leave out --csv, or RCLI_FORMAT=csv or :set output csv"
+        )));
     }
     Ok(Style {
         format,
@@ -37,22 +42,23 @@ pub(super) fn decide_style(output: &OutputOptions, verb: Option<&Verb>) -> Outco
 /// a format of their own.
 pub(super) fn decide_style_at_prompt(cli: &Cli, session: &Style, streams: Format) -> Outcome<Style> {
     let (output, verb) = (&cli.output, cli.verb.as_ref());
-    let typed = decide_style(output, verb)?;
     let format = match verb {
         Some(Verb::Pipe(args)) if args.envelope => Format::Json,
-        _ if output.names_format() => typed.format,
+        _ if output.names_format() => decide_format(output, verb)?,
         Some(verb) if verb.is_stream() => streams,
         _ => session.format,
     };
+    let typed = style_of(output, verb, format)?;
     let or = |typed, is_typed, session: &Vec<u8>| if is_typed { typed } else { session.clone() };
     Ok(Style {
-        format,
         element_delimiter: or(typed.element_delimiter, output.element_delimiter.is_some(), &session.element_delimiter),
         reply_delimiter: or(typed.reply_delimiter, output.reply_delimiter.is_some(), &session.reply_delimiter),
         base64: output.encoding.map_or(session.base64, |encoding| encoding == Encoding::Base64),
         quoted: typed.quoted || session.quoted && !output.names_format(),
         parses_reports: output.reports.map_or(session.parses_reports, |form| form == ReportsForm::Parsed),
         colors: if output.color.is_some() { typed.colors } else { session.colors },
+        // Its reply may go elsewhere.
+        is_terminal: session.is_terminal,
         ..typed
     })
 }

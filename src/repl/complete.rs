@@ -154,8 +154,10 @@ fn files(prefix: &[u8]) -> Vec<String> {
 fn verb_hint(words: &Words, argv: &[&[u8]]) -> Option<String> {
     let syntax = prompt::syntax(argv[0])?;
     let gap = |text: &str| if words.ends_in_space { text.to_owned() } else { format!(" {text}") };
-    if let [_] = argv {
-        return Some(gap(&syntax.usage));
+    if let [name] = argv {
+        // Alone it is EXEC.
+        let is_exec = name == b"exec" && !words.ends_in_space;
+        return (!is_exec).then(|| gap(&syntax.usage));
     }
     let is_typed = !words.ends_in_space;
     if is_typed && syntax.awaits_value(&argv[1..argv.len() - 1]).is_some() {

@@ -3,6 +3,7 @@
 use crate::peer::{peer, send};
 use crate::pty::{Terminal, open};
 use crate::server::{Server, wait_for};
+use rustix::process::Signal;
 use std::fs;
 
 const CTRL_C: &str = "\x03";
@@ -172,7 +173,7 @@ fn a_verb_in_the_foreground_ends_at_ctrl_c_and_gives_the_prompt() {
     let server = Server::start();
     let (terminal, prompt) = open(&server, &[]);
     for (line, listening) in
-        [("sub news", "cmd=subscribe"), ("monitor --only SET", "cmd=monitor"), ("exec -r -1 -i 60 PING", "cmd=ping")]
+        [("sub news", "cmd=subscribe"), ("monitor --only SET", "flags=O"), ("exec -r -1 -i 60 PING", "cmd=ping")]
     {
         terminal.line(line);
         server.wait_until("CLIENT LIST", |list| list.contains(listening));
@@ -214,7 +215,7 @@ fn a_stream_in_the_background_says_that_it_has_ended_and_ctrl_c_is_not_for_it() 
     });
     terminal.line("stop 2");
     terminal.shows("[2] ended");
-    server.wait_until("CLIENT LIST", |list| !list.contains("cmd=monitor"));
+    server.wait_until("CLIENT LIST", |list| !list.contains("flags=O"));
     terminal.line("sub news --count 2 --timeout 0.01 &");
     terminal.shows("rcli: [3] sub news --count 2 --timeout 0.01: --timeout: 0.01 s have passed with 0 of 2 messages");
 }
@@ -291,6 +292,21 @@ fn leaving_waits_for_handlers_that_run() {
     terminal.shows("waiting for 1 handlers to finish");
     file(&terminal, "go", "");
     assert_eq!(terminal.status(), 0);
+    assert!(terminal.home().join("done").exists());
+}
+
+#[test]
+fn a_signal_that_ends_the_prompt_waits_for_handlers_that_run() {
+    let server = Server::start();
+    let (mut terminal, _) = open(&server, &[]);
+    let script = "touch begun; while [ ! -e go ]; do sleep 0.02; done; touch done";
+    terminal.line(&format!("sub jobs --handler 'jobs={script}' &"));
+    server.wait_until("PUBSUB CHANNELS", |channels| channels.contains("jobs"));
+    server.ask("PUBLISH jobs x");
+    wait_for("the handler", || terminal.home().join("begun").exists());
+    terminal.signal(Signal::TERM);
+    file(&terminal, "go", "");
+    assert_eq!(terminal.status(), 143);
     assert!(terminal.home().join("done").exists());
 }
 

@@ -100,7 +100,7 @@ fn views_in_the_background_are_listed_and_stopped() {
     terminal.shows(&confirmation("subscribe", "c", 1));
     terminal.line("stop 2");
     terminal.shows("[2] ended");
-    server.wait_until("CLIENT LIST", |list| !list.contains("cmd=monitor"));
+    server.wait_until("CLIENT LIST", |list| !list.contains("flags=O"));
     terminal.run(&prompt, "jobs", &["[1] SUBSCRIBE a b", "[3] sub c --count 9"]);
     terminal.run(&prompt, "stop 1", &["[1] ended"]);
     server.wait_until("PUBSUB CHANNELS", |channels| !channels.contains('a'));
