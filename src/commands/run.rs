@@ -56,7 +56,7 @@ pub fn run(context: &Context, args: &RunArgs) -> Outcome<Exit> {
         Some(function) => call(if is_read_only { "FCALL_RO" } else { "FCALL" }, function.as_bytes(), words),
         None => call(if is_read_only { "EVALSHA_RO" } else { "EVALSHA" }, script.hash().as_bytes(), words),
     };
-    Runs { server, request, code, output }.repeat(args)
+    Runs { server, request, code, output, sent: 0, answered: 0 }.repeat(args)
 }
 
 /// A function belongs to a library, and keys to a function.
@@ -95,6 +95,10 @@ struct Runs<'s> {
     /// Runs it by its code, which tells the server its hash; none for a function.
     code: Option<Request>,
     output: Output<'s>,
+    /// The runs that were sent, but for those that the server did not know.
+    sent: u64,
+    /// Those of them that were answered.
+    answered: u64,
 }
 
 impl Runs<'_> {
@@ -133,8 +137,10 @@ impl Runs<'_> {
         if unknown > 0
             && let Some(code) = &self.code
         {
+            self.sent += 1;
             let reply = self.server.call(code);
             let reply = reply.map_err(|lost| self.lost(lost))?;
+            self.answered += 1;
             self.output.write(reply.frame())?;
             self.output.flush()?;
             return Ok((!is_uncompiled(reply.frame())).then_some(count - unknown + 1));
@@ -144,13 +150,16 @@ impl Runs<'_> {
 
     /// Sends it so many times and writes the replies; how many of them say that the hash is not known.
     fn run(&mut self, count: u64) -> Result<Outcome<u64>, Lost> {
-        let Self { server, request, code, output } = self;
+        let Self { server, request, code, output, sent, answered } = self;
+        *sent += count;
         let mut unknown = 0;
         let mut take = |reply: &OwnedFrame| {
             if code.is_some() && is_unknown(reply.frame()) {
                 unknown += 1;
+                *sent -= 1;
                 return Ok(());
             }
+            *answered += 1;
             output.write(reply.frame())
         };
         match server {
@@ -175,12 +184,17 @@ impl Runs<'_> {
         Ok(output.flush().map(|()| unknown))
     }
 
-    /// What was answered before is written.
+    /// What was answered before is written. Of several runs it is told how many that were.
     fn lost(&mut self, lost: Lost) -> Failure {
-        match self.output.flush() {
-            Ok(()) => lost.into_failure(&self.server.place()),
-            Err(failure) => failure,
+        if let Err(failure) = self.output.flush() {
+            return failure;
         }
+        let failure = lost.into_failure(&self.server.place());
+        let (answered, others) = (self.answered, self.sent - self.answered);
+        if self.sent > 1 {
+            return failure.noting(&format!("; {answered} runs were answered, {others} more may have run"));
+        }
+        failure
     }
 }
 

@@ -101,6 +101,19 @@ fn a_script_runs_for_ever_until_a_signal_comes_and_what_ran_is_written() {
 }
 
 #[test]
+fn a_lost_connection_tells_how_many_runs_were_answered() {
+    let mut server = Server::start();
+    let run = server.rcli(["-r", "-1", "run", "c.lua", "k"]).file("c.lua", COUNT).any_stdout().status(3);
+    let mut run = run.complains(&["connection lost: ", " more may have run"]).start();
+    run.wait_for_lines(100);
+    server.kill_nine();
+    let finished = run.finish();
+    let told = finished.err();
+    let answered = told.split("; ").nth(1).and_then(|told| told.split(' ').next()).unwrap();
+    assert_eq!(answered.parse(), Ok(finished.out().lines().count()), "{told}");
+}
+
+#[test]
 fn a_slow_script_is_not_sent_ahead() {
     let server = Server::start();
     let slow = "local t = redis.call('TIME')
