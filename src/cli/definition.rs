@@ -29,8 +29,21 @@ pub(super) struct Globals {
 
 /// The whole definition.
 pub fn definition() -> Command {
+    with_verbs(Verb::augment_subcommands)
+}
+
+/// The same with this subcommand alone, all of them where it is none: each is given all the options, which takes longer
+/// than all else until a command is sent.
+pub(super) fn definition_of(verb: &str) -> Command {
+    with_verbs(|globals| match Verb::augment_subcommands(base()).find_subcommand(verb) {
+        Some(verb) => globals.subcommand(verb.clone()),
+        None => Verb::augment_subcommands(globals),
+    })
+}
+
+fn with_verbs(add_verbs: impl FnOnce(Command) -> Command) -> Command {
     let globals = Globals::augment_args(base()).mut_args(|arg| arg.global(true));
-    Verb::augment_subcommands(ExecOptions::augment_args(globals))
+    add_verbs(ExecOptions::augment_args(globals))
         .about("A command-line REPL and scripting tool for Redis and Valkey")
         .before_help(EXAMPLES)
         .propagate_version(true)

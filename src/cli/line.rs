@@ -9,7 +9,7 @@ use clap::FromArgMatches as _;
 use clap::error::ErrorKind;
 
 use super::compat::translate;
-use super::definition::{Globals, definition};
+use super::definition::{Globals, definition, definition_of};
 use super::option_set::{OptionSet, PUSHES, in_order, is_yes_or_no, parse};
 use super::verbs::{ExecArgs, ExecOptions, Verb};
 use super::{Cli, ConnectionOptions, describe, prompt};
@@ -173,7 +173,7 @@ fn read_verb(
     {
         return Ok((exec(command), join_pushes(behind)));
     }
-    let matches = parse(&mut definition(), &join_pushes(words))?;
+    let matches = parse(&mut definition_of(name), &join_pushes(words))?;
     Ok((Some(Verb::from_arg_matches(&matches)?), options.words_of(&matches)))
 }
 
