@@ -8,13 +8,30 @@ use redis::Value;
 use super::{Argument, BeginSearch, Entry, FindKeys, KeySpec, Kind, Table};
 use crate::text::{Escape, printable, printable_bytes};
 
+/// The commands of vector sets: flagged as a module's, and in every server of Redis 8.
+const BUNDLED: [&str; 12] = [
+    "VADD",
+    "VCARD",
+    "VDIM",
+    "VEMB",
+    "VGETATTR",
+    "VINFO",
+    "VISMEMBER",
+    "VLINKS",
+    "VRANDMEMBER",
+    "VREM",
+    "VSETATTR",
+    "VSIM",
+];
+
 /// Makes the text of `commands.json` of the replies to COMMAND and COMMAND DOCS of several servers, those whose
 /// description wins first. Commands of modules are left out: the built-in table is about servers as they come.
 pub fn generate(replies: &[(Value, Value)]) -> String {
     let mut table = Table::default();
     for (command, docs) in replies {
         let mut entries = read_entries(command, Some(docs));
-        entries.retain(|entry| !entry.has_flag("module") && !entry.has_flag("internal"));
+        let is_bundled = |entry: &Entry| !entry.has_flag("module") || BUNDLED.contains(&entry.name.as_str());
+        entries.retain(|entry| is_bundled(entry) && !entry.has_flag("internal"));
         merge(&mut table.entries, entries);
     }
     let lines: Vec<String> = table.entries.iter().filter_map(|entry| serde_json::to_string(entry).ok()).collect();

@@ -12,8 +12,10 @@ fn builtin_table_has_the_commands_of_all_three_servers() {
         assert!(names.contains(&name), "{name}");
     }
     assert!(names.is_sorted());
-    // A module of Redis 8.
-    assert!(!names.contains(&"VADD"));
+    // What comes with Redis 8 as a module, but no other module's.
+    assert!(names.contains(&"VADD") && names.contains(&"VSIM") && !names.iter().any(|name| name.contains('.')));
+    assert_eq!(Table::builtin().keys(&argv("vsim k ele x")), Ok(vec![1]));
+    assert!(Table::builtin().find(&["vsim"]).is_some_and(super::super::Entry::is_readonly));
 }
 
 #[test]
