@@ -7,6 +7,7 @@ mod filter;
 pub mod handler;
 mod limits;
 mod view;
+mod words;
 
 use std::io::{self, Write};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -21,10 +22,11 @@ use self::handler::{Handlers, variables_of};
 pub use self::limits::Limits;
 pub use self::view::View;
 use self::view::{End, Watched, asked, watched};
+use self::words::describe;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::net::{Given, Heard, Woken, poll, ready_at};
 use crate::render::Record;
-use crate::reply::{Entry, EntryId, Event, GapReason, Message, MessageKind, MonitorLine, describe_no_room};
+use crate::reply::{Entry, Event, Message, MessageKind, MonitorLine, describe_no_room};
 use crate::report::Told;
 use crate::signal::{self, Signal};
 use crate::text::describe_io;
@@ -44,7 +46,7 @@ const SILENCE: Duration = Duration::from_millis(20);
 
 /// Follows a stream to its end. Every message received is written before; `announce` gets the lines for people.
 pub fn follow<F: Feed, W: Write>(feed: F, view: View<W>, announce: &mut impl FnMut(Told)) -> Outcome<Exit> {
-    let mut follower = Follower { feed, sink: Sink { view, announce, refused: Exit::Done } };
+    let mut follower = Follower { feed, sink: Sink { view, announce, refused: Exit::Done, is_short: false } };
     let end = follower.run();
     follower.finish(end)
 }
@@ -61,6 +63,8 @@ struct Sink<'a, W: Write, A: FnMut(Told)> {
     announce: &'a mut A,
     /// The status of what a server refused while the stream ran.
     refused: Exit,
+    /// Whether an entry was given that could not be passed on.
+    is_short: bool,
 }
 
 /// What became of something that was received.
@@ -120,6 +124,12 @@ impl<W: Write, A: FnMut(Told)> Sink<'_, W, A> {
     }
 
     fn take_entry(&mut self, entry: &Entry<'_>) -> Outcome<Taken> {
+        let taken = self.pass_on(entry);
+        self.is_short |= taken.is_err();
+        taken
+    }
+
+    fn pass_on(&mut self, entry: &Entry<'_>) -> Outcome<Taken> {
         let time = self.now();
         let record = Record::Entry { entry, time };
         let handler = self.view.handlers.as_ref().and_then(Handlers::find_for_entries);
@@ -316,7 +326,7 @@ impl<F: Feed, W: Write, A: FnMut(Told)> Follower<'_, F, W, A> {
         // What could not be written once is not tried again.
         let is_unread = end.as_ref().is_ok_and(|end| *end == End::Unread);
         let flushed = if is_unread { Ok(()) } else { self.sink.flush() };
-        if flushed.is_ok() && !is_unread {
+        if flushed.is_ok() && !is_unread && !self.sink.is_short {
             self.feed.note_written(Some(0));
         }
         let end = end.and_then(|end| flushed.map(|()| end));
@@ -387,65 +397,6 @@ impl<F: Feed, W: Write, A: FnMut(Told)> Follower<'_, F, W, A> {
             }
         }
         Ok(())
-    }
-}
-
-/// An event in words; none where the end of the run says all of it.
-fn describe(event: &Event, place: &str) -> Option<Told> {
-    let name = |channel: &[u8]| String::from_utf8_lossy(channel).into_owned();
-    let lost_after = |gap: Duration| format!("after {:.2} s; what came meanwhile is lost", gap.as_secs_f64());
-    let text = match event {
-        Event::Disconnected { retrying: false, .. } => return None,
-        Event::Disconnected { channel: Some(channel), reason, .. } => {
-            format!("{}: not heard at {place}: {reason}; subscribing again", name(channel))
-        }
-        Event::Disconnected { reason, .. } => format!("{place}: connection lost: {reason}; reconnecting"),
-        Event::Reconnected { channel: Some(channel), gap } => {
-            format!("{}: subscribed again at {place} {}", name(channel), lost_after(*gap))
-        }
-        Event::Reconnected { gap, .. } => format!("{place}: reconnected {}", lost_after(*gap)),
-        Event::Moved { channel, from, gap } => {
-            format!("{}: moved from {from} to {place} {}", name(channel), lost_after(*gap))
-        }
-        Event::PassedOver { channel, reason } => format!("{place}: {} is passed over: {reason}", name(channel)),
-        Event::Refused { reason, .. } => format!("{place}: {reason}"),
-        Event::Resumed { gap } => {
-            format!("{place}: reconnected after {:.2} s; nothing is left out", gap.as_secs_f64())
-        }
-        Event::Gap { stream, reason, after, before, lost } => {
-            describe_gap(&name(stream), *reason, *after, *before, *lost)
-        }
-        Event::GroupMade { stream, group, after } => {
-            format!("{}: the group {} was gone; made again behind {after}", name(stream), name(group))
-        }
-        Event::Joined => format!("{place}: joined; heard from now on"),
-        Event::Left => format!("{place}: left; not heard any more"),
-    };
-    Some(match event {
-        Event::Disconnected { .. } | Event::PassedOver { .. } | Event::Refused { .. } | Event::Gap { .. } => {
-            Told::Failure(text)
-        }
-        _ => Told::Notice(text),
-    })
-}
-
-/// A gap in a stream, in words.
-fn describe_gap(stream: &str, reason: GapReason, after: EntryId, before: Option<EntryId>, lost: Option<u64>) -> String {
-    let newest = before.unwrap_or_default();
-    match reason {
-        GapReason::Trimmed => {
-            let number = lost.map_or_else(|| "entries".to_owned(), |lost| format!("{lost} entries"));
-            let before = before.map(|before| format!(" and before {before}")).unwrap_or_default();
-            format!("{stream}: gap: {number} behind {after}{before} were trimmed or deleted before they were read")
-        }
-        GapReason::BegunAgain => format!(
-            "{stream}: gap: it was deleted and has begun again with lower ids: {after} was read last, {newest} is its last \
-             one; read from its beginning"
-        ),
-        GapReason::SetBack => format!(
-            "{stream}: gap: the server has lost its newest entries: {after} was read last, {newest} is its last one; read on \
-             from there"
-        ),
     }
 }
 

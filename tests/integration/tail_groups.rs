@@ -353,3 +353,29 @@ fn nothing_is_lost_by_kills_at_any_moment_and_what_comes_again_is_told() {
     assert_eq!(written.len(), 5000);
     assert!(nothing_pending(&server), "{}", pending(&server));
 }
+
+#[test]
+fn what_was_written_at_a_signal_is_acknowledged_and_nothing_else() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let server = server_with_group(0);
+        let adds = "for i = 1, 3000 do redis.call('XADD', 's', i .. '-0', 'n', i) end";
+        server.call(&[b"EVAL", adds.as_bytes(), b"0"]);
+        let mut run = consumer(&server, "c").any_stdout().status_among(&[130, 143]).start();
+        run.wait_for_lines(1);
+        run.signal(signal);
+        let written = run.finish().out().lines().count();
+        let left = consumer(&server, "c").args(["--until", "$"]).any_stdout().run().out();
+        assert_eq!(written + left.lines().count(), 3000);
+        assert!(!left.contains("\"deliveries\":2"), "{left}");
+    }
+}
+
+#[test]
+fn who_may_not_ask_how_often_an_entry_was_delivered_reads_it_all_the_same() {
+    let server = server_with_group(2);
+    leave(&server, "c", 1);
+    server.ask("ACL SETUSER worker on nopass ~* &* +xreadgroup +xack +hello +select +client");
+    let run = consumer(&server, "c").args(["--user", "worker", "--pass", "x", "--no-auth-warning", "--count", "2"]);
+    run.prints(lines_of([1], ",\"deliveries\":null") + &lines_of([2], ONCE)).run();
+    assert!(nothing_pending(&server), "{}", pending(&server));
+}

@@ -17,7 +17,7 @@ use crate::reply::{BadForm, Deliveries, EntryId, ErrorReply, Event, Found, Frame
 const PATIENCE: Duration = Duration::from_millis(100);
 /// How often a node may say that it does not serve, before another one is looked for: three seconds, and a failover as
 /// a rule.
-const LONGEST_PATIENCE: u32 = 60;
+const LONGEST_PATIENCE: u32 = 30;
 /// The same where a read was ended from outside.
 const MOMENT: Duration = Duration::from_millis(10);
 
