@@ -118,6 +118,36 @@ fn a_stream_that_is_on_its_way_is_read_where_it_is() {
 }
 
 #[test]
+fn a_stream_whose_neighbour_has_moved_already_is_not_made_a_second_time() {
+    let cluster = Cluster::start();
+    let (from, to) = (cluster.owner("bar"), (cluster.owner("bar") + 1) % 3);
+    let run = cluster.rcli(["tail", "bar", "{bar}2", "--group", "g", "--consumer", "c", "--create", "--from", "0"]);
+    let mut run = run.any_stdout().status(130).start();
+    add(&cluster, "bar", 1);
+    add(&cluster, "{bar}2", 1);
+    run.wait_for_lines(2);
+    cluster.begin_migration("bar", to);
+    cluster.move_key("bar", from, to);
+    // Read meanwhile, and asked again: where it is on its way nothing is made of the other.
+    let mut client = cluster.nodes[to].client();
+    let mut at_target = |command: &str| {
+        client.call(&[b"ASKING"]).unwrap();
+        client.call(&command.split(' ').map(str::as_bytes).collect::<Vec<_>>()).unwrap().to_string()
+    };
+    assert_eq!(at_target("XADD bar 2-0 n 2"), "2-0");
+    wait_for("some rounds", || {
+        let reads = cluster.nodes[from].ask("INFO errorstats");
+        reads.split("errorstat_TRYAGAIN:count=").nth(1).is_some_and(|rest| !rest.starts_with("0\r"))
+    });
+    assert_eq!(at_target("EXISTS {bar}2"), "0");
+    cluster.move_key("{bar}2", from, to);
+    cluster.end_migration("bar", to);
+    add(&cluster, "{bar}2", 2);
+    let out = interrupt(run, 4);
+    assert_eq!((numbers_of(&out, "bar"), numbers_of(&out, "{bar}2")), (vec![1, 2], vec![1, 2]), "{out}");
+}
+
+#[test]
 fn a_primary_that_dies_is_replaced_by_the_one_that_takes_over() {
     let mut cluster = Cluster::with_replicas();
     let victim = cluster.owner("foo");

@@ -50,7 +50,7 @@ impl Entries {
                 let delivered = group_in(frame, name);
                 self.take_group(at, stream, delivered);
             }
-            Asked::Make(stream) => self.note_made(at, stream),
+            Asked::Make(stream) => self.note_made(stream),
             Asked::Counts(stream) => {
                 let counts = candidates_in(frame).map(|(id, _, count)| (id, count)).collect();
                 self.cursors[stream].counts = counts;
@@ -64,6 +64,9 @@ impl Entries {
 
     fn begin_block(&mut self, at: usize, asked: Asked, place: Result<Place, BadForm>) -> Result<(), Unopened> {
         let Ok(place) = place else { return self.lose(at, nonsense()) };
+        for stream in streams_of(&asked) {
+            self.cursors[*stream].had_group = true;
+        }
         let reader = &mut self.readers[at];
         reader.has_read = true;
         if let Some(link) = &mut reader.link {
@@ -265,14 +268,14 @@ impl Entries {
     }
 
     /// A group is there that was missing.
-    fn note_made(&mut self, at: usize, stream: usize) {
+    fn note_made(&mut self, stream: usize) {
         let cursor = &mut self.cursors[stream];
         (cursor.is_groupless, cursor.is_seen_groupless) = (false, false);
         cursor.phase = Phase::Pending(EntryId::ZERO);
         cursor.claims.forget();
         let after = cursor.after().unwrap_or_default();
         let name = cursor.name.clone();
-        if let (true, Some(group)) = (self.readers[at].has_read, &self.reading.group) {
+        if let (true, Some(group)) = (cursor.had_group, &self.reading.group) {
             let group = group.name.clone();
             self.announce(Event::GroupMade { stream: name, group, after });
         }
@@ -301,8 +304,10 @@ impl Entries {
 
     /// An error in place of an answer.
     fn refuse(&mut self, at: usize, asked: &Asked, error: &ErrorReply) -> Result<(), Unopened> {
-        if matches!(asked, Asked::New(_) | Asked::Claim(_)) {
-            self.readers[at].taken = 0;
+        match asked {
+            Asked::New(_) | Asked::Claim(_) => self.readers[at].taken = 0,
+            Asked::Acknowledge(stream) => self.cursors[*stream].send_again(),
+            _ => {}
         }
         if self.is_cluster {
             match Redirect::of_error(error) {
@@ -310,8 +315,13 @@ impl Entries {
                     self.hop(at, (slot, node), false);
                     return Ok(());
                 }
-                Some(Redirect::Ask(slot, node)) => {
+                Some(Redirect::Ask(slot, node)) if self.has_all(at, asked) => {
                     self.hop(at, (slot, node), true);
+                    return Ok(());
+                }
+                // Others of the slot may still be here: what is not there yet is not missing.
+                Some(Redirect::Ask(..)) => {
+                    self.rest(at, PATIENCE);
                     return Ok(());
                 }
                 Some(down @ (Redirect::TryAgain | Redirect::Down)) => {
@@ -329,7 +339,7 @@ impl Entries {
         let has_read = self.readers[at].has_read;
         let words = error.to_string();
         match (error.code(), asked) {
-            ("BUSYGROUP", Asked::Make(stream)) => self.note_made(at, *stream),
+            ("BUSYGROUP", Asked::Make(stream)) => self.note_made(*stream),
             // What a server says that is none for us any more, or not yet again.
             ("LOADING" | "MASTERDOWN" | "READONLY", _) if has_read => return self.lose(at, Loss::now(words)),
             ("UNBLOCKED", _) if words.contains("instance state changed") => return self.lose(at, Loss::now(words)),
@@ -352,6 +362,12 @@ impl Entries {
             _ => self.end_refused(at, asked, error),
         }
         Ok(())
+    }
+
+    /// Whether something was asked of all streams that are read over a connection.
+    fn has_all(&self, at: usize, asked: &Asked) -> bool {
+        let mut live = self.readers[at].streams.iter().filter(|stream| !self.cursors[**stream].is_over);
+        live.all(|stream| streams_of(asked).contains(stream))
     }
 
     /// Whether a stream can be read without being looked at.

@@ -38,6 +38,8 @@ pub struct Cursor {
     pub look: Option<Look>,
     /// The connection of the look before.
     pub looked_by: u64,
+    /// Whether the group was ever read as.
+    pub had_group: bool,
     /// Whether the group is missing, and whether that was seen by a look.
     pub is_groupless: bool,
     pub is_seen_groupless: bool,
@@ -92,6 +94,7 @@ impl Cursor {
             track: Track::default(),
             look: None,
             looked_by: 0,
+            had_group: false,
             is_groupless: false,
             is_seen_groupless: false,
             given: Vec::new(),
@@ -115,10 +118,15 @@ impl Cursor {
         self.seen = after;
     }
 
-    /// Its connection is lost. What the server had delivered over it and did not arrive is pending now.
-    pub fn note_loss(&mut self, is_grouped: bool) {
+    /// What was asked to be acknowledged was not, as far as is known.
+    pub fn send_again(&mut self) {
         self.sent.append(&mut self.ready);
         self.ready = std::mem::take(&mut self.sent);
+    }
+
+    /// Its connection is lost. What the server had delivered over it and did not arrive is pending now.
+    pub fn note_loss(&mut self, is_grouped: bool) {
+        self.send_again();
         self.counts.clear();
         self.is_stale = false;
         self.look = None;

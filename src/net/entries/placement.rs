@@ -181,6 +181,7 @@ impl Entries {
     /// Gives what was found to the readers that have no connection.
     pub(super) fn settle(&mut self, found: Found) -> Result<(), Unopened> {
         let mut sessions: Vec<(Address, Session)> = Vec::new();
+        let mut failed: Vec<Address> = Vec::new();
         for (address, opened) in found.nodes {
             match opened {
                 Ok(session) => sessions.push((address, session)),
@@ -191,7 +192,10 @@ impl Entries {
                     Unopened::Refused { message, .. }
                     | Unopened::Unreachable(message)
                     | Unopened::NobodyListens(message),
-                ) => self.reason = message,
+                ) => {
+                    self.reason = message;
+                    failed.push(address);
+                }
                 // The signal ends the run, or the next search goes on.
                 Err(Unopened::Interrupted(_)) => {}
             }
@@ -204,10 +208,12 @@ impl Entries {
                 self.connect(at, address, session);
                 continue;
             }
-            if node.as_ref().is_some_and(Option::is_none) {
+            let is_unserved = node.as_ref().is_some_and(Option::is_none);
+            if is_unserved {
                 self.reason = format!("no node serves the slot of {}", self.describe(&self.readers[at]));
             }
-            if !found.is_cut_short {
+            // Where the slot has moved on meanwhile nothing has failed.
+            if !found.is_cut_short && (is_unserved || failed.iter().any(is_it)) {
                 let name = node.flatten().map_or_else(|| Arc::clone(&self.current), |node| Arc::from(node.to_string()));
                 self.retries.note_loss(false);
                 self.note_down(at, Instant::now(), name);
