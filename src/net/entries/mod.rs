@@ -9,6 +9,7 @@ mod cursor;
 mod look;
 mod placement;
 mod reader;
+mod refusals;
 mod requests;
 
 use std::collections::VecDeque;
