@@ -258,7 +258,7 @@ impl Translated {
             return Err(Failure::usage(format!("{name} takes no command: {word}")));
         }
         line.extend(words);
-        if mode == Stat {
+        if matches!(mode, Scan | Largest | Stat) {
             line.extend(interval);
         }
         // Its end tells what is an option from what is a pattern.

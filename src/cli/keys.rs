@@ -1,8 +1,11 @@
 //! The options of `ls`, which walks keys (contract section 16).
 
 use std::ffi::OsString;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+
+use super::options::parse_seconds;
 
 /// List keys, or what is in one of them
 #[derive(Args, Clone, Debug, Default)]
@@ -37,6 +40,9 @@ pub struct LsArgs {
     /// SCAN's COUNT [default: grows to 1000, less where replies are large]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub page: Option<u32>,
+    /// Wait so many seconds between two SCANs, to spare the server
+    #[arg(short, long, value_name = "SECS", value_parser = parse_seconds)]
+    pub interval: Option<Duration>,
     /// The same as --with type,ttl,length,memory
     #[arg(short, long, conflicts_with = "with")]
     pub long: bool,

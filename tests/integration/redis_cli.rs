@@ -119,3 +119,17 @@ fn the_complaints_about_stdin_options_have_redis_clis_words() {
     let run = rcli(["-X", "wrong", "SET", "key", "tag"]).stdin("v");
     run.status(2).complains(&["-X wrong", "tag not match"]).run();
 }
+
+#[test]
+fn a_walk_of_the_keys_pauses_between_two_scans_as_it_is_told() {
+    let server = Server::start();
+    for number in 0..100 {
+        server.call(&[b"SET", format!("k{number}").as_bytes(), b"v"]);
+    }
+    for option in ["--scan", "--bigkeys"] {
+        let begun = std::time::Instant::now();
+        server.rcli([option, "--count", "40", "-i", "0.1"]).any_stdout().run();
+        // Three of them at least.
+        assert!(begun.elapsed() >= std::time::Duration::from_millis(200), "{option}");
+    }
+}

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::mem;
+use std::time::Instant;
 
 use super::looks::Looks;
 use super::output::Output;
@@ -57,6 +58,8 @@ pub struct Node {
     cursor: Vec<u8>,
     /// Whether that is to be sent.
     is_due: bool,
+    /// Not before this.
+    rests_until: Option<Instant>,
     expected: VecDeque<Expected>,
     counts: Counts,
     /// A page whose memory can be used again.
@@ -89,6 +92,7 @@ impl Node {
             cursor: plan.first().map(Target::start).unwrap_or_default(),
             plan,
             is_due: true,
+            rests_until: None,
             expected: VecDeque::new(),
             counts,
             spare: Page::default(),
@@ -162,15 +166,27 @@ impl Node {
     /// Packs the next SCAN, if it is due and not too much waits for answers.
     fn scan(&mut self, scan: &Scan) {
         let (Some(session), Some(target)) = (&mut self.session, self.targets.front()) else { return };
-        if !mem::take(&mut self.is_due) {
+        if !self.is_due || self.rests_until.is_some_and(|end| Instant::now() < end) {
             return;
         }
+        self.is_due = false;
+        self.rests_until = scan.interval.map(|interval| Instant::now() + interval);
         if self.asks {
             Request::new(["ASKING"]).pack(session.outgoing());
             self.expected.push_back(Expected::Asking);
         }
         scan.request(target, &self.cursor, self.counts.next()).pack(session.outgoing());
         self.expected.push_back(Expected::Scan);
+    }
+
+    /// When the next SCAN is to be sent, where that is later.
+    pub fn rest_ends(&self) -> Option<Instant> {
+        self.rests_until.filter(|_| self.is_due)
+    }
+
+    /// Whether answers are awaited.
+    pub fn awaits(&self) -> bool {
+        !self.expected.is_empty()
     }
 
     /// Sends what is due, and takes in all that has come.

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
+use std::time::Duration;
 
 use crate::cli::LsArgs;
 use crate::command::request::Request;
@@ -63,13 +64,16 @@ pub struct Scan {
     container: Option<Container>,
     pattern: Option<Vec<u8>>,
     key_type: Option<Vec<u8>>,
+    /// How long is waited between two of them.
+    pub interval: Option<Duration>,
 }
 
 impl Scan {
     /// Of all keys, or of what is in a container.
     pub fn new(args: &LsArgs, container: Option<Container>) -> Self {
         let bytes = |text: &Option<_>| text.as_deref().map(|text: &OsStr| text.as_bytes().to_vec());
-        Self { container, pattern: bytes(&args.pattern), key_type: bytes(&args.key_type) }
+        let (pattern, key_type) = (bytes(&args.pattern), bytes(&args.key_type));
+        Self { container, pattern, key_type, interval: args.interval }
     }
 
     /// The one key that it is of, which has its place in a cluster.

@@ -114,14 +114,18 @@ impl Walk {
         let mut limit = None;
         for (at, node) in self.nodes.iter().enumerate().filter(|(_, node)| !node.is_done()) {
             // What has no connection is opened at once.
-            let end = node.session.as_ref().map_or_else(|| Some(Instant::now()), Session::silence_ends);
+            let end = match &node.session {
+                None => Some(Instant::now()),
+                // While it rests it owes no answer.
+                Some(session) => session.silence_ends().filter(|_| node.awaits()),
+            };
             if let (Some(end), Some(session)) = (end, &node.session)
                 && end <= Instant::now()
             {
                 self.at = at;
                 return Err(Halt::Lost(session.silent()));
             }
-            limit = [limit, end].into_iter().flatten().min();
+            limit = [limit, end, node.rest_ends()].into_iter().flatten().min();
         }
         let open = self.nodes.iter_mut().filter(|node| !node.is_done()).filter_map(|node| node.session.as_mut());
         // What nobody reads any more is told so also where no key is found for long.

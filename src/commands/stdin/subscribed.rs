@@ -130,29 +130,36 @@ impl Mode {
         // Errors and hang-ups are reported unasked.
         let mut others = vec![PollFd::from_borrowed_fd(rustix::stdio::stdout(), PollFlags::empty())];
         others.extend(input.map(|input| PollFd::from_borrowed_fd(input.as_fd(), PollFlags::IN)));
+        let mut is_told = false;
         loop {
             while let Some(frame) = session.receive()? {
                 self.note(frame);
+                tell(out, ERASE, std::mem::take(&mut is_told))?;
                 write_heard(out, format, frame).map_err(Failure::output)?;
             }
             if !self.is_open() {
                 return Ok(());
             }
-            self.tell(out, READING)?;
+            tell(out, READING, self.tells && !is_told)?;
+            is_told = self.tells;
+            out.flush().map_err(Failure::output)?;
             let (_, ready) = session.wait_among(&others, None)?;
-            self.tell(out, ERASE)?;
             match ready.as_slice() {
                 [true, ..] => return Err(Stopped::Unread),
-                [_, true] => return Ok(()),
+                [_, true] => {
+                    tell(out, ERASE, is_told)?;
+                    return Ok(out.flush().map_err(Failure::output)?);
+                }
                 _ => {}
             }
         }
     }
+}
 
-    fn tell(&self, out: &mut Renderer<Stdout>, words: &str) -> Result<(), Stopped> {
-        let told = if self.tells { out.write_text(words) } else { Ok(()) };
-        Ok(told.and_then(|()| out.flush()).map_err(Failure::output)?)
-    }
+/// Writes words for the terminal, where there is one to be told.
+fn tell(out: &mut Renderer<Stdout>, words: &str, is_wanted: bool) -> Result<(), Stopped> {
+    let told = if is_wanted { out.write_text(words) } else { Ok(()) };
+    Ok(told.map_err(Failure::output)?)
 }
 
 /// Writes what came of a subscription: in JSON as the dictionaries of section 8, else as the frame that it is.
