@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::fd::AsFd as _;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -45,6 +46,8 @@ pub struct Editor {
     plain: Option<BufReader<File>>,
     history: Option<HistoryFile>,
     is_cancelled: Arc<AtomicBool>,
+    /// Whether the line is to be edited elsewhere.
+    goes_out: Arc<AtomicBool>,
     /// The way to the thread that writes above the prompt, once there is one.
     above: Option<SyncSender<String>>,
     /// Held while nothing may be written there.
@@ -63,6 +66,16 @@ const WALKING: [KeyEvent; 4] = [
 struct Cancel(Arc<AtomicBool>);
 
 impl ConditionalEventHandler for Cancel {
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, _: &EventContext<'_>) -> Option<Cmd> {
+        self.0.store(true, Ordering::Relaxed);
+        Some(Cmd::AcceptLine)
+    }
+}
+
+/// Ctrl-X Ctrl-E ends the line too; then it is edited elsewhere, and goes on.
+struct GoOut(Arc<AtomicBool>);
+
+impl ConditionalEventHandler for GoOut {
     fn handle(&self, _: &Event, _: RepeatCount, _: bool, _: &EventContext<'_>) -> Option<Cmd> {
         self.0.store(true, Ordering::Relaxed);
         Some(Cmd::AcceptLine)
@@ -97,9 +110,19 @@ impl Editor {
         rich.set_helper(Some(helper));
         let is_cancelled = Arc::new(AtomicBool::new(false));
         rich.bind_sequence(KeyEvent::ctrl('C'), EventHandler::Conditional(Box::new(Cancel(is_cancelled.clone()))));
+        let goes_out = Arc::new(AtomicBool::new(false));
+        let out = Event::KeySeq(vec![KeyEvent::ctrl('X'), KeyEvent::ctrl('E')]);
+        rich.bind_sequence(out, EventHandler::Conditional(Box::new(GoOut(goes_out.clone()))));
         let plain = if is_dumb() { Some(plain_stdin()?) } else { None };
-        let mut editor =
-            Self { rich, plain, history: HistoryFile::find(), is_cancelled, above: None, quiet: Arc::default() };
+        let mut editor = Self {
+            rich,
+            plain,
+            history: HistoryFile::find(),
+            is_cancelled,
+            goes_out,
+            above: None,
+            quiet: Arc::default(),
+        };
         editor.load_history();
         restore_terminal_at_a_signal();
         Ok(editor)
@@ -199,9 +222,17 @@ impl Editor {
     fn read_rich(&mut self, prompt: &Prompt) -> Outcome<Typed> {
         self.recall_news();
         self.rich.history().begin_line();
-        signal::set_idle(true);
-        let read = self.rich.readline(&(prompt.raw.as_str(), prompt.styled.as_str()));
-        signal::set_idle(false);
+        let prompt = (prompt.raw.as_str(), prompt.styled.as_str());
+        let mut begun = String::new();
+        let read = loop {
+            signal::set_idle(true);
+            let read = self.rich.readline_with_initial(&prompt, (&begun, ""));
+            signal::set_idle(false);
+            match read {
+                Ok(text) if self.goes_out.swap(false, Ordering::Relaxed) => begun = edit_elsewhere(text),
+                read => break read,
+            }
+        };
         match read {
             Ok(_) if self.is_cancelled.swap(false, Ordering::Relaxed) => Ok(Typed::Cancelled),
             Ok(text) => Ok(Typed::Text(text)),
@@ -272,6 +303,30 @@ impl Editor {
             Typed::Text(answer) => matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"),
             Typed::Cancelled | Typed::End => false,
         })
+    }
+}
+
+/// What somebody makes of a text in the editor of the environment; the text itself where that fails.
+fn edit_elsewhere(text: String) -> String {
+    let edited = || -> io::Result<String> {
+        let mut file = tempfile::Builder::new().prefix("rcli-").suffix(".redis").tempfile()?;
+        file.write_all(text.as_bytes())?;
+        let named = ["VISUAL", "EDITOR"].into_iter().filter_map(std::env::var_os).find(|name| !name.is_empty());
+        let editor = named.unwrap_or_else(|| "vi".into());
+        let mut script = editor;
+        script.push(" \"$0\"");
+        let status = Command::new("sh").arg("-c").arg(script).arg(file.path()).status()?;
+        if !status.success() {
+            return Err(io::Error::other("the editor failed; the line stays as it was"));
+        }
+        std::fs::read_to_string(file.path())
+    };
+    match edited() {
+        Ok(edited) => edited.trim_end().to_owned(),
+        Err(error) => {
+            report(&describe_io(&error));
+            text
+        }
     }
 }
 

@@ -2,25 +2,67 @@
 
 use std::fmt::Write as _;
 
+use super::local::WORDS;
 use super::verbs::is_verb_name;
 use crate::cli::prompt;
 use crate::command::table::{Entry, Table, syntax};
 use crate::text;
 
-const OVERVIEW: &str = "\
-help COMMAND        syntax and meaning of a command: help SET, help CONFIG GET
-help @GROUP         the commands of a group: help @hash
-MULTI ... EXEC      a block, checked as you type it, sent as a whole by EXEC
-SUBSCRIBE ch [&]    messages as they come until Ctrl-C; with & above the prompt
-MONITOR [&]         every command that the server runs
-jobs, stop N        what runs above the prompt; ends it
-:set output FORMAT  human, json, raw or csv
-connect HOST PORT   another server; a URL or a profile will do as well
-history, clear      what was typed; an empty screen
-Tab, Ctrl-R         completes; searches the history
-Ctrl-C              cancels the line, or the command that is waited for
-Ctrl-D, exit, quit  leave
-";
+/// What rcli understands itself: how it is typed, and what it does. The overview shows all of it.
+const OWN: [(&str, &str, &str); 17] = [
+    ("help", "help COMMAND, ? COMMAND", "syntax and meaning of a command: help SET, help CONFIG GET"),
+    ("groups", "help @GROUP", "the commands of a group: help @hash"),
+    ("multi", "MULTI ... EXEC", "a block, checked as you type it, sent as a whole by EXEC"),
+    ("views", "SUBSCRIBE ch [&]", "messages as they come until Ctrl-C; with & above the prompt"),
+    ("monitor", "MONITOR [&]", "every command that the server runs"),
+    ("jobs", "jobs", "what runs above the prompt"),
+    ("stop", "stop N", "ends what runs above the prompt under this number"),
+    ("peek", "peek KEY", "what a key is, and the first of what is in it"),
+    (":set", ":set [NAME [VALUE]]", "settings: edit_mode, hints, output, pager, pretty, timing"),
+    ("connect", "connect HOST PORT", "another server; a URL or the name of a profile will do as well"),
+    ("pipes", "CMD | shell, CMD > F, >> F", "sends a reply to a shell command, or into a file"),
+    ("source", "source FILE", "runs the lines of a file"),
+    ("shell", "!COMMAND", "runs a shell command"),
+    ("repeat", "N COMMAND", "runs a command N times"),
+    ("history", "history [COUNT]", "what was typed"),
+    ("clear", "clear", "an empty screen"),
+    ("exit", "exit, quit, Ctrl-D", "leaves"),
+];
+
+/// The keys.
+const KEYS: [(&str, &str); 8] = [
+    ("Tab", "completes what is typed"),
+    ("Up, Down", "earlier lines that begin as this one does"),
+    ("Ctrl-R", "searches the history, in any case"),
+    ("Ctrl-C", "cancels the line, the command that is waited for, or a question"),
+    ("Ctrl-X Ctrl-E", "edits the line in $EDITOR"),
+    ("Ctrl-A, Ctrl-E", "to the beginning, to the end of the line"),
+    ("Ctrl-L", "an empty screen"),
+    ("Ctrl-D", "leaves, on an empty line"),
+];
+
+/// What is typed in one column, what it does in the next; below each other where there is no room for both.
+fn columns_text<'a>(rows: impl Iterator<Item = (&'a str, &'a str)>, columns: usize) -> String {
+    const WIDTH: usize = 27;
+    rows.map(|(typed, text)| {
+        if columns >= 60 {
+            wrap(&format!("{typed:WIDTH$} {text}"), &" ".repeat(WIDTH + 1), columns)
+        } else {
+            format!("{typed}\n{}", wrap(&format!("  {text}"), "  ", columns))
+        }
+    })
+    .collect()
+}
+
+/// What rcli itself does by this word; none if it is no word of rcli's.
+fn own_text(word: &str, columns: usize) -> Option<String> {
+    if word.eq_ignore_ascii_case("keys:") || word.eq_ignore_ascii_case("keyboard") {
+        return Some(columns_text(KEYS.into_iter(), columns));
+    }
+    let word = if word.eq_ignore_ascii_case("quit") { "exit" } else { word };
+    let (_, typed, text) = OWN.iter().find(|(name, ..)| name.eq_ignore_ascii_case(word))?;
+    Some(columns_text([(*typed, *text)].into_iter(), columns))
+}
 
 /// The text for a topic, for a screen so many columns wide.
 pub fn help(topic: &[String], table: &Table, columns: usize) -> String {
@@ -29,18 +71,43 @@ pub fn help(topic: &[String], table: &Table, columns: usize) -> String {
             let verbs: Vec<&str> = prompt::names().collect();
             let verbs = format!("Subcommands, as in the shell (help sub, sub --help): {}", verbs.join(" "));
             let groups = format!("Groups: {}", table.groups().join(" "));
-            format!("{OVERVIEW}\n{}{}", wrap(&verbs, "", columns), wrap(&groups, "", columns))
+            let own = columns_text(OWN.iter().map(|(_, typed, text)| (*typed, *text)), columns);
+            let keys = columns_text(KEYS.into_iter(), columns);
+            format!("{own}\n{keys}\n{}{}", wrap(&verbs, "", columns), wrap(&groups, "", columns))
         }
         [name] if is_verb_name(name.as_bytes(), table) && name != "exec" => prompt::help(name).unwrap_or_default(),
         [group] if group.starts_with('@') => group_text(group, table, columns),
-        words => find(words, table).map_or_else(
-            || {
+        words => match (find(words, table), words) {
+            (Some(entry), _) => entry_text(entry, columns),
+            (None, [word]) if let Some(text) = own_text(word, columns) => text,
+            (None, words) => {
                 let words = words.join(" ");
-                format!("no command is called '{}'; Tab after help completes its name\n", text::line(&words))
-            },
-            |entry| entry_text(entry, columns),
-        ),
+                let near = nearest(&words, table).map(|name| format!("; did you mean {name}?")).unwrap_or_default();
+                wrap(&format!("no command is called '{}'{near}", text::line(&words)), "", columns)
+            }
+        },
     }
+}
+
+/// The command, the subcommand or the word of rcli's that a name is most like; none where nothing is like it.
+pub fn nearest(name: &str, table: &Table) -> Option<String> {
+    if let Some((container, word)) = name.split_once(' ') {
+        let near = most_like(word, table.subcommand_names(container.as_bytes()))?;
+        return Some(format!("{} {near}", container.to_ascii_uppercase()));
+    }
+    let mut all: Vec<&str> = table.names().collect();
+    let own: Vec<&str> = WORDS.iter().map(|(word, _)| *word).chain(prompt::names()).collect();
+    all.extend_from_slice(&own);
+    most_like(name, all.into_iter()).map(str::to_owned)
+}
+
+/// What a name is most like, whatever is capital.
+fn most_like<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    const LIKE: f64 = 0.65;
+    let name = name.to_ascii_lowercase();
+    let likeness = |known: &str| strsim::normalized_damerau_levenshtein(&known.to_ascii_lowercase(), &name);
+    let found = known.map(|known| (likeness(known), known)).filter(|(likeness, _)| *likeness >= LIKE);
+    found.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, known)| known)
 }
 
 /// The command, or the longest beginning of the words that is one.

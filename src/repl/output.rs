@@ -4,6 +4,7 @@ use crate::shell::block::RAN_APART;
 use crate::shell::{Answer, Trouble};
 use std::time::{Duration, Instant};
 
+use super::help::nearest;
 use super::{Flow, Repl, SHOWN};
 use crate::color::Part;
 use crate::command::request::Request;
@@ -57,7 +58,7 @@ impl Repl<'_> {
                     && !request.args().any(|word| word.eq_ignore_ascii_case(b"WITHSCORES"));
                 self.screen.note_whole(|printed| if is_plain { elements(frame, printed) } else { None });
                 shown?;
-                self.advise(frame)
+                self.advise(request, frame)
             }
             Answer::Stopped => {
                 notice(&format!("{} has stopped", self.shell.link().place()));
@@ -103,12 +104,30 @@ impl Repl<'_> {
     }
 
     /// Says what to do about an error reply, where there is something to do.
-    fn advise(&mut self, reply: Frame<'_>) -> Outcome<()> {
+    fn advise(&mut self, request: &Request, reply: Frame<'_>) -> Outcome<()> {
         let Some(error) = ErrorReply::of(reply) else { return Ok(()) };
+        let details = error.details().unwrap_or_default();
+        if details.starts_with("unknown command") || details.starts_with("unknown subcommand") {
+            self.suggest(request)?;
+        }
         let advice = error.advice(self.shell.link().is_cluster());
         if !advice.is_empty() {
             self.flush()?;
             notice(advice.trim_start_matches("; "));
+        }
+        Ok(())
+    }
+
+    /// Names the command that was perhaps meant.
+    fn suggest(&mut self, request: &Request) -> Outcome<()> {
+        let Some(table) = self.editor.helper().map(|helper| helper.lookup.table()) else { return Ok(()) };
+        let words: Vec<_> = request.args().take(2).map(String::from_utf8_lossy).collect();
+        // A subcommand is unknown where its container is not.
+        let count = if table.find(&[request.arg(0)]).is_some() { 2 } else { 1 };
+        let typed = words.iter().take(count).map(AsRef::as_ref).collect::<Vec<&str>>().join(" ");
+        if let Some(near) = nearest(&typed, &table) {
+            self.flush()?;
+            notice(&format!("did you mean {near}?"));
         }
         Ok(())
     }

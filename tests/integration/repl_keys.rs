@@ -240,6 +240,11 @@ fn help_explains_commands_and_groups() {
     terminal.shows("no command is called 'nosuch'");
     terminal.line("help");
     terminal.shows("help @GROUP");
+    terminal.shows("Ctrl-X Ctrl-E");
+    terminal.line("help jobs");
+    terminal.shows("what runs above the prompt");
+    terminal.line("? TTL");
+    terminal.shows("TTL key");
 }
 
 #[test]
@@ -458,5 +463,53 @@ fn a_history_that_cannot_be_written_is_said_once_and_stops_nothing() {
     terminal.shows("commands are not kept");
     terminal.line("PING");
     terminal.shows("PONG");
+    terminal.leave();
+}
+
+#[test]
+fn help_fits_a_narrow_screen() {
+    let server = Server::start();
+    let terminal = server.rcli([""; 0]).on_terminal(40);
+    let prompt = format!("{}>", server.address());
+    terminal.wait("the prompt", |rows| rows.last() == Some(&prompt));
+    terminal.line("help connect");
+    terminal.ends_with(&[
+        "connect HOST PORT",
+        "  another server; a URL or the name of",
+        "  a profile will do as well",
+        &prompt,
+    ]);
+    terminal.leave();
+}
+
+#[test]
+fn an_unknown_command_names_the_nearest_one() {
+    let server = Server::start();
+    let (terminal, prompt) = open(&server, 120);
+    terminal.line("HGETAL k");
+    terminal.ends_with(&["rcli: did you mean HGETALL?", &prompt]);
+    terminal.line("config gte x");
+    terminal.ends_with(&["rcli: did you mean CONFIG GET?", &prompt]);
+    terminal.line("jbos");
+    terminal.ends_with(&["rcli: did you mean jobs?", &prompt]);
+    terminal.line("XYZZYQ");
+    terminal.ends_with(&["(error) ERR unknown command 'XYZZYQ', with args beginning with:", &prompt]);
+    terminal.line("help hgetal");
+    terminal.ends_with(&["no command is called 'hgetal'; did you mean HGETALL?", &prompt]);
+    terminal.leave();
+}
+
+#[test]
+fn a_line_is_edited_in_the_editor_of_the_environment() {
+    let server = Server::start();
+    let terminal = server.rcli([""; 0]).env("EDITOR", "sed -i s/one/two/").on_terminal(120);
+    let prompt = format!("{}>", server.address());
+    terminal.wait("the prompt", |rows| rows.last() == Some(&prompt));
+    terminal.keys("ECHO one");
+    terminal.press("\x18\x05");
+    terminal
+        .wait("the edited line", |rows| rows.last().is_some_and(|row| row.starts_with(&format!("{prompt} ECHO two"))));
+    terminal.keys("\r");
+    terminal.ends_with(&["\"two\"", &prompt]);
     terminal.leave();
 }
