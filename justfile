@@ -38,6 +38,10 @@ soak SECONDS="3600" *OPTIONS:
 bench *ROWS:
     cargo bench -- {{ ROWS }}
 
+# The picture of README, drawn from a real session on a real terminal
+picture:
+    cargo test --locked --test integration -- --ignored picture::
+
 # completions/ and man/ from the command line's definition
 generate:
     cargo run --locked -- generate .

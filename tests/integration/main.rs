@@ -80,6 +80,7 @@ mod multi;
 mod names;
 mod on_disconnect;
 mod overriding;
+mod picture;
 mod pipe;
 mod pipe_faults;
 mod profiles;

@@ -188,6 +188,11 @@ impl Terminal {
         rows(&self.seen.0.lock().unwrap())
     }
 
+    /// Looks at the screen with its colours.
+    pub fn with_screen<T>(&self, look: impl FnOnce(&vt100::Screen) -> T) -> T {
+        look(self.seen.0.lock().unwrap().screen.screen())
+    }
+
     /// The screen for a failure message.
     fn shown(&self) -> String {
         self.rows().join("\n")
