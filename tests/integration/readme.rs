@@ -114,3 +114,21 @@ fn what_is_installed_is_this_program() {
     let told: Vec<&str> = readme.lines().filter(|line| line.contains("cargo install")).collect();
     assert!(!told.is_empty() && told.iter().all(|line| line.contains("--path .")), "{told:?}");
 }
+
+#[test]
+fn what_the_pages_link_to_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for page in ["README.md", "CONTRIBUTING.md", "docs/contract.md", "docs/architecture.md", "docs/redis-cli.md"] {
+        let text = std::fs::read_to_string(root.join(page)).unwrap_or_else(|error| panic!("{page}: {error}"));
+        for (begun, behind) in text.match_indices("](").map(|(at, _)| text.split_at(at + 2)) {
+            let link = behind.split([')', '#']).next().unwrap_or_default();
+            let row = begun.lines().count();
+            // Within backquotes it is code.
+            let is_code = begun.lines().last().unwrap_or_default().matches('`').count() % 2 == 1;
+            if !is_code && !link.is_empty() && !link.contains("://") {
+                let target = root.join(page).parent().expect("a directory").join(link);
+                assert!(target.exists(), "{page}:{row}: there is no {link}");
+            }
+        }
+    }
+}
