@@ -97,6 +97,8 @@ impl Editor {
         let config = Config::builder()
             .completion_type(CompletionType::List)
             .completion_show_all_if_ambiguous(true)
+            // A list fits the screen: nothing is asked.
+            .completion_prompt_limit(usize::MAX)
             .bell_style(BellStyle::None)
             // The helper colours, or does not; in any case it is asked what of a line may be drawn.
             .color_mode(ColorMode::Forced)

@@ -32,10 +32,19 @@ pub struct LineHelper {
     pub is_asking: bool,
 }
 
-/// The longest word that is offered, in bytes, and how many are at most: rustyline counts columns and words in 16 bits,
-/// and a server may name anything.
+/// The longest word that is offered, in bytes: rustyline counts columns in 16 bits, and a server may name anything.
 const LONGEST: usize = 1000;
-const MOST: usize = 1000;
+/// How many words are offered at most.
+const MOST: usize = 100;
+
+/// How many of these words fit the screen below the line.
+fn room(words: &[String]) -> usize {
+    const NOTE: usize = 32;
+    let width = words.iter().map(|word| word.chars().count() + 2).max().unwrap_or(1) + NOTE;
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
+    let rows = size.map_or(24, |size| usize::from(size.ws_row)).saturating_sub(3).max(1);
+    (rows * (columns() / width).max(1)).clamp(2, MOST)
+}
 
 /// The rest of the syntax: shown, never inserted.
 #[derive(Debug)]
@@ -57,13 +66,29 @@ impl Completer for LineHelper {
     type Candidate = Pair;
 
     fn complete(&self, line: &str, pos: usize, _: &Context<'_>) -> Result<(usize, Vec<Pair>)> {
-        if self.is_asking {
+        if self.is_asking || line[..pos].trim().is_empty() {
             return Ok((pos, Vec::new()));
         }
         let offer = complete(&line[..pos], &self.lookup.table(), |question| self.lookup.ask(question));
-        let fits = |text: &String| text.len() <= LONGEST;
-        let pair = |text: String| Pair { display: text.trim_end().to_owned(), replacement: text };
-        Ok((offer.start, offer.candidates.into_iter().filter(fits).take(MOST).map(pair).collect()))
+        let mut words: Vec<String> = offer.candidates.into_iter().filter(|text| text.len() <= LONGEST).collect();
+        let room = room(&words);
+        let left = words.len().saturating_sub(room);
+        if left > 0
+            && let Some(last) = words.pop()
+        {
+            // What all begin with is what the first and the last begin with.
+            words.truncate(room - 1);
+            words.push(last);
+        }
+        let last = words.len().saturating_sub(1);
+        let pair = |(at, text): (usize, String)| {
+            let display = match text.trim_end() {
+                shown if left > 0 && at == last => format!("{shown}  (at least {left} more; type on)"),
+                shown => shown.to_owned(),
+            };
+            Pair { display, replacement: text }
+        };
+        Ok((offer.start, words.into_iter().enumerate().map(pair).collect()))
     }
 }
 

@@ -122,8 +122,8 @@ fn completion_over_many_keys_gives_the_prompt_back() {
     server.ask("DEBUG POPULATE 100000 crowd 8");
     let (terminal, _) = open(&server, 120);
     terminal.keys("GET crowd:");
-    terminal.wait_pressing("\t", |rows| rows.last().is_some_and(|row| row.ends_with("(y or n)")));
-    terminal.keys(&format!("n{CTRL_U}"));
+    terminal.wait_pressing("\t", |rows| rows.iter().any(|row| row.ends_with("more; type on)")));
+    terminal.keys(CTRL_U);
     terminal.keys("GET none:\tx");
     terminal.shows("GET none:x");
 }
@@ -511,5 +511,28 @@ fn a_line_is_edited_in_the_editor_of_the_environment() {
         .wait("the edited line", |rows| rows.last().is_some_and(|row| row.starts_with(&format!("{prompt} ECHO two"))));
     terminal.keys("\r");
     terminal.ends_with(&["\"two\"", &prompt]);
+    terminal.leave();
+}
+
+#[test]
+fn tab_offers_nothing_on_an_empty_line_and_no_list_pages() {
+    let server = Server::start();
+    let keys: Vec<String> = (0..400).map(|number| format!("key:{number:03} v")).collect();
+    server.ask(&format!("MSET {} other v", keys.join(" ")));
+    let (terminal, prompt) = open(&server, 120);
+    terminal.keys("\t\t");
+    terminal.run(&prompt, "PING", &["PONG"]);
+    terminal.keys("GET \t");
+    terminal.shows("more; type on)");
+    let rows = terminal.rows();
+    assert!(rows.iter().any(|row| row.contains("key:000")) && !rows.join(" ").contains("key:200"), "{rows:?}");
+    assert!(!rows.join(" ").contains("possibilities"), "{rows:?}");
+    // What all begin with is inserted, also where only some of them are shown.
+    terminal.keys("k\t");
+    terminal
+        .wait("their beginning", |rows| rows.last().is_some_and(|row| row.starts_with(&format!("{prompt} GET key:"))));
+    terminal.keys("39\t");
+    terminal.wait("the rest", |rows| rows.join(" ").contains("key:399"));
+    terminal.keys("\x03");
     terminal.leave();
 }
