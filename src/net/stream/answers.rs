@@ -70,7 +70,9 @@ impl Stream {
             return;
         }
         connection.has_begun = true;
-        let connection = &self.connections[at];
+        if !std::mem::take(&mut connection.is_returning) {
+            return;
+        }
         let here = self.assignments.values_mut().filter(|assignment| assignment.connection == Some(connection.id));
         let gap = here.filter(|assignment| assignment.is_confirmed).filter_map(Assignment::end_silence).max();
         if let Some(gap) = gap {
@@ -152,7 +154,7 @@ impl Stream {
     /// Another node has what was asked for here: the rest is listened to.
     fn pass_over(&mut self, at: usize, id: AssignmentId, reason: String) -> Result<(), Unopened> {
         let name = Arc::clone(&self.connections[at].name);
-        let Some(assignment) = self.assignments.remove(&id) else { return Ok(()) };
+        let Some(assignment) = self.forget(id) else { return Ok(()) };
         if self.assignments.is_empty() {
             return Err(Unopened::Unreachable(format!("{name}: {reason}")));
         }

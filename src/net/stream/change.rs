@@ -118,14 +118,9 @@ impl Stream {
     }
 
     fn subscribe(&mut self, subject: &Subject) {
-        let known = self.assignments.iter_mut().find(|(_, assignment)| assignment.subject == *subject);
-        if let Some((&id, assignment)) = known {
-            let connection = assignment.connection;
-            match connection.and_then(|connection| self.position_of_id(connection)) {
-                Some(at) => self.connections[at].repeat(id, subject),
-                None => self.note_wanted(id),
-            }
-            return;
+        let known = self.subjects.get(subject).and_then(|ids| ids.first()).copied();
+        if let Some(id) = known {
+            return self.repeat(id, None);
         }
         if self.everywhere.iter().any(|everywhere| everywhere.subject == *subject) {
             return;
@@ -153,6 +148,16 @@ impl Stream {
         }
     }
 
+    /// Asks once more for what there is, where it is: not at the connection that has just said that it is elsewhere.
+    fn repeat(&mut self, id: AssignmentId, refused: Option<u64>) {
+        let Some(assignment) = self.assignments.get(&id) else { return };
+        let connection = assignment.connection.filter(|connection| Some(*connection) != refused);
+        match connection.and_then(|connection| self.position_of_id(connection)) {
+            Some(at) => self.connections[at].repeat(id, &assignment.subject),
+            None => self.note_wanted(id),
+        }
+    }
+
     /// Its next confirmation is to be told, whatever it confirms.
     fn note_wanted(&mut self, id: AssignmentId) {
         if let Some(assignment) = self.assignments.get_mut(&id) {
@@ -163,7 +168,7 @@ impl Stream {
     fn unsubscribe(&mut self, subscription: Subscription) {
         let Subscription { topic, name } = &subscription;
         let subject = Subject::Subscription(subscription.clone());
-        let gone = self.remove(|other| *other == subject);
+        let gone = self.remove(&subject);
         let mut places: Vec<usize> =
             gone.iter().filter_map(|gone| gone.connection).filter_map(|id| self.position_of_id(id)).collect();
         if gone.is_empty() {
@@ -189,9 +194,11 @@ impl Stream {
     }
 
     fn unsubscribe_all(&mut self, topic: Topic) {
-        let is_it = |subject: &Subject| matches!(subject, Subject::Subscription(own) if own.topic == topic);
         let kind = topic.departure();
-        let gone = self.remove(is_it);
+        let is_it = |subject: &&Subject| matches!(subject, Subject::Subscription(own) if own.topic == topic);
+        let subjects = self.assignments.values().map(|assignment| &assignment.subject);
+        let subjects: Vec<Subject> = subjects.filter(is_it).cloned().collect();
+        let gone: Vec<Assignment> = subjects.iter().flat_map(|subject| self.remove(subject)).collect();
         let mut names: Vec<(usize, HashSet<Vec<u8>>)> = Vec::new();
         let mut places: HashMap<Vec<u8>, usize> = HashMap::new();
         for assignment in gone {
@@ -226,10 +233,10 @@ impl Stream {
     }
 
     /// Takes away what is not to be heard any more. Where nothing is left that every node is asked for, none is followed.
-    fn remove(&mut self, is_it: impl Fn(&Subject) -> bool) -> Vec<Assignment> {
-        let gone = self.assignments.extract_if(.., |_, assignment| is_it(&assignment.subject));
-        let gone: Vec<Assignment> = gone.map(|(_, assignment)| assignment).collect();
-        self.everywhere.retain(|everywhere| !is_it(&everywhere.subject));
+    fn remove(&mut self, subject: &Subject) -> Vec<Assignment> {
+        let ids = self.subjects.get(subject).cloned().unwrap_or_default();
+        let gone = ids.into_iter().filter_map(|id| self.forget(id)).collect();
+        self.everywhere.retain(|everywhere| everywhere.subject != *subject);
         if self.follow == Follow::Primaries && self.everywhere.is_empty() {
             self.follow = Follow::Nobody;
             self.nodes.clear();
@@ -262,12 +269,13 @@ impl Stream {
     /// A command that changes nothing was refused; or a shard channel has left its node before it was left there.
     pub(super) fn deny(&mut self, at: usize, command: &Unanswered, error: &ErrorReply) {
         let name = Arc::clone(&self.connections[at].name);
+        let is_elsewhere = self.elsewhere == Elsewhere::Followed && Redirect::of_error(error).is_some();
         let (channel, request) = match command {
+            Unanswered::Departure(topic, channel, _) if is_elsewhere => {
+                return self.leave_nowhere(topic.departure(), channel);
+            }
+            Unanswered::Repeat(id, _) if is_elsewhere => return self.repeat(*id, Some(self.connections[at].id)),
             Unanswered::Departure(topic, channel, _) => {
-                if self.elsewhere == Elsewhere::Followed && Redirect::of_error(error).is_some() {
-                    self.leave_nowhere(topic.departure(), channel);
-                    return;
-                }
                 (Some(channel.clone()), Request::new([topic.leaving().as_bytes(), channel]))
             }
             Unanswered::DepartureOfAll { topic, .. } => (None, Request::new([topic.leaving()])),
@@ -287,7 +295,7 @@ impl Stream {
     pub(super) fn refuse_late(&mut self, at: usize, subject: &Subject, reason: String) {
         let name = Arc::clone(&self.connections[at].name);
         let Subject::Subscription(subscription) = subject else { return };
-        self.remove(|other| other == subject);
+        self.remove(subject);
         self.announce(&name, Event::Refused { channel: Some(subscription.name.clone()), reason });
         self.note_ready(at);
     }

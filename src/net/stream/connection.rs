@@ -15,7 +15,7 @@ use super::Heard;
 use super::assignment::AssignmentId;
 use super::heartbeat::{Heartbeat, Verdict};
 use super::source::{Subject, Subscription, Topic};
-use super::unanswered::{Answered, Pending, Unanswered, slot_of_topic};
+use super::unanswered::{Answered, Departed, Pending, Unanswered, slot_of_topic};
 use crate::command::request::Request;
 use crate::reply::{ErrorReply, Frame, Kind, Message, MessageKind, OwnedFrame};
 
@@ -87,6 +87,8 @@ pub struct Connection {
     has_delivered: bool,
     /// Whether all that it was asked for at first was answered.
     pub has_begun: bool,
+    /// Whether something that was lost is asked for here.
+    pub is_returning: bool,
     /// Why nothing can be sent any more: told once all that the server said before is read.
     unsendable: Option<Loss>,
 }
@@ -107,6 +109,7 @@ impl Connection {
             is_monitor: false,
             has_delivered: false,
             has_begun: false,
+            is_returning: false,
             unsendable: None,
         }
     }
@@ -255,8 +258,11 @@ impl Connection {
         let frame = self.session.current();
         let Some(message) = Message::of(frame) else { return Err(nonsense(kind.name())) };
         if kind.is_departure() {
-            let is_asked = self.unanswered.answer_departure(kind, message.channel);
-            return Ok(Some(if is_asked { Received::Left(kind) } else { Received::Heard(Form::Message(kind)) }));
+            return Ok(match self.unanswered.answer_departure(kind, message.channel) {
+                Departed::Asked => Some(Received::Left(kind)),
+                Departed::Told => None,
+                Departed::Unasked => Some(Received::Heard(Form::Message(kind))),
+            });
         }
         if let Some(Unanswered::Assignment(id, _)) = self.unanswered.answer_subscription() {
             return Ok(Some(Received::Confirmed(id, Some(frame.to_owned()))));

@@ -19,7 +19,7 @@ pub(super) mod source;
 pub(super) mod switch;
 mod unanswered;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -86,6 +86,8 @@ struct Everywhere {
 /// A source that is listened to, wherever it is.
 pub struct Stream {
     assignments: BTreeMap<AssignmentId, Assignment>,
+    /// The assignments of each thing that is to be heard: several where it is heard at several nodes.
+    subjects: HashMap<Subject, Vec<AssignmentId>>,
     connections: Vec<Connection>,
     last_id: u64,
     elsewhere: Elsewhere,
@@ -206,6 +208,7 @@ impl Stream {
     fn new(discovery: Discovery, retries: Retries, elsewhere: Elsewhere, address: &Address) -> Self {
         Self {
             assignments: BTreeMap::new(),
+            subjects: HashMap::new(),
             connections: Vec::new(),
             last_id: 0,
             elsewhere,

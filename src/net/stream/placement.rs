@@ -54,8 +54,21 @@ impl Stream {
 
     fn insert(&mut self, assignment: Assignment) -> AssignmentId {
         let id = self.next_id();
+        self.subjects.entry(assignment.subject.clone()).or_default().push(id);
         self.assignments.insert(id, assignment);
         id
+    }
+
+    /// It is not to be heard there any more.
+    pub(super) fn forget(&mut self, id: AssignmentId) -> Option<Assignment> {
+        let assignment = self.assignments.remove(&id)?;
+        if let Some(ids) = self.subjects.get_mut(&assignment.subject) {
+            ids.retain(|other| *other != id);
+            if ids.is_empty() {
+                self.subjects.remove(&assignment.subject);
+            }
+        }
+        Some(assignment)
     }
 
     fn next_id(&mut self) -> u64 {
@@ -68,6 +81,7 @@ impl Stream {
         let connection = &mut self.connections[at];
         if let Some(assignment) = self.assignments.get_mut(&id) {
             connection.assign(id, &assignment.subject);
+            connection.is_returning |= assignment.silent_since.is_some();
             assignment.connection = Some(connection.id);
         }
     }
@@ -297,8 +311,10 @@ impl Stream {
                 }
             }
             let home = Home::Node(node.clone());
-            let left = self.assignments.extract_if(.., |_, assignment| assignment.home == home);
-            let silent = left.filter(|(_, left)| left.is_told).filter_map(|(_, left)| left.silent_since).min();
+            let here = self.assignments.iter().filter(|(_, assignment)| assignment.home == home);
+            let here: Vec<AssignmentId> = here.map(|(id, _)| *id).collect();
+            let left = here.into_iter().filter_map(|id| self.forget(id));
+            let silent = left.filter(|left| left.is_told).filter_map(|left| left.silent_since).min();
             silent_since = silent_since.or(silent);
             self.announce(&Arc::from(node.to_string()), Event::Left);
         }

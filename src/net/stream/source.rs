@@ -48,7 +48,7 @@ impl Topic {
 }
 
 /// One channel or pattern.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Subscription {
     /// What the name is.
     pub topic: Topic,
@@ -130,7 +130,7 @@ impl Source {
 }
 
 /// What one command asks a server for: so a refusal names one channel.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Subject {
     Subscription(Subscription),
     Monitor,

@@ -74,28 +74,28 @@ impl Pending {
         self.0.iter().position(is_it).and_then(|at| self.0.remove(at))
     }
 
-    /// Whether a server that says that this was left answers a command by it.
-    pub fn answer_departure(&mut self, kind: MessageKind, channel: Option<&[u8]>) -> bool {
-        let mut named = None;
-        for (at, command) in self.0.iter_mut().enumerate() {
-            let is_it = match command {
-                Unanswered::Departure(topic, name, _) => topic.departure() == kind && channel == Some(&**name),
-                Unanswered::DepartureOfAll { topic, names, is_answered } if topic.departure() == kind => {
-                    let is_one = channel.is_none_or(|channel| names.remove(channel));
-                    *is_answered |= is_one;
-                    if is_one {
-                        return true;
-                    }
-                    false
-                }
-                _ => false,
-            };
-            if is_it {
-                named = Some(at);
-                break;
+    /// Whether a server that says that this was left, or that nothing was there, answers a command by it.
+    pub fn answer_departure(&mut self, kind: MessageKind, channel: Option<&[u8]>) -> Departed {
+        let is_it = |command: &Unanswered| match command {
+            Unanswered::Departure(topic, name, _) => topic.departure() == kind && channel == Some(&**name),
+            Unanswered::DepartureOfAll { topic, names, .. } => {
+                topic.departure() == kind && channel.is_none_or(|channel| names.contains(channel))
             }
+            _ => false,
+        };
+        let Some(at) = self.0.iter().position(is_it) else { return Departed::Unasked };
+        let Unanswered::DepartureOfAll { names, is_answered, .. } = &mut self.0[at] else {
+            self.0.remove(at);
+            return Departed::Asked;
+        };
+        let was_answered = std::mem::replace(is_answered, true);
+        match channel {
+            Some(channel) => drop(names.take(channel)),
+            // It had ended the last one by itself just before.
+            None if was_answered => return Departed::Told,
+            None => {}
         }
-        named.and_then(|at| self.0.remove(at)).is_some()
+        Departed::Asked
     }
 
     /// What an answer to a PING or to MONITOR answers: all that was asked before is answered.
@@ -133,6 +133,17 @@ impl Pending {
     pub fn take(&mut self) -> impl Iterator<Item = Unanswered> {
         std::mem::take(&mut self.0).into_iter()
     }
+}
+
+/// What a message is that tells that something was left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Departed {
+    /// An answer.
+    Asked,
+    /// An answer that says nothing new.
+    Told,
+    /// Nobody has asked: the server has ended the subscription.
+    Unasked,
 }
 
 /// What an error answers.
