@@ -14,7 +14,9 @@ Examples:
   rcli sub -m --count 10 news | jq -r .data
   rcli sub orders --data-json | jq 'select(.data.total > 100)'
   rcli sub jobs --handler jobs='jq -r .data >> jobs.log'
-  rcli sub news --pattern 'news.*' --idle 60")]
+  rcli sub news --pattern 'news.*' --idle 60
+  rcli sub --control < commands           lines like SUBSCRIBE news, UNSUBSCRIBE
+  rcli sub news --on-disconnect 'mail -s \"rcli: $RCLI_EVENT\" me'")]
 pub struct SubArgs {
     /// Channels
     #[arg(required_unless_present_any = ["patterns", "control"], value_name = "CHANNEL")]

@@ -31,7 +31,7 @@ impl Stream {
         let from = assignment.from.replace(Arc::clone(&name));
         // One that was only asked for at another node is confirmed already.
         let mut is_news = from.is_none() || assignment.is_told;
-        let is_wanted = std::mem::take(&mut assignment.is_wanted);
+        let wanted = std::mem::take(&mut assignment.wanted);
         if assignment.subject == Subject::Presence {
             if !assignment.is_told {
                 // Its node has left: what was heard there is told by itself.
@@ -59,8 +59,12 @@ impl Stream {
             (_, Home::Node(_), _) => is_news = self.is_confirmed_by_all(id),
             _ => {}
         }
+        // Each time that it was asked for is confirmed.
+        for _ in u32::from(!is_news)..wanted {
+            self.repeat(id, None);
+        }
         self.note_ready(at);
-        message.filter(|_| is_news || is_wanted)
+        message.filter(|_| is_news || wanted > 0)
     }
 
     /// Tells that a connection has again all that was lost, once it has.

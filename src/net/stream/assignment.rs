@@ -38,8 +38,8 @@ pub struct Assignment {
     pub is_told: bool,
     /// Whether it was asked for while others were heard already: that it is refused ends nothing.
     pub is_late: bool,
-    /// Whether it was asked for once more while no connection had it: its next confirmation is told.
-    pub is_wanted: bool,
+    /// How often it was asked for once more while no connection had it.
+    pub wanted: u32,
     /// What the server said when it ended the subscription, until it is confirmed again.
     pub ended: Option<OwnedFrame>,
 }
@@ -56,7 +56,7 @@ impl Assignment {
             silent_since: None,
             is_told: false,
             is_late: false,
-            is_wanted: false,
+            wanted: 0,
             ended: None,
         }
     }

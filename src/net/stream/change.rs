@@ -19,6 +19,8 @@ use crate::reply::{ErrorReply, Event, Message, MessageKind, OwnedFrame};
 
 /// So many commands of one connection may be unanswered before no further change is taken.
 const UNANSWERED: usize = 1000;
+/// So often something is confirmed that was asked for while it was nowhere.
+const MOST_WANTED: u32 = 1000;
 
 /// What is to change, as a command says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,7 +151,7 @@ impl Stream {
     }
 
     /// Asks once more for what there is, where it is: not at the connection that has just said that it is elsewhere.
-    fn repeat(&mut self, id: AssignmentId, refused: Option<u64>) {
+    pub(super) fn repeat(&mut self, id: AssignmentId, refused: Option<u64>) {
         let Some(assignment) = self.assignments.get(&id) else { return };
         let connection = assignment.connection.filter(|connection| Some(*connection) != refused);
         match connection.and_then(|connection| self.position_of_id(connection)) {
@@ -158,10 +160,10 @@ impl Stream {
         }
     }
 
-    /// Its next confirmation is to be told, whatever it confirms.
+    /// Its next confirmation is to be told, whatever it confirms, and as often as it is asked for until then.
     fn note_wanted(&mut self, id: AssignmentId) {
         if let Some(assignment) = self.assignments.get_mut(&id) {
-            assignment.is_wanted = true;
+            assignment.wanted = (assignment.wanted + 1).min(MOST_WANTED);
         }
     }
 
