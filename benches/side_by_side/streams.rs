@@ -1,7 +1,7 @@
 //! `sub`, `monitor` and `txn` with a program, against `redis-cli` and redis-py.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, BufWriter, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,7 @@ pub const BENCHES: &[Bench] = &[
     Bench { name: "sub", run: sub },
     Bench { name: "sub-redis-py", run: sub_redis_py },
     Bench { name: "sub-paced", run: sub_paced },
+    Bench { name: "control", run: control },
     Bench { name: "monitor", run: monitor },
     Bench { name: "txn", run: txn },
 ];
@@ -197,6 +198,59 @@ fn wait_until_gone(lab: &mut Lab) -> Result<()> {
         std::thread::sleep(Duration::from_millis(1));
     }
     Ok(())
+}
+
+const CONTROL_LINES: usize = 10_000;
+const CONTROL_MESSAGES: usize = 100_000;
+
+/// Subscribes and leaves while messages come of a channel that stays: none of those may be lost.
+fn control(lab: &mut Lab) -> Result<Vec<Row>> {
+    limit_buffers(lab, NO_LIMIT)?;
+    let lines = lab.path("control");
+    let mut file = BufWriter::new(File::create(&lines)?);
+    for at in 0..CONTROL_LINES / 2 {
+        write!(file, "SUBSCRIBE other:{at}\nUNSUBSCRIBE other:{at}\n")?;
+    }
+    // The last line is answered when all others are.
+    file.write_all(b"PING\n")?;
+    file.flush()?;
+    let output = lab.path("stream");
+    let mut publisher = Publisher::connect(lab.server.port, CHANNEL, MESSAGE)?;
+    let job = lab.rcli().args(["sub", CHANNEL, "--json", "--control=keep"]).stdin(&lines);
+    let mut listener = Listener::start(&job, &output)?;
+    listener.wait_until(|_| is_subscribed(lab))?;
+    let from = Instant::now();
+    let sent = publisher.publish(CONTROL_MESSAGES, None)? + publish_last(lab)?;
+    listener.wait_until(|_| Ok(count_of(&output, "pong")? == 1 && count_of(&output, "message")? >= sent))?;
+    let usage = listener.finish(from)?;
+    wait_until_gone(lab)?;
+    let (heard, confirmed) = (count_of(&output, "message")?, count_of(&output, "subscribe")? - 1);
+    let left = count_of(&output, "unsubscribe")?;
+    let missed = heard != sent || confirmed + left != CONTROL_LINES;
+    let title = format!(
+        "{} lines of `--control` while {} messages come",
+        thousands(CONTROL_LINES),
+        thousands(CONTROL_MESSAGES)
+    );
+    let note = format!(
+        "{} of {} messages heard, {} of {} lines confirmed",
+        thousands(heard),
+        thousands(sent),
+        thousands(confirmed + left),
+        thousands(CONTROL_LINES)
+    );
+    let memory = Row::sized(format!("peak memory of {title}"), 16 * 1024 * 1024, usage.peak, "VmHWM of rcli");
+    Ok(vec![Row::stated(title, "–", Goal::Complete, missed, note), memory])
+}
+
+/// How many lines of a stream are of this type.
+fn count_of(path: &Path, kind: &str) -> Result<usize> {
+    let begin = format!("{{\"type\":\"{kind}\"");
+    let mut lines = 0;
+    for line in BufReader::new(File::open(path)?).split(b'\n') {
+        lines += usize::from(line?.starts_with(begin.as_bytes()));
+    }
+    Ok(lines)
 }
 
 fn monitor(lab: &mut Lab) -> Result<Vec<Row>> {

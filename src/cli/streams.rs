@@ -19,11 +19,14 @@ Examples:
   rcli sub news --on-disconnect 'mail -s \"rcli: $RCLI_EVENT\" me'")]
 pub struct SubArgs {
     /// Channels
-    #[arg(required_unless_present_any = ["patterns", "control"], value_name = "CHANNEL")]
+    #[arg(required_unless_present_any = ["patterns", "shard_channels", "control"], value_name = "CHANNEL")]
     pub channels: Vec<OsString>,
     /// A pattern to subscribe to as well; may be repeated
     #[arg(long = "pattern", value_name = "PATTERN")]
     pub patterns: Vec<OsString>,
+    /// A shard channel to subscribe to as well; may be repeated
+    #[arg(long = "shard-channel", value_name = "SHARD_CHANNEL")]
+    pub shard_channels: Vec<OsString>,
     #[command(flatten)]
     pub listen: ListenOptions,
 }
@@ -37,11 +40,14 @@ Examples:
   rcli psub 'job.*' --channel control --handler control='cat >> control.log'")]
 pub struct PsubArgs {
     /// Patterns, as the server's PSUBSCRIBE takes them
-    #[arg(required_unless_present_any = ["channels", "control"], value_name = "PATTERN")]
+    #[arg(required_unless_present_any = ["channels", "shard_channels", "control"], value_name = "PATTERN")]
     pub patterns: Vec<OsString>,
     /// A channel to subscribe to as well; may be repeated
     #[arg(long = "channel", value_name = "CHANNEL")]
     pub channels: Vec<OsString>,
+    /// A shard channel to subscribe to as well; may be repeated
+    #[arg(long = "shard-channel", value_name = "SHARD_CHANNEL")]
+    pub shard_channels: Vec<OsString>,
     #[command(flatten)]
     pub listen: ListenOptions,
 }

@@ -19,13 +19,21 @@ use crate::signal;
 
 /// Runs `rcli sub`.
 pub fn sub(context: &Context, args: &SubArgs) -> Outcome<Exit> {
-    let subscriptions = Subscription::collect(&[(Topic::Channel, &args.channels), (Topic::Pattern, &args.patterns)]);
+    let subscriptions = Subscription::collect(&[
+        (Topic::Channel, &args.channels),
+        (Topic::Pattern, &args.patterns),
+        (Topic::ShardChannel, &args.shard_channels),
+    ]);
     listen(context, &args.listen, subscriptions, None)
 }
 
 /// Runs `rcli psub`.
 pub fn psub(context: &Context, args: &PsubArgs) -> Outcome<Exit> {
-    let subscriptions = Subscription::collect(&[(Topic::Pattern, &args.patterns), (Topic::Channel, &args.channels)]);
+    let subscriptions = Subscription::collect(&[
+        (Topic::Pattern, &args.patterns),
+        (Topic::Channel, &args.channels),
+        (Topic::ShardChannel, &args.shard_channels),
+    ]);
     listen(context, &args.listen, subscriptions, None)
 }
 

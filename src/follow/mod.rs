@@ -14,7 +14,6 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::event::{PollFd, PollFlags};
 
-#[allow(unused_imports, reason = "the subscriber of the prompt, which is not there yet")]
 pub use self::changes::{ChangeSender, Changes, Changing};
 pub use self::feed::Feed;
 pub use self::filter::Filter;

@@ -151,6 +151,31 @@ fn a_cluster_with_databases_has_them_in_every_mode() {
 }
 
 #[test]
+fn events_of_keys_are_heard_whatever_the_database_of_the_stream_is() {
+    let Some(cluster) = with_databases() else { return };
+    for node in &cluster.nodes {
+        assert_eq!(node.ask("CONFIG SET notify-keyspace-events KEA"), "OK");
+    }
+    let run = cluster.rcli(["-n", "2", "sub", "__keyevent@2__:set", "--pattern", "__key*__:del", "--control"]);
+    let mut run = run.interactive().any_stdout().start();
+    run.wait_for_lines(2);
+    run.send_line("SUBSCRIBE __keyevent@0__:set");
+    run.wait_for_lines(3);
+    for key in ["foo", "bar", "c"] {
+        cluster.rcli(["-n", "2", "SET", key, "x"]).prints("OK\n").run();
+        cluster.rcli(["-n", "2", "DEL", key]).prints("1\n").run();
+        cluster.rcli(["SET", key, "x"]).prints("OK\n").run();
+    }
+    run.wait_for_lines(3 + 9);
+    run.close_stdin();
+    let out = run.finish().out();
+    for channel in ["__keyevent@2__:set", "__keyevent@2__:del", "__keyevent@0__:set"] {
+        let heard = |line: &&str| line.contains("message\"") && line.contains(&format!("\"channel\":\"{channel}\""));
+        assert_eq!(out.lines().filter(heard).count(), 3, "{channel}: {out}");
+    }
+}
+
+#[test]
 fn streams_and_slots_on_their_way_keep_the_database() {
     let Some(cluster) = with_databases() else { return };
     let mut run = cluster.rcli(["-n", "2", "ssub", "foo", "bar", "--count", "2"]).any_stdout().start();

@@ -121,6 +121,34 @@ fn a_primary_that_gets_its_first_slot_is_heard_too() {
 }
 
 #[test]
+fn a_node_that_joins_is_heard_with_its_first_slot_until_it_has_none() {
+    let cluster = telling(Cluster::with_args(4, &["--cluster-allow-replica-migration", "no"]));
+    let (id, address) = (cluster.id(3), cluster.nodes[3].address());
+    for node in 0..3 {
+        assert_eq!(cluster.nodes[node].ask(&format!("CLUSTER FORGET {id}")), "OK");
+    }
+    cluster.nodes[3].ask("CLUSTER RESET HARD");
+    let run = cluster.rcli(["sub", "__keyevent@0__:set", "--events"]).any_stdout().status(130);
+    let mut run = run.reports_among(&["joined; heard from now on", "left; not heard any more"]).start();
+    run.wait_for_lines(1);
+    cluster.meet(3);
+    for node in &cluster.nodes {
+        node.wait_until("CLUSTER INFO", |info| info.contains("cluster_known_nodes:4") && info.contains("state:ok"));
+    }
+    let from = cluster.owner("foo");
+    cluster.migrate("foo", 3);
+    lines_until(&mut run, &["\"type\":\"joined\"", &address]);
+    wait_for_subscriber(&cluster.nodes[3], 1);
+    set_and_hear(&mut run, &cluster);
+    cluster.migrate("foo", from);
+    lines_until(&mut run, &["\"type\":\"left\"", &address]);
+    set_and_hear(&mut run, &cluster);
+    run.signal(Signal::INT);
+    let out = run.finish().out();
+    assert_eq!(out.matches("\"type\":\"joined\"").count(), 1, "{out}");
+}
+
+#[test]
 fn a_view_of_the_repl_hears_events_of_keys_from_the_whole_cluster() {
     let cluster = telling(Cluster::start());
     let terminal = cluster.rcli([""; 0]).on_terminal(120);

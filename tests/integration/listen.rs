@@ -314,3 +314,20 @@ fn a_message_of_100_mb_arrives_whole() {
     assert!(line.starts_with(expected.as_bytes()) && line.ends_with(b"x\"}"));
     assert_eq!(line.len(), expected.len() + data.len() + 2);
 }
+
+#[test]
+fn shard_channels_are_added_to_either() {
+    let server = Server::start();
+    let ends = |verb: &str, name: &str, kind: &str| {
+        let expected = confirmed(kind, name, 1) + &confirmed("ssubscribe", "s", 1) + &confirmed("ssubscribe", "t", 2);
+        let run = server.rcli([verb, name, "--shard-channel", "s", "--shard-channel", "t"]).prints(expected);
+        run.status(130).start().interrupt_after(3);
+    };
+    ends("sub", "c", "subscribe");
+    ends("psub", "p*", "psubscribe");
+    let run = server.rcli(["sub", "--shard-channel", "s", "--count", "1", "-m"]);
+    let run = run.prints("{\"type\":\"smessage\",\"pattern\":null,\"channel\":\"s\",\"data\":\"x\"}\n").start();
+    server.wait_until("PUBSUB SHARDNUMSUB s", |reply| reply == "[s, 1]");
+    server.ask("SPUBLISH s x");
+    run.finish();
+}
