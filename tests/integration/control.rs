@@ -277,3 +277,24 @@ fn a_flood_hides_no_line_and_no_line_loses_a_message() {
         .collect();
     assert!(numbers.iter().copied().eq(0..MESSAGES), "a message is lost or out of order");
 }
+
+#[test]
+fn a_user_who_may_not_ping_changes_a_subscription_all_the_same() {
+    let server = Server::start();
+    assert_eq!(server.ask("ACL SETUSER u on >p -@all +hello +auth +subscribe +unsubscribe &*"), "OK");
+    let run = server.rcli(["--user", "u", "-a", "p", "--no-auth-warning", "sub", "--control"]);
+    let run = run.stdin("SUBSCRIBE a\nPING\nUNSUBSCRIBE\nUNSUBSCRIBE\n").status(1);
+    run.prints(all_said(&[("subscribe", "\"a\"", "1"), ("unsubscribe", "\"a\"", "0"), ("unsubscribe", "null", "0")]))
+        .reports_among(&["PING was refused: NOPERM"])
+        .run();
+}
+
+#[test]
+fn raw_resp_is_read_and_what_is_cut_short_is_named() {
+    let server = Server::start();
+    let lines = "*2\r\n$9\r\nSUBSCRIBE\r\n$1\r\na\r\n*1\r\n$11\r\nUNSUBSCRIBE\r\n";
+    let told = all_said(&[("subscribe", "\"a\"", "1"), ("unsubscribe", "\"a\"", "0")]);
+    server.rcli(["sub", "--control"]).stdin(lines).prints(&told).run();
+    let run = server.rcli(["sub", "--control"]).stdin(format!("{lines}*2\r\n$9\r\nSUB")).status(2);
+    run.prints(&told).complains(&["the input ends inside a RESP command"]).run();
+}

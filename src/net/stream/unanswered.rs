@@ -154,3 +154,48 @@ pub enum Answered {
     /// Nobody has asked.
     Unasked,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moved(slot: u16) -> ErrorReply {
+        ErrorReply::new(format!("MOVED {slot} h:1").as_bytes())
+    }
+
+    #[test]
+    fn a_server_that_ends_a_subscription_just_before_it_is_left_refuses_that_and_nothing_else() {
+        let mut pending = Pending::default();
+        pending.push(Unanswered::Departure(Topic::ShardChannel, b"x".to_vec(), Some(7)));
+        pending.push(Unanswered::Heartbeat);
+        // It has ended that by itself: the command is still on its way, and refused.
+        assert_eq!(pending.answer_departure(MessageKind::SUnsubscribe, Some(b"x")), Departed::Asked);
+        assert!(matches!(pending.answer_error(&moved(7)), Answered::Nothing));
+        assert!(matches!(pending.answer(), Some(Unanswered::Heartbeat)));
+        // Where others of the slot are asked for, those are refused, whichever of the errors comes first.
+        pending.push(Unanswered::Ping(Vec::new()));
+        pending.push(Unanswered::Assignment(3, Some(7)));
+        assert!(matches!(pending.answer_error(&moved(7)), Answered::Command(Unanswered::Assignment(3, _))));
+        assert_eq!(pending.next_ping(), Some(&b""[..]));
+    }
+
+    #[test]
+    fn leaving_all_ends_with_the_heartbeat_behind_it_however_many_answers_come() {
+        let mut pending = Pending::default();
+        let names = HashSet::from([b"a".to_vec(), b"refused".to_vec()]);
+        pending.push(Unanswered::DepartureOfAll { topic: Topic::Channel, names, is_answered: false });
+        pending.push(Unanswered::Heartbeat);
+        pending.push(Unanswered::Assignment(1, None));
+        assert_eq!(pending.answer_departure(MessageKind::PUnsubscribe, Some(b"a")), Departed::Unasked);
+        assert_eq!(pending.answer_departure(MessageKind::Unsubscribe, Some(b"other")), Departed::Unasked);
+        assert_eq!(pending.answer_departure(MessageKind::Unsubscribe, Some(b"a")), Departed::Asked);
+        assert_eq!(pending.answer_departure(MessageKind::Unsubscribe, None), Departed::Told);
+        assert!(!pending.is_settled());
+        // A PING that is not allowed ends it as well.
+        let denied = ErrorReply::new(b"NOPERM no");
+        assert!(matches!(pending.answer_error(&denied), Answered::Command(Unanswered::Heartbeat)));
+        assert!(matches!(pending.answer_subscription(), Some(Unanswered::Assignment(1, None))));
+        assert!(pending.is_settled());
+        assert!(matches!(pending.answer_error(&denied), Answered::Unasked));
+    }
+}
