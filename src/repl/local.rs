@@ -71,6 +71,12 @@ impl Local {
                 Ok(port) => Self::Connect(Elsewhere::Tcp((*host).to_owned(), port)),
                 Err(_) => Self::Misused(CONNECT),
             },
+            // As the prompt shows it.
+            ("connect", [place])
+                if let Some((host, Ok(port))) = place.rsplit_once(':').map(|(host, port)| (host, port.parse())) =>
+            {
+                Self::Connect(Elsewhere::Tcp(host.trim_start_matches('[').trim_end_matches(']').to_owned(), port))
+            }
             // What may be a URL with a password in it is not shown.
             ("connect", [name]) if !name.contains([':', '@', '/', '%']) => {
                 Self::Connect(Elsewhere::Profile((*name).to_owned()))

@@ -46,7 +46,7 @@ impl Captured {
     }
 
     /// Waits until the check finds what it looks for in (bytes so far, whether that is all); `None` at the deadline.
-    fn wait<T>(&self, check: impl Fn(&[u8], bool) -> Option<T>) -> Option<T> {
+    fn wait<T>(&self, mut check: impl FnMut(&[u8], bool) -> Option<T>) -> Option<T> {
         let begin = Instant::now();
         let mut state = self.state.lock().unwrap();
         loop {
@@ -157,7 +157,13 @@ impl Running {
     /// Waits until that many lines stand on standard output.
     pub fn wait_for_lines(&mut self, count: usize) {
         let stdout = Arc::clone(&self.stdout);
-        let found = stdout.wait(|bytes, _| nth_line(bytes, count));
+        // What was counted once is not counted again: there may be much of it.
+        let (mut seen, mut lines) = (0, 0);
+        let found = stdout.wait(|bytes, _| {
+            lines += bytes[seen..].iter().filter(|byte| **byte == b'\n').count();
+            seen = bytes.len();
+            (lines >= count).then_some(())
+        });
         if found.is_none() {
             self.give_up(&format!("fewer than {count} lines on stdout"));
         }

@@ -166,7 +166,7 @@ fn a_server_that_a_script_started_is_gone_too() {
     assert!(!is_alive(pid), "the script is still there");
     let run = rcli(["--sandbox=cluster", "--all-nodes", "--json", "INFO", "server"]).env("RCLI_SERVER_BIN", &waits.1);
     let run = run.any_stdout().run();
-    let pids: Vec<i32> = run.out().split("process_id:").skip(1).map(leading_number).collect();
+    let pids: Vec<i32> = run.out().split("\"process_id\":").skip(1).map(leading_number).collect();
     assert_eq!(pids.len(), 3, "{}", run.out());
     assert!(!pids.into_iter().any(is_alive), "a node is still there");
 }

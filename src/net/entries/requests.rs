@@ -88,6 +88,8 @@ impl Entries {
         let limit = self.readers[at].block_size.min(free.unwrap_or(u64::MAX));
         if let Some(stream) = live.iter().find(|stream| reads_pending(&self.cursors[**stream])) {
             self.ask_for_pending(at, *stream, limit);
+        } else if self.awaits_pending() {
+            // What is pending elsewhere counts first.
         } else if let Some(stream) = live.iter().find(|stream| !self.cursors[**stream].claims.found.is_empty()) {
             self.claim(at, *stream, limit);
         } else if let Some(stream) = live.iter().find(|stream| is_due(&self.cursors[**stream], now)) {
@@ -100,6 +102,12 @@ impl Entries {
     /// Whether `$` has to be looked up before anything is read. A group that is there knows where it is.
     fn needs_start(&self) -> bool {
         self.reading.group.as_ref().is_none_or(|group| group.create)
+    }
+
+    /// Whether so many entries are wanted, and some that are pending already are not read yet: whatever else was taken
+    /// before them might be more than is wanted.
+    fn awaits_pending(&self) -> bool {
+        self.left.is_some() && self.cursors.iter().any(|cursor| !cursor.is_over && reads_pending(cursor))
     }
 
     /// How many entries may be asked for yet; none: any number. Without a group nothing is taken from anybody.
