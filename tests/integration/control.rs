@@ -298,3 +298,28 @@ fn raw_resp_is_read_and_what_is_cut_short_is_named() {
     let run = server.rcli(["sub", "--control"]).stdin(format!("{lines}*2\r\n$9\r\nSUB")).status(2);
     run.prints(&told).complains(&["the input ends inside a RESP command"]).run();
 }
+
+#[test]
+fn what_a_lost_connection_was_asked_is_answered_by_the_next_or_is_over() {
+    let mut server = Server::start();
+    let run = server.rcli(["sub", "a", "--control", "--events"]).interactive().any_stdout().any_stderr();
+    let mut run = run.start();
+    assert_eq!(run.next_line() + "\n", said("subscribe", "\"a\"", "1"));
+    tell(&mut run, "PING", "pong", "null", "\"\"");
+    server.hang();
+    run.send("UNSUBSCRIBE a\nPING still\n");
+    // The lines are on their way once rcli has read them, which it does before it looks at the loss.
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    server.kill_nine();
+    server.restart();
+    // Whether they were sent before or are carried out after the reconnect: nobody has `a`, and PING is answered.
+    let mut lines = Vec::new();
+    while !lines.last().is_some_and(|line: &String| line.contains("\"still\"")) {
+        lines.push(run.next_line());
+    }
+    let text = lines.join("\n");
+    assert!(text.contains(said("unsubscribe", "\"a\"", "0").trim_end()), "{text}");
+    assert_eq!(server.ask("PUBSUB CHANNELS"), "[]");
+    run.close_stdin();
+    run.finish();
+}
