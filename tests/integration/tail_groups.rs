@@ -245,7 +245,9 @@ fn a_handler_that_fails_can_end_it_and_the_rest_stays_pending() {
     let run = consumer(&server, "c").args(["--handler", "test $RCLI_ID != 2-0", "--on-handler-error", "stop"]);
     run.status(1).reports_among(&["handler for s 2-0: exit status 1", "ended by --on-handler-error stop"]).run();
     let left = pending(&server);
-    assert!(left.starts_with("[2, 2-0, 3-0") || left.starts_with("[1, 2-0, 2-0"), "{left}");
+    // Two may wait for the handler while it runs, and one more may be taken before its failure is seen.
+    let begins = ["[1, 2-0, 2-0", "[2, 2-0, 3-0", "[3, 2-0, 4-0"];
+    assert!(begins.iter().any(|begin| left.starts_with(begin)), "{left}");
 }
 
 #[test]
