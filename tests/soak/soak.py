@@ -249,8 +249,10 @@ def watch_lines(process, take):
 class Order:
     """Messages with numbers: each once, in order; what is missing lies between a loss and what followed it."""
 
-    def __init__(self, run):
+    def __init__(self, run, moves=False):
         self.run, self.last, self.may_miss = run, {}, set()
+        # Where slots move, what the old owner said last may come after what the new one says.
+        self.moves, self.seen = moves, set()
         self.ready = threading.Event()
 
     def event(self, kind):
@@ -264,11 +266,17 @@ class Order:
         self.run.counts["messages"] += 1
         if last is None:
             return
-        if number <= last:
+        if self.moves and (name, number) in self.seen:
+            self.run.fault(f"{name}: {number} twice")
+        self.seen.add((name, number))
+        if number <= last and self.moves:
+            self.last[name] = last
+            self.run.counts["came late from the old owner"] += 1
+        elif number <= last:
             self.run.fault(f"{name}: {number} after {last}")
         elif number > last + 1:
             self.run.counts["messages lost in gaps"] += number - last - 1
-            if name not in self.may_miss:
+            if name not in self.may_miss and not self.moves:
                 self.run.fault(f"{name}: {last + 1} to {number - 1} are missing without a word")
         self.may_miss.discard(name)
 
@@ -495,7 +503,7 @@ def cluster(run):
     def fail_over():
         return nodes.fail_over(run.rng)
 
-    order = Order(run)
+    order = Order(run, moves=True)
 
     def take(line):
         if line["type"] == "smessage":
