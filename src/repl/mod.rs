@@ -8,6 +8,7 @@ mod help;
 mod helper;
 mod highlight;
 mod history;
+mod lines;
 pub mod local;
 mod output;
 mod pager;
@@ -18,7 +19,6 @@ mod readable;
 mod recall;
 mod redirect;
 mod screen;
-mod source;
 mod subscriber;
 mod suggestions;
 mod tables;
@@ -30,6 +30,7 @@ use std::os::fd::OwnedFd;
 
 use self::editor::{Editor, Typed};
 use self::helper::LineHelper;
+use self::lines::repeated;
 use self::local::Local;
 use self::prompt::Prompt;
 use self::pushes::Pushes;
@@ -142,14 +143,6 @@ struct Repl<'a> {
     sources: usize,
 }
 
-/// How often a line is to be run that begins with a number, and the line behind it (redis-cli's `5 INCR x`).
-fn repeated<'a>(line: &'a str, request: &Request) -> Option<(u64, &'a str)> {
-    let (number, rest) = line.trim_start().split_once(char::is_whitespace)?;
-    let is_number = request.len() > 1 && number.bytes().all(|byte| byte.is_ascii_digit());
-    let count = number.parse().ok().filter(|count| *count > 0 && is_number)?;
-    Some((count, rest))
-}
-
 /// What `config.toml` says of the prompt. What is wrong in it is told, and keeps nobody from it.
 fn settings(context: &Context) -> ReplSettings {
     let (mut settings, complaints) = match Profiles::load() {
@@ -204,34 +197,6 @@ impl Repl<'_> {
             helper.lookup.follow(link.endpoint());
         }
         Prompt::of(&mut self.shell, self.label.as_ref(), self.style.colors)
-    }
-
-    /// Runs what was typed: one command, or the lines of what was pasted, one by one.
-    fn run_text(&mut self, text: &str) -> Outcome<Flow> {
-        let commands = tokens::commands(text);
-        let is_pasted = commands.len() > 1;
-        for (index, command) in commands.iter().enumerate() {
-            self.editor.remember(command);
-            self.is_last = index + 1 == commands.len();
-            if is_pasted {
-                let prompt = self.prompt().styled;
-                self.write(&format!("{prompt}{}\n", printable(command, Escape::Lines)))?;
-                self.flush()?;
-            }
-            match self.run_command(command)? {
-                Flow::On => {}
-                Flow::Stop => {
-                    let left = commands.len() - index - 1;
-                    if left > 0 {
-                        notice(&format!("the {left} pasted lines after it were not run"));
-                    }
-                    return Ok(Flow::Stop);
-                }
-                Flow::Leave => return Ok(Flow::Leave),
-            }
-            self.flush()?;
-        }
-        Ok(Flow::On)
     }
 
     /// Runs a command. Ctrl-C ends the printing of its reply.
@@ -309,22 +274,6 @@ impl Repl<'_> {
         self.run_request(&request)
     }
 
-    /// Runs a line again and again, until Ctrl-C or what ends a paste.
-    fn run_again(&mut self, count: u64, line: &str) -> Outcome<Flow> {
-        for run in 0..count {
-            if signal::received().is_some() {
-                signal::forget_ctrl_c();
-                notice(&format!("cancelled after {run} of {count} runs"));
-                return Ok(Flow::Stop);
-            }
-            match self.run_plain(line)? {
-                Flow::On => self.flush()?,
-                flow => return Ok(flow),
-            }
-        }
-        Ok(Flow::On)
-    }
-
     /// Asks before a command that destroys, stops or blocks a server; whether it may run, in this database.
     fn is_agreed(&mut self, request: &Request, db: u32) -> Outcome<bool> {
         if !asks_first(request) || self.context.config.is_sure {
@@ -358,11 +307,7 @@ impl Repl<'_> {
         let is_of_one = request.is(0, "KEYS") || request.is(0, "FLUSHDB");
         let (databases, count) =
             if is_of_one { (format!("database {db}"), here) } else { ("all databases".to_owned(), everywhere) };
-        let keys = match count {
-            Some(1) => "1 key".to_owned(),
-            Some(count) => format!("{count} keys"),
-            None => "an unknown number of keys".to_owned(),
-        };
+        let keys = count.map_or_else(|| "an unknown number of keys".to_owned(), |count| counted(count, "key"));
         format!("{}: at {}, {databases}, {keys}: run it? (y/N) ", request.shown(SHOWN), text::line(&place))
     }
 

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::readable::{duration, size};
+use super::readable::{cut, duration, size};
 use super::{Flow, Repl, helper::columns, local::Peek};
 use crate::color::Part;
 use crate::command::request::{Request, quote, shown_arg};
@@ -25,12 +25,15 @@ const DOCUMENT: u64 = 64 * 1024;
 
 /// What is asked about a type: its length, and what is in it.
 struct Look {
-    /// What the length counts, and the command that tells it.
-    length: Option<(&'static str, &'static str)>,
+    /// What the length counts, one and many, and the command that tells it.
+    length: Option<(Counted, &'static str)>,
     /// The words before and behind the key.
     content: (&'static str, &'static [&'static str]),
     layout: Layout,
 }
+
+/// What a length counts: one, and many.
+type Counted = [&'static str; 2];
 
 /// How the content is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,13 +55,17 @@ fn look(kind: &str) -> Option<Look> {
     let look = |length, content, layout| Some(Look { length: Some(length), content, layout });
     let module = |content, layout| Some(Look { length: None, content, layout });
     match kind {
-        "string" => look(("bytes", "STRLEN"), ("GETRANGE", &["0", "999"]), Layout::Text),
-        "list" => look(("elements", "LLEN"), ("LRANGE", &["0", "9"]), Layout::List),
-        "hash" => look(("fields", "HLEN"), ("HSCAN", &["0", "COUNT", "10"]), Layout::Scan { in_pairs: true }),
-        "set" => look(("members", "SCARD"), ("SSCAN", &["0", "COUNT", "10"]), Layout::Scan { in_pairs: false }),
-        "zset" => look(("members", "ZCARD"), ("ZRANGE", &["0", "9", "WITHSCORES"]), Layout::Pairs),
-        "stream" => look(("entries", "XLEN"), ("XREVRANGE", &["+", "-", "COUNT", "5"]), Layout::Entries),
-        "vectorset" => look(("elements", "VCARD"), ("VRANDMEMBER", &["10"]), Layout::List),
+        "string" => look((["byte", "bytes"], "STRLEN"), ("GETRANGE", &["0", "999"]), Layout::Text),
+        "list" => look((["element", "elements"], "LLEN"), ("LRANGE", &["0", "9"]), Layout::List),
+        "hash" => {
+            look((["field", "fields"], "HLEN"), ("HSCAN", &["0", "COUNT", "10"]), Layout::Scan { in_pairs: true })
+        }
+        "set" => {
+            look((["member", "members"], "SCARD"), ("SSCAN", &["0", "COUNT", "10"]), Layout::Scan { in_pairs: false })
+        }
+        "zset" => look((["member", "members"], "ZCARD"), ("ZRANGE", &["0", "9", "WITHSCORES"]), Layout::Pairs),
+        "stream" => look((["entry", "entries"], "XLEN"), ("XREVRANGE", &["+", "-", "COUNT", "5"]), Layout::Entries),
+        "vectorset" => look((["element", "elements"], "VCARD"), ("VRANDMEMBER", &["10"]), Layout::List),
         "ReJSON-RL" => module(("JSON.GET", &[]), Layout::Text),
         "MBbloom--" => module(("BF.INFO", &[]), Layout::Pairs),
         "MBbloomCF" => module(("CF.INFO", &[]), Layout::Pairs),
@@ -76,7 +83,7 @@ struct Known {
     encoding: Option<String>,
     ttl: Option<Duration>,
     memory: Option<u64>,
-    length: Option<(&'static str, u64)>,
+    length: Option<(Counted, u64)>,
     content: Option<(Layout, OwnedFrame)>,
 }
 
@@ -173,10 +180,8 @@ impl Known {
         parts.extend(
             self.encoding.as_deref().filter(|encoding| *encoding != "raw").map(|it| text::line(it).into_owned()),
         );
-        parts.extend(self.length.map(|(what, count)| {
-            let what = if count == 1 { what.trim_end_matches('s').trim_end_matches("ie") } else { what };
-            format!("{count} {}", if what == "entr" { "entry" } else { what })
-        }));
+        parts
+            .extend(self.length.map(|([one, many], count)| format!("{count} {}", if count == 1 { one } else { many })));
         parts.push(self.ttl.map_or_else(|| "no expiry".to_owned(), |ttl| format!("expires in {}", duration(ttl))));
         parts.extend(self.memory.map(|memory| format!("{} of memory", size(memory))));
         parts.join(", ")
@@ -223,10 +228,10 @@ impl Known {
             let _ = writeln!(body, "  {}", cut(line, columns.saturating_sub(2)));
         }
         let shown = if *layout == Layout::Text { BYTES as u64 } else { lines.len() as u64 };
-        if let Some((what, count)) = self.length
+        if let Some(([_, many], count)) = self.length
             && count > shown
         {
-            let _ = writeln!(body, "  ... of {count} {what}");
+            let _ = writeln!(body, "  ... of {count} {many}");
         }
         body
     }
@@ -285,12 +290,4 @@ fn entry(frame: Frame<'_>) -> String {
     let fields: Vec<String> = fields.map(|fields| elements(fields).collect()).unwrap_or_default();
     let fields: Vec<String> = fields.chunks_exact(2).map(|pair| format!("{}={}", pair[0], pair[1])).collect();
     format!("{id}  {}", fields.join(" "))
-}
-
-/// A line that fits.
-fn cut(line: &str, columns: usize) -> String {
-    if line.chars().count() <= columns {
-        return line.to_owned();
-    }
-    line.chars().take(columns.saturating_sub(3)).chain("...".chars()).collect()
 }

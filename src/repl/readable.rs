@@ -72,6 +72,14 @@ fn integer(frame: Frame<'_>) -> Option<i64> {
     matches!(head.kind, Kind::Integer | Kind::Bulk).then(|| std::str::from_utf8(head.text).ok()?.parse().ok()).flatten()
 }
 
+/// A line that fits.
+pub fn cut(line: &str, columns: usize) -> String {
+    if line.chars().count() <= columns {
+        return line.to_owned();
+    }
+    line.chars().take(columns.saturating_sub(3)).chain("...".chars()).collect()
+}
+
 /// A duration in its two largest units: `2 h 5 min`.
 pub fn duration(duration: Duration) -> String {
     const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3600, "h"), (60, "min"), (1, "s")];

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::readable::{duration, time};
+use super::readable::{cut, duration, time};
 use crate::command::request::{Request, quote, shown_arg};
 use crate::reply::{Frame, Kind};
 use crate::text;
@@ -43,12 +43,7 @@ impl Table {
         for row in all() {
             let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
             let line = cells.collect::<Vec<_>>().join("  ");
-            let line = line.trim_end();
-            if line.chars().count() <= columns {
-                text.push_str(line);
-            } else {
-                text.extend(line.chars().take(columns.saturating_sub(3)).chain("...".chars()));
-            }
+            text.push_str(&cut(line.trim_end(), columns));
             text.push('\n');
         }
         text

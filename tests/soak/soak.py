@@ -83,6 +83,28 @@ class Run:
         return end
 
 
+class Tormented:
+    """A server behind a proxy, and what can be done to them."""
+
+    def __init__(self, run):
+        self.rng = run.rng
+        self.server = Server(run.binary, run.directory)
+        self.proxy = Proxy(self.server.port, run.rng)
+
+    def cut(self):
+        self.proxy.cut()
+
+    def kill(self):
+        self.server.restart()
+
+    def pause(self):
+        self.server.pause(self.rng.uniform(0.05, 1.0))
+
+    def end(self):
+        self.proxy.end()
+        self.server.end()
+
+
 def resume_from(run, errors):
     """What a run that was cut says of how to go on: commands answered, and the lines of those that may have run."""
     skip = re.search(rb"resume with --skip (\d+)", errors)
@@ -153,19 +175,10 @@ def settle_pipe(run, client_of, prefix, total, doubts):
 @scenario
 def pipe(run):
     """Pipelines through cut and chopped connections, of a server that is killed and paused."""
-    server = Server(run.binary, run.directory)
-    proxy = Proxy(server.port, run.rng)
+    tormented = Tormented(run)
+    server, proxy = tormented.server, tormented.proxy
 
-    def cut():
-        proxy.cut()
-
-    def kill():
-        server.restart()
-
-    def pause():
-        server.pause(run.rng.uniform(0.05, 1.0))
-
-    end = run.harass(cut, cut, cut, kill, pause)
+    end = run.harass(tormented.cut, tormented.cut, tormented.cut, tormented.kill, tormented.pause)
     rounds = 0
     while run.goes_on():
         rounds += 1
@@ -184,15 +197,14 @@ def pipe(run):
                 time.sleep(0.1)
         settle_pipe(run, lambda key: values[int(key.rsplit(":")[-1]) - 1], prefix, total, doubts)
     end()
-    proxy.end()
-    server.end()
+    tormented.end()
 
 
 @scenario
 def txn(run):
     """Programs that count up a watched key side by side, over connections that are cut."""
-    server = Server(run.binary, run.directory)
-    proxy = Proxy(server.port, run.rng)
+    tormented = Tormented(run)
+    server, proxy = tormented.server, tormented.proxy
     program = 'echo "GET seq"; read -r n; echo MULTI; echo "SET seq $((n + 1))"; echo "RPUSH log $((n + 1))"'
     outcomes = collections.Counter()
     lock = threading.Lock()
@@ -212,10 +224,7 @@ def txn(run):
                 if kind == "odd":
                     run.fault(f"status {process.returncode}: {errors[-300:]!r}")
 
-    def cut():
-        proxy.cut()
-
-    end = run.harass(cut, pauses=(0.1, 1.0))
+    end = run.harass(tormented.cut, pauses=(0.1, 1.0))
     threads = [threading.Thread(target=work) for _ in range(3)]
     for thread in threads:
         thread.start()
@@ -230,8 +239,7 @@ def txn(run):
         run.fault(f"seq is {value} after {dict(outcomes)}")
     if log != list(range(1, value + 1)):
         run.fault(f"the log holds {len(log)} entries that are not 1 to {value}")
-    proxy.end()
-    server.end()
+    tormented.end()
 
 
 def watch_lines(process, take):
@@ -332,8 +340,8 @@ def follow(run, words, kinds, disturb, say, pauses):
 @scenario
 def sub(run):
     """A subscription over connections that are cut, of a server that is killed and paused."""
-    server = Server(run.binary, run.directory)
-    proxy = Proxy(server.port, run.rng)
+    tormented = Tormented(run)
+    server, proxy = tormented.server, tormented.proxy
     publisher = [None]
 
     def say(number):
@@ -344,49 +352,35 @@ def sub(run):
             publisher[0] = None
             raise
 
-    def cut():
-        proxy.cut()
-
-    def kill():
-        server.restart()
-
-    def pause():
-        server.pause(run.rng.uniform(0.05, 1.0))
-
     words = ["-p", proxy.port, "sub", "c0", "c1", "c2"]
     kinds = {"message": lambda line: (line["channel"], int(line["data"]))}
-    follow(run, words, kinds, [cut, cut, kill, pause], say, (0.3, 2.0))
-    proxy.end()
-    server.end()
+    follow(run, words, kinds, [tormented.cut, tormented.cut, tormented.kill, tormented.pause], say, (0.3, 2.0))
+    tormented.end()
 
 
 @scenario
 def monitor(run):
     """MONITOR over connections that are cut."""
-    server = Server(run.binary, run.directory)
-    proxy = Proxy(server.port, run.rng)
+    tormented = Tormented(run)
+    server, proxy = tormented.server, tormented.proxy
     asker = server.client()
 
     def say(number):
         asker.ask("SET", "m", number)
 
-    def cut():
-        proxy.cut()
-
     def of_line(line):
         args = line["args"]
         return ("m", int(args[2])) if args[:2] == ["SET", "m"] else (None, 0)
 
-    follow(run, ["-p", proxy.port, "monitor"], {"line": of_line}, [cut], say, (0.3, 2.0))
-    proxy.end()
-    server.end()
+    follow(run, ["-p", proxy.port, "monitor"], {"line": of_line}, [tormented.cut], say, (0.3, 2.0))
+    tormented.end()
 
 
 @scenario
 def tail(run):
     """Streams over connections that are cut: no entry left out, none twice, without a group."""
-    server = Server(run.binary, run.directory)
-    proxy = Proxy(server.port, run.rng)
+    tormented = Tormented(run)
+    server, proxy = tormented.server, tormented.proxy
     adder = [None]
     added, got = {}, collections.defaultdict(list)
     process = run.start("-p", proxy.port, "tail", "--from", "0", "s0", "s1")
@@ -394,13 +388,7 @@ def tail(run):
     threading.Thread(target=lambda: errors.extend(process.stderr), daemon=True).start()
     thread = watch_lines(process, lambda line: got[line["stream"]].append((line["id"], line["fields"]["n"])))
 
-    def cut():
-        proxy.cut()
-
-    def kill():
-        server.restart()
-
-    end = run.harass(cut, cut, cut, kill, pauses=(0.2, 1.5))
+    end = run.harass(tormented.cut, tormented.cut, tormented.cut, tormented.kill, pauses=(0.2, 1.5))
     number = 0
     while run.goes_on():
         number += 1
@@ -423,15 +411,14 @@ def tail(run):
         run.counts["entries"] += len(entries)
         if got[stream] != entries:
             run.fault(f"{stream}: {len(entries)} entries, {len(got[stream])} lines: {errors[-2:]}")
-    proxy.end()
-    server.end()
+    tormented.end()
 
 
 @scenario
 def group(run):
     """Consumers of a group that are killed at any moment: every entry is written at least once and acknowledged."""
-    server = Server(run.binary, run.directory)
-    proxy = Proxy(server.port, run.rng)
+    tormented = Tormented(run)
+    server, proxy = tormented.server, tormented.proxy
     client = server.client()
     client.ask("XGROUP", "CREATE", "s", "g", "0", "MKSTREAM")
     written, is_over = collections.Counter(), threading.Event()
@@ -461,10 +448,7 @@ def group(run):
         facts = dict(zip(groups[::2], groups[1::2]))
         return facts[b"pending"] + (facts.get(b"lag") or 0)
 
-    def cut():
-        proxy.cut()
-
-    end = run.harass(cut, pauses=(0.2, 1.5))
+    end = run.harass(tormented.cut, pauses=(0.2, 1.5))
     threads = [threading.Thread(target=consume, args=(f"consumer{index}",)) for index in range(2)]
     for thread in threads:
         thread.start()
@@ -486,8 +470,7 @@ def group(run):
         run.fault(f"{len(missing)} entries were never written: {missing[:3]}")
     if left := client_pending():
         run.fault(f"{left} entries are not acknowledged")
-    proxy.end()
-    server.end()
+    tormented.end()
 
 
 @scenario

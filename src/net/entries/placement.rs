@@ -249,19 +249,9 @@ impl Entries {
 
     /// The end of a run whose retries are used up.
     fn give_up(&self) -> Unopened {
-        const SHOWN: usize = 3;
-        let mut missing: Vec<String> = Vec::new();
-        for reader in self.readers.iter().filter(|reader| reader.link.is_none()) {
-            let name = reader.down.as_ref().map_or_else(|| self.describe(reader), |down| down.name.to_string());
-            if !missing.contains(&name) && missing.len() < SHOWN {
-                missing.push(name);
-            }
-        }
-        let (missing, reason) = (missing.join(", "), &self.reason);
-        Unopened::Unreachable(match self.retries.count() {
-            0 => format!("{missing}: connection lost: {reason}"),
-            1 => format!("connection lost: {missing} not regained with 1 try: {reason}"),
-            tries => format!("connection lost: {missing} not regained with {tries} tries: {reason}"),
-        })
+        let describe =
+            |reader: &Reader| reader.down.as_ref().map_or_else(|| self.describe(reader), |down| down.name.to_string());
+        let missing = self.readers.iter().filter(|reader| reader.link.is_none());
+        self.retries.give_up(missing.map(describe), &self.reason)
     }
 }

@@ -374,18 +374,7 @@ impl Stream {
 
     /// The end of a run whose retries are used up.
     fn give_up(&self) -> Unopened {
-        let mut missing: Vec<String> = Vec::new();
-        for assignment in self.assignments.values().filter(|assignment| assignment.connection.is_none()) {
-            let name = assignment.describe();
-            if !missing.contains(&name) && missing.len() < 3 {
-                missing.push(name);
-            }
-        }
-        let (missing, reason) = (missing.join(", "), &self.reason);
-        Unopened::Unreachable(match self.retries.count() {
-            0 => format!("{missing}: connection lost: {reason}"),
-            1 => format!("connection lost: {missing} not regained with 1 try: {reason}"),
-            tries => format!("connection lost: {missing} not regained with {tries} tries: {reason}"),
-        })
+        let missing = self.assignments.values().filter(|assignment| assignment.connection.is_none());
+        self.retries.give_up(missing.map(Assignment::describe), &self.reason)
     }
 }

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::super::error::Unopened;
 use super::super::retry::Backoff;
 
 /// The pauses before a new connection is tried.
@@ -37,6 +38,23 @@ impl Retries {
     /// How many there were.
     pub fn count(&self) -> u32 {
         self.count
+    }
+
+    /// The end of a run that has used them up: what is missing, a few of it by name, and why.
+    pub fn give_up(&self, missing: impl Iterator<Item = String>, reason: &str) -> Unopened {
+        const SHOWN: usize = 3;
+        let mut names: Vec<String> = Vec::new();
+        for name in missing {
+            if !names.contains(&name) && names.len() < SHOWN {
+                names.push(name);
+            }
+        }
+        let names = names.join(", ");
+        Unopened::Unreachable(match self.count {
+            0 => format!("{names}: connection lost: {reason}"),
+            1 => format!("connection lost: {names} not regained with 1 try: {reason}"),
+            tries => format!("connection lost: {names} not regained with {tries} tries: {reason}"),
+        })
     }
 
     /// They begin anew: all was well.

@@ -1,0 +1,106 @@
+//! Lines one by one: of what was typed or pasted, of a file (`source`), and one line again and again (`N CMD`). What ends
+//! a paste ends each of them (contract section 10).
+
+use std::fs;
+use std::path::Path;
+
+use super::redirect::home;
+use super::{Flow, Repl, tokens};
+use crate::command::request::Request;
+use crate::exit::Outcome;
+use crate::report::{notice, report};
+use crate::signal;
+use crate::text::{self, Escape, counted, describe_io, printable};
+
+/// A file that runs itself would never end.
+const DEEPEST: usize = 16;
+
+impl Repl<'_> {
+    /// Runs what was typed: one command, or the lines of what was pasted.
+    pub(super) fn run_text(&mut self, text: &str) -> Outcome<Flow> {
+        let commands = tokens::commands(text);
+        let is_pasted = commands.len() > 1;
+        let begin = |repl: &mut Self, command: &str| {
+            repl.editor.remember(command);
+            if !is_pasted {
+                return Ok(());
+            }
+            let prompt = repl.prompt().styled;
+            repl.write(&format!("{prompt}{}\n", printable(command, Escape::Lines)))?;
+            repl.flush()
+        };
+        self.is_last = true;
+        self.run_all(&commands, begin, |left| format!("the {left} pasted lines after it were not run"))
+    }
+
+    /// Runs commands one by one; `begin` comes before each, and `not_run` tells how many are left where one ends them.
+    fn run_all(
+        &mut self,
+        commands: &[String],
+        begin: impl Fn(&mut Self, &str) -> Outcome<()>,
+        not_run: impl Fn(u64) -> String,
+    ) -> Outcome<Flow> {
+        let is_last = self.is_last;
+        for (command, left) in commands.iter().zip((0..commands.len() as u64).rev()) {
+            begin(self, command)?;
+            self.is_last = is_last && left == 0;
+            match self.run_command(command)? {
+                Flow::On => {}
+                Flow::Stop => {
+                    if left > 0 {
+                        notice(&not_run(left));
+                    }
+                    return Ok(Flow::Stop);
+                }
+                Flow::Leave => return Ok(Flow::Leave),
+            }
+        }
+        Ok(Flow::On)
+    }
+
+    /// Runs a line again and again, until Ctrl-C or what ends a paste.
+    pub(super) fn run_again(&mut self, count: u64, line: &str) -> Outcome<Flow> {
+        for run in 0..count {
+            if signal::received().is_some() {
+                signal::forget_ctrl_c();
+                notice(&format!("cancelled after {run} of {count} runs"));
+                return Ok(Flow::Stop);
+            }
+            match self.run_plain(line)? {
+                Flow::On => self.flush()?,
+                flow => return Ok(flow),
+            }
+        }
+        Ok(Flow::On)
+    }
+
+    /// Runs the lines of a file; what ends a paste ends it too.
+    pub(super) fn source(&mut self, path: &str) -> Outcome<Flow> {
+        let shown = text::line(path).into_owned();
+        if self.sources >= DEEPEST {
+            report(&format!("{shown}: {DEEPEST} files are being run already, one from within the other"));
+            return Ok(Flow::Stop);
+        }
+        let read = fs::read(home(Path::new(path)));
+        let content = match read {
+            Ok(bytes) => String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes)).into_owned(),
+            Err(error) => {
+                report(&format!("{shown}: {}", describe_io(&error)));
+                return Ok(Flow::Stop);
+            }
+        };
+        self.sources += 1;
+        let not_run = |left| format!("{shown}: not run: the {} after it", counted(left, "command"));
+        let ran = self.run_all(&tokens::commands(&content), |_, _| Ok(()), not_run);
+        self.sources -= 1;
+        ran
+    }
+}
+
+/// How often a line is to be run that begins with a number, and the line behind it (redis-cli's `5 INCR x`).
+pub fn repeated<'a>(line: &'a str, request: &Request) -> Option<(u64, &'a str)> {
+    let (number, rest) = line.trim_start().split_once(char::is_whitespace)?;
+    let is_number = request.len() > 1 && number.bytes().all(|byte| byte.is_ascii_digit());
+    let count = number.parse().ok().filter(|count| *count > 0 && is_number)?;
+    Some((count, rest))
+}
