@@ -5,12 +5,12 @@
 #[cfg(test)]
 mod replay;
 
-pub use crate::command::table::fuzz::table;
+pub use crate::command::table::fuzz::{keys, table};
 pub use crate::config::fuzz::{profiles, url};
-pub use crate::input::fuzz::input;
-pub use crate::net::cluster_replies;
-pub use crate::render::fuzz::{render, stream};
-pub use crate::reply::fuzz::framer;
+pub use crate::input::fuzz::{input, template};
+pub use crate::net::fuzz::{cluster_replies, redirects, sentinels};
+pub use crate::render::fuzz::{message, monitor, render};
+pub use crate::reply::fuzz::{entries, framer};
 
 use crate::reply::{Framer, OwnedFrame};
 

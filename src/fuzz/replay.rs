@@ -6,14 +6,20 @@ use std::{fs, panic};
 
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 8] = [
+const TARGETS: [Target; 14] = [
     ("cluster_replies", super::cluster_replies),
+    ("entries", super::entries),
     ("framer", super::framer),
     ("input", super::input),
+    ("keys", super::keys),
+    ("message", super::message),
+    ("monitor", super::monitor),
     ("profiles", super::profiles),
+    ("redirects", super::redirects),
     ("render", super::render),
-    ("stream", super::stream),
+    ("sentinels", super::sentinels),
     ("table", super::table),
+    ("template", super::template),
     ("url", super::url),
 ];
 

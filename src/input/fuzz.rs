@@ -10,6 +10,7 @@ use super::rows::{Row, Rows};
 use super::{Next, RowForm, Source, Template, count_lines, describe_bad, parse, spans, text};
 use crate::command::request::Request;
 use crate::command::restrictions::holds_secret;
+use crate::fuzz::Decisions;
 
 /// An input of lines or of RESP; the first byte says how large the pieces are in which RESP comes.
 pub fn input(data: &[u8]) {
@@ -55,6 +56,59 @@ fn check_rows(bytes: &[u8], size: usize) {
         }
     };
     assert_eq!(read(size), read(bytes.len().max(1)));
+}
+
+/// A template, the header of a table, and a row of it: what is filled in is never read again.
+pub fn template(data: &[u8]) {
+    let mut decisions = Decisions(data);
+    let columns = usize::from(decisions.byte() % 5);
+    let header: Vec<&[u8]> = (0..columns).map(|_| decisions.text(10)).collect();
+    let cells: Vec<&[u8]> = (0..columns).map(|_| decisions.text(20)).collect();
+    let text = decisions.0;
+    let mut written = Request::default();
+    let is_command = parse(text, &mut written).is_ok() && !written.is_empty();
+    let template = match Template::read(text, "--from-csv") {
+        Ok(template) => template,
+        Err(failure) => {
+            let message = failure.into_message();
+            let has_braces = written.args().any(|arg| memchr::memchr2(b'{', b'}', arg).is_some());
+            assert!(message.starts_with("--from-csv: ") && (!is_command || has_braces), "{message}");
+            return;
+        }
+    };
+    assert!(is_command, "{}", text.escape_ascii());
+    let bound = match template.bind(&header) {
+        Ok(bound) => bound,
+        Err(reason) => return assert!(reason.contains("column") && !reason.contains('\n'), "{reason}"),
+    };
+    let mut filled = Request::default();
+    bound.fill(|place| cells[place], &mut filled);
+    let expected: Vec<Vec<u8>> = written.args().map(|arg| fill_in(arg, &header, &cells)).collect();
+    assert!(filled.args().eq(expected.iter().map(Vec::as_slice)), "{}", text.escape_ascii());
+    let mut packed = Vec::new();
+    filled.pack(&mut packed);
+    assert_eq!(Request::unpack(&packed), filled);
+}
+
+/// The same, one brace after the other.
+fn fill_in(arg: &[u8], header: &[&[u8]], cells: &[&[u8]]) -> Vec<u8> {
+    let (mut filled, mut at) = (Vec::new(), 0);
+    while at < arg.len() {
+        if arg[at] != b'{' || arg.get(at + 1) == Some(&b'{') {
+            at += usize::from(matches!(arg[at], b'{' | b'}'));
+            filled.push(arg[at]);
+            at += 1;
+            continue;
+        }
+        let Some(length) = arg[at..].iter().position(|byte| *byte == b'}') else { panic!("{}", arg.escape_ascii()) };
+        let name = &arg[at + 1..at + length];
+        let number = || std::str::from_utf8(name).ok()?.parse::<usize>().ok()?.checked_sub(1);
+        let column = header.iter().position(|column| *column == name).or_else(number);
+        let Some(cell) = column.and_then(|column| cells.get(column)) else { panic!("{}", name.escape_ascii()) };
+        filled.extend_from_slice(cell);
+        at += length + 1;
+    }
+    filled
 }
 
 fn careful(line: &[u8]) -> Option<Request> {

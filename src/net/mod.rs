@@ -23,7 +23,7 @@ pub use client::Server;
 pub use cluster::Cluster;
 pub use cluster::everywhere::Note;
 #[cfg(any(test, fuzzing))]
-pub use cluster::fuzz::cluster_replies;
+pub use cluster::fuzz;
 pub use cluster::holdings::{Holdings, SlotSet};
 pub use cluster::key_slot::{SLOTS, slot_of};
 pub use cluster::redirects::Redirect;

@@ -206,8 +206,8 @@ fn open_if_primary(endpoint: &Endpoint) -> Result<Session, Unopened> {
 
 /// The host and port of a sentinel's answer.
 pub(super) fn named(answer: Value) -> Option<Address> {
-    let (host, port) = redis::from_redis_value(answer).ok()?;
-    Some(Address::Tcp(host, port))
+    let (host, port): (String, u16) = redis::from_redis_value(answer).ok()?;
+    (!host.is_empty() && port > 0).then_some(Address::Tcp(host, port))
 }
 
 /// The names in the answer to SENTINEL MASTERS, to stand after `knows no primary of that name`.

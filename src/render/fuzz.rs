@@ -53,13 +53,10 @@ pub fn render(data: &[u8]) {
     check_text(&Record::Block { block: &block, frame });
 }
 
-/// What streams give: a message, and a line of MONITOR.
-pub fn stream(data: &[u8]) {
+/// A message of a subscription.
+pub fn message(data: &[u8]) {
     let mut decisions = Decisions(data);
-    let (base64, is_line, is_quoted) = (decisions.flag(), decisions.flag(), decisions.flag());
-    if is_line {
-        return monitored(&mut decisions, base64, is_quoted);
-    }
+    let base64 = decisions.flag();
     let parts = ["message", "pmessage", "smessage", "subscribe", "punsubscribe"];
     let name = parts[usize::from(decisions.byte() % 5)];
     let mut words: Vec<&[u8]> = vec![name.as_bytes()];
@@ -101,9 +98,11 @@ fn bulk(word: &[u8], out: &mut Vec<u8>) {
 }
 
 /// A line of MONITOR: any text, or arguments as a server quotes them.
-fn monitored(decisions: &mut Decisions<'_>, base64: bool, is_quoted: bool) {
+pub fn monitor(data: &[u8]) {
+    let mut decisions = Decisions(data);
+    let (base64, is_quoted) = (decisions.flag(), decisions.flag());
     let (text, args) = if is_quoted {
-        let args = request(decisions);
+        let args = request(&mut decisions);
         (quoted_by_server(&args).into_bytes(), Some(args).filter(|args| !args.is_empty()))
     } else {
         (decisions.0.to_vec(), None)

@@ -1,9 +1,13 @@
 //! The framer against the redis crate's parser, cut anywhere, and what is read from the frames that it finds.
 #![allow(clippy::panic, clippy::missing_panics_doc, reason = "a check ends by panicking")]
 
+use std::ops::Range;
+
 use redis::Value;
 
+use super::entries::{BadForm, EntryId, Place};
 use super::{ErrorReply, Frame, Framer, Kind, Message, OwnedFrame, error_text, value_of};
+use crate::fuzz::Decisions;
 
 /// A stream of replies; the first byte says how large the pieces are in which it comes.
 pub fn framer(data: &[u8]) {
@@ -21,6 +25,73 @@ pub fn framer(data: &[u8]) {
         let more = redis::parse_redis_value(&bytes[passed..]);
         assert!(more.is_err(), "the crate ends it earlier: {more:?}: {}", bytes[passed..].escape_ascii());
     }
+}
+
+/// A reply to XREAD or XCLAIM: any, or one that is made of entries, each of which is found.
+pub fn entries(data: &[u8]) {
+    let mut decisions = Decisions(data);
+    if decisions.flag() {
+        let Ok(Some(found)) = Framer::default().find_end(decisions.0) else { return };
+        let frame = Frame::new(&decisions.0[..found.length], found.has_error());
+        for place in [Place::of_streams(frame), Place::of_entries(frame)] {
+            let _ = place.and_then(|place| read_entries(frame, place));
+        }
+        return;
+    }
+    let (is_resp3, streams) = (decisions.flag(), decisions.byte() % 4);
+    let (mut resp, mut expected) = (Vec::new(), Vec::new());
+    header(if is_resp3 { b'%' } else { b'*' }, streams.into(), &mut resp);
+    for _ in 0..streams {
+        let (name, count) = (decisions.text(9), decisions.byte() % 5);
+        if !is_resp3 {
+            header(b'*', 2, &mut resp);
+        }
+        bulk(name, &mut resp);
+        header(b'*', count.into(), &mut resp);
+        for _ in 0..count {
+            let (id, fields) = (decisions.text(9), decisions.byte() % 6);
+            header(b'*', 2, &mut resp);
+            bulk(id, &mut resp);
+            let mut words = Vec::new();
+            match fields {
+                5 => header(b'*', -1, &mut words),
+                fields => {
+                    header(b'*', 2 * i64::from(fields), &mut words);
+                    (0..2 * fields).for_each(|_| bulk(decisions.text(9), &mut words));
+                }
+            }
+            resp.extend_from_slice(&words);
+            expected.push((name.to_vec(), id.to_vec(), (fields < 5).then_some(words)));
+        }
+    }
+    let frame = Frame::new(&resp, false);
+    let found = Place::of_streams(frame).and_then(|place| read_entries(frame, place));
+    assert_eq!(found.ok(), Some(expected), "{}", resp.escape_ascii());
+}
+
+fn header(mark: u8, count: i64, out: &mut Vec<u8>) {
+    out.push(mark);
+    out.extend_from_slice(format!("{count}\r\n").as_bytes());
+}
+
+fn bulk(word: &[u8], out: &mut Vec<u8>) {
+    header(b'$', i64::try_from(word.len()).unwrap_or_default(), out);
+    out.extend_from_slice(word);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The name of its stream, its id and its fields.
+type ReadEntry = (Vec<u8>, Vec<u8>, Option<Vec<u8>>);
+
+fn read_entries(frame: Frame<'_>, mut place: Place) -> Result<Vec<ReadEntry>, BadForm> {
+    let mut all = Vec::new();
+    while let Some(found) = place.next(frame)? {
+        let bytes = |range: Range<usize>| frame.bytes()[range].to_vec();
+        let id = bytes(found.id);
+        let _ = EntryId::parse(&id);
+        all.push((bytes(found.stream), id, found.fields.map(bytes)));
+    }
+    Ok(all)
 }
 
 /// How a stream ends.

@@ -24,13 +24,37 @@ pub fn table(data: &[u8]) {
     if let Err(reason) = table.check(&argv) {
         assert!(!reason.contains(['\r', '\n']), "{reason}");
     }
-    if !argv.is_empty() {
-        ask_server(&argv, &table.keys(&argv));
-    }
     let _ = (table.rest(&argv), table.expected(&argv), table.options(&argv));
     let _ =
         (restrictions::holds_secret(&request), restrictions::is_report(&request), restrictions::asks_first(&request));
     let _ = (restrictions::effect_of(&request), restrictions::refuse_in_cluster(&request));
+}
+
+/// The arguments of any command that there is: which are keys, as COMMAND GETKEYS has it. Between them stand NULs.
+pub fn keys(data: &[u8]) {
+    thread_local!(static NAMES: Vec<Vec<&'static str>> = names());
+    let Some((number, words)) = data.split_first_chunk::<2>() else { return };
+    let number = usize::from(u16::from_be_bytes(*number));
+    let name = NAMES.with(|names| names[number % names.len()].clone());
+    let words = words.split(|byte| *byte == 0).filter(|_| !words.is_empty());
+    let argv: Vec<&[u8]> = name.iter().map(|word| word.as_bytes()).chain(words).collect();
+    let keys = Table::builtin().keys(&argv);
+    let positions = keys.as_deref().unwrap_or_default();
+    assert!(positions.iter().all(|at| (name.len()..argv.len()).contains(at)), "{name:?}: {positions:?}");
+    ask_server(&argv, &keys);
+}
+
+/// The names of all commands, with those of their subcommands.
+fn names() -> Vec<Vec<&'static str>> {
+    let table = Table::builtin();
+    let below = |name: &'static str| {
+        let mut names: Vec<_> = table.subcommand_names(name.as_bytes()).map(|word| vec![name, word]).collect();
+        if names.is_empty() {
+            names.push(vec![name]);
+        }
+        names
+    };
+    table.names().flat_map(below).collect()
 }
 
 /// Compares what are keys here with what they are to COMMAND GETKEYS of the server in `RCLI_FUZZ_SERVER`, if there is

@@ -61,7 +61,7 @@ pub struct Holdings {
 
 impl Holdings {
     /// Reads the reply to CLUSTER NODES of this node; none if it does not know itself as a primary.
-    fn read(node: &Address, nodes: &str) -> Option<Self> {
+    pub(super) fn read(node: &Address, nodes: &str) -> Option<Self> {
         let own = nodes.lines().find(|line| line.split(' ').nth(2).is_some_and(|flags| flags.contains("myself")))?;
         let mut fields = own.split_ascii_whitespace();
         if !fields.nth(2)?.contains("master") {
