@@ -38,6 +38,10 @@ soak SECONDS="3600" *OPTIONS:
 bench *ROWS:
     cargo bench -- {{ ROWS }}
 
+# The same, every row, into docs/performance.md
+performance *ROWS:
+    cargo bench -- --write docs/performance.md {{ ROWS }}
+
 # The picture of README, drawn from a real session on a real terminal
 picture:
     cargo test --locked --test integration -- --ignored picture::

@@ -60,7 +60,9 @@ impl<'a> Decisions<'a> {
             4 => put(format!("#{}\r\n", if self.flag() { 't' } else { 'f' })),
             5..=7 => {
                 out.push(b"+-("[usize::from(kind - 5)]);
-                out.extend(self.text(LIMIT).iter().map(|byte| if *byte == b'\n' { b' ' } else { *byte }));
+                // A big number has no exponent: one of thousands is JSON, but no number to the parser that checks it.
+                let is_out = |byte: u8| byte == b'\n' || kind == 7 && byte.eq_ignore_ascii_case(&b'e');
+                out.extend(self.text(LIMIT).iter().map(|byte| if is_out(*byte) { b' ' } else { *byte }));
                 out.extend_from_slice(b"\r\n");
             }
             8 | 9 => {

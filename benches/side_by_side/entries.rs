@@ -11,7 +11,8 @@ use crate::table::{Goal, Row, thousands};
 /// The rows of this topic.
 pub const BENCHES: &[Bench] = &[Bench { name: "tail", run: tail }, Bench { name: "tail-group", run: tail_group }];
 
-const STREAM: &str = "orders";
+/// The stream that is read.
+pub const STREAM: &str = "orders";
 const GROUP: &str = "bench";
 /// Adds the entries ARGV[1] to ARGV[2].
 const FILL: &str = "for i = ARGV[1], ARGV[2] do \
@@ -22,7 +23,7 @@ const PENDING: &str = "return redis.call('XPENDING', KEYS[1], ARGV[1])[1]";
 const AT_ONCE: usize = 10_000;
 
 fn tail(lab: &mut Lab) -> Result<Vec<Row>> {
-    fill(lab)?;
+    fill(lab, lab.sizes.messages)?;
     let ours = lab.rcli().args(["tail", STREAM, "--from", "0", "--until", "$", "--json"]);
     let theirs = lab.python("entries.py").args([STREAM]);
     let pairs = alternate(lab, lab.sizes.slow_pairs, |lab| drain(lab, &ours), |lab| drain(lab, &theirs))?;
@@ -31,7 +32,7 @@ fn tail(lab: &mut Lab) -> Result<Vec<Row>> {
 }
 
 fn tail_group(lab: &mut Lab) -> Result<Vec<Row>> {
-    fill(lab)?;
+    fill(lab, lab.sizes.messages)?;
     let ours = lab.rcli().args(["tail", STREAM, "--group", GROUP, "--consumer", "a", "--until", "$", "--json"]);
     let theirs = lab.python("entries.py").args([STREAM, GROUP]);
     let pairs = alternate(lab, lab.sizes.slow_pairs, |lab| share(lab, &ours), |lab| share(lab, &theirs))?;
@@ -43,12 +44,12 @@ fn title(lab: &Lab, how: &str) -> String {
     format!("{} entries of a stream{how}, to JSON lines in a file", thousands(lab.sizes.messages))
 }
 
-/// A stream with as many entries as there are messages.
-fn fill(lab: &mut Lab) -> Result<()> {
+/// A stream with so many entries.
+pub fn fill(lab: &mut Lab, entries: usize) -> Result<()> {
     lab.server.call::<()>(&["DEL", STREAM])?;
     let mut first = 1;
-    while first <= lab.sizes.messages {
-        let last = lab.sizes.messages.min(first + AT_ONCE - 1);
+    while first <= entries {
+        let last = entries.min(first + AT_ONCE - 1);
         lab.server.call::<()>(&["EVAL", FILL, "1", STREAM, &first.to_string(), &last.to_string()])?;
         first = last + 1;
     }

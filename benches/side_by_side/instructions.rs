@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::Bench;
+use crate::entries::{STREAM, fill};
 use crate::lab::Lab;
 use crate::measure::Job;
 use crate::table::{Goal, Row, thousands};
-use crate::workload::{Workload, seed_full_lists};
+use crate::workload::{Workload, rows, seed_full_lists};
 
 /// The rows of this topic.
 pub const BENCHES: &[Bench] = &[
@@ -20,6 +21,10 @@ pub const BENCHES: &[Bench] = &[
     Bench { name: "instructions-mixed", run: mixed },
     Bench { name: "instructions-sub", run: sub },
     Bench { name: "instructions-monitor", run: monitor },
+    Bench { name: "instructions-csv", run: csv },
+    Bench { name: "instructions-tail", run: tail },
+    Bench { name: "instructions-ls", run: ls },
+    Bench { name: "instructions-exec", run: exec },
 ];
 
 /// Lines or messages of the smaller run; the larger has five times as many.
@@ -73,6 +78,40 @@ fn monitor(lab: &mut Lab) -> Result<Vec<Row>> {
         })
     })?;
     Ok(vec![row("instructions a `PUBLISH c message-N` line of `monitor --json`", 1500, each)])
+}
+
+fn csv(lab: &mut Lab) -> Result<Vec<Row>> {
+    let each = per_item(|count| {
+        let rows = rows(lab, count)?;
+        lab.server.flush()?;
+        let job = lab.rcli().args(["--json", "pipe", "--from-csv", "SET key:{key} value-{value}"]);
+        count_of(&job.args([&rows]), |_| Ok(()))
+    })?;
+    Ok(vec![row("instructions a row of `pipe --json --from-csv 'SET key:{key} value-{value}'`", 1100, each)])
+}
+
+fn tail(lab: &mut Lab) -> Result<Vec<Row>> {
+    let each = per_item(|count| {
+        fill(lab, count)?;
+        let job = lab.rcli().args(["--json", "tail", STREAM, "--from", "0", "--until", "$"]);
+        count_of(&job, |_| Ok(()))
+    })?;
+    Ok(vec![row("instructions an entry of three fields of `tail --json`", 2500, each)])
+}
+
+fn ls(lab: &mut Lab) -> Result<Vec<Row>> {
+    let each = per_item(|count| {
+        lab.server.flush()?;
+        lab.server.call::<()>(&["DEBUG", "POPULATE", &count.to_string()])?;
+        count_of(&lab.rcli().args(["ls"]), |_| Ok(()))
+    })?;
+    lab.server.flush()?;
+    Ok(vec![row("instructions a key of `ls`", 400, each)])
+}
+
+fn exec(lab: &mut Lab) -> Result<Vec<Row>> {
+    let all = count_of(&lab.rcli().args(["exec", "PING"]), |_| Ok(()))?;
+    Ok(vec![row("instructions of `exec PING`, the whole process", 1_500_000, all)])
 }
 
 fn row(work: &str, goal: u64, each: u64) -> Row {

@@ -6,6 +6,7 @@
 //!     cargo bench -- --full                the sizes the goals are stated for
 //!     cargo bench -- --server PATH         another server than `redis-server`; may be given several times
 //!     cargo bench -- --rcli PATH           another `rcli`, to compare two versions
+//!     cargo bench -- --write FILE          and puts the table between the marks of FILE (`just performance`)
 //!
 //! Each topic is a file with a list of [`Bench`]es. No time is ever asserted: a goal that was missed is marked.
 
@@ -24,7 +25,9 @@ mod listener;
 mod measure;
 mod memory;
 mod pipe;
+mod prompt;
 mod proxy;
+mod report;
 mod scripts;
 mod servers;
 mod sharded;
@@ -36,11 +39,13 @@ mod workload;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use anyhow::{Result, bail, ensure};
 
 use lab::{Lab, Sizes};
-use table::{HEAD, Row};
+use report::Report;
+use table::Row;
 
 /// Some rows that are measured together.
 pub struct Bench {
@@ -55,6 +60,7 @@ const TOPICS: &[&[Bench]] = &[
     instructions::BENCHES,
     pipe::BENCHES,
     start::BENCHES,
+    prompt::BENCHES,
     memory::BENCHES,
     streams::BENCHES,
     entries::BENCHES,
@@ -70,6 +76,8 @@ struct Options {
     servers: Vec<PathBuf>,
     rcli: OsString,
     sizes: fn() -> Sizes,
+    /// Where the table is to stand as well.
+    write: Option<PathBuf>,
     /// `cargo bench` says so; without it (`cargo test --all-targets`) nothing is measured.
     measure: bool,
 }
@@ -94,31 +102,34 @@ fn run() -> Result<bool> {
     }
     lab::require_peers()?;
     let mut complete = true;
+    let mut report = Report::begin(&options.rcli)?;
     for server in &options.servers {
         let mut lab = Lab::open(options.rcli.clone(), server, (options.sizes)())?;
-        println!("\n## {}\n\n{HEAD}", lab.server.version()?);
+        report.table(&lab.server.version()?);
         for bench in selected(&options.names) {
-            eprintln!("side_by_side: measuring {}", bench.name);
-            complete &= measure(bench, &mut lab);
+            complete &= measure(bench, &mut lab, &mut report);
         }
+    }
+    report.end();
+    if let Some(path) = &options.write {
+        report.write_into(path)?;
     }
     Ok(complete)
 }
 
-/// Prints the rows of one bench; false when it failed.
-fn measure(bench: &Bench, lab: &mut Lab) -> bool {
-    match (bench.run)(lab) {
-        Ok(rows) => {
-            for row in rows {
-                println!("{row}");
-            }
-            true
-        }
-        Err(error) => {
-            println!("{}", Row::failed(bench.name, &error));
-            false
-        }
+/// Reports the rows of one bench; false when it failed.
+fn measure(bench: &Bench, lab: &mut Lab, report: &mut Report) -> bool {
+    eprint!("side_by_side: measuring {}", bench.name);
+    let began = Instant::now();
+    let (rows, is_complete) = match (bench.run)(lab) {
+        Ok(rows) => (rows, true),
+        Err(error) => (vec![Row::failed(bench.name, &error)], false),
+    };
+    eprintln!(", {:.0} s", began.elapsed().as_secs_f64());
+    for row in rows {
+        report.line(&row.to_string());
     }
+    is_complete
 }
 
 fn all() -> impl Iterator<Item = &'static Bench> {
@@ -135,6 +146,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options> {
         servers: Vec::new(),
         rcli: env!("CARGO_BIN_EXE_rcli").into(),
         sizes: || Sizes::MODERATE,
+        write: None,
         measure: false,
     };
     let path = |value: Option<String>| match value {
@@ -147,6 +159,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options> {
             "--quick" => options.sizes = || Sizes::QUICK,
             "--full" => options.sizes = || Sizes::FULL,
             "--server" => options.servers.push(path(args.next())?.into()),
+            "--write" => options.write = Some(path(args.next())?.into()),
             "--rcli" => options.rcli = path(args.next())?.into(),
             name => {
                 let known: Vec<_> = all().map(|bench| bench.name).collect();

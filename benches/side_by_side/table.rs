@@ -21,6 +21,8 @@ pub enum Goal {
     Bytes(u64),
     /// At most this many instructions an item.
     Instructions(u64),
+    /// At most this long, in milliseconds.
+    Milliseconds(f64),
     /// Nothing lost.
     Complete,
 }
@@ -52,6 +54,7 @@ impl fmt::Display for Goal {
             Self::RateAndCpu(rate, cpu) => write!(f, "rate ≥ {rate}×, CPU ≤ {cpu:.2}"),
             Self::Bytes(bytes) => write!(f, "≤ {}", megabytes(*bytes)),
             Self::Instructions(count) => write!(f, "≤ {count}"),
+            Self::Milliseconds(limit) => write!(f, "≤ {limit:.0} ms"),
             Self::Complete => write!(f, "nothing lost"),
         }
     }

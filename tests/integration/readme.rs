@@ -1,8 +1,8 @@
-//! README's examples, run as they are written.
+//! The examples of README and of the manual, run as they are written.
 //!
 //! A block fenced ```` ```console ```` holds lines `$ COMMAND` (continued while they end in `\`) and below each the
 //! output it must give, stdout and stderr together; `...` alone on a line stands for any lines. A block fenced
-//! ```` ```sh ```` holds a script that must end with status 0. All blocks run in order against one fresh server that
+//! ```` ```sh ```` holds a script that must end with status 0. All blocks of a page run in order against one fresh server that
 //! `RCLI_URL` points at, in one directory, with rcli first in PATH. A block right after the comment
 //! `<!-- not run -->` is left out.
 
@@ -11,19 +11,19 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
-/// A command of README and, in a console block, the output written under it.
+/// A command of a page and, in a console block, the output written under it.
 struct Example {
     line: usize,
     command: String,
     output: Option<String>,
 }
 
-/// All examples in their order.
-fn examples(readme: &str) -> Vec<Example> {
+/// All examples of a page in their order.
+fn examples(page: &str) -> Vec<Example> {
     let mut examples: Vec<Example> = Vec::new();
     let (mut fence, mut skip_next) = (String::new(), false);
     let mut continued = false;
-    for (index, line) in readme.lines().enumerate() {
+    for (index, line) in page.lines().enumerate() {
         let number = index + 1;
         if let Some(language) = line.strip_prefix("```") {
             fence = if fence.is_empty() && skip_next {
@@ -49,7 +49,7 @@ fn examples(readme: &str) -> Vec<Example> {
                 continued = command.ends_with('\\');
                 continue;
             }
-            let example = examples.last_mut().unwrap_or_else(|| panic!("README.md:{number}: output without a command"));
+            let example = examples.last_mut().unwrap_or_else(|| panic!("line {number}: output without a command"));
             if continued {
                 example.command += &format!("{line}\n");
                 continued = line.ends_with('\\');
@@ -61,7 +61,7 @@ fn examples(readme: &str) -> Vec<Example> {
     examples
 }
 
-/// Whether the output is what README shows; a line `...` stands for any number of lines.
+/// Whether the output is what the page shows; a line `...` stands for any number of lines.
 fn matches(shown: &[&str], got: &[&str]) -> bool {
     match shown.split_first() {
         None => got.is_empty(),
@@ -72,10 +72,18 @@ fn matches(shown: &[&str], got: &[&str]) -> bool {
 
 #[test]
 fn the_readmes_examples_do_what_it_says() {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    let readme = std::fs::read_to_string(&readme).expect("README.md");
-    let examples = examples(&readme);
-    assert!(examples.len() >= 2, "README.md has no examples to run");
+    run_examples("README.md");
+}
+
+#[test]
+fn the_manuals_examples_do_what_it_says() {
+    run_examples("docs/manual.md");
+}
+
+fn run_examples(page: &str) {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).expect(page);
+    let examples = examples(&text);
+    assert!(examples.len() >= 2, "{page} has no examples to run");
     let server = Server::start();
     let home = TempDir::new().expect("a directory");
     let bin = Path::new(env!("CARGO_BIN_EXE_rcli")).parent().expect("its directory");
@@ -99,7 +107,7 @@ fn the_readmes_examples_do_what_it_says() {
         if !right {
             let shown = example.output.unwrap_or_default();
             wrong += &format!(
-                "README.md:{}: {}--- README says\n{shown}--- it gives (status {})\n{got}",
+                "{page}:{}: {}--- it says\n{shown}--- it gives (status {})\n{got}",
                 example.line, example.command, output.status
             );
         }
@@ -118,17 +126,38 @@ fn what_is_installed_is_this_program() {
 #[test]
 fn what_the_pages_link_to_is_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for page in ["README.md", "CONTRIBUTING.md", "docs/contract.md", "docs/architecture.md", "docs/redis-cli.md"] {
-        let text = std::fs::read_to_string(root.join(page)).unwrap_or_else(|error| panic!("{page}: {error}"));
+    let docs = std::fs::read_dir(root.join("docs")).expect("docs/").map(|entry| entry.expect("an entry").path());
+    let pages = docs.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    let mut links = 0;
+    for page in pages.chain([root.join("README.md"), root.join("CONTRIBUTING.md")]) {
+        let text = std::fs::read_to_string(&page).expect("a page");
         for (begun, behind) in text.match_indices("](").map(|(at, _)| text.split_at(at + 2)) {
-            let link = behind.split([')', '#']).next().unwrap_or_default();
-            let row = begun.lines().count();
+            let link = behind.split(')').next().unwrap_or_default();
             // Within backquotes it is code.
             let is_code = begun.lines().last().unwrap_or_default().matches('`').count() % 2 == 1;
-            if !is_code && !link.is_empty() && !link.contains("://") {
-                let target = root.join(page).parent().expect("a directory").join(link);
-                assert!(target.exists(), "{page}:{row}: there is no {link}");
+            if is_code || link.contains("://") {
+                continue;
+            }
+            links += 1;
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let place = format!("{}:{}", page.display(), begun.lines().count());
+            let target = if file.is_empty() { page.clone() } else { page.parent().expect("a directory").join(file) };
+            assert!(target.exists(), "{place}: there is no {file}");
+            if !heading.is_empty() {
+                let headings = std::fs::read_to_string(&target).expect("a page");
+                assert!(
+                    headings.lines().any(|line| anchor(line) == Some(heading.to_owned())),
+                    "{place}: no #{heading}"
+                );
             }
         }
     }
+    assert!(links > 20, "{links}");
+}
+
+/// What a link to a heading says.
+fn anchor(line: &str) -> Option<String> {
+    let heading = line.strip_prefix('#')?.trim_start_matches('#').trim();
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    Some(kept.collect::<String>().to_lowercase().replace(' ', "-"))
 }

@@ -48,7 +48,8 @@ pub fn redirects(data: &[u8]) {
     let mut decisions = Decisions(data);
     let code = ["", "MOVED ", "ASK ", "MOVED  ", "TRYAGAIN ", "CLUSTERDOWN "][usize::from(decisions.byte() % 6)];
     let (is_made, port) = (decisions.flag(), u16::from_be_bytes([decisions.byte(), decisions.byte()]));
-    let (slot, host) = (port % SLOTS, String::from_utf8_lossy(decisions.0).replace(['\r', '\n'], ""));
+    // What an error's line cannot hold is not in it.
+    let (slot, host) = (port % SLOTS, String::from_utf8_lossy(decisions.0).replace(char::is_control, " "));
     let text = if is_made { format!("{code}{slot} {host}:{port}") } else { format!("{code}{host}") };
     let found = Redirect::of(OwnedFrame::error(&text).frame());
     let asked = Address::Tcp("asked".to_owned(), ASKED_PORT);
