@@ -113,6 +113,11 @@ impl<W: Write> Write for Escaping<'_, W> {
 /// As much as is made into text at a time.
 const PIECE: usize = 32 * 1024;
 
+/// How many columns of a terminal a text takes.
+pub fn width(text: &str) -> usize {
+    if is_plain(text.as_bytes()) { text.len() } else { unicode_width::UnicodeWidthStr::width(text) }
+}
+
 /// A number of things, in words: `1 command`, `2 commands`.
 pub fn counted(count: u64, thing: &str) -> String {
     format!("{count} {thing}{}", if count == 1 { "" } else { "s" })

@@ -331,8 +331,13 @@ impl Repl<'_> {
 
     /// Writes a reply as a person reads it best.
     fn readable(&mut self, request: &Request, frame: Frame<'_>, record: &Record<'_>) -> Outcome<()> {
-        if let Some(table) = tables::table(request, frame, helper::columns()) {
-            return self.write(&table);
+        let place = tables::Place { columns: helper::columns(), colors: self.style.colors };
+        if let Some(lines) = tables::show(request).and_then(|show| show(request, frame, place)) {
+            for mut line in lines {
+                line.push('\n');
+                self.write(&line)?;
+            }
+            return Ok(());
         }
         if self.settings.is_pretty
             && frame.kind() == Kind::Bulk

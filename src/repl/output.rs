@@ -5,7 +5,7 @@ use crate::shell::{Answer, Trouble};
 use std::time::{Duration, Instant};
 
 use super::help::nearest;
-use super::{Flow, Repl, SHOWN};
+use super::{Flow, Repl, SHOWN, tables};
 use crate::color::Part;
 use crate::command::request::Request;
 use crate::exit::{Exit, Failure, Outcome};
@@ -53,9 +53,8 @@ impl Repl<'_> {
                 let frame = reply.frame();
                 let shown =
                     self.paged(frame.bytes().len(), |repl| repl.reply(request, frame)).and_then(|()| self.flush());
-                // With scores two elements take one line.
-                let is_plain = self.style.format == Format::Human
-                    && !request.args().any(|word| word.eq_ignore_ascii_case(b"WITHSCORES"));
+                // A table has lines of its own.
+                let is_plain = self.style.format == Format::Human && tables::show(request).is_none();
                 self.screen.note_whole(|printed| if is_plain { elements(frame, printed) } else { None });
                 shown?;
                 self.advise(request, frame)

@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 
 use crate::command::request::Request;
 use crate::reply::{Frame, Kind};
+use crate::text::width;
 
 /// What a command's integer counts.
 #[derive(Clone, Copy)]
@@ -22,7 +23,7 @@ enum Unit {
 }
 
 /// The commands whose reply is one number that is no mere count.
-const NUMBERS: [(&str, Unit); 10] = [
+const NUMBERS: [(&str, Unit); 11] = [
     ("TTL", Unit::Seconds),
     ("PTTL", Unit::Milliseconds),
     ("OBJECT IDLETIME", Unit::Seconds),
@@ -33,6 +34,7 @@ const NUMBERS: [(&str, Unit); 10] = [
     ("HTTL", Unit::Seconds),
     ("HPTTL", Unit::Milliseconds),
     ("HEXPIRETIME", Unit::Time),
+    ("HPEXPIRETIME", Unit::TimeInMilliseconds),
 ];
 
 /// What a reply means, to be shown behind it; none where it says all itself.
@@ -74,10 +76,19 @@ fn integer(frame: Frame<'_>) -> Option<i64> {
 
 /// A line that fits.
 pub fn cut(line: &str, columns: usize) -> String {
-    if line.chars().count() <= columns {
+    const DOTS: &str = "...";
+    if width(line) <= columns {
         return line.to_owned();
     }
-    line.chars().take(columns.saturating_sub(3)).chain("...".chars()).collect()
+    let room = columns.saturating_sub(DOTS.len());
+    let mut used = 0;
+    let fits = |c: &char| {
+        used += width(c.encode_utf8(&mut [0; 4]));
+        used <= room
+    };
+    let mut shown: String = line.chars().take_while(fits).collect();
+    shown.push_str(&DOTS[..columns.min(DOTS.len())]);
+    shown
 }
 
 /// A duration in its two largest units: `2 h 5 min`.

@@ -101,6 +101,7 @@ mod repl_profiles;
 mod repl_sentinel;
 mod repl_settings;
 mod repl_subscriber;
+mod repl_tables;
 mod repl_values;
 mod repl_verbs;
 mod repl_views;
