@@ -9,8 +9,9 @@ use rustyline::hint::{Hint, Hinter};
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Context, Helper, Result};
 
-use super::complete::{complete, hint};
+use super::complete::complete;
 use super::highlight::highlight;
+use super::hints::hint;
 use super::suggestions::Lookup;
 use super::tokens::{commands, open_quote};
 use crate::color::{Colors, Part};

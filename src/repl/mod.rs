@@ -7,6 +7,7 @@ mod editor;
 mod help;
 mod helper;
 mod highlight;
+mod hints;
 mod history;
 mod lines;
 pub mod local;

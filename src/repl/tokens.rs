@@ -110,6 +110,13 @@ pub fn open_quote(before: Option<char>, line: &str) -> Option<char> {
     }
 }
 
+/// The command behind a number that says how often it is to be run; the line itself where there is none.
+pub fn after_count(line: &str) -> &str {
+    let Some((number, command)) = line.trim_start().split_once(char::is_whitespace) else { return line };
+    let is_count = number.bytes().all(|byte| byte.is_ascii_digit()) && !command.trim().is_empty();
+    if is_count { command } else { line }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

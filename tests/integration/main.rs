@@ -94,6 +94,7 @@ mod repl;
 mod repl_blocks;
 mod repl_bounds;
 mod repl_cluster;
+mod repl_hints;
 mod repl_history;
 mod repl_keys;
 mod repl_lines;

@@ -24,7 +24,7 @@ pub fn table(data: &[u8]) {
     if let Err(reason) = table.check(&argv) {
         assert!(!reason.contains(['\r', '\n']), "{reason}");
     }
-    let _ = (table.rest(&argv), table.expected(&argv), table.options(&argv));
+    let _ = (table.hint(&argv, true), table.hint(&argv, false), table.expected(&argv), table.options(&argv));
     let _ =
         (restrictions::holds_secret(&request), restrictions::is_report(&request), restrictions::asks_first(&request));
     let _ = (restrictions::effect_of(&request), restrictions::refuse_in_cluster(&request));

@@ -1,6 +1,6 @@
 //! Follows the words typed so far through a command's argument tree, to tell what may come next and what the rest
-//! of the syntax is. It helps, it does not judge: whether a value is good is left to the server. The face of it is
-//! in `hints`.
+//! of the syntax is. It helps, it does not judge: of a value only its type is looked at, since behind a word at a place
+//! for a number nothing else will be right. The face of it is in `hints`.
 
 use super::{Argument, Kind};
 
@@ -15,7 +15,7 @@ pub enum Expected<'t> {
 
 /// What is left of the arguments after these words; nothing when the words do not fit.
 pub fn follow<'t>(arguments: &'t [Argument], words: &[&[u8]]) -> Tail<'t> {
-    match sequence(arguments, words, Fit::Any) {
+    match sequence(arguments, words, Fit::Typed) {
         Step::Taken(used, tail) if used == words.len() => tail,
         Step::Open(tail) => tail,
         _ => Tail::default(),
@@ -50,8 +50,6 @@ enum Fit {
     Token,
     /// Or it must look like the argument's type.
     Typed,
-    /// Or it is taken as it is, as nothing else can stand there.
-    Any,
 }
 
 /// Arguments one after the other. Neighbouring optional ones may come in any order.
@@ -74,7 +72,7 @@ fn sequence<'t>(args: &'t [Argument], words: &[&[u8]], fit: Fit) -> Step<'t> {
                 step
             }
             _ => {
-                let fit = if used == 0 { fit } else { Fit::Any };
+                let fit = if used == 0 { fit } else { Fit::Typed };
                 repeat(arg, left, fit, count, &args[at..])
             }
         };
@@ -165,35 +163,47 @@ fn optional_run<'t>(args: &'t [Argument], run: usize, words: &[&[u8]], strict: b
 /// An argument as often as it may come, or exactly as often as `count` says. `around` has the arguments whose
 /// fixed words end the repetition.
 fn repeat<'t>(arg: &'t Argument, words: &[&[u8]], fit: Fit, count: Option<u64>, around: &[Argument]) -> Step<'t> {
-    let (mut used, mut tail) = match once(arg, words, fit) {
-        Step::Taken(used, tail) => (used, tail),
-        step => return step,
-    };
-    if !arg.multiple || used == 0 {
-        return Step::Taken(used, tail);
-    }
-    let mut times = 1;
-    while used < words.len() && count.is_none_or(|count| times < count) {
+    let (mut used, mut times, mut tail) = (0, 0, Tail::default());
+    loop {
         let left = &words[used..];
-        if count.is_none() && opens_another(arg, left[0], around) {
-            break;
-        }
-        let step = if arg.multiple_token { once(arg, left, Fit::Token) } else { body(arg, left, Fit::Typed) };
+        let step = match times {
+            0 => once(arg, left, fit),
+            _ if arg.multiple_token => once(arg, left, Fit::Token),
+            _ => body(arg, left, Fit::Typed),
+        };
         match step {
-            Step::Miss | Step::Taken(0, _) => break,
-            Step::Taken(taken, end) => (used, tail, times) = (used + taken, end, times + 1),
+            Step::Miss | Step::Taken(0, _) if times > 0 => break,
+            Step::Taken(taken, end) => (used, times, tail) = (used + taken, times + 1, end),
+            // In the middle of a group: once more may follow what is left of it.
+            Step::Open(mut end) if arg.multiple => {
+                end.text.extend(more_text(arg, times + 1, count));
+                return Step::Open(end);
+            }
             step => return step,
+        }
+        if !arg.multiple || used == 0 {
+            return Step::Taken(used, tail);
+        }
+        let is_over = used == words.len() || count.is_some_and(|count| times >= count);
+        if is_over || count.is_none() && opens_another(arg, words[used], around) {
+            break;
         }
     }
     if used < words.len() || count.is_some_and(|count| times >= count) {
         return Step::Taken(used, tail);
     }
-    tail.text.push(count.map_or_else(|| arg.again_text(), |count| arg.count_text(count - times)));
+    tail.text.extend(more_text(arg, times, count));
     match arg.own_token().filter(|_| arg.multiple_token) {
         Some(token) => tail.expected.push(Expected::Word(token)),
         None => add_body_openers(arg, &mut tail.expected),
     }
     if count.is_some() { Step::Open(tail) } else { Step::Taken(used, tail) }
+}
+
+/// What may, or must, follow an argument that came so many times.
+fn more_text(arg: &Argument, times: u64, count: Option<u64>) -> Option<String> {
+    let Some(count) = count else { return Some(arg.again_text()) };
+    Some(arg.count_text(count.saturating_sub(times))).filter(|text| !text.is_empty())
 }
 
 /// An argument once, its token included.
@@ -206,13 +216,10 @@ fn once<'t>(arg: &'t Argument, words: &[&[u8]], fit: Fit) -> Step<'t> {
     };
     if left.is_empty() {
         let mut tail = Tail { text: vec![arg.body_text(true)], expected: Vec::new() };
-        if arg.multiple {
-            tail.text.push(arg.again_text());
-        }
         add_body_openers(arg, &mut tail.expected);
         return Step::Open(tail);
     }
-    match body(arg, left, Fit::Any) {
+    match body(arg, left, Fit::Typed) {
         Step::Taken(used, tail) => Step::Taken(used + 1, tail),
         Step::Miss => Step::Lost,
         step => step,
@@ -225,7 +232,7 @@ fn body<'t>(arg: &'t Argument, words: &[&[u8]], fit: Fit) -> Step<'t> {
         Kind::Block => return sequence(&arg.arguments, words, fit),
         Kind::Oneof => return one_of(&arg.arguments, words, fit),
         Kind::PureToken => arg.token.as_deref().is_some_and(|token| is_word(words[0], token)),
-        kind => fit == Fit::Any || fit == Fit::Typed && looks_like(kind, words[0]),
+        kind => fit == Fit::Typed && looks_like(kind, words[0]),
     };
     if taken { Step::Taken(1, Tail::default()) } else { Step::Miss }
 }
@@ -289,14 +296,17 @@ fn count_given(arg: &Argument, words: &[&[u8]]) -> Option<u64> {
 /// Whether a word could be a value of that kind.
 fn looks_like(kind: Kind, word: &[u8]) -> bool {
     let text = std::str::from_utf8(word).unwrap_or_default();
+    let is_number = |text: &str| text.parse::<f64>().is_ok();
     match kind {
-        Kind::Integer | Kind::UnixTime => text.parse::<i64>().is_ok(),
-        Kind::Double => text.parse::<f64>().is_ok(),
+        // ZINCRBY's increment and WEIGHTS are documented so, and take any number; BITFIELD's offset takes `#1`.
+        Kind::Integer | Kind::UnixTime => is_number(text.strip_prefix('#').unwrap_or(text)),
+        // A bound of a range of scores may be left out of it.
+        Kind::Double => is_number(text.strip_prefix('(').unwrap_or(text)),
         _ => true,
     }
 }
 
 /// Whether a typed word is this fixed one.
-fn is_word(word: &[u8], token: &str) -> bool {
+pub fn is_word(word: &[u8], token: &str) -> bool {
     word.eq_ignore_ascii_case(token.as_bytes())
 }

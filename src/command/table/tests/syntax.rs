@@ -56,18 +56,18 @@ fn rest_advances_with_the_words() {
         ("NOSUCH", ""),
         ("CONFIG", "subcommand [arg ...]"),
         ("CONFIG NOSUCH", ""),
-        ("CONFIG SET a", "value"),
+        ("CONFIG SET a", "value [parameter value ...]"),
         ("CONFIG SET a b", "[parameter value ...]"),
         ("DEL a", "[key ...]"),
         ("ZADD k NX", "[GT | LT] [CH] [INCR] score member [score member ...]"),
-        ("ZADD k NX 1", "member"),
+        ("ZADD k NX 1", "member [score member ...]"),
         ("ZADD k 1 a", "[score member ...]"),
         ("ZADD k 1 a no-score", ""),
         ("HRANDFIELD k 3", "[WITHVALUES]"),
         ("HRANDFIELD k no-count", ""),
         ("MODULE LOADEX p ARGS a CONFIG", "name value [CONFIG name value ...]"),
         ("XADD k MAXLEN ~ 9 *", "field value [field value ...]"),
-        ("XADD k * f", "value"),
+        ("XADD k * f", "value [field value ...]"),
         ("XREAD COUNT 1", "[BLOCK milliseconds] STREAMS key [key ...] id [id ...]"),
         (
             "SORT k GET a LIMIT 0",
@@ -78,7 +78,11 @@ fn rest_advances_with_the_words() {
             "GEOSEARCH k FROMLONLAT 1",
             "latitude <BYRADIUS radius <M | KM | FT | MI> | BYBOX width height <M | KM | FT | MI>> [ASC | DESC] [COUNT count [ANY]] [WITHCOORD] [WITHDIST] [WITHHASH]",
         ),
-        ("BITFIELD k OVERFLOW SAT", "<SET encoding offset value | INCRBY encoding offset increment>"),
+        (
+            "BITFIELD k OVERFLOW SAT",
+            "<SET encoding offset value | INCRBY encoding offset increment> [<GET encoding offset | [OVERFLOW <WRAP | SAT \
+             | FAIL>] <SET encoding offset value | INCRBY encoding offset increment>> ...]",
+        ),
         (
             "MIGRATE h 1 \"\" 0",
             "timeout [COPY] [REPLACE] [AUTH password | AUTH2 username password] [KEYS key [key ...]]",
@@ -147,4 +151,22 @@ fn keys_and_other_values_are_told_apart() {
     }
     let next = table.expected(&argv("CONFIG GET"));
     assert!(matches!(next[..], [Expected::Value(argument)] if argument.name == "parameter"), "{next:?}");
+}
+
+#[test]
+fn hints_are_those_of_the_list() {
+    let mut count = 0;
+    for line in include_str!("../../../../tests/hints.txt").lines() {
+        let Some((typed, expected)) = line.split_once('|').filter(|_| !line.starts_with('#')) else {
+            continue;
+        };
+        let words: Vec<&str> = typed.split_whitespace().collect();
+        let hint = Table::builtin().hint(&words, !typed.ends_with(' '));
+        match expected.strip_suffix("...") {
+            Some(begin) => assert!(hint.starts_with(begin), "{typed}: {hint}"),
+            None => assert_eq!(hint, expected, "{typed}"),
+        }
+        count += 1;
+    }
+    assert!(count > 120, "{count} lines");
 }
