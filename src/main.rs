@@ -23,6 +23,7 @@ mod report;
 mod sandbox;
 mod shell;
 mod signal;
+mod stdio;
 mod text;
 mod word;
 

@@ -56,7 +56,7 @@ const SPELLINGS: [(&str, Spelling); 37] = [
     ("--mono", Spelling::Option("--color=never")),
     ("--pipe", Is(Pipe, &["pipe", "--quiet", "--totals", "--reply-timeout=30"])),
     ("--pipe-timeout", Detail(&[Pipe], "--reply-timeout")),
-    ("--scan", Is(Scan, &["ls"])),
+    ("--scan", Is(Scan, &["ls", "--quoted"])),
     ("--pattern", Detail(&[Scan, Largest], "")),
     ("--quoted-pattern", Detail(&[Scan, Largest], "")),
     ("--count", Detail(&[Scan, Largest], "--page")),

@@ -71,6 +71,9 @@ pub struct LsArgs {
     /// End each line of raw output with NUL instead of a newline, as xargs -0 reads them
     #[arg(short = '0', long)]
     pub null: bool,
+    /// Quote every key in human output, as redis-cli --scan does
+    #[arg(long, hide = true)]
+    pub quoted: bool,
     /// Show on stderr how far it has come
     #[arg(long)]
     pub progress: bool,

@@ -14,6 +14,7 @@ use super::option_set::{OptionSet, PUSHES, in_order, is_yes_or_no, parse};
 use super::verbs::{ExecArgs, ExecOptions, Verb};
 use super::{Cli, ConnectionOptions, describe, prompt};
 use crate::exit::{Exit, Failure, Outcome};
+use crate::stdio;
 
 /// The subcommands that are read by the whole definition: all but `exec`, whose options are those before a command.
 pub(super) const OTHERS: [&str; 15] = [
@@ -122,12 +123,13 @@ impl Wrong {
             return Failure::usage(format!("{}; see {program}{verb}--help", describe(&self.error)));
         }
         let error = parse(&mut definition(), words).err().unwrap_or(self.error);
-        // A reader that went away has seen enough.
-        let _ = match error.kind() {
+        let printed = match error.kind() {
+            _ if stdio::is_stdout_closed() => Err(stdio::closed()),
             ErrorKind::DisplayVersion => write!(io::stdout(), "{}", definition().render_version()),
             _ => error.print(),
         };
-        Failure::quiet(Exit::Done)
+        // A reader that went away has seen enough.
+        printed.err().map_or_else(|| Failure::quiet(Exit::Done), Failure::output)
     }
 }
 

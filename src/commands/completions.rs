@@ -14,6 +14,7 @@ use crate::cli::{self, CompletionsArgs};
 use crate::command::table::Table;
 use crate::config::profile::Profiles;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::stdio;
 use crate::text::describe_io;
 
 /// Names the shell, where a shell asks what may come next.
@@ -29,7 +30,7 @@ pub fn answer() -> Outcome<bool> {
 /// Writes the script of one shell to stdout.
 pub fn run(args: &CompletionsArgs) -> Outcome<Exit> {
     let text = script(args.shell).map_err(|error| Failure::failed(describe_io(&error)))?;
-    io::stdout().write_all(&text).map_err(Failure::output)?;
+    stdio::stdout().and_then(|mut stdout| stdout.write_all(&text)).map_err(Failure::output)?;
     Ok(Exit::Done)
 }
 

@@ -1,11 +1,12 @@
 //! `rcli exec CMD`, and `rcli CMD`: one command, once or repeatedly (contract section 4).
 
 use std::ffi::OsString;
-use std::io::{self, Read as _};
+use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::time::Instant;
 
 use super::listen;
+use super::stdin::subscribed;
 use crate::cli::{ExecArgs, ExecOptions};
 use crate::command::request::Request;
 use crate::command::restrictions::{refuse_uncounted, report_of};
@@ -17,6 +18,8 @@ use crate::render::{Format, Record, Reports};
 use crate::reply::{ErrorReply, OwnedFrame};
 use crate::report::report;
 use crate::shell::block::report_partial;
+use crate::shell::subscription::changes_subscriptions;
+use crate::stdio;
 use crate::text::describe_io;
 
 /// Runs the command as often as asked.
@@ -25,6 +28,9 @@ pub fn run(context: &Context, args: &ExecArgs) -> Outcome<Exit> {
     let request = build(options, command)?;
     if let Some(exit) = listen::command(context, &request) {
         return exit;
+    }
+    if changes_subscriptions(&request) {
+        return subscribed::leave(context, &request);
     }
     if let Some(reason) = refuse_uncounted(&request) {
         return Err(Failure::usage(reason));
@@ -148,9 +154,8 @@ fn unquote(name: &[u8], arg: &[u8]) -> Outcome<Vec<u8>> {
 
 pub(super) fn read_stdin() -> Outcome<Vec<u8>> {
     let mut bytes = Vec::new();
-    io::stdin()
-        .lock()
-        .read_to_end(&mut bytes)
+    stdio::stdin()
+        .and_then(|mut stdin| stdin.read_to_end(&mut bytes))
         .map_err(|error| Failure::usage(format!("cannot read stdin: {}", describe_io(&error))))?;
     Ok(bytes)
 }

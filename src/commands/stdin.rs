@@ -1,6 +1,6 @@
 //! Commands on stdin, line by line: each is run when it arrives and its reply is flushed at once (contract section 5).
 
-mod subscribed;
+pub(super) mod subscribed;
 
 use std::os::fd::AsFd as _;
 

@@ -31,6 +31,7 @@ fn style_of(output: &OutputOptions, verb: Option<&Verb>, format: Format) -> Outc
         base64: output.encoding == Some(Encoding::Base64),
         quoted: output.quoted_json,
         whole_messages: matches!(verb, Some(Verb::Exec(_)) | None),
+        quotes_keys: false,
         parses_reports: output.reports != Some(ReportsForm::Text),
         nest_json: verb.is_some_and(Verb::nests_json),
         colors: decide_colors(output.color, io::stdout().is_terminal()),

@@ -22,6 +22,7 @@ use self::resp::{Found, Scan};
 use self::rows::{Row, Rows};
 use crate::command::request::{Request, secrets};
 use crate::exit::{Failure, Outcome};
+use crate::stdio;
 use crate::text::describe_io;
 
 pub use self::bad::{BadInput, describe_bad};
@@ -90,11 +91,9 @@ impl Source {
 
     /// Standard input.
     pub fn stdin() -> Outcome<Self> {
-        let owned = io::stdin()
-            .as_fd()
-            .try_clone_to_owned()
-            .map_err(|error| Failure::usage(format!("cannot read stdin: {}", describe_io(&error))))?;
-        Ok(Self::new("stdin".to_owned(), owned.into()))
+        let file =
+            stdio::stdin().map_err(|error| Failure::usage(format!("cannot read stdin: {}", describe_io(&error))))?;
+        Ok(Self::new("stdin".to_owned(), file))
     }
 
     /// The standard output of a program, known by the program's name.

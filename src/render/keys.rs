@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::json::{bytes, is_number, is_plain, string_or_base64};
-use super::{Format, Style, csv};
+use super::{Format, Style, csv, human};
 use crate::color::Part;
 use crate::command::request::{Request, shown_arg};
 
@@ -27,6 +27,7 @@ pub fn key(out: &mut impl Write, style: &Style, key: &[u8]) -> io::Result<()> {
         }
         Format::Json => bytes(out, style, key)?,
         Format::Csv => csv::quoted(out, key)?,
+        Format::Human if style.quotes_keys => human::quoted(out, key)?,
         Format::Human => out.write_all(shown_arg(key).as_bytes())?,
     }
     out.write_all(b"\n")

@@ -15,13 +15,13 @@ mod stream;
 use crate::command::request::Request;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::os::fd::AsFd as _;
 
 pub use self::keys::{Cell, Ranked, Ranking, TypeSum};
 pub use self::record::{Record, Reports};
 use crate::color::Colors;
 use crate::memory::Growing;
 use crate::reply::Frame;
+use crate::stdio;
 use crate::text::{Escape, Escaping};
 
 /// The output formats of contract section 2.
@@ -87,6 +87,8 @@ pub struct Style {
     pub nest_json: bool,
     /// Raw: a message is written as the frame that it is, as redis-cli does, not as its payload alone.
     pub whole_messages: bool,
+    /// Human: each key that is listed is quoted, not only where it must be.
+    pub quotes_keys: bool,
     /// Human: whether stdout has colours.
     pub colors: Colors,
     /// What is written is shown on a terminal, which nothing in it may drive. Human output is safe in any case.
@@ -107,6 +109,7 @@ impl Style {
             parses_reports: true,
             nest_json: false,
             whole_messages: false,
+            quotes_keys: false,
             colors: Colors(false),
             is_terminal: false,
         }
@@ -120,6 +123,8 @@ pub type Stdout = BufWriter<Output>;
 pub enum Output {
     /// Standard output.
     File(File),
+    /// Standard output, where there is none: what is written to it is an error.
+    Closed,
     /// What stands for it where somebody types: lines above that, or with colours.
     Lines(Box<dyn Write + Send>),
 }
@@ -128,13 +133,14 @@ impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::File(file) => file.write(bytes),
+            Self::Closed => Err(stdio::closed()),
             Self::Lines(lines) => lines.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Self::File(_) => Ok(()),
+            Self::File(_) | Self::Closed => Ok(()),
             Self::Lines(lines) => lines.flush(),
         }
     }
@@ -144,8 +150,8 @@ const OUTPUT_BUFFER: usize = 64 * 1024;
 
 /// Standard output with a buffer of its own.
 pub fn stdout() -> io::Result<Stdout> {
-    let owned = io::stdout().as_fd().try_clone_to_owned()?;
-    Ok(BufWriter::with_capacity(OUTPUT_BUFFER, Output::File(owned.into())))
+    let output = if stdio::is_stdout_closed() { Output::Closed } else { Output::File(stdio::stdout()?) };
+    Ok(BufWriter::with_capacity(OUTPUT_BUFFER, output))
 }
 
 /// What stands for standard output, with the same buffer.

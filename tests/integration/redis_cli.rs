@@ -133,3 +133,30 @@ fn a_walk_of_the_keys_pauses_between_two_scans_as_it_is_told() {
         assert!(begun.elapsed() >= std::time::Duration::from_millis(200), "{option}");
     }
 }
+
+#[test]
+fn what_leaves_no_subscription_is_confirmed_as_by_redis_cli() {
+    let server = Server::start();
+    server.rcli(["UNSUBSCRIBE", "a", "b"]).prints("unsubscribe\na\n0\nunsubscribe\nb\n0\n").run();
+    server.rcli(["-3", "punsubscribe"]).prints("punsubscribe\n\n0\n").run();
+    server.rcli(["--no-raw", "SUNSUBSCRIBE"]).prints("1) \"sunsubscribe\"\n2) (nil)\n3) (integer) 0\n").run();
+    server.rcli(["--csv", "UNSUBSCRIBE", "a"]).prints("\"unsubscribe\",\"a\",0\n").run();
+    let json = "{\"type\":\"unsubscribe\",\"pattern\":null,\"channel\":null,\"data\":0}\n";
+    server.rcli(["--json", "UNSUBSCRIBE"]).prints(json).run();
+    server.call(&[b"ACL", b"SETUSER", b"default", b"-unsubscribe"]);
+    server.rcli(["UNSUBSCRIBE", "a"]).status(1).complains(&["NOPERM"]).run();
+}
+
+#[test]
+fn scan_quotes_keys_where_replies_are_for_people() {
+    let server = Server::start();
+    server.call(&[b"SET", b"k", b"v"]);
+    for (format, line) in [("--raw", "k\n"), ("--no-raw", "\"k\"\n"), ("--csv", "\"k\"\n"), ("--json", "\"k\"\n")] {
+        server.rcli([format, "--scan"]).prints(line).run();
+    }
+    server.rcli(["--scan"]).prints("k\n").run();
+    server.rcli(["--scan"]).env("FAKETTY", "1").prints("\"k\"\n").run();
+    server.rcli(["--human", "ls"]).prints("k\n").run();
+    server.call(&[b"RENAME", b"k", b"\x01\"\xff"]);
+    server.rcli(["--no-raw", "--scan"]).prints("\"\\x01\\\"\\xff\"\n").run();
+}

@@ -58,11 +58,12 @@ impl Output {
     /// Standard output as the configuration wants it.
     pub fn open(context: &Context, args: &LsArgs, form: Form, is_cluster: bool) -> Outcome<Self> {
         let mut renderer = context.renderer()?;
+        let mut style = context.config.style.clone();
+        style.quotes_keys = args.quoted;
         if args.null {
-            let mut style = context.config.style.clone();
             style.reply_delimiter = b"\0".to_vec();
-            renderer.set_style(style);
         }
+        renderer.set_style(style);
         Ok(Self {
             renderer,
             form,

@@ -7,6 +7,7 @@ use std::io::{self, Read as _};
 
 use crate::command::request::Request;
 use crate::exit::{Failure, Outcome};
+use crate::stdio;
 use crate::text::describe_io;
 
 /// No server takes more in one argument.
@@ -28,7 +29,7 @@ impl Script {
     /// Reads a file; `-` is standard input. An error is status 2.
     pub fn read(file: &OsStr) -> Outcome<Self> {
         let (name, opened) = match file.to_str() {
-            Some("-") => ("stdin".to_owned(), Ok(read_all(&mut io::stdin().lock()))),
+            Some("-") => ("stdin".to_owned(), stdio::stdin().map(|mut stdin| read_all(&mut stdin))),
             _ => (file.to_string_lossy().into_owned(), File::open(file).map(|mut file| read_all(&mut file))),
         };
         let code = opened

@@ -12,9 +12,9 @@ use crate::command::request::Request;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::Source;
-use crate::net::{Lost, Protocol, PushListener, Server, Session};
+use crate::net::{Endpoint, Lost, Protocol, PushListener, Server, Session};
 use crate::render::{Format, Record, Renderer, Stdout};
-use crate::reply::{Frame, Message, OwnedFrame};
+use crate::reply::{ErrorReply, Frame, Message, OwnedFrame};
 use crate::shell::subscription::{Awaited, Subscriptions};
 
 /// What redis-cli writes on a terminal while it waits for messages, and how it takes that away.
@@ -168,6 +168,21 @@ fn write_heard(out: &mut Renderer<Stdout>, format: Format, frame: Frame<'_>) -> 
         Some(message) => out.write(&Record::Message { message: &message, time: None, node: None }),
         None if format == Format::Json => out.write(&Record::Push(frame)),
         None => out.write(&Record::Reply { frame, is_report: false }),
+    }
+}
+
+/// Runs UNSUBSCRIBE and its kind on a connection that is subscribed to nothing, as redis-cli does (contract section 4):
+/// what confirms it is written. In a cluster any node says that.
+pub fn leave(context: &Context, request: &Request) -> Outcome<Exit> {
+    let endpoint = Endpoint { cluster: None, ..context.endpoint()? };
+    let mut session = Session::open(&endpoint)?;
+    let (mut renderer, format) = (context.renderer()?, context.config.style.format);
+    let refused = Mode::default().ask(&mut session, request, endpoint.protocol, &mut renderer, format);
+    let refused = refused.map_err(|stopped| stopped.into_failure(&endpoint.address.to_string()))?;
+    renderer.flush().map_err(Failure::output)?;
+    match refused.as_ref().and_then(|reply| ErrorReply::of(reply.frame())) {
+        Some(error) => Err(Failure::error_reply(error.to_string())),
+        None => Ok(Exit::Done),
     }
 }
 

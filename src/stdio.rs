@@ -1,0 +1,44 @@
+//! Standard input and output, where they were open when rcli was started. Rust's runtime opens a closed one as
+//! `/dev/null` before `main`: what a script meant to be read or written would be gone without a word.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+static STDIN_IS_CLOSED: AtomicBool = AtomicBool::new(false);
+static STDOUT_IS_CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// Looks before the runtime does. It is all that may be done there: no I/O, no memory.
+#[ctor::ctor(unsafe)]
+fn look() {
+    let is_closed = |descriptor: BorrowedFd<'_>| rustix::io::fcntl_getfd(descriptor) == Err(rustix::io::Errno::BADF);
+    STDIN_IS_CLOSED.store(is_closed(rustix::stdio::stdin()), Ordering::Relaxed);
+    STDOUT_IS_CLOSED.store(is_closed(rustix::stdio::stdout()), Ordering::Relaxed);
+}
+
+/// Standard input; an error where it was closed.
+pub fn stdin() -> io::Result<File> {
+    refuse_closed(&STDIN_IS_CLOSED)?;
+    Ok(io::stdin().as_fd().try_clone_to_owned()?.into())
+}
+
+/// Standard output; an error where it was closed.
+pub fn stdout() -> io::Result<File> {
+    refuse_closed(&STDOUT_IS_CLOSED)?;
+    Ok(io::stdout().as_fd().try_clone_to_owned()?.into())
+}
+
+/// Whether standard output was closed.
+pub fn is_stdout_closed() -> bool {
+    STDOUT_IS_CLOSED.load(Ordering::Relaxed)
+}
+
+/// What reading or writing a closed descriptor gives.
+pub fn closed() -> io::Error {
+    io::Error::other("it is closed")
+}
+
+fn refuse_closed(is_closed: &AtomicBool) -> io::Result<()> {
+    if is_closed.load(Ordering::Relaxed) { Err(closed()) } else { Ok(()) }
+}
