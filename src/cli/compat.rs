@@ -250,8 +250,15 @@ impl Translated {
             line.extend_from_slice(rest);
             return Ok(line);
         };
-        if let Some((detail, ..)) = details.iter().find(|(_, modes, ..)| !modes.contains(&mode)) {
-            return Err(Failure::usage(format!("{detail} does not go with {name}")));
+        if let Some((detail, .., value)) = details.iter().find(|(_, modes, ..)| !modes.contains(&mode)) {
+            // There the word means what it means in rcli's own.
+            let own = if *detail == "--count" && words.first().is_some_and(|verb| verb == "stat") {
+                let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+                format!(": use rcli {} --count {}", words.join(" "), value.to_string_lossy())
+            } else {
+                String::new()
+            };
+            return Err(Failure::usage(format!("{detail} does not go with {name}{own}")));
         }
         if let (false, Some(word)) = (mode == Eval, rest.first()) {
             let word = word.to_string_lossy();

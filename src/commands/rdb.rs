@@ -49,8 +49,9 @@ pub fn run(context: &Context, args: &RdbArgs) -> Outcome<Exit> {
         }
     }
     checksum.check().map_err(|why| Failure::failed(format!("{place}: {why}")))?;
+    let place = target.name();
     target.finish()?;
-    progress.end(checksum.count);
+    progress.end(checksum.count, &place);
     Ok(Exit::Done)
 }
 
@@ -62,6 +63,7 @@ fn describe(lost: Lost, place: &str, count: u64, length: Option<u64>) -> Failure
 
 /// The bar on stderr, if there is one.
 struct Progress {
+    when: When,
     is_wanted: bool,
     bar: Option<ProgressBar>,
     started: Instant,
@@ -74,7 +76,7 @@ impl Progress {
             When::Always => true,
             When::Never => false,
         };
-        Self { is_wanted, bar: None, started: Instant::now() }
+        Self { when, is_wanted, bar: None, started: Instant::now() }
     }
 
     /// Shows another bar.
@@ -99,10 +101,12 @@ impl Progress {
         }
     }
 
-    fn end(mut self, bytes: u64) {
+    /// Says what was written: to whoever reads a log too, unless nothing was to be said.
+    fn end(mut self, bytes: u64, place: &str) {
         self.clear();
-        if self.is_wanted {
-            notice(&format!("summary: {bytes} bytes, {:.3} seconds", self.started.elapsed().as_secs_f64()));
+        if self.when != When::Never {
+            let seconds = self.started.elapsed().as_secs_f64();
+            notice(&format!("summary: {place}: {bytes} bytes, {seconds:.3} seconds"));
         }
     }
 }

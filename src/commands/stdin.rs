@@ -157,7 +157,7 @@ impl Lines {
             Trouble::Unfit(reason) => Failure::usage(format!("{place}: {reason}")),
             Trouble::NotConnected(unopened) | Trouble::NotIntroduced(unopened) => unopened.into(),
             Trouble::Lost(lost) => lost.into_failure_at(&format!("{place}: {}", self.address)),
-            Trouble::LostBlock(lost) => describe_lost_block(lost, &place),
+            Trouble::LostBlock(lost) => describe_lost_block(lost, &format!("{place}: {}", self.address)),
         }
     }
 

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::text::Malformed;
@@ -45,9 +46,26 @@ pub fn parse(line: &[u8], request: &mut Request) -> Result<(), Malformed> {
     Ok(())
 }
 
-/// A `serde_json` error in words, without its own line and column: FILE:LINE and the caret say those.
+/// An error of the JSON parser in words of our own; FILE:LINE and the caret say where.
 fn describe(error: &serde_json::Error, offset: usize) -> Malformed {
     let text = error.to_string();
-    let reason = text.split(" at line ").next().unwrap_or(&text);
+    let reason = match error.classify() {
+        _ if text.starts_with("unknown field") || text.starts_with("missing field") => {
+            "the only object that can be an argument is {\"base64\":\"…\"}"
+        }
+        _ if text.starts_with("duplicate field") => "base64 is there twice",
+        _ if text.starts_with("invalid type") => "the value of base64 is a string",
+        Category::Eof => "the line ends before the array does",
+        _ if text.starts_with("trailing characters") => "something follows the array",
+        _ if text.starts_with("trailing comma") => "nothing follows a comma",
+        _ if text.starts_with("control character") => "a control character in a string is written as \\n or \\u00XX",
+        _ if text.starts_with("invalid escape") => "no such escape",
+        _ if text.starts_with("lone leading surrogate") || text.starts_with("unexpected end of hex escape") => {
+            "half of a surrogate pair is no character"
+        }
+        _ if text.starts_with("invalid number") => "no such number",
+        _ if text.starts_with("expected `,`") => "a comma or the end of the array is expected",
+        _ => "a string, a number or {\"base64\":\"…\"} is expected",
+    };
     Malformed::with("bad JSON", reason.to_owned(), offset + error.column().saturating_sub(1))
 }

@@ -1,13 +1,18 @@
 //! `peek KEY`: what a key is and the first of what is in it, of any type, on one screen (contract section 10). It reads
 //! only, and asks for so much of a key as is shown.
 
-use std::fmt::Write as _;
+mod body;
+mod look;
+
 use std::time::Duration;
 
+use self::body::Room;
+use self::look::{Counted, Layout, Look, look};
 use super::readable::{cut, duration, size};
-use super::{Flow, Repl, helper::columns, local::Peek};
+use super::tables::padded;
+use super::{Flow, Repl, local::Peek};
 use crate::color::Part;
-use crate::command::request::{Request, quote, shown_arg};
+use crate::command::request::Request;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::net::{Lost, Server};
 use crate::render::{Format, Record};
@@ -16,66 +21,12 @@ use crate::report::report;
 use crate::signal::{self, Signal};
 use crate::text;
 
-/// So many elements are shown.
+/// So many elements are shown where the screen has room for them.
 const SHOWN: usize = 10;
-/// So many bytes of a string.
-const BYTES: usize = 1000;
-/// A document of a module is asked for whole where it is no larger, in bytes of memory.
-const DOCUMENT: u64 = 64 * 1024;
-
-/// What is asked about a type: its length, and what is in it.
-struct Look {
-    /// What the length counts, one and many, and the command that tells it.
-    length: Option<(Counted, &'static str)>,
-    /// The words before and behind the key.
-    content: (&'static str, &'static [&'static str]),
-    layout: Layout,
-}
-
-/// What a length counts: one, and many.
-type Counted = [&'static str; 2];
-
-/// How the content is laid out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Layout {
-    /// One text.
-    Text,
-    /// Elements, numbered.
-    List,
-    /// Fields and values, or members and scores.
-    Pairs,
-    /// A cursor, and then elements, or pairs of them.
-    Scan { in_pairs: bool },
-    /// Entries of a stream.
-    Entries,
-}
-
-/// What is asked about a type by its name, as TYPE tells it; none where only the type is known.
-fn look(kind: &str) -> Option<Look> {
-    let look = |length, content, layout| Some(Look { length: Some(length), content, layout });
-    let module = |content, layout| Some(Look { length: None, content, layout });
-    match kind {
-        "string" => look((["byte", "bytes"], "STRLEN"), ("GETRANGE", &["0", "999"]), Layout::Text),
-        "list" => look((["element", "elements"], "LLEN"), ("LRANGE", &["0", "9"]), Layout::List),
-        "hash" => {
-            look((["field", "fields"], "HLEN"), ("HSCAN", &["0", "COUNT", "10"]), Layout::Scan { in_pairs: true })
-        }
-        "set" => {
-            look((["member", "members"], "SCARD"), ("SSCAN", &["0", "COUNT", "10"]), Layout::Scan { in_pairs: false })
-        }
-        "zset" => look((["member", "members"], "ZCARD"), ("ZRANGE", &["0", "9", "WITHSCORES"]), Layout::Pairs),
-        "stream" => look((["entry", "entries"], "XLEN"), ("XREVRANGE", &["+", "-", "COUNT", "5"]), Layout::Entries),
-        "vectorset" => look((["element", "elements"], "VCARD"), ("VRANDMEMBER", &["10"]), Layout::List),
-        "ReJSON-RL" => module(("JSON.GET", &[]), Layout::Text),
-        "MBbloom--" => module(("BF.INFO", &[]), Layout::Pairs),
-        "MBbloomCF" => module(("CF.INFO", &[]), Layout::Pairs),
-        "CMSk-TYPE" => module(("CMS.INFO", &[]), Layout::Pairs),
-        "TopK-TYPE" => module(("TOPK.LIST", &[]), Layout::List),
-        "TDIS-TYPE" => module(("TDIGEST.INFO", &[]), Layout::Pairs),
-        "TSDB-TYPE" => module(("TS.INFO", &[]), Layout::Pairs),
-        _ => None,
-    }
-}
+/// What is asked for at most, in bytes of memory; what is larger is not asked for.
+const LARGEST: u64 = 8 << 20;
+/// The same of a module's type, of which there are no parts to be asked for.
+const DOCUMENT: u64 = 64 << 10;
 
 /// What is known of a key.
 struct Known {
@@ -84,14 +35,31 @@ struct Known {
     ttl: Option<Duration>,
     memory: Option<u64>,
     length: Option<(Counted, u64)>,
-    content: Option<(Layout, OwnedFrame)>,
+    content: Content,
+    /// When the fields that are shown expire, in milliseconds, of a hash whose fields do.
+    field_ttls: Vec<Option<u64>>,
+}
+
+/// What is in it.
+enum Content {
+    /// Nothing is known of that.
+    Unknown,
+    /// The first of it.
+    First(Layout, OwnedFrame),
+    /// It was not asked for.
+    TooLarge,
+    /// The server refused to tell.
+    Refused(String),
 }
 
 impl Repl<'_> {
     /// Shows a key.
     pub(super) fn peek(&mut self, Peek(key): &Peek) -> Outcome<Flow> {
+        let room = Room::of_screen();
+        // A server that knows no such command is not asked.
+        let fields_expire = self.editor.helper().is_some_and(|helper| helper.lookup.table().find(&["HPTTL"]).is_some());
         let known = match self.shell.link().ready() {
-            Ok(server) => ask(server, key),
+            Ok(server) => Asking { server, key, count: room.elements().clamp(1, SHOWN), fields_expire }.ask(),
             Err(unopened) => {
                 report(&Failure::from(unopened).into_message());
                 return Ok(Flow::Stop);
@@ -120,48 +88,139 @@ impl Repl<'_> {
             return Ok(Flow::On);
         }
         let head = known.head();
-        let body = known.body(columns(), self.settings.is_pretty || known.kind == "ReJSON-RL");
-        self.write(&format!("{}\n{body}", self.style.colors.paint(Part::Hint, &head)))?;
+        let room = room.below(&head);
+        self.write(&format!("{}\n", self.style.colors.paint(Part::Hint, &head)))?;
+        for line in known.body(room, self.settings.is_pretty, self.style.colors) {
+            self.write(&format!("  {line}\n"))?;
+        }
         Ok(Flow::On)
     }
 }
 
-/// Asks about a key; the error is the server's about its type.
-fn ask(server: &mut Server, key: &[u8]) -> Result<Result<Known, ErrorReply>, Lost> {
-    let mut call = |before: &[&str], behind: &[&str]| {
-        let words =
-            before.iter().map(|word| word.as_bytes()).chain([key]).chain(behind.iter().map(|word| word.as_bytes()));
-        server.call(&Request::new(words))
-    };
-    let kind = call(&["TYPE"], &[])?;
-    if let Some(error) = ErrorReply::of(kind.frame()) {
-        return Ok(Err(error));
+/// What asks about a key.
+struct Asking<'a, 'k> {
+    server: &'a mut Server,
+    key: &'k [u8],
+    /// So many elements are shown.
+    count: usize,
+    fields_expire: bool,
+}
+
+impl Asking<'_, '_> {
+    fn call(&mut self, before: &[&str], behind: &[&[u8]]) -> Result<OwnedFrame, Lost> {
+        let words = before.iter().map(|word| word.as_bytes()).chain([self.key]).chain(behind.iter().copied());
+        self.server.call(&Request::new(words))
     }
-    let kind = String::from_utf8_lossy(kind.frame().head().text).into_owned();
-    let mut known = Known { kind, encoding: None, ttl: None, memory: None, length: None, content: None };
-    if known.kind == "none" {
-        return Ok(Ok(known));
+
+    /// Asks; the error is the server's about the key's type.
+    fn ask(mut self) -> Result<Result<Known, ErrorReply>, Lost> {
+        let kind = self.call(&["TYPE"], &[])?;
+        if let Some(error) = ErrorReply::of(kind.frame()) {
+            return Ok(Err(error));
+        }
+        let kind = String::from_utf8_lossy(kind.frame().head().text).into_owned();
+        let mut known = Known {
+            kind,
+            encoding: None,
+            ttl: None,
+            memory: None,
+            length: None,
+            content: Content::Unknown,
+            field_ttls: Vec::new(),
+        };
+        if known.kind == "none" {
+            return Ok(Ok(known));
+        }
+        // What may be refused is left out. The encoding comes first: what touches a key may change it.
+        let encoding = self.call(&["OBJECT", "ENCODING"], &[])?;
+        let head = encoding.frame().head();
+        known.encoding =
+            matches!(head.kind, Kind::Bulk | Kind::Simple).then(|| String::from_utf8_lossy(head.text).into_owned());
+        known.memory = number(self.call(&["MEMORY", "USAGE"], &[])?.frame());
+        if let Some(look) = look(&known.kind) {
+            self.ask_content(&look, &mut known)?;
+        }
+        // A key that has expired meanwhile looks empty: that is seen last.
+        let ttl = self.call(&["PTTL"], &[])?;
+        if ttl.frame().bytes() == b":-2\r\n" {
+            "none".clone_into(&mut known.kind);
+        }
+        known.ttl = number(ttl.frame()).map(Duration::from_millis);
+        Ok(Ok(known))
     }
-    // What may be refused is left out. The encoding comes first: what touches a key may change it.
-    let encoding = call(&["OBJECT", "ENCODING"], &[])?;
-    let head = encoding.frame().head();
-    known.encoding =
-        matches!(head.kind, Kind::Bulk | Kind::Simple).then(|| String::from_utf8_lossy(head.text).into_owned());
-    known.ttl = number(call(&["PTTL"], &[])?.frame()).map(Duration::from_millis);
-    known.memory = number(call(&["MEMORY", "USAGE"], &[])?.frame());
-    let Some(look) = look(&known.kind) else { return Ok(Ok(known)) };
-    if let Some((what, command)) = look.length {
-        known.length = number(call(&[command], &[])?.frame()).map(|count| (what, count));
+
+    fn ask_content(&mut self, look: &Look, known: &mut Known) -> Result<(), Lost> {
+        if let Some((what, command)) = look.length {
+            known.length = number(self.call(&[command], &[])?.frame()).map(|count| (what, count));
+        }
+        let Some(count) = self.count_of(look, known) else {
+            known.content = Content::TooLarge;
+            return Ok(());
+        };
+        let (count, last) = (count.to_string(), count.saturating_sub(1).to_string());
+        let (command, behind) = look.content;
+        let behind: Vec<&[u8]> = behind
+            .iter()
+            .map(|word| match *word {
+                "COUNT_OF_THEM" => count.as_bytes(),
+                "LAST_OF_THEM" => last.as_bytes(),
+                word => word.as_bytes(),
+            })
+            .collect();
+        let content = self.call(&[command], &behind)?;
+        if let Some(error) = ErrorReply::of(content.frame()) {
+            known.content = Content::Refused(error.to_string());
+            return Ok(());
+        }
+        if known.kind == "hash" && self.fields_expire {
+            known.field_ttls = self.ask_field_ttls(content.frame())?;
+        }
+        known.content = Content::First(look.layout, content);
+        Ok(())
     }
-    if known.kind == "ReJSON-RL" && known.memory.is_none_or(|memory| memory > DOCUMENT) {
-        return Ok(Ok(known));
+
+    /// How many elements are asked for; none where they are too large. The server tells the memory of the whole by that
+    /// of the first ones.
+    fn count_of(&self, look: &Look, known: &Known) -> Option<usize> {
+        let Some(memory) = known.memory else {
+            return if look.is_document { None } else { Some(self.count) };
+        };
+        if look.is_document {
+            return (memory <= DOCUMENT).then_some(self.count);
+        }
+        let is_packed = known.encoding.as_deref().is_some_and(|it| it.starts_with("listpack") || it == "ziplist");
+        match (look.layout, known.length) {
+            (Layout::Text, _) => Some(self.count),
+            // What is packed is scanned at once.
+            (Layout::Scan { .. }, _) if is_packed => (memory <= LARGEST).then_some(self.count),
+            (_, Some((_, length @ 1..))) => {
+                let each = (memory / length).max(1);
+                let count = usize::try_from(LARGEST / each).unwrap_or(usize::MAX);
+                Some(self.count.min(count)).filter(|count| *count > 0)
+            }
+            _ => Some(self.count),
+        }
     }
-    let (command, behind) = look.content;
-    let content = call(&[command], behind)?;
-    if ErrorReply::of(content.frame()).is_none() {
-        known.content = Some((look.layout, content));
+
+    /// When the fields of a hash that are shown expire; nothing where none does, or the server cannot tell.
+    fn ask_field_ttls(&mut self, scanned: Frame<'_>) -> Result<Vec<Option<u64>>, Lost> {
+        let found = scanned.children().nth(1);
+        let names: Vec<&[u8]> = found
+            .into_iter()
+            .flat_map(Frame::children)
+            .step_by(2)
+            .take(self.count)
+            .map(|name| name.head().text)
+            .collect();
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let number_of = names.len().to_string();
+        let behind: Vec<&[u8]> = [&b"FIELDS"[..], number_of.as_bytes()].into_iter().chain(names).collect();
+        let ttls = self.call(&["HPTTL"], &behind)?;
+        let ttls: Vec<Option<u64>> = ttls.frame().children().map(number).collect();
+        Ok(if ttls.iter().all(Option::is_none) { Vec::new() } else { ttls })
     }
-    Ok(Ok(known))
 }
 
 /// A number that is not negative.
@@ -176,10 +235,15 @@ impl Known {
         if self.kind == "none" {
             return "there is no such key".to_owned();
         }
-        let mut parts = vec![text::line(&self.kind).into_owned()];
-        parts.extend(
-            self.encoding.as_deref().filter(|encoding| *encoding != "raw").map(|it| text::line(it).into_owned()),
-        );
+        let look = look(&self.kind);
+        let kind = text::line(&self.kind).into_owned();
+        let mut parts = vec![match look.as_ref().and_then(|look| look.name) {
+            Some(name) => format!("{name} ({kind})"),
+            None => kind,
+        }];
+        // Of a module's type it is always raw.
+        let says = |encoding: &&str| *encoding != "raw" || self.kind == "string";
+        parts.extend(self.encoding.as_deref().filter(says).map(|it| text::line(it).into_owned()));
         parts
             .extend(self.length.map(|([one, many], count)| format!("{count} {}", if count == 1 { one } else { many })));
         parts.push(self.ttl.map_or_else(|| "no expiry".to_owned(), |ttl| format!("expires in {}", duration(ttl))));
@@ -200,94 +264,13 @@ impl Known {
             ));
             pairs.push(("memory".to_owned(), count(self.memory)));
             pairs.push(("length".to_owned(), count(self.length.map(|(_, count)| count))));
-            let content = self.content.as_ref().map_or_else(OwnedFrame::nil, |(_, content)| content.frame().to_owned());
+            let content = match &self.content {
+                Content::First(_, content) => content.clone(),
+                Content::Refused(error) => OwnedFrame::error(error),
+                Content::Unknown | Content::TooLarge => OwnedFrame::nil(),
+            };
             pairs.push(("content".to_owned(), content));
         }
         OwnedFrame::map(&pairs)
     }
-
-    /// The first of what is in it, a line each.
-    fn body(&self, columns: usize, is_pretty: bool) -> String {
-        let Some((layout, content)) = &self.content else { return String::new() };
-        let frame = content.frame();
-        let mut lines = match layout {
-            Layout::Text => text_lines(frame.head().text, is_pretty),
-            Layout::List => elements(frame).collect(),
-            Layout::Pairs => pairs(frame),
-            Layout::Scan { in_pairs } => match frame.children().nth(1) {
-                Some(found) if *in_pairs => pairs(found),
-                Some(found) => elements(found).collect(),
-                None => Vec::new(),
-            },
-            Layout::Entries => frame.children().map(entry).collect(),
-        };
-        let limit = if *layout == Layout::Text { lines.len() } else { SHOWN };
-        lines.truncate(limit);
-        let mut body = String::new();
-        for line in &lines {
-            let _ = writeln!(body, "  {}", cut(line, columns.saturating_sub(2)));
-        }
-        let shown = if *layout == Layout::Text { BYTES as u64 } else { lines.len() as u64 };
-        if let Some(([_, many], count)) = self.length
-            && count > shown
-        {
-            let _ = writeln!(body, "  ... of {count} {many}");
-        }
-        body
-    }
-}
-
-/// Text as lines of a screen; JSON is indented where that is wanted.
-fn text_lines(bytes: &[u8], is_pretty: bool) -> Vec<String> {
-    const MOST: usize = 20;
-    if is_pretty && let Some(pretty) = super::readable::pretty(bytes) {
-        let mut lines: Vec<String> = pretty.lines().take(MOST).map(str::to_owned).collect();
-        if pretty.lines().nth(MOST).is_some() {
-            lines.push("...".to_owned());
-        }
-        return lines;
-    }
-    let mut quoted = String::new();
-    quote(bytes, &mut quoted);
-    vec![quoted]
-}
-
-/// Elements as they would be typed.
-fn elements(frame: Frame<'_>) -> impl Iterator<Item = String> {
-    frame.children().map(|element| shown(element))
-}
-
-/// One element; what is in an aggregate stands on its line.
-fn shown(frame: Frame<'_>) -> String {
-    if frame.kind().is_aggregate() {
-        return elements(frame).collect::<Vec<_>>().join(" ");
-    }
-    let head = frame.head();
-    if head.kind == Kind::Nil { "(nil)".to_owned() } else { shown_arg(head.text) }
-}
-
-/// Two columns, of pairs that are arrays, a map, or one element behind the other.
-fn pairs(frame: Frame<'_>) -> Vec<String> {
-    let children: Vec<Frame<'_>> = frame.children().collect();
-    let is_nested = frame.kind() != Kind::Map && children.iter().all(|child| child.kind().is_aggregate());
-    let pairs: Vec<(String, String)> = if is_nested {
-        let pair = |child: &Frame<'_>| {
-            let mut elements = elements(*child);
-            Some((elements.next()?, elements.next()?))
-        };
-        children.iter().filter_map(pair).collect()
-    } else {
-        children.chunks_exact(2).map(|pair| (shown(pair[0]), shown(pair[1]))).collect()
-    };
-    let width = pairs.iter().take(SHOWN).map(|(name, _)| name.chars().count()).max().unwrap_or(0).min(30);
-    pairs.into_iter().map(|(name, value)| format!("{name:width$}  {value}")).collect()
-}
-
-/// An entry of a stream: its id, and its fields.
-fn entry(frame: Frame<'_>) -> String {
-    let mut parts = frame.children();
-    let (id, fields) = (parts.next().map(shown).unwrap_or_default(), parts.next());
-    let fields: Vec<String> = fields.map(|fields| elements(fields).collect()).unwrap_or_default();
-    let fields: Vec<String> = fields.chunks_exact(2).map(|pair| format!("{}={}", pair[0], pair[1])).collect();
-    format!("{id}  {}", fields.join(" "))
 }

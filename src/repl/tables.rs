@@ -11,6 +11,7 @@ mod records;
 mod server;
 mod streams;
 
+pub use self::layout::{folded, padded};
 use crate::color::Colors;
 use crate::command::request::Request;
 use crate::reply::Frame;

@@ -89,7 +89,10 @@ pub fn check_block(server: &mut Server, commands: &[(&str, &Request)]) -> Outcom
 pub fn run_block(server: &mut Server, commands: &[(&str, &Request)], place: &str) -> Outcome<Ran> {
     let block: Vec<&Request> = commands.iter().map(|(_, request)| *request).collect();
     let is_cluster = server.is_cluster();
-    let transacted = server.transact(&block).map_err(|lost| describe_lost_block(lost, place))?;
+    let transacted = match server.transact(&block) {
+        Ok(transacted) => transacted,
+        Err(lost) => return Err(describe_lost_block(lost, &format!("{place}: {}", server.place()))),
+    };
     match transacted {
         Transacted::Executed(replies) => {
             let mut had_errors = false;
@@ -133,7 +136,7 @@ pub fn report_aborted(place: &str, note: &str) {
     report(&format!("{place}: EXEC: aborted, a watched key has changed; nothing was run{note}"));
 }
 
-/// The end of a run whose block was lost with the connection; `place` is where EXEC stands.
+/// The end of a run whose block was lost with the connection; `place` is where EXEC stands, and the server's address.
 pub fn describe_lost_block(lost: LostBlock, place: &str) -> Failure {
     let LostBlock { lost, may_have_run } = lost;
     let outcome = if may_have_run {

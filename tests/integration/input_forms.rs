@@ -234,3 +234,21 @@ fn a_resp_command_may_have_more_than_a_million_arguments() {
     let input = [b"*1100001\r\n$3\r\nDEL\r\n".to_vec(), b"$1\r\nk\r\n".repeat(1_100_000)].concat();
     linear(server.rcli(["pipe"])).stdin(input).prints("0\n").run();
 }
+
+#[test]
+fn what_is_wrong_in_json_is_said_in_words_of_our_own() {
+    for (line, said) in [
+        ("[1,2", "the line ends before the array does"),
+        ("[\"SET\",nul]", "a string, a number or {\"base64\""),
+        ("[\"SET\",{\"hex\":\"QQ\"}]", "the only object that can be an argument is {\"base64\":"),
+        ("[\"SET\",{\"base64\":1}]", "the value of base64 is a string"),
+        ("[\"SET\" \"a\"]", "a comma or the end of the array is expected"),
+        ("[\"SET\",]", "nothing follows a comma"),
+        ("[\"SET\"] x", "something follows the array"),
+        ("[\"SET\",1e]", "no such number"),
+        ("[\"SET\",\"\\q\"]", "no such escape"),
+    ] {
+        let run = rcli(["pipe", "--check"]).stdin(format!("{line}\n")).status(2).any_stdout();
+        run.reports_among(&["stdin:1: bad JSON: ", said]).run();
+    }
+}

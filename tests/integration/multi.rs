@@ -124,7 +124,8 @@ fn a_connection_lost_before_exec_was_sent_ran_nothing() {
     {
         let peer = peer().otherwise(send("+OK\r\n")).always("MULTI", close("")).start();
         let run = peer.rcli(args).stdin("SET k v\n").status(3);
-        run.complains(&["EXEC: connection lost", "nothing was run: the server did not get EXEC"]).run();
+        let told = format!("127.0.0.1:{}: EXEC: connection lost", peer.port());
+        run.complains(&[&told, "nothing was run: the server did not get EXEC"]).run();
         assert_eq!(peer.commands().last().unwrap(), "MULTI");
     }
 }

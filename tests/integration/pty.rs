@@ -198,6 +198,12 @@ impl Terminal {
         self.rows().join("\n")
     }
 
+    /// Gives it another size.
+    pub fn resize(&self, rows: u16, columns: u16) {
+        self.pty.resize(Size::new(rows, columns)).expect("its size");
+        self.seen.0.lock().unwrap().screen.screen_mut().set_size(size(rows), size(columns));
+    }
+
     /// As long as this is held nobody reads what comes out: the terminal is full after a while.
     pub fn stall(&self) -> MutexGuard<'_, ()> {
         self.gate.lock().unwrap()

@@ -52,7 +52,9 @@ fn a_snapshot_is_fetched_whole_whether_its_length_is_told_or_a_mark_ends_it() {
         let server = Server::with_args(way);
         let digest = filled(&server);
         let directory = TempDir::new().unwrap();
-        server.rcli([protocol, "rdb", &word(&directory, "dump.rdb")]).run();
+        let path = word(&directory, "dump.rdb");
+        // What was written is told, though nobody watches.
+        server.rcli([protocol, "rdb", &path]).complains(&[&format!("rcli: summary: {path}: "), " bytes, "]).run();
         assert_eq!(names(directory.path()), ["dump.rdb"]);
         assert_eq!(digest_of(&directory.path().join("dump.rdb")), digest);
     }
@@ -64,10 +66,10 @@ fn a_snapshot_goes_to_stdout_and_no_byte_more() {
     let digest = filled(&server);
     let directory = TempDir::new().unwrap();
     let file = fs::File::create(directory.path().join("out")).unwrap();
-    server.rcli(["rdb", "-"]).stdout_to(file).run();
+    server.rcli(["rdb", "-"]).stdout_to(file).complains(&["summary: stdout: "]).run();
     assert_eq!(digest_of(&directory.path().join("out")), digest);
     // A reader that has enough is no failure.
-    server.rcli(["rdb", "-"]).through_sh("\"$0\" \"$@\" | head -c 5").any_stdout().run();
+    server.rcli(["rdb", "--progress", "never", "-"]).through_sh("\"$0\" \"$@\" | head -c 5").any_stdout().run();
 }
 
 #[test]
@@ -75,13 +77,16 @@ fn it_works_with_credentials_tls_and_sockets() {
     let directory = TempDir::new().unwrap();
     let path = word(&directory, "dump.rdb");
     let server = Server::with_password("pw");
-    rcli(["-s", server.socket().to_str().unwrap(), "rdb", &path]).env("REDISCLI_AUTH", "pw").status_among(&[0]).run();
+    rcli(["-s", server.socket().to_str().unwrap(), "rdb", "--progress", "never", &path])
+        .env("REDISCLI_AUTH", "pw")
+        .status_among(&[0])
+        .run();
     let certificates = Certificates::make();
     let server = Server::with_tls_and_args(&certificates, false, WAYS[1]);
     fs::remove_file(&path).unwrap();
     rcli(["-h", "localhost", "-p", &server.port().to_string(), "--cacert"])
         .args([&certificates.ca])
-        .args(["rdb", &path])
+        .args(["rdb", "--progress", "never", &path])
         .run();
     assert_eq!(names(directory.path()), ["dump.rdb"]);
 }
@@ -115,7 +120,7 @@ fn a_silent_server_is_given_up_where_a_limit_says_so_and_empty_lines_are_life() 
     let run = silent.rcli(["--read-timeout", "0.3", "rdb", "x.rdb"]).status(3);
     run.complains(&["no answer within 0.3 s"]).run();
     let lively = peer().always("REPLCONF", send("+OK\r\n")).always("SYNC", send("")).start();
-    let run = lively.rcli(["--read-timeout", "1", "rdb", "x.rdb"]).start();
+    let run = lively.rcli(["--read-timeout", "1", "rdb", "--progress", "never", "x.rdb"]).start();
     wait_for("SYNC", || lively.ordinary().iter().any(|command| command.contains("SYNC")));
     let asked = Instant::now();
     while asked.elapsed() < Duration::from_millis(1500) {
@@ -168,7 +173,7 @@ fn what_is_damaged_or_cut_off_is_told_and_not_kept() {
     }
     // A checksum of 0 is none.
     let peer = syncing(b"$20\r\nREDIS0011xxx\0\0\0\0\0\0\0\0");
-    peer.rcli(["rdb", &word(&directory, "x.rdb")]).run();
+    peer.rcli(["rdb", &word(&directory, "x.rdb")]).complains(&["x.rdb: 20 bytes, "]).run();
     assert_eq!(names(directory.path()), ["x.rdb"]);
 }
 
@@ -188,7 +193,7 @@ fn a_link_keeps_leading_to_its_file() {
     let directory = TempDir::new().unwrap();
     fs::write(directory.path().join("there"), "old").unwrap();
     std::os::unix::fs::symlink("there", directory.path().join("link")).unwrap();
-    server.rcli(["rdb", &word(&directory, "link")]).run();
+    server.rcli(["rdb", &word(&directory, "link")]).complains(&["there: ", " bytes, "]).run();
     assert!(fs::symlink_metadata(directory.path().join("link")).unwrap().is_symlink());
     assert_ne!(fs::read(directory.path().join("there")).unwrap(), b"old");
 }

@@ -160,3 +160,9 @@ fn scan_quotes_keys_where_replies_are_for_people() {
     server.call(&[b"RENAME", b"k", b"\x01\"\xff"]);
     server.rcli(["--no-raw", "--scan"]).prints("\"\\x01\\\"\\xff\"\n").run();
 }
+
+#[test]
+fn a_word_that_does_not_go_with_a_mode_names_the_verb_that_has_it() {
+    let run = rcli(["--stat", "--count", "1"]).status(2);
+    run.complains(&["--count does not go with --stat: use rcli stat --count 1"]).run();
+}

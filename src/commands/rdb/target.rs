@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::exit::{Failure, Outcome};
 use crate::render::{Renderer, Stdout};
 use crate::signal;
-use crate::text::describe_io;
+use crate::text::{self, describe_io};
 
 /// What a new file may be, where the umask takes nothing.
 const MODE: u32 = 0o666;
@@ -54,6 +54,14 @@ impl Target {
             Self::Stdout(renderer) => renderer.write_bytes(bytes).map_err(Failure::output),
             Self::Device(file, path) => file.write_all(bytes).map_err(|error| unwritten(path, &error)),
             Self::Beside(file, path) => file.write_all(bytes).map_err(|error| unwritten(path, &error)),
+        }
+    }
+
+    /// What it is called.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Stdout(_) => "stdout".to_owned(),
+            Self::Device(_, path) | Self::Beside(_, path) => text::line(&path.display().to_string()).into_owned(),
         }
     }
 

@@ -73,7 +73,7 @@ impl Table {
             let mut lines = if number > 0 { vec![String::new()] } else { Vec::new() };
             for (name, cell) in head.iter().zip(&row).filter(|(_, cell)| !cell.is_empty()) {
                 let mut name = *name;
-                for part in folded(cell, room) {
+                for part in folded(cell, room, LINES) {
                     let shown = place.colors.paint(Part::Hint, &padded(name, names)).into_owned();
                     lines.push(format!("{shown}  {part}").trim_end().to_owned());
                     name = "";
@@ -105,14 +105,14 @@ pub fn padded(text: &str, columns: usize) -> String {
     padded
 }
 
-/// Text in lines of so many columns, a few of them.
-fn folded(text: &str, columns: usize) -> Vec<String> {
+/// Text in lines of so many columns; where there are more than so many lines, dots stand for the rest.
+pub fn folded(text: &str, columns: usize, most: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut used = 0;
     for c in text.chars() {
         let wide = width(c.encode_utf8(&mut [0; 4]));
         if used + wide > columns && used > 0 {
-            if lines.len() == LINES {
+            if lines.len() == most {
                 lines.push("...".to_owned());
                 break;
             }
