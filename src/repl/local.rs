@@ -83,6 +83,8 @@ impl Local {
             }
             ("connect", _) => Self::Misused(CONNECT),
             (":set", []) => Self::Set(None, None),
+            // redis-cli's word.
+            (":set", ["nohints"]) => Self::Set(Some("hints".to_owned()), Some("off".to_owned())),
             (":set", [name]) => Self::Set(Some((*name).to_owned()), None),
             (":set", [name, value @ ..]) => Self::Set(Some((*name).to_owned()), Some(value.join(" "))),
             ("history", []) => Self::History(None),

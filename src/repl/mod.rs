@@ -107,7 +107,7 @@ pub fn run(context: &Context, run: RunVerb) -> Outcome<Exit> {
         editor,
         pushes,
         jobs: Jobs::default(),
-        view_format: Format::Json,
+        view_format: if context.config.is_format_chosen { style.format } else { Format::Json },
         settings: settings(context),
         terminal: None,
         is_last: true,

@@ -8,9 +8,11 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Repl;
+use super::redirect::describe_status;
 use crate::config::Pager;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::render::{self, Renderer};
+use crate::report::notice;
 use crate::signal;
 
 /// Less, which ends by itself where all fits, lets colours pass, and leaves what it showed on the screen.
@@ -92,10 +94,14 @@ impl Paging {
         match self.pager.take() {
             Some((mut pager, stdin)) => {
                 drop(stdin);
-                let left = pager.wait();
+                let left = pager.wait()?;
                 // Ctrl-C was for the pager.
                 signal::forget_ctrl_c();
-                left.map(|_| ())
+                let status = describe_status(left);
+                if !left.success() && !matches!(status.as_str(), "SIGINT" | "status 130") {
+                    notice(&format!("the pager {} ended with {status}; :set pager off does without", self.command));
+                }
+                Ok(())
             }
             None => io::stdout().write_all(&self.held).and_then(|()| io::stdout().flush()),
         }

@@ -186,7 +186,8 @@ impl io::Write for Broken {
     }
 }
 
-fn describe_status(status: std::process::ExitStatus) -> String {
+/// How a child ended, in words.
+pub fn describe_status(status: std::process::ExitStatus) -> String {
     use std::os::unix::process::ExitStatusExt as _;
     match (status.code(), status.signal().and_then(signal::name)) {
         (Some(code), _) => format!("status {code}"),

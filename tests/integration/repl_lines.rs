@@ -166,6 +166,10 @@ fn what_is_taller_than_the_screen_goes_through_a_pager() {
     terminal.run(&prompt, ":set pager off", &[]);
     terminal.line("LRANGE l 0 -1");
     terminal.ends_with(&["100) \"100\"", &prompt]);
+    // A pager that is not there, or is killed, is no reply without a word.
+    terminal.run(&prompt, ":set pager kill -9 $$", &[]);
+    let ended = "rcli: the pager kill -9 $$ ended with SIGKILL; :set pager off does without";
+    terminal.run(&prompt, "LRANGE l 0 -1", &[ended]);
     // A pager that is left before the end.
     terminal.run(&prompt, ":set pager head -1", &[]);
     terminal.run(&prompt, "LRANGE l 0 -1", &["  1) \"1\""]);

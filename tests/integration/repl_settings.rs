@@ -22,6 +22,9 @@ fn a_setting_is_shown_and_changed_by_its_name() {
     terminal.run(&prompt, ":set", &all);
     terminal.run(&prompt, ":set hints off", &[]);
     terminal.run(&prompt, ":set hints", &["hints off"]);
+    terminal.run(&prompt, ":set hints on", &[]);
+    terminal.run(&prompt, ":set nohints", &[]);
+    terminal.run(&prompt, ":set hints", &["hints off"]);
     terminal.run(&prompt, ":set hints dim", &["rcli: :set: hints is on|off, not 'dim'"]);
     let unknown = "rcli: :set: there is no setting 'colour': there are edit_mode, hints, output, pager, pretty, timing";
     terminal.run(&prompt, ":set colour", &[unknown]);

@@ -184,3 +184,39 @@ fn set_output_changes_views_too() {
     server.ask("PUBLISH news payload");
     terminal.ends_with(&["payload", &prompt]);
 }
+
+#[test]
+fn a_format_that_is_named_at_the_start_is_that_of_views_too() {
+    let server = Server::start();
+    server.ask("XADD st 1-1 f v");
+    let runs: [(&[&str], &str, &str); 4] = [
+        (&["--raw"], "", "payload"),
+        (&[], "raw", "payload"),
+        (&["--csv"], "json", "\"message\",\"news\",\"payload\""),
+        (&["--json"], "raw", "{\"type\":\"message\",\"pattern\":null,\"channel\":\"news\",\"data\":\"payload\"}"),
+    ];
+    for (args, variable, line) in runs {
+        let mut run = server.rcli(args);
+        if !variable.is_empty() {
+            run = run.env("RCLI_FORMAT", variable);
+        }
+        let terminal = run.on_terminal(160);
+        let prompt = format!("{}>", server.address());
+        terminal.wait("the first prompt", |rows| rows.last() == Some(&prompt));
+        terminal.line("SUBSCRIBE news &");
+        terminal.shows("[1] SUBSCRIBE news");
+        server.wait_until("PUBSUB CHANNELS", |channels| channels.contains("news"));
+        server.ask("PUBLISH news payload");
+        terminal.ends_with(&[line, &prompt]);
+        terminal.line("stop 1");
+        terminal.shows("[1] ended");
+        // A line of JSON where it was asked for alone.
+        terminal.line("tail st --from 0 --count 1");
+        terminal.wait("the entry", |rows| {
+            let [.., entry, last] = rows else { return false };
+            *last == prompt && entry.starts_with('{') == (args == ["--json"])
+        });
+        terminal.leave();
+        server.wait_until("PUBSUB CHANNELS", |channels| !channels.contains("news"));
+    }
+}
