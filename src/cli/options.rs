@@ -109,7 +109,7 @@ pub struct ConnectionOptions {
     /// The server is a node of a cluster: go to the node that owns a key
     #[arg(short, long)]
     pub cluster: bool,
-    /// With -c: send reads to replicas, whose data may be a moment old
+    /// With -c or --sentinel: send reads to replicas, whose data may be a moment old
     #[arg(long)]
     pub read_from_replicas: bool,
     /// Where an address that a cluster or a sentinel announces is reached from here; may be repeated

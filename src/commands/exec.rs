@@ -13,7 +13,7 @@ use crate::command::restrictions::{refuse_uncounted, report_of};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::{self, describe_bad};
-use crate::net::{Lost, Route, Server, poll};
+use crate::net::{Lost, Route, Router, Server, poll};
 use crate::render::{Format, Record, Reports};
 use crate::reply::{ErrorReply, OwnedFrame};
 use crate::report::report;
@@ -39,6 +39,7 @@ pub fn run(context: &Context, args: &ExecArgs) -> Outcome<Exit> {
         return Err(Failure::usage(reason));
     }
     let endpoint = context.endpoint()?;
+    let endpoint = if Router::default().is_read(&request) { endpoint.for_reads() } else { endpoint };
     let mut server = Server::open(&endpoint)?;
     if let Some(reason) = server.refuse(&request) {
         return Err(Failure::usage(reason));

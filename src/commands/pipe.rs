@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use self::driver::Driver;
 use self::files::InputFiles;
-use self::keyless::refuse_unroutable;
+use self::keyless::{refuse_beside_replica, refuse_unroutable};
 use crate::cli::PipeArgs;
 use crate::command::restrictions::{refuse_in_block, refuse_in_pipeline};
 use crate::context::Context;
@@ -44,6 +44,8 @@ pub fn run(context: &Context, args: &PipeArgs) -> Outcome<Exit> {
                 refuse_in_block(request)
             } else if endpoint.cluster.is_some() {
                 refuse_unroutable(&mut router, request)
+            } else if endpoint.of_replica().is_some() {
+                refuse_beside_replica(request)
             } else {
                 refuse_in_pipeline(request)
             };

@@ -24,7 +24,7 @@ pub fn run(context: &Context, args: &RdbArgs) -> Outcome<Exit> {
     let endpoint = Endpoint { cluster: None, ..context.endpoint_telling(None)? };
     let server = Server::open(&endpoint)?;
     let place = server.place();
-    let Server::One(session) = server else { return Err(Failure::failed("a cluster has no snapshot of its own")) };
+    let Server::One(session, _) = server else { return Err(Failure::failed("a cluster has no snapshot of its own")) };
     let mut progress = Progress::new(args.progress);
     progress.show(None, "{spinner} {msg}", "waiting for the snapshot");
     let asked = Snapshot::ask(*session).map_err(|lost| lost.into_failure(&place))?;

@@ -167,7 +167,7 @@ impl Runs<'_> {
             output.write(reply.frame())
         };
         match server {
-            Server::One(session) => {
+            Server::One(session, _) => {
                 for _ in 0..count {
                     session.begin(request);
                 }

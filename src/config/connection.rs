@@ -65,6 +65,7 @@ fn decide_endpoint(options: &ConnectionOptions, mut place: Place, default_protoc
         reach: Reach { family: decide_family(options), map: parse_map(&options.map)? },
         wait: options.wait.unwrap_or_default(),
         read_only: options.read_only,
+        read_from_replicas: options.read_from_replicas,
         db: options.db.or(place.db).unwrap_or(0),
         protocol,
         hello: Hello::new(options.resp3 || place.protocol == Some(Protocol::Resp3), notice),
@@ -89,13 +90,9 @@ pub(super) fn cluster_at_prompt(
     options: &ConnectionOptions,
     session: Option<ClusterUse>,
 ) -> Outcome<Option<ClusterUse>> {
-    let typed = [("--read-from-replicas", options.read_from_replicas), ("--all-nodes", options.all_nodes)];
-    match (session, typed.into_iter().find(|(_, is_typed)| *is_typed)) {
-        (None, Some((name, _))) => Err(Failure::usage(format!("{name} goes with a cluster, and this is none"))),
-        (session, _) => Ok(session.map(|how| ClusterUse {
-            read_from_replicas: how.read_from_replicas || options.read_from_replicas,
-            all_nodes: options.all_nodes,
-        })),
+    match (session, options.all_nodes) {
+        (None, true) => Err(Failure::usage("--all-nodes goes with a cluster, and this is none")),
+        (session, all_nodes) => Ok(session.map(|_| ClusterUse { all_nodes })),
     }
 }
 
@@ -109,18 +106,20 @@ fn decide_family(options: &ConnectionOptions) -> Option<Family> {
 
 /// What `-c` and its companions say (contract section 11).
 fn decide_cluster(options: &ConnectionOptions, place: &Place) -> Outcome<Option<ClusterUse>> {
-    let how = ClusterUse { read_from_replicas: options.read_from_replicas, all_nodes: options.all_nodes };
+    let is_of_sentinels = matches!(place.address, Address::Sentinel(_));
     if !options.means_cluster() {
-        let given = [("--read-from-replicas", how.read_from_replicas), ("--all-nodes", how.all_nodes)];
-        return match given.into_iter().find(|(_, is_given)| *is_given) {
-            Some((name, _)) => Err(Failure::usage(format!("{name} needs -c"))),
-            None => Ok(None),
+        return match options {
+            ConnectionOptions { all_nodes: true, .. } => Err(Failure::usage("--all-nodes needs -c")),
+            ConnectionOptions { read_from_replicas: true, .. } if !is_of_sentinels => {
+                Err(Failure::usage("--read-from-replicas needs -c, or --sentinel"))
+            }
+            _ => Ok(None),
         };
     }
-    if matches!(place.address, Address::Sentinel(_)) {
+    if is_of_sentinels {
         return Err(Failure::usage("sentinels watch no cluster: name one of its nodes with -h and -p"));
     }
-    Ok(Some(how))
+    Ok(Some(ClusterUse { all_nodes: options.all_nodes }))
 }
 
 /// What AUTH sends to the sentinels: they have passwords of their own.

@@ -12,6 +12,7 @@ use super::endpoint::Endpoint;
 use super::error::{Lost, LostBlock, Unopened};
 use super::handshake::hello::ServerVersion;
 use super::poll::{Ready, is_over, wait_among};
+use super::reader::Reader;
 use super::session::Session;
 use super::transaction::Transacted;
 use crate::command::restrictions::refuse_in_cluster;
@@ -19,8 +20,8 @@ use crate::reply::{ErrorReply, Frame, OwnedFrame};
 
 /// A conversation with a server, or with all the nodes of a cluster.
 pub enum Server {
-    /// One server.
-    One(Box<Session>),
+    /// One server, and where reads go instead, where they do.
+    One(Box<Session>, Option<Box<Reader>>),
     /// A cluster.
     Cluster(Box<Cluster>),
 }
@@ -29,15 +30,15 @@ impl Server {
     /// Connects: to the server at the endpoint, or to the cluster that it belongs to.
     pub fn open(endpoint: &Endpoint) -> Result<Self, Unopened> {
         Ok(match endpoint.cluster {
-            None => Self::One(Box::new(Session::open(endpoint)?)),
-            Some(how) => Self::Cluster(Box::new(Cluster::open(endpoint, how.read_from_replicas)?)),
+            None => Self::One(Box::new(Session::open(endpoint)?), Reader::new(endpoint).map(Box::new)),
+            Some(_) => Self::Cluster(Box::new(Cluster::open(endpoint)?)),
         })
     }
 
     /// What the server, or the node of the cluster that was named, calls itself.
     pub fn learn_version(&mut self) -> Result<Option<ServerVersion>, Unopened> {
         match self {
-            Self::One(session) => session.learn_version(),
+            Self::One(session, _) => session.learn_version(),
             Self::Cluster(cluster) => cluster.learn_version(),
         }
     }
@@ -46,7 +47,7 @@ impl Server {
     /// of a cluster is opened again when it is needed.
     pub fn look_after(&mut self) -> Result<(), Lost> {
         match self {
-            Self::One(session) => session.look_after(),
+            Self::One(session, _) => session.look_after(),
             Self::Cluster(cluster) => cluster.look_after(),
         }
     }
@@ -59,7 +60,7 @@ impl Server {
     /// Where the last command went, for messages.
     pub fn place(&self) -> String {
         match self {
-            Self::One(session) => session.endpoint.address.to_string(),
+            Self::One(session, _) => session.endpoint.address.to_string(),
             Self::Cluster(cluster) => cluster.place().to_string(),
         }
     }
@@ -67,7 +68,7 @@ impl Server {
     /// Why a command cannot be run here; none if it can.
     pub fn refuse(&self, request: &Request) -> Option<String> {
         match self {
-            Self::One(_) => None,
+            Self::One(..) => None,
             Self::Cluster(_) => refuse_in_cluster(request),
         }
     }
@@ -75,7 +76,15 @@ impl Server {
     /// Sends a command and waits for its reply.
     pub fn call(&mut self, request: &Request) -> Result<OwnedFrame, Lost> {
         match self {
-            Self::One(session) => session.call(request),
+            Self::One(session, None) => session.call(request),
+            Self::One(session, Some(reader)) => {
+                if let Some(answer) = reader.call(request)? {
+                    return Ok(answer);
+                }
+                let answer = session.call(request)?;
+                reader.learn(request, answer.frame());
+                Ok(answer)
+            }
             Self::Cluster(cluster) => cluster.call(request),
         }
     }
@@ -83,7 +92,7 @@ impl Server {
     /// What there is to say, beside their replies, of the commands that were called.
     pub fn take_notes(&mut self) -> Vec<Note> {
         match self {
-            Self::One(_) => Vec::new(),
+            Self::One(..) => Vec::new(),
             Self::Cluster(cluster) => cluster.take_notes(),
         }
     }
@@ -91,7 +100,7 @@ impl Server {
     /// Asks what rcli itself wants to know: the answer as the redis crate reads it.
     pub fn ask(&mut self, question: &redis::Cmd) -> Result<redis::Value, Lost> {
         match self {
-            Self::One(session) => session.ask(question),
+            Self::One(session, _) => session.ask(question),
             Self::Cluster(cluster) => cluster.ask_keyless(question),
         }
     }
@@ -99,7 +108,13 @@ impl Server {
     /// WATCHes the keys, if there are any.
     pub fn watch(&mut self, keys: &[&[u8]]) -> Result<Result<(), ErrorReply>, Lost> {
         match self {
-            Self::One(session) => session.watch(keys),
+            Self::One(session, reader) => {
+                let watched = session.watch(keys);
+                if let Some(reader) = reader {
+                    reader.set_watch(!keys.is_empty());
+                }
+                watched
+            }
             Self::Cluster(cluster) => cluster.watch(keys),
         }
     }
@@ -108,7 +123,13 @@ impl Server {
     /// where an error of one is the reply.
     pub fn set_state(&mut self, requests: &[Request]) -> Result<Vec<OwnedFrame>, Lost> {
         match self {
-            Self::One(session) => session.call_all(requests),
+            Self::One(session, reader) => {
+                let answers = session.call_all(requests)?;
+                if let Some(reader) = reader {
+                    requests.iter().zip(&answers).for_each(|(request, answer)| reader.learn(request, answer.frame()));
+                }
+                Ok(answers)
+            }
             Self::Cluster(cluster) => {
                 requests.iter().map(|request| cluster.call_all(request).map(|replies| error_among(&replies))).collect()
             }
@@ -119,7 +140,7 @@ impl Server {
     /// waited for: the command may have to be sent around.
     pub fn begin(&mut self, request: &Request) -> Result<Option<OwnedFrame>, Lost> {
         match self {
-            Self::One(session) => {
+            Self::One(session, _) => {
                 session.begin(request);
                 Ok(None)
             }
@@ -130,7 +151,7 @@ impl Server {
     /// The reply to the command that was begun, if it has wholly arrived.
     pub fn try_answer(&mut self) -> Result<Option<OwnedFrame>, Lost> {
         match self {
-            Self::One(session) => session.try_answer(),
+            Self::One(session, _) => session.try_answer(),
             Self::Cluster(_) => Ok(None),
         }
     }
@@ -138,7 +159,7 @@ impl Server {
     /// Sleeps until the server, where one is waited for, or one of these descriptors is ready; which of them are.
     pub fn wait_among(&mut self, others: &[PollFd<'_>], deadline: Option<Instant>) -> Result<(Ready, Vec<bool>), Lost> {
         match self {
-            Self::One(session) => session.wait_among(others, deadline),
+            Self::One(session, _) => session.wait_among(others, deadline),
             Self::Cluster(_) => wait_among([], others, deadline),
         }
     }
@@ -146,7 +167,7 @@ impl Server {
     /// When the read limit passes, if the server that is waited for stays silent.
     pub fn silence_ends(&self) -> Option<Instant> {
         match self {
-            Self::One(session) => session.silence_ends(),
+            Self::One(session, _) => session.silence_ends(),
             Self::Cluster(_) => None,
         }
     }
@@ -154,7 +175,7 @@ impl Server {
     /// The failure of a server that stayed silent beyond the read limit.
     pub fn silent(&self) -> Lost {
         match self {
-            Self::One(session) => session.silent(),
+            Self::One(session, _) => session.silent(),
             Self::Cluster(_) => Lost::Closed,
         }
     }
@@ -163,7 +184,7 @@ impl Server {
     /// why.
     pub fn check_block(&mut self, block: &[&Request]) -> Result<Result<(), (usize, String)>, Lost> {
         match self {
-            Self::One(_) => Ok(Ok(())),
+            Self::One(..) => Ok(Ok(())),
             Self::Cluster(cluster) => Ok(cluster.check_block(block.iter().copied())?.map(drop)),
         }
     }
@@ -171,7 +192,7 @@ impl Server {
     /// Why a command cannot join a block that can be sent; none if it can.
     pub fn check_joins(&mut self, block: &[Request], request: &Request) -> Result<Option<String>, Lost> {
         match self {
-            Self::One(_) => Ok(None),
+            Self::One(..) => Ok(None),
             Self::Cluster(cluster) => cluster.check_joins(block, request),
         }
     }
@@ -179,7 +200,12 @@ impl Server {
     /// Runs a block and reads every reply: see [`Session::transact`].
     pub fn transact(&mut self, block: &[&Request]) -> Result<Transacted, LostBlock> {
         match self {
-            Self::One(session) => session.transact(block.iter().copied()),
+            Self::One(session, reader) => {
+                if let Some(reader) = reader {
+                    reader.set_watch(false);
+                }
+                session.transact(block.iter().copied())
+            }
             Self::Cluster(cluster) => cluster.transact(block),
         }
     }
@@ -188,7 +214,7 @@ impl Server {
     /// asked. An error when the connection has ended; that of a node of a cluster is missed when it is needed.
     pub fn attend(&mut self, input: Option<BorrowedFd<'_>>, deadline: Option<Instant>) -> Result<(), Lost> {
         match self {
-            Self::One(session) => {
+            Self::One(session, _) => {
                 // What came with the last reply is there already.
                 let mut has_input = false;
                 loop {

@@ -87,6 +87,8 @@ pub struct Endpoint {
     pub read_timeout: Option<Duration>,
     /// Whether only what reads is asked (`--read-only`).
     pub read_only: bool,
+    /// Whether reads go to replicas: of a cluster's nodes, or of the primary that sentinels name.
+    pub read_from_replicas: bool,
     /// Who is told of pushes; without it they are dropped as they come.
     pub pushes: Option<PushListener>,
     /// How the cluster that the server belongs to is used; none to talk to that server only.
@@ -96,8 +98,6 @@ pub struct Endpoint {
 /// How a cluster is used (contract section 11).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClusterUse {
-    /// Reads go to replicas.
-    pub read_from_replicas: bool,
     /// A command runs on every primary.
     pub all_nodes: bool,
 }
@@ -129,9 +129,23 @@ impl Endpoint {
             limits_first_answer: false,
             read_timeout: None,
             read_only: false,
+            read_from_replicas: false,
             pushes: None,
             cluster: None,
         }
+    }
+
+    /// A replica that answers reads, where sentinels are to name one.
+    pub fn of_replica(&self) -> Option<Self> {
+        let Address::Sentinel(sentinels) = &self.address else { return None };
+        let address = Address::Sentinel(sentinels.for_reads());
+        self.read_from_replicas.then(|| Self { address, read_from_replicas: false, ..self.clone() })
+    }
+
+    /// Who is asked where nothing but reads is: such a replica, else the same.
+    #[must_use]
+    pub fn for_reads(self) -> Self {
+        self.of_replica().unwrap_or(self)
     }
 
     /// Why a command is not asked here; none if it is (contract section 1, `--read-only`).

@@ -9,6 +9,7 @@ mod error;
 mod handshake;
 pub mod poll;
 mod pushes;
+mod reader;
 mod resolve;
 mod retry;
 mod sentinel;

@@ -150,6 +150,12 @@ impl RandomBackoff {
     }
 }
 
+/// One of so many, each with the same chance; 0 of none.
+pub fn pick(count: usize) -> usize {
+    let random = RandomState::new().build_hasher().finish();
+    usize::try_from(random >> 32).unwrap_or_default() % count.max(1)
+}
+
 /// A number from 0 to 1 that nobody can foretell: the keys of a hasher are random in every process.
 fn chance() -> f64 {
     let random = RandomState::new().build_hasher().finish();

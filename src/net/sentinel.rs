@@ -10,6 +10,7 @@ use redis::Value;
 
 use super::error::Unopened;
 use super::poll;
+use super::retry::pick;
 use super::session::Session;
 use crate::reply::{error_text, field_of, text_of};
 
@@ -20,26 +21,29 @@ pub struct Sentinels {
     pub addresses: Vec<Address>,
     /// The name that they know the primary by.
     pub master: String,
+    /// Whether a replica of it is meant, for reads.
+    reads: bool,
     /// What a sentinel wants AUTH to send; the primary's are the endpoint's.
     pub credentials: Option<Credentials>,
-    /// The primary that was reached last: all clones show the same.
+    /// The server that was reached last: all clones show the same.
     reached: Arc<Mutex<Option<Address>>>,
 }
 
 /// Two sets are the same if they are asked the same.
 impl PartialEq for Sentinels {
     fn eq(&self, other: &Self) -> bool {
-        (&self.addresses, &self.master) == (&other.addresses, &other.master)
+        (&self.addresses, &self.master, self.reads) == (&other.addresses, &other.master, other.reads)
     }
 }
 
 impl Eq for Sentinels {}
 
-/// The address of the primary that was reached last; before there was one, its name.
+/// The address of the server that was reached last; before there was one, the primary's name.
 impl fmt::Display for Sentinels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.reached.lock().as_deref() {
             Ok(Some(address)) => address.fmt(f),
+            _ if self.reads => write!(f, "a replica of '{}'", self.master),
             _ => write!(f, "the primary '{}'", self.master),
         }
     }
@@ -51,7 +55,50 @@ const PAUSE: Duration = Duration::from_millis(50);
 impl Sentinels {
     /// The sentinels at these addresses, without credentials.
     pub fn new(addresses: Vec<Address>, master: String) -> Self {
-        Self { addresses, master, credentials: None, reached: Arc::default() }
+        Self { addresses, master, reads: false, credentials: None, reached: Arc::default() }
+    }
+
+    /// The same, of whom a replica for reads is asked.
+    pub(super) fn for_reads(&self) -> Self {
+        Self { reads: true, reached: Arc::default(), ..self.clone() }
+    }
+
+    /// Opens a session with who is meant: the primary too where there is no replica.
+    pub(super) fn open(&self, endpoint: &Endpoint) -> Result<Session, Unopened> {
+        match if self.reads { self.open_replica(endpoint)? } else { None } {
+            Some(session) => Ok(session),
+            None => self.open_primary(endpoint),
+        }
+    }
+
+    /// Opens a session with a replica that a sentinel names and that can be used, each with the same chance; none where
+    /// there is none. Half of the time that a search has is kept for the primary.
+    fn open_replica(&self, endpoint: &Endpoint) -> Result<Option<Session>, Unopened> {
+        let ends = Instant::now() + endpoint.search_limit() / 2;
+        let mut tried = Vec::new();
+        for (index, sentinel) in self.addresses.iter().enumerate() {
+            let named = match self.ask_replicas(sentinel, endpoint, share(ends, self.addresses.len() - index + 1)) {
+                Ok(named) => named,
+                Err(interrupted @ Unopened::Interrupted(_)) => return Err(interrupted),
+                Err(_) => continue,
+            };
+            let mut named: Vec<Address> = named.into_iter().filter(|replica| !tried.contains(replica)).collect();
+            let first = pick(named.len());
+            named.rotate_left(first);
+            for (index, replica) in named.iter().enumerate() {
+                let connect_timeout = share(ends, named.len() - index);
+                match open_if(&Endpoint { address: replica.clone(), connect_timeout, ..endpoint.clone() }, is_replica) {
+                    Ok(session) => {
+                        self.remember(replica.clone());
+                        return Ok(Some(session));
+                    }
+                    Err(interrupted @ Unopened::Interrupted(_)) => return Err(interrupted),
+                    Err(_) => {}
+                }
+            }
+            tried.extend(named);
+        }
+        Ok(None)
     }
 
     /// Opens a session with the primary that they name, within the endpoint's connect limit. Each sentinel gets a share
@@ -80,11 +127,10 @@ impl Sentinels {
                     continue;
                 }
                 let limit = share(deadline, waiting.min(2));
-                match open_if_primary(&Endpoint {
-                    address: primary.clone(),
-                    connect_timeout: limit,
-                    ..endpoint.clone()
-                }) {
+                match open_if(
+                    &Endpoint { address: primary.clone(), connect_timeout: limit, ..endpoint.clone() },
+                    is_primary,
+                ) {
                     Ok(session) => {
                         self.remember(primary);
                         return Ok(session);
@@ -142,14 +188,32 @@ impl Sentinels {
         }
     }
 
-    /// Asks one sentinel for the address of the primary.
-    fn ask(&self, sentinel: &Address, endpoint: &Endpoint, limit: Duration) -> Result<Address, Unopened> {
+    /// Opens a session with one sentinel, and asks it about the primary.
+    fn ask_about(
+        &self,
+        question: &str,
+        sentinel: &Address,
+        endpoint: &Endpoint,
+        limit: Duration,
+    ) -> Result<(Session, Value), Unopened> {
         let deadline = Instant::now() + limit;
         let endpoint = Endpoint { connect_timeout: limit, ..self.endpoint_of(sentinel, endpoint) };
         let mut session = Session::open_telling(&endpoint, &|_| ())?;
-        let mut question = redis::cmd("SENTINEL");
-        question.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.master);
-        match session.call_before(&question, deadline)? {
+        let answer = session.call_before(redis::cmd("SENTINEL").arg(question).arg(&self.master), deadline)?;
+        Ok((session, answer))
+    }
+
+    /// Asks one sentinel for the replicas that are up and hear the primary.
+    fn ask_replicas(&self, sentinel: &Address, endpoint: &Endpoint, limit: Duration) -> Result<Vec<Address>, Unopened> {
+        let (_, answer) = self.ask_about("REPLICAS", sentinel, endpoint, limit)?;
+        Ok(answer.as_sequence().unwrap_or_default().iter().filter_map(usable_replica).collect())
+    }
+
+    /// Asks one sentinel for the address of the primary.
+    fn ask(&self, sentinel: &Address, endpoint: &Endpoint, limit: Duration) -> Result<Address, Unopened> {
+        let deadline = Instant::now() + limit;
+        let (mut session, answer) = self.ask_about("GET-MASTER-ADDR-BY-NAME", sentinel, endpoint, limit)?;
+        match answer {
             answer @ Value::Array(_) => {
                 named(answer).ok_or_else(|| Unopened::Unreachable(format!("{sentinel} names what is no address")))
             }
@@ -187,21 +251,42 @@ fn share(deadline: Instant, parts: usize) -> Duration {
     Duration::from_millis(share.max(1))
 }
 
-/// Opens a session with a server, unless that says that it is not a primary.
-fn open_if_primary(endpoint: &Endpoint) -> Result<Session, Unopened> {
+/// Opens a session with a server, unless what it says of its role is an error.
+fn open_if(endpoint: &Endpoint, check: fn(&[Value]) -> Result<(), String>) -> Result<Session, Unopened> {
     let deadline = Instant::now() + endpoint.connect_timeout;
     let mut session = Session::open_telling(endpoint, &|_| ())?;
-    let role = session.call_before(&redis::cmd("ROLE"), deadline)?;
-    let role = match &role {
-        Value::Array(items) => items.first().and_then(text_of),
+    match &session.call_before(&redis::cmd("ROLE"), deadline)? {
+        Value::Array(role) => match check(role) {
+            Ok(()) => Ok(session),
+            Err(role) => Err(Unopened::Unreachable(format!("{} is {role}", endpoint.address))),
+        },
         // Whoever may not ask has to believe the sentinel.
-        _ => None,
-    };
-    match role {
-        None | Some("master") => Ok(session),
-        Some("slave") => Err(Unopened::Unreachable(format!("{} is a replica", endpoint.address))),
-        Some(role) => Err(Unopened::Unreachable(format!("{} is no primary but a {role}", endpoint.address))),
+        _ => Ok(session),
     }
+}
+
+fn is_primary(role: &[Value]) -> Result<(), String> {
+    match role.first().and_then(text_of) {
+        None | Some("master") => Ok(()),
+        Some("slave") => Err("a replica".to_owned()),
+        Some(role) => Err(format!("no primary but a {role}")),
+    }
+}
+
+/// One that does not hear its primary falls behind, and one that is a primary now is another's to name.
+fn is_replica(role: &[Value]) -> Result<(), String> {
+    match (role.first().and_then(text_of), role.get(3).and_then(text_of)) {
+        (Some("slave"), None | Some("connected")) => Ok(()),
+        _ => Err("no replica that hears its primary".to_owned()),
+    }
+}
+
+/// The address of a replica in the answer to SENTINEL REPLICAS; none of one that is down, or has lost its primary.
+fn usable_replica(fields: &Value) -> Option<Address> {
+    let field = |name: &str| field_of(fields, name).and_then(text_of);
+    let is_away = |flag: &str| matches!(flag, "s_down" | "o_down" | "disconnected");
+    let is_usable = !field("flags")?.split(',').any(is_away) && field("master-link-status") == Some("ok");
+    is_usable.then(|| Some(Address::Tcp(field("ip")?.to_owned(), field("port")?.parse().ok()?)))?
 }
 
 /// The host and port of a sentinel's answer.

@@ -55,7 +55,7 @@ impl Link {
     /// What to call the server: where it is; of a cluster, the node that stands for it.
     pub fn name(&self) -> String {
         match &self.server {
-            Some(server @ Server::One(_)) => server.place(),
+            Some(server @ Server::One(..)) => server.place(),
             _ => self.endpoint().address.to_string(),
         }
     }
@@ -98,7 +98,7 @@ impl Link {
     /// Whether it is open, as far as is known.
     pub fn is_open(&self) -> bool {
         match &self.server {
-            Some(Server::One(_)) => true,
+            Some(Server::One(..)) => true,
             Some(Server::Cluster(cluster)) => cluster.is_connected(),
             None => false,
         }
@@ -221,7 +221,7 @@ impl Link {
         self.state.learn(request, answer);
         if effect_of(request) == Effect::Sets(Setting::User)
             && !answer.is_error()
-            && let (true, Some(Server::One(session))) = (self.reopens, &mut self.server)
+            && let (true, Some(Server::One(session, _))) = (self.reopens, &mut self.server)
         {
             session.greet_again()?;
         }
@@ -232,7 +232,7 @@ impl Link {
     /// database are those of the start.
     pub fn introduce_again(&mut self) -> Result<(), Unopened> {
         match &mut self.server {
-            Some(Server::One(session)) => session.introduce_again(self.state.endpoint()),
+            Some(Server::One(session, _)) => session.introduce_again(self.state.endpoint()),
             _ => Ok(()),
         }
     }

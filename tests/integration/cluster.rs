@@ -143,6 +143,10 @@ fn a_promoted_replica_is_found_and_reads_go_to_replicas_on_demand() {
     assert_eq!(calls(&cluster), Some("1".to_owned()));
     cluster.rcli(["--read-from-replicas", "pipe"]).stdin("GET foo\nINCR foo\nGET bar\n").any_stdout().run();
     assert_eq!(calls(&cluster), Some("2".to_owned()));
+    // A watch guards what the primary has.
+    let watched = cluster.rcli(["--read-from-replicas"]).stdin("WATCH foo\nGET foo\nUNWATCH\nGET foo\n");
+    watched.any_stdout().run();
+    assert_eq!(calls(&cluster), Some("3".to_owned()));
 
     cluster.nodes[2].kill_nine();
     // Not connected yet when the primary went: the owner that takes its place is waited for.

@@ -114,6 +114,7 @@ mod rows;
 mod sandbox;
 mod secrets;
 mod sentinel;
+mod sentinel_reads;
 mod sentinel_switch;
 mod side_by_side;
 mod signals;

@@ -29,7 +29,7 @@ use crate::reply::{ErrorReply, Frame};
 /// Runs `rcli ls`.
 pub fn run(context: &Context, args: &LsArgs) -> Outcome<Exit> {
     let form = form_of(args)?;
-    let endpoint = context.endpoint()?;
+    let endpoint = context.endpoint()?.for_reads();
     let mut server = Server::open(&endpoint)?;
     let container = match &args.in_key {
         Some(key) => match container_of(&mut server, key.as_bytes())? {
@@ -48,7 +48,7 @@ pub fn run(context: &Context, args: &LsArgs) -> Outcome<Exit> {
     let mut looks = Looks::new(args, is_restore);
     looks.has_no_expire_time = is_restore && !has_expire_time(&mut server)?;
     let servers = match server {
-        Server::One(session) => Servers::One(Box::new(endpoint), Some(session)),
+        Server::One(session, _) => Servers::One(Box::new(endpoint), Some(session)),
         Server::Cluster(cluster) => Servers::Cluster(cluster),
     };
     let mut walk = Walk::new(servers, scan, looks);
@@ -113,7 +113,7 @@ fn has_expire_time(server: &mut Server) -> Outcome<bool> {
 fn count_keys(server: &mut Server) -> Outcome<u64> {
     let request = Request::new(["DBSIZE"]);
     let reply = match server {
-        Server::One(session) => session.call(&request),
+        Server::One(session, _) => session.call(&request),
         Server::Cluster(cluster) => cluster.call_all(&request),
     };
     let reply = reply.map_err(|lost| lost.into_failure(&server.place()))?;

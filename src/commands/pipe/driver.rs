@@ -10,7 +10,7 @@ use super::resume;
 use crate::cli::{OnError, PipeArgs};
 use crate::command::request::Request;
 use crate::command::restrictions::read_only::refuse_write;
-use crate::command::restrictions::{Effect, effect_of, is_ordinary, refuse_in_cluster_pipeline, refuse_in_pipeline};
+use crate::command::restrictions::{Effect, effect_of, is_ordinary};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::Next;
@@ -69,7 +69,7 @@ impl<'a> Driver<'a> {
             args,
             output: Output::open(context, engine.is_cluster(), args, &files)?,
             files,
-            refuse: if engine.is_cluster() { refuse_in_cluster_pipeline } else { refuse_in_pipeline },
+            refuse: engine.refusal(),
             is_read_only: endpoint.read_only,
             engine,
             request: Request::default(),

@@ -17,11 +17,12 @@ use self::traffic::Traffic;
 use super::files::Origin;
 use super::held_slot::HeldSlot;
 use super::in_flight::{Answered, Command};
-use super::keyless::describe_keyless;
+use super::keyless::{describe_keyless, refuse_beside_replica};
 use super::node::Node;
 use super::output::Output;
 use super::reorder::{Entry, NONE, Reorder};
 use crate::command::request::Request;
+use crate::command::restrictions::{refuse_in_cluster_pipeline, refuse_in_pipeline};
 use crate::exit::{Failure, Outcome};
 use crate::net::{Address, Cluster, Endpoint, Lost, PushQueue, Ready, Route, SLOTS, Session, Settings, wait_for_any};
 use crate::reply::OwnedFrame;
@@ -110,10 +111,10 @@ impl Engine {
     pub fn open(endpoint: &Endpoint, window: Option<u32>) -> Outcome<Self> {
         let pushes = PushQueue::default();
         let endpoint = Endpoint { pushes: endpoint.pushes.as_ref().map(|_| pushes.listener()), ..endpoint.clone() };
-        let reads_from_replicas = endpoint.cluster.is_some_and(|how| how.read_from_replicas);
+        let reads_from_replicas = endpoint.read_from_replicas;
         let (mut cluster, mut owners, mut nodes) = (None, Vec::new(), Vec::new());
-        if endpoint.cluster.is_some() {
-            cluster = Some(Cluster::open(&endpoint, reads_from_replicas)?);
+        if endpoint.cluster.is_some() || endpoint.of_replica().is_some() {
+            cluster = Some(Cluster::open(&endpoint)?);
             owners = vec![NONE; SLOTS.into()];
         } else {
             let session = Session::open(&endpoint)?;
@@ -139,6 +140,15 @@ impl Engine {
     /// Whether the commands are routed to the nodes of a cluster.
     pub fn is_cluster(&self) -> bool {
         self.cluster.is_some()
+    }
+
+    /// Why a command has no place in the pipeline; none if it has.
+    pub fn refusal(&self) -> fn(&Request) -> Option<String> {
+        match &self.cluster {
+            None => refuse_in_pipeline,
+            Some(cluster) if cluster.is_of_sentinels() => refuse_beside_replica,
+            Some(_) => refuse_in_cluster_pipeline,
+        }
     }
 
     /// Whether the next command can be routed.

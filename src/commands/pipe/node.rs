@@ -75,7 +75,7 @@ impl Node {
                 self.unreached = Some(Unreached { until: Instant::now() + pause, why: why.clone() });
             }
         })?;
-        if self.is_reader {
+        if self.is_reader && !matches!(self.address, Address::Sentinel(_)) {
             session.call(&Request::new(["READONLY"]))?;
         }
         for request in settings.iter() {

@@ -12,7 +12,7 @@ use crate::reply::{ErrorReply, OwnedFrame, field_of, text_of, value_of};
 /// a cluster. Under --read-only one that is not there as it stands in the file is status 2.
 pub fn load(server: &mut Server, script: &Script, name: &str, is_read_only: bool) -> Outcome<OwnedFrame> {
     let answered = match server {
-        Server::One(session) => load_at(session, script, name, is_read_only),
+        Server::One(session, _) => load_at(session, script, name, is_read_only),
         Server::Cluster(cluster) => load_everywhere(cluster, script, name, is_read_only),
     };
     match answered.map_err(|lost| lost.into_failure(&server.place()))? {

@@ -73,7 +73,7 @@ impl Nodes {
             nodes.nodes.push(Node::new(endpoint.clone(), Some(session)));
             return Ok(nodes);
         }
-        let mut cluster = Cluster::open(endpoint, false)?;
+        let mut cluster = Cluster::open(endpoint)?;
         for primary in primaries(&cluster) {
             let session = cluster.lend_session(&primary).map_err(|lost| lost.into_failure(&primary.to_string()))?;
             nodes.nodes.push(Node::new(Endpoint { address: primary, ..endpoint.clone() }, Some(session)));

@@ -199,7 +199,7 @@ impl Lines {
         let place = self.place(request);
         let link = self.shell.link();
         let protocol = link.endpoint().protocol;
-        let Some(Server::One(session)) = link.server() else {
+        let Some(Server::One(session, _)) = link.server() else {
             let what = request.shown(20);
             let hint = "in a cluster a subscription has connections of its own: use rcli -c sub --control";
             return Err(Failure::usage(format!("{place}: {what}: {hint}")));
@@ -222,7 +222,7 @@ impl Lines {
     pub(super) fn hear(&mut self, input: Option<&Source>) -> Outcome<Option<Exit>> {
         let link = self.shell.link();
         let place = link.place();
-        let Some(Server::One(session)) = link.server() else { return Ok(None) };
+        let Some(Server::One(session, _)) = link.server() else { return Ok(None) };
         match self.mode.hear(session, input, &mut self.renderer, self.format) {
             Ok(()) => Ok(None),
             Err(Stopped::Unread) => Ok(Some(Exit::Done)),

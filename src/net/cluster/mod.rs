@@ -57,7 +57,8 @@ pub struct Cluster {
     /// was named, then another one whenever it is gone.
     endpoint: Endpoint,
     seed: Address,
-    reads_from_replicas: bool,
+    /// Whether it is one primary with its replicas, which sentinels name: all slots are theirs.
+    is_of_sentinels: bool,
     router: Router,
     map: SlotMap,
     places: Places,
@@ -100,20 +101,24 @@ pub(super) enum Tried<T> {
 impl Cluster {
     /// Connects to the node at the endpoint and reads the slot map there; where the cluster is down, or its node is not
     /// there, as often as `--wait` lets one try.
-    pub fn open(endpoint: &Endpoint, reads_from_replicas: bool) -> Result<Self, Unopened> {
-        open_patiently(endpoint, || Self::open_once(endpoint, reads_from_replicas), Self::is_up)
+    pub fn open(endpoint: &Endpoint) -> Result<Self, Unopened> {
+        open_patiently(endpoint, || Self::open_once(endpoint), Self::is_up)
     }
 
-    fn open_once(endpoint: &Endpoint, reads_from_replicas: bool) -> Result<Self, Unopened> {
+    fn open_once(endpoint: &Endpoint) -> Result<Self, Unopened> {
         let seed = endpoint.address.clone();
-        // The first answer is the slot map's, which is limited.
-        let session = Session::open_telling(endpoint, &|_| ())?;
+        let replica = endpoint.of_replica();
+        let session = match &replica {
+            // The first answer is the slot map's, which is limited.
+            None => Session::open_telling(endpoint, &|_| ())?,
+            Some(_) => Session::open_once(endpoint)?,
+        };
         let asker = Asker::default();
         asker.note(&session);
         let mut cluster = Self {
             endpoint: Endpoint { limits_first_answer: false, ..endpoint.clone() },
             seed: seed.clone(),
-            reads_from_replicas,
+            is_of_sentinels: replica.is_some(),
             router: Router::default(),
             map: SlotMap::default(),
             places: Places::default(),
@@ -129,7 +134,10 @@ impl Cluster {
             is_cut_off: false,
             asker,
         };
-        cluster.read_map(&seed).map_err(|lost| lost.while_opening(&seed.to_string()))?;
+        match replica {
+            None => cluster.read_map(&seed).map_err(|lost| lost.while_opening(&seed.to_string()))?,
+            Some(replica) => cluster.map = SlotMap::of_one(seed, replica.address),
+        }
         Ok(cluster)
     }
 
@@ -180,6 +188,11 @@ impl Cluster {
         &self.endpoint
     }
 
+    /// Whether it is one primary with its replicas, which sentinels name.
+    pub fn is_of_sentinels(&self) -> bool {
+        self.is_of_sentinels
+    }
+
     /// Whose commands the questions to the cluster are, for MONITOR.
     pub(super) fn asker(&self) -> Asker {
         self.asker.clone()
@@ -205,6 +218,9 @@ impl Cluster {
     /// The route of a command; what only the server can tell is asked of it. The inner error is the command's reply.
     #[inline]
     pub fn route(&mut self, request: &Request) -> Result<Result<Route, ErrorReply>, Lost> {
+        if self.is_of_sentinels {
+            return Ok(Ok(Route::Slot { slot: 0, is_read: self.router.is_read(request) }));
+        }
         match self.router.route(request) {
             Ok(route) => Ok(Ok(route)),
             Err(why) => self.route_otherwise(request, why),
@@ -234,7 +250,7 @@ impl Cluster {
     /// The node for a read of this slot: a replica, each in its turn, where reads go to replicas.
     pub fn reader(&mut self, slot: u16) -> Option<Address> {
         let replicas = &self.map.owner(slot)?.replicas;
-        if !self.reads_from_replicas || replicas.is_empty() {
+        if !self.endpoint.read_from_replicas || replicas.is_empty() {
             return None;
         }
         self.turn = self.turn.wrapping_add(1);
@@ -256,7 +272,8 @@ impl Cluster {
                 Ok(self.watch(&keys)?.map_or_else(|error| error.to_frame(), |()| OwnedFrame::simple("OK")))
             }
             Ok(Route::Keyless | Route::Refused) => self.call_by_policy(request),
-            Ok(Route::Slot { slot, is_read }) => self.call_slot(slot, is_read, request),
+            // What is read under a WATCH has to be what the watch guards.
+            Ok(Route::Slot { slot, is_read }) => self.call_slot(slot, is_read && self.watch.is_none(), request),
         }
     }
 

@@ -62,6 +62,17 @@ impl Router {
         }
     }
 
+    /// Whether a replica may answer a command, whatever its keys are.
+    pub fn is_read(&mut self, request: &Request) -> bool {
+        match self.plan(request.arg(0)) {
+            Plan::OneKey { is_read, .. } => *is_read,
+            Plan::Ask(table) => {
+                let argv: Vec<&[u8]> = request.args().collect();
+                table.find(&argv).is_some_and(Entry::is_readonly)
+            }
+        }
+    }
+
     #[inline]
     fn plan(&mut self, name: &[u8]) -> &Plan {
         let known = self.plans.iter().position(|(known, _)| known == name);

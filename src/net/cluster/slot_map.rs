@@ -55,6 +55,12 @@ impl SlotMap {
         Ok(map)
     }
 
+    /// All slots are of one primary with one replica.
+    pub fn of_one(primary: Address, replica: Address) -> Self {
+        let shards = vec![Shard { primary, replicas: vec![replica] }];
+        Self { shards, owners: vec![Some(0); SLOTS.into()], ids: Vec::new() }
+    }
+
     fn note_id(&mut self, address: &Address, id: String) {
         if !self.ids.iter().any(|(known, _)| known == address) {
             self.ids.push((address.clone(), id));

@@ -63,7 +63,8 @@ impl Cluster {
     /// Reads the map again from the first node that has one, `first` before others, unless it was just read; whether
     /// it was read.
     pub fn refresh(&mut self, first: Option<&Address>) -> Result<bool, Lost> {
-        if self.refreshed.is_some_and(|at| at.elapsed() < FRESH) {
+        // Sentinels are asked whenever a session is opened.
+        if self.is_of_sentinels || self.refreshed.is_some_and(|at| at.elapsed() < FRESH) {
             return Ok(false);
         }
         self.searching(|cluster| cluster.read_map_anywhere(first))
@@ -151,7 +152,7 @@ impl Cluster {
 
     /// Another node stands for the cluster if this one did: it is gone.
     pub(super) fn leave_home(&mut self, gone: &Address) {
-        if self.endpoint.address != *gone {
+        if self.is_of_sentinels || self.endpoint.address != *gone {
             return;
         }
         let mut others: Vec<&Address> = self.map.nodes().filter(|node| *node != gone).collect();

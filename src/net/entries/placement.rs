@@ -26,7 +26,7 @@ impl Entries {
     pub fn open(endpoint: &Endpoint, reading: Reading) -> Result<Self, Unopened> {
         let is_cluster = endpoint.cluster.is_some();
         let (discovery, session) = if is_cluster {
-            (Discovery::of_cluster(Cluster::open(endpoint, false)?), None)
+            (Discovery::of_cluster(Cluster::open(endpoint)?), None)
         } else {
             let session = Session::open(endpoint)?;
             (Discovery::of_server(endpoint), Some(session))

@@ -31,9 +31,10 @@ impl Session {
         Ok(!matches!(answer, Value::ServerError(error) if error.code() == LOADING))
     }
 
-    fn open_once(endpoint: &Endpoint) -> Result<Self, Unopened> {
+    /// One try of that.
+    pub(super) fn open_once(endpoint: &Endpoint) -> Result<Self, Unopened> {
         if let Address::Sentinel(sentinels) = &endpoint.address {
-            return sentinels.open_primary(endpoint);
+            return sentinels.open(endpoint);
         }
         if endpoint.limits_first_answer {
             return Self::open_heard(endpoint, &|_| ());

@@ -179,7 +179,7 @@ impl Stream {
     }
 
     fn open_cluster(endpoint: &Endpoint, source: Source, retries: Option<u32>) -> Result<Self, Unopened> {
-        let mut cluster = Cluster::open(endpoint, false)?;
+        let mut cluster = Cluster::open(endpoint)?;
         let is_sharded = |subscription: &Subscription| subscription.topic == Topic::ShardChannel;
         let follow = match &source {
             Source::Monitor => Follow::Everybody,

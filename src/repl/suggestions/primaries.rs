@@ -40,7 +40,7 @@ impl Crowd {
             ..endpoint.clone()
         };
         let sessions: Vec<Option<Session>> = if endpoint.cluster.is_some() {
-            let mut cluster = Cluster::open(&patient, false).ok()?;
+            let mut cluster = Cluster::open(&patient).ok()?;
             let primaries: Vec<_> = cluster.map().primaries().cloned().collect();
             primaries.iter().map(|primary| cluster.lend_session(primary).ok()).collect()
         } else {
