@@ -36,8 +36,12 @@ pub struct OptionSyntax {
     /// `--count`; what has no such name is not offered.
     pub long: String,
     short: Option<char>,
-    /// What follows it; none for a flag.
+    /// What it does, in a few words.
+    pub help: String,
+    /// What follows it as a word of its own; none for a flag.
     pub value: Option<ValueSyntax>,
+    /// What may follow it behind a `=`.
+    pub behind_equals: Option<ValueSyntax>,
 }
 
 /// An argument, or the value of an option.
@@ -49,6 +53,8 @@ pub struct ValueSyntax {
     pub words: Vec<String>,
     /// Whether it is the name of a file.
     pub is_file: bool,
+    /// Whether it may be several, with commas between them.
+    pub is_list: bool,
 }
 
 /// Whether a word is the name of a subcommand that can be typed at the prompt; `help` is the prompt's own there.
@@ -138,9 +144,19 @@ impl VerbSyntax {
 
     /// What stands behind these words, those between the name and the place.
     pub fn expected(&self, words: &[&[u8]]) -> Option<&ValueSyntax> {
-        let mut count = 0;
-        let mut awaited = None;
-        for word in words {
+        let (arguments, awaited) = self.read(words);
+        awaited.or_else(|| self.arguments.get(arguments.len()).or(self.arguments.last()))
+    }
+
+    /// The places of the arguments among these words: what is neither an option nor the value of one.
+    pub fn arguments_among(&self, words: &[&[u8]]) -> Vec<usize> {
+        self.read(words).0
+    }
+
+    /// The places of the arguments, and the value that is awaited behind the words.
+    fn read(&self, words: &[&[u8]]) -> (Vec<usize>, Option<&ValueSyntax>) {
+        let (mut arguments, mut awaited) = (Vec::new(), None);
+        for (at, word) in words.iter().enumerate() {
             let word = String::from_utf8_lossy(word);
             match awaited.take() {
                 Some(_) => {}
@@ -148,10 +164,10 @@ impl VerbSyntax {
                 None if word.starts_with('-') && word.len() > 1 => {
                     awaited = self.option(&word).and_then(|option| option.value.as_ref());
                 }
-                None => count += 1,
+                None => arguments.push(at),
             }
         }
-        awaited.or_else(|| self.arguments.get(count).or(self.arguments.last()))
+        (arguments, awaited)
     }
 
     /// Whether a value is awaited behind these words: the last one is an option that takes one.
@@ -165,11 +181,14 @@ impl OptionSyntax {
     fn of(option: &Arg) -> Option<Self> {
         // One that may stand alone has its value behind a `=`.
         let may_stand_alone = option.get_num_args().is_some_and(|count| count.min_values() == 0);
-        let takes_value = matches!(option.get_action(), ArgAction::Set | ArgAction::Append) && !may_stand_alone;
+        let may_take_value = matches!(option.get_action(), ArgAction::Set | ArgAction::Append);
+        let takes_value = may_take_value && !may_stand_alone;
         Some(Self {
             long: format!("--{}", option.get_long()?),
             short: option.get_short(),
+            help: option.get_help().map(ToString::to_string).unwrap_or_default(),
             value: takes_value.then(|| ValueSyntax::of(option)),
+            behind_equals: may_take_value.then(|| ValueSyntax::of(option)),
         })
     }
 }
@@ -186,6 +205,7 @@ impl ValueSyntax {
                 .map(|value| value.get_name().to_owned())
                 .collect(),
             is_file: matches!(arg.get_value_hint(), ValueHint::FilePath | ValueHint::AnyPath),
+            is_list: arg.get_value_delimiter() == Some(','),
         }
     }
 }

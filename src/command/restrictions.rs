@@ -290,7 +290,7 @@ fn is_any(arg: &[u8], words: &[&str]) -> bool {
 }
 
 /// The parameters whose values servers keep out of their logs; passwords of modules have it in their names.
-fn is_secret_parameter(arg: &[u8]) -> bool {
+pub fn is_secret_parameter(arg: &[u8]) -> bool {
     is_any(arg, &["masterauth", "masteruser", "primaryauth", "primaryuser"]) || contains(arg, b"pass")
 }
 

@@ -152,7 +152,7 @@ impl Repl<'_> {
         self.editor.set_keys(self.settings.is_vi);
         if let Some(helper) = self.editor.helper() {
             helper.hides_hints = self.settings.hides_hints;
-            helper.aliases = self.settings.aliases.iter().map(|(word, _)| word.clone()).collect();
+            helper.known.aliases.clone_from(&self.settings.aliases);
         }
         if let Some(format) = self.settings.output {
             self.style.format = format;

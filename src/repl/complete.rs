@@ -1,125 +1,147 @@
 //! What Tab offers, from the command table and the words typed.
 
-use std::ffi::OsStr;
-use std::fs;
-use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+pub mod list;
+mod own;
+mod places;
 
+use self::places::{Place, Source};
 use super::hints::is_verb;
-use super::local;
-use super::suggestions::Question;
+use super::suggestions::{Answer, Candidate, Question, Topic};
 use super::tokens::{Word, Words};
-use super::verbs::is_verb_name;
-use crate::cli::prompt::{self, ValueSyntax, names as verb_names};
-use crate::command::request::shown_arg;
-use crate::command::table::{Expected, Kind, Table};
-use crate::config::ReplSettings;
-use crate::config::profile::Profiles;
+use crate::command::table::{Expected, Table};
 
 /// What may stand at a place.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Offer {
-    /// Where in the line it begins.
+    /// Where in the line the word begins that is being typed.
     pub start: usize,
+    /// What of that word stays before each candidate.
+    pub lead: Vec<u8>,
     /// What may stand there.
-    pub candidates: Vec<String>,
+    pub candidates: Vec<Candidate>,
+    /// Whether there are more.
+    pub is_cut: bool,
+    /// Whether more is being looked for.
+    pub is_looking: bool,
 }
 
-/// So many files are offered at most.
-const MOST_FILES: usize = 100;
+/// What the prompt itself knows.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// The views in the background: their numbers and what they show.
+    pub jobs: Vec<(usize, String)>,
+    /// Words that stand for the beginning of a line, and for which.
+    pub aliases: Vec<(String, String)>,
+}
+
+/// Asks the server.
+type Ask<'a> = &'a dyn Fn(Question) -> Answer;
+
+/// A line, up to the place where something may stand.
+struct Line<'a> {
+    /// Where the word begins that is being typed.
+    start: usize,
+    /// What of it is settled.
+    lead: &'a [u8],
+    /// The rest of it.
+    prefix: &'a [u8],
+    /// The words before it.
+    before: Vec<Word>,
+    table: &'a Table,
+    ask: Ask<'a>,
+}
+
+impl<'a> Line<'a> {
+    fn offer(&self, candidates: Vec<Candidate>) -> Offer {
+        Offer { start: self.start, lead: self.lead.to_vec(), candidates, ..Offer::default() }
+    }
+
+    fn nothing(&self) -> Offer {
+        self.offer(Vec::new())
+    }
+
+    /// What the server has of a kind.
+    fn ask(&self, topic: Topic) -> Offer {
+        let Answer { candidates, is_cut, is_looking } = (self.ask)(Question { topic, prefix: self.prefix.to_vec() });
+        Offer { is_cut, is_looking, ..self.offer(candidates) }
+    }
+
+    /// The same line with more of the word settled: `prefix` is what is left.
+    fn from(&self, settled: usize, prefix: &'a [u8]) -> Line<'a> {
+        let before = self.before.clone();
+        Line { start: self.start, lead: &self.prefix[..settled], prefix, before, table: self.table, ask: self.ask }
+    }
+}
 
 /// What may stand where a line ends that is being typed. `ask` asks the server.
-pub fn complete(line: &str, table: &Table, ask: impl Fn(Question) -> Vec<Vec<u8>>) -> Offer {
-    let words = Words::of(line);
-    let current = words.current();
-    let start = current.map_or(line.len(), |word| word.span.start);
-    let prefix = current.map_or(b"".as_slice(), |word| &word.text);
-    let before = words.before();
-    let mut candidates = match before.first() {
-        Some(name) if is_verb(name, line, table) => return verb_words(line, before, (start, prefix), table, ask),
-        None => first_words(table, prefix),
-        Some(name) if is_word(name, "help") => topics(table, before, prefix),
-        Some(name) if is_word(name, "connect") && before.len() == 1 => profiles(prefix),
-        Some(name) if is_word(name, ":set") => settings(before, prefix),
-        Some(name) => next_words(table, name, before, prefix, ask),
-    };
-    if let [only] = candidates.as_mut_slice() {
-        only.push(' ');
+pub fn complete(line: &str, table: &Table, known: &Known, ask: Ask<'_>) -> Offer {
+    let (begin, words) = (line.len() - line.trim_start().len(), Words::of(line));
+    // JSON, and what a shell runs.
+    if line[begin..].starts_with(['[', '!']) {
+        return Offer { start: line.len(), ..Offer::default() };
     }
-    Offer { start, candidates }
-}
-
-/// What may stand behind a subcommand: a command behind `exec`, else the options, their values and files.
-fn verb_words(
-    line: &str,
-    before: &[Word],
-    (start, prefix): (usize, &[u8]),
-    table: &Table,
-    ask: impl Fn(Question) -> Vec<Vec<u8>>,
-) -> Offer {
-    let name = &before[0].text;
-    let is_option = |text: &[u8]| text.starts_with(b"-");
-    if name == b"exec" && !is_option(prefix) && !before.iter().any(|word| is_option(&word.text)) {
-        let from = before[0].span.end;
-        let offer = complete(&line[from..], table, ask);
+    let alias =
+        words.before().first().and_then(|word| known.aliases.iter().find(|(alias, _)| word.text == alias.as_bytes()));
+    if let Some((alias, text)) = alias {
+        let none = Known { jobs: known.jobs.clone(), aliases: Vec::new() };
+        let expanded = format!("{text}{}", &line[begin + alias.len()..]);
+        let offer = complete(&expanded, table, &none, ask);
+        return Offer { start: (offer.start + begin + alias.len()).saturating_sub(text.len()), ..offer };
+    }
+    if let Some(from) = inner_command(line, words.before(), table) {
+        let offer = complete(&line[from..], table, known, ask);
         return Offer { start: from + offer.start, ..offer };
     }
-    let Some(syntax) = prompt::syntax(name) else { return Offer { start, candidates: Vec::new() } };
-    let argv: Vec<&[u8]> = before[1..].iter().map(|word| word.text.as_slice()).collect();
-    let mut is_file = false;
-    let mut candidates: Vec<String> = if is_option(prefix) && syntax.awaits_value(&argv).is_none() {
-        fixed(syntax.options.iter().map(|option| option.long.as_str()), prefix, false)
+    let current = words.current();
+    let line_so_far = Line {
+        start: current.map_or(line.len(), |word| word.span.start),
+        lead: b"",
+        prefix: current.map_or(b"", |word| &word.text),
+        before: words.before().to_vec(),
+        table,
+        ask,
+    };
+    if goes_elsewhere(line, words.before()) {
+        return own::files(&line_so_far);
+    }
+    match words.before().first() {
+        None => line_so_far.offer(own::first_words(table, line_so_far.prefix, known)),
+        Some(name) if is_verb(name, line, table) => own::verb_words(&line_so_far),
+        Some(_) => own::local_words(&line_so_far, known).unwrap_or_else(|| next_words(&line_so_far)),
+    }
+}
+
+/// Where a command begins within a line, behind these words of another: `exec`, a number that repeats it, and what asks
+/// about it.
+fn inner_command(line: &str, before: &[Word], table: &Table) -> Option<usize> {
+    let word = |at: usize, text: &str| before.get(at).is_some_and(|word| is_word(word, text));
+    let [first, ..] = before else { return None };
+    let is_count = first.text.iter().all(u8::is_ascii_digit) && line[first.span.clone()].as_bytes() == first.text;
+    let is_exec = first.text == b"exec" && is_verb(first, line, table) && !before[1..].iter().any(is_option);
+    let count = if is_count || is_exec {
+        1
+    } else if word(0, "COMMAND") && (word(1, "GETKEYS") || word(1, "GETKEYSANDFLAGS")) {
+        2
+    } else if word(0, "ACL") && word(1, "DRYRUN") {
+        3
     } else {
-        let expected = syntax.expected(&argv);
-        is_file = expected.is_some_and(|value| value.is_file);
-        expected.map_or_else(Vec::new, |value| values(value, prefix, ask))
+        return None;
     };
-    if let [only] = candidates.as_mut_slice()
-        && !(is_file && only.ends_with('/'))
-    {
-        only.push(' ');
-    }
-    Offer { start, candidates }
+    let end = before.get(count - 1)?.span.end;
+    // An option of `exec` is being typed.
+    (!is_exec || !line[end..].trim_start().starts_with('-')).then_some(end)
 }
 
-/// What an argument of a subcommand may be: one of its words, a file, or what the server has of that kind.
-fn values(value: &ValueSyntax, prefix: &[u8], ask: impl Fn(Question) -> Vec<Vec<u8>>) -> Vec<String> {
-    if value.is_file {
-        return files(prefix);
-    }
-    if !value.words.is_empty() {
-        return fixed(value.words.iter().map(String::as_str), prefix, false);
-    }
-    let prefix = prefix.to_vec();
-    let question = match value.name.as_str() {
-        "CHANNEL" => Question::Channels(prefix),
-        "SHARD_CHANNEL" => Question::ShardChannels(prefix),
-        "STREAM" => Question::Keys(prefix, Some("stream")),
-        "KEY" => Question::Keys(prefix, None),
-        "CMD" => return fixed(Table::builtin().names().filter(|name| !name.contains(' ')), &prefix, is_lower(&prefix)),
-        _ => return Vec::new(),
-    };
-    ask(question).iter().map(|value| shown_arg(value)).collect()
+fn is_option(word: &Word) -> bool {
+    word.text.starts_with(b"-")
 }
 
-/// The files whose names begin so.
-fn files(prefix: &[u8]) -> Vec<String> {
-    let at = prefix.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1);
-    let (directory, begin) = prefix.split_at(at);
-    let place = if directory.is_empty() { Path::new(".") } else { Path::new(OsStr::from_bytes(directory)) };
-    let mut found = Vec::new();
-    for entry in fs::read_dir(place).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let name = name.as_bytes();
-        let is_hidden = name.starts_with(b".") && !begin.starts_with(b".");
-        if name.starts_with(begin) && !is_hidden {
-            let end: &[u8] = if entry.path().is_dir() { b"/" } else { b"" };
-            found.push(shown_arg(&[directory, name, end].concat()));
-        }
-    }
-    found.sort();
-    found.truncate(MOST_FILES);
-    found
+/// Whether these words end in what sends the reply to a file, or to a shell command.
+fn goes_elsewhere(line: &str, before: &[Word]) -> bool {
+    let is_sign = |word: &Word, sign: &str| line.get(word.span.clone()) == Some(sign);
+    let is_ids = before.first().is_some_and(|name| is_word(name, "XREADGROUP"));
+    let is_last = |sign| before.len() > 1 && before.last().is_some_and(|word| is_sign(word, sign));
+    is_last(">>") || is_last(">") && !is_ids || before.iter().skip(1).any(|word| is_sign(word, "|"))
 }
 
 fn is_word(word: &Word, text: &str) -> bool {
@@ -131,10 +153,10 @@ fn begins_with(word: &str, prefix: &[u8]) -> bool {
 }
 
 /// Fixed words that begin so, in the case that is being typed.
-fn fixed<'a>(words: impl Iterator<Item = &'a str>, prefix: &[u8], is_lower: bool) -> Vec<String> {
+fn fixed<'a>(words: impl Iterator<Item = &'a str>, prefix: &[u8], is_lower: bool) -> Vec<Candidate> {
     words
         .filter(|word| begins_with(word, prefix))
-        .map(|word| if is_lower { word.to_ascii_lowercase() } else { word.to_owned() })
+        .map(|word| Candidate::sign(if is_lower { word.to_ascii_lowercase() } else { word.to_owned() }))
         .collect()
 }
 
@@ -142,95 +164,97 @@ fn is_lower(text: &[u8]) -> bool {
     text.iter().any(u8::is_ascii_lowercase) && !text.iter().any(u8::is_ascii_uppercase)
 }
 
-fn first_words(table: &Table, prefix: &[u8]) -> Vec<String> {
-    let mut found = fixed(table.names(), prefix, is_lower(prefix));
-    if !prefix.is_empty() {
-        found.extend(
-            local::WORDS.iter().map(|(word, _)| *word).filter(|word| begins_with(word, prefix)).map(str::to_owned),
-        );
-        let is_free = |name: &&str| is_verb_name(name.as_bytes(), table);
-        found
-            .extend(verb_names().filter(is_free).filter(|name| name.as_bytes().starts_with(prefix)).map(str::to_owned));
-    }
-    found.sort();
-    found.dedup();
-    found
-}
-
-fn topics(table: &Table, before: &[Word], prefix: &[u8]) -> Vec<String> {
-    match before {
-        [_] if prefix.first() == Some(&b'@') => {
-            table.groups().into_iter().filter(|group| begins_with(group, prefix)).collect()
-        }
-        [_] => {
-            let verbs = verb_names().filter(|name| !prefix.is_empty() && name.as_bytes().starts_with(prefix));
-            let mut found = fixed(table.names(), prefix, is_lower(prefix));
-            found.extend(verbs.map(str::to_owned));
-            found.sort();
-            found.dedup();
-            found
-        }
-        [_, container] => fixed(table.subcommand_names(&container.text), prefix, is_lower(&container.text)),
-        _ => Vec::new(),
-    }
-}
-
-/// The profiles whose names begin so.
-fn profiles(prefix: &[u8]) -> Vec<String> {
-    let Ok(file) = Profiles::load() else { return Vec::new() };
-    file.names().filter(|name| name.as_bytes().starts_with(prefix)).map(|name| shown_arg(name.as_bytes())).collect()
-}
-
-fn settings(before: &[Word], prefix: &[u8]) -> Vec<String> {
-    let words: Vec<&str> = match before {
-        [_] => ReplSettings::NAMES.iter().map(|(name, _)| *name).collect(),
-        [_, what] => {
-            let values =
-                ReplSettings::NAMES.iter().find(|(name, _)| is_word(what, name)).map_or("", |(_, values)| values);
-            values.split('|').filter(|value| *value != "COMMAND").collect()
-        }
-        _ => Vec::new(),
-    };
-    fixed(words.into_iter(), prefix, true)
-}
-
 /// Options in the order of the documentation, then values that the server knows.
-fn next_words(
-    table: &Table,
-    name: &Word,
-    before: &[Word],
-    prefix: &[u8],
-    ask: impl Fn(Question) -> Vec<Vec<u8>>,
-) -> Vec<String> {
-    let argv: Vec<&[u8]> = before.iter().map(|word| word.text.as_slice()).collect();
-    let is_lower = is_lower(if prefix.is_empty() { &name.text } else { prefix });
+fn next_words(line: &Line<'_>) -> Offer {
+    let argv: Vec<&[u8]> = line.before.iter().map(|word| word.text.as_slice()).collect();
+    let (table, prefix) = (line.table, line.prefix);
+    let is_lower = is_lower(if prefix.is_empty() { argv[0] } else { prefix });
     let options = table.options(&argv);
     let mut found = fixed(options.iter().map(String::as_str), prefix, is_lower);
-    let mut asked: Vec<Question> = Vec::new();
-    for expected in table.expected(&argv) {
-        if let Expected::Value(argument) = expected
-            && let Some(question) = question(table, &argv, argument.kind, &argument.name, prefix)
-            && !asked.contains(&question)
-        {
-            asked.push(question);
+    let Some(entry) = table.find(&argv) else { return line.nothing() };
+    if !entry.subcommands.is_empty() {
+        for word in &mut found {
+            let summary = table.find(&[argv[0], &word.value]).map(|entry| entry.summary.clone());
+            word.note = summary.unwrap_or_default();
         }
     }
-    // One question fits into the time that there is.
-    if let Some(question) = asked.into_iter().next() {
-        found.extend(ask(question).iter().map(|value| shown_arg(value)));
+    let (mut rule, mut asked) = (None, None);
+    for expected in table.expected(&argv) {
+        let Expected::Value(argument) = expected else { continue };
+        for source in (Place { entry, argv: &argv, argument, prefix }).sources() {
+            match source {
+                Source::Signs(words) => found.extend(fixed(words.iter().copied(), prefix, false)),
+                Source::Words(words) => found.extend(fixed(words.iter().copied(), prefix, is_lower)),
+                Source::Names => found.extend(command_names(table, prefix, is_lower)),
+                Source::Rule => rule = Some(rules(line)),
+                // One question fits into the time that there is. Where ids may stand beside keys, they begin as such.
+                Source::Ask(topic) if asked.is_none() || matches!(topic, Topic::Entries(_)) => asked = Some(topic),
+                Source::Ask(_) => {}
+            }
+        }
     }
-    found
+    let mut offer = rule.or_else(|| asked.map(|topic| line.ask(topic))).unwrap_or_else(|| line.nothing());
+    if offer.lead.is_empty() {
+        found.retain(|word| !offer.candidates.iter().any(|candidate| candidate.value == word.value));
+        offer.candidates.splice(0..0, found);
+    }
+    offer
 }
 
-/// What to ask the server for where such an argument may stand.
-fn question(table: &Table, argv: &[&[u8]], kind: Kind, name: &str, prefix: &[u8]) -> Option<Question> {
-    let entry = table.find(argv)?;
-    let prefix = prefix.to_vec();
-    Some(match name {
-        _ if kind == Kind::Key => Question::Keys(prefix, entry.key_type()),
-        "channel" => Question::Channels(prefix),
-        "shardchannel" => Question::ShardChannels(prefix),
-        "parameter" if entry.name.starts_with("CONFIG ") => Question::Parameters(prefix),
-        _ => return None,
-    })
+/// The names of commands as COMMAND INFO and ACL rules write them, those of subcommands behind a bar.
+fn command_names(table: &Table, prefix: &[u8], is_lower: bool) -> Vec<Candidate> {
+    let Some(at) = prefix.iter().position(|byte| *byte == b'|') else {
+        return own::named(table, fixed(table.names(), prefix, is_lower));
+    };
+    let container = String::from_utf8_lossy(&prefix[..at]).to_ascii_uppercase();
+    let names: Vec<String> = table.subcommand_names(&prefix[..at]).map(|word| format!("{container}|{word}")).collect();
+    fixed(names.iter().map(String::as_str), prefix, is_lower)
+}
+
+/// What a rule of ACL SETUSER may be; behind the signs of a password nothing.
+fn rules(line: &Line<'_>) -> Offer {
+    const WORDS: [&str; 22] = [
+        "on",
+        "off",
+        "+@",
+        "-@",
+        "~",
+        "%R~",
+        "%W~",
+        "%RW~",
+        "&",
+        "allcommands",
+        "nocommands",
+        "allkeys",
+        "resetkeys",
+        "allchannels",
+        "resetchannels",
+        "nopass",
+        "resetpass",
+        "reset",
+        "clearselectors",
+        "sanitize-payload",
+        "skip-sanitize-payload",
+        "resetdbs",
+    ];
+    let prefix = line.prefix;
+    let behind = |settled: usize| line.from(settled, &prefix[settled..]);
+    if prefix.starts_with(b"+@") || prefix.starts_with(b"-@") {
+        return behind(2).ask(Topic::Categories);
+    }
+    match prefix.first() {
+        Some(b'+' | b'-') => {
+            let mut offer = behind(1).offer(command_names(line.table, &prefix[1..], true));
+            if prefix.len() == 1 {
+                offer.candidates.insert(0, Candidate::sign("@"));
+            }
+            offer
+        }
+        Some(b'%') if let Some(at) = prefix.iter().position(|byte| *byte == b'~') => {
+            behind(at + 1).ask(Topic::Keys(None))
+        }
+        Some(b'~') => behind(1).ask(Topic::Keys(None)),
+        Some(b'&') => behind(1).ask(Topic::Channels),
+        _ => line.offer(fixed(WORDS.into_iter(), prefix, false)),
+    }
 }

@@ -9,7 +9,7 @@ use rustyline::hint::{Hint, Hinter};
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Context, Helper, Result};
 
-use super::complete::complete;
+use super::complete::{Known, complete, list};
 use super::highlight::highlight;
 use super::hints::hint;
 use super::suggestions::Lookup;
@@ -27,24 +27,10 @@ pub struct LineHelper {
     pub prompt_width: usize,
     /// Whether there are no hints.
     pub hides_hints: bool,
-    /// Words that stand for the beginning of a line.
-    pub aliases: Vec<String>,
+    /// Words that stand for the beginning of a line, and views in the background.
+    pub known: Known,
     /// Whether a question is being answered, and no command typed.
     pub is_asking: bool,
-}
-
-/// The longest word that is offered, in bytes: rustyline counts columns in 16 bits, and a server may name anything.
-const LONGEST: usize = 1000;
-/// How many words are offered at most.
-const MOST: usize = 100;
-
-/// How many of these words fit the screen below the line.
-fn room(words: &[String]) -> usize {
-    const NOTE: usize = 32;
-    let width = words.iter().map(|word| word.chars().count() + 2).max().unwrap_or(1) + NOTE;
-    let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
-    let rows = size.map_or(24, |size| usize::from(size.ws_row)).saturating_sub(3).max(1);
-    (rows * (columns() / width).max(1)).clamp(2, MOST)
 }
 
 /// The rest of the syntax: shown, never inserted.
@@ -70,26 +56,11 @@ impl Completer for LineHelper {
         if self.is_asking || line[..pos].trim().is_empty() {
             return Ok((pos, Vec::new()));
         }
-        let offer = complete(&line[..pos], &self.lookup.table(), |question| self.lookup.ask(question));
-        let mut words: Vec<String> = offer.candidates.into_iter().filter(|text| text.len() <= LONGEST).collect();
-        let room = room(&words);
-        let left = words.len().saturating_sub(room);
-        if left > 0
-            && let Some(last) = words.pop()
-        {
-            // What all begin with is what the first and the last begin with.
-            words.truncate(room - 1);
-            words.push(last);
-        }
-        let last = words.len().saturating_sub(1);
-        let pair = |(at, text): (usize, String)| {
-            let display = match text.trim_end() {
-                shown if left > 0 && at == last => format!("{shown}  (at least {left} more; type on)"),
-                shown => shown.to_owned(),
-            };
-            Pair { display, replacement: text }
-        };
-        Ok((offer.start, words.into_iter().enumerate().map(pair).collect()))
+        self.lookup.heed(&line[..pos]);
+        let ask = |question| self.lookup.ask(question);
+        let offer = complete(&line[..pos], &self.lookup.table(), &self.known, &ask);
+        let pairs = list::pairs(&offer, &line[offer.start..pos], columns(), rows());
+        Ok((offer.start, pairs))
     }
 }
 
@@ -97,6 +68,7 @@ impl Hinter for LineHelper {
     type Hint = SyntaxHint;
 
     fn hint(&self, line: &str, pos: usize, _: &Context<'_>) -> Option<SyntaxHint> {
+        self.lookup.heed(&line[..pos]);
         if self.is_asking || self.hides_hints || pos < line.len() || line.contains('\n') {
             return None;
         }
@@ -112,7 +84,7 @@ impl Highlighter for LineHelper {
         if self.is_asking || !self.colors.0 || line.contains('\n') && commands(&line).len() > 1 {
             return line;
         }
-        Cow::Owned(highlight(&line, &self.lookup.table(), &self.aliases, self.colors))
+        Cow::Owned(highlight(&line, &self.lookup.table(), &self.known.aliases, self.colors))
     }
 
     fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {
@@ -144,6 +116,14 @@ pub fn columns() -> usize {
     rustix::termios::tcgetwinsize(io::stdout()).map_or(80, |size| match size.ws_col {
         0 => 80,
         columns => columns.into(),
+    })
+}
+
+/// How high the terminal is.
+fn rows() -> usize {
+    rustix::termios::tcgetwinsize(io::stdout()).map_or(24, |size| match size.ws_row {
+        0 => 24,
+        rows => rows.into(),
     })
 }
 

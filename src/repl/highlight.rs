@@ -10,7 +10,7 @@ use crate::color::{Colors, Part};
 use crate::command::table::Table;
 
 /// The line with its colours; a line that may hold a password has none.
-pub fn highlight(line: &str, table: &Table, aliases: &[String], colors: Colors) -> String {
+pub fn highlight(line: &str, table: &Table, aliases: &[(String, String)], colors: Colors) -> String {
     if holds_secret(line) {
         return line.to_owned();
     }
@@ -22,7 +22,7 @@ pub fn highlight(line: &str, table: &Table, aliases: &[String], colors: Colors) 
         let text = &line[word.span.clone()];
         let part = match words.trouble {
             Some(_) if is_last => Some(Part::Error),
-            _ if index == 0 && aliases.iter().any(|alias| alias == text) => Some(Part::Command),
+            _ if index == 0 && aliases.iter().any(|(alias, _)| alias == text) => Some(Part::Command),
             _ if index == 0 => command_part(word, table, is_last && !words.ends_in_space),
             _ => value_part(text, word),
         };

@@ -29,6 +29,7 @@ mod views;
 
 use std::os::fd::OwnedFd;
 
+use self::complete::Known;
 use self::editor::{Editor, Typed};
 use self::helper::LineHelper;
 use self::lines::repeated;
@@ -86,7 +87,7 @@ pub fn run(context: &Context, run: RunVerb) -> Outcome<Exit> {
         colors: style.colors,
         prompt_width: 0,
         hides_hints: false,
-        aliases: Vec::new(),
+        known: Known::default(),
         is_asking: false,
     };
     let mut editor = Editor::open(helper)?;
@@ -170,6 +171,9 @@ impl Repl<'_> {
                 Typed::End => break,
             };
             signal::forget_ctrl_c();
+            if let Some(helper) = self.editor.helper() {
+                helper.lookup.heed("");
+            }
             if self.run_text(&text)? == Flow::Leave {
                 break;
             }
@@ -196,6 +200,7 @@ impl Repl<'_> {
         if let Some(helper) = self.editor.helper() {
             let link = self.shell.link();
             helper.lookup.follow(link.endpoint());
+            helper.known.jobs = self.jobs.list(&link.endpoint().address);
         }
         Prompt::of(&mut self.shell, self.label.as_ref(), self.style.colors)
     }

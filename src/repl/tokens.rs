@@ -8,7 +8,7 @@ use crate::command::restrictions;
 use crate::input::{OPEN_QUOTE, parse, parse_line, spans};
 
 /// One word of a line.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Word {
     /// Where it stands, quotes included, in bytes.
     pub span: Range<usize>,

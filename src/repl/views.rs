@@ -239,14 +239,19 @@ impl Jobs {
 
     /// One line a view: its number and what it shows, and where it is, where that is not here.
     pub fn describe(&mut self, here: &Address) -> Vec<String> {
+        self.list(here).into_iter().map(|(number, shown)| format!("[{number}] {shown}")).collect()
+    }
+
+    /// The views by their numbers, with what they show.
+    pub fn list(&mut self, here: &Address) -> Vec<(usize, String)> {
         self.forget_ended();
-        let line = |job: &Job| {
+        let view = |job: &Job| {
             let is_here = job.arrival == self.arrivals || job.address == *here;
             let place = if is_here { String::new() } else { format!(" at {}", job.address) };
             let subscribed = job.subscriber.as_ref().and_then(|subscriber| subscriber.subscribed.describe());
-            format!("[{}] {}{place}", job.number, subscribed.as_ref().unwrap_or(&job.title))
+            (job.number, format!("{}{place}", subscribed.as_ref().unwrap_or(&job.title)))
         };
-        self.list.iter().map(line).collect()
+        self.list.iter().map(view).collect()
     }
 
     fn forget_ended(&mut self) {

@@ -99,6 +99,7 @@ mod repl_hints;
 mod repl_history;
 mod repl_keys;
 mod repl_lines;
+mod repl_offers;
 mod repl_peek;
 mod repl_profiles;
 mod repl_sentinel;

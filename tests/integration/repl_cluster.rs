@@ -204,6 +204,9 @@ fn tab_completes_keys_and_channels_of_all_nodes() {
     let (terminal, prompt) = open(&cluster, &[]);
     for (node, key) in ["bar", "c", "foo"].into_iter().enumerate() {
         completes(&terminal, &prompt, &format!("GET {{{key}}}t"), &format!("GET {{{key}}}thing:{node}"));
+        cluster.nodes[node].ask(&format!("HSET {{{key}}}hash field{node}x v"));
+        let hash = format!("HGET {{{key}}}hash field{node}");
+        completes(&terminal, &prompt, &hash, &format!("{hash}x"));
         completes(&terminal, &prompt, &format!("SPUBLISH {{{key}}}l"), &format!("SPUBLISH {{{key}}}listen:{node}"));
         completes(&terminal, &prompt, &format!("PUBLISH news:{node}"), &format!("PUBLISH news:{node}x"));
     }

@@ -67,7 +67,10 @@ fn tab_completes_keys_of_the_commands_type() {
     completes(&terminal, &prompt, "GET \"sp", "GET \"sp ace\\n\"");
     completes(&terminal, &prompt, "GET glob*", "GET glob*[x]");
     terminal.keys("DEL thing:\t");
-    terminal.wait("both keys", |rows| rows.iter().any(|row| row.split_whitespace().eq(["thing:list", "thing:string"])));
+    let has = |rows: &[String], words: [&str; 2]| rows.iter().any(|row| row.split_whitespace().eq(words));
+    terminal.wait("both keys with what they are", |rows| {
+        has(rows, ["thing:list", "list"]) && has(rows, ["thing:string", "string"])
+    });
 }
 
 #[test]
@@ -121,6 +124,17 @@ fn completion_over_many_keys_gives_the_prompt_back() {
     terminal.keys(CTRL_U);
     terminal.keys("GET none:\tx");
     terminal.shows("GET none:x");
+}
+
+#[test]
+fn what_is_one_of_very_many_keys_is_there_at_the_next_tab() {
+    let server = Server::start();
+    server.ask("DEBUG POPULATE 300000 crowd 8");
+    server.ask("RPUSH needle v");
+    let (terminal, prompt) = open(&server, 120);
+    terminal.keys("LRANGE needl");
+    let line = format!("{prompt} LRANGE needle ");
+    terminal.wait_pressing("\t", |rows| rows.last().is_some_and(|row| row.starts_with(&line)));
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use redis::{Cmd, Value};
 
-use crate::net::{Cluster, Credentials, Endpoint, Lost, Session};
+use super::question::Whom;
+use crate::net::{Address, Cluster, Credentials, Endpoint, Lost, SLOTS, Session, slot_of};
 
 /// How long a server may take to be connected to, and to answer, before it is given up.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -12,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const STEADY: Duration = Duration::from_secs(10);
 
 /// Whether two endpoints are the same server to the same user.
-fn is_same(one: &Endpoint, other: &Endpoint) -> bool {
+pub fn is_same(one: &Endpoint, other: &Endpoint) -> bool {
     let identity = |known: &Credentials| (known.user.clone(), known.password.clone());
     let identities = [one, other].map(|endpoint| endpoint.credentials.as_ref().map(identity));
     one.cluster.is_some() == other.cluster.is_some()
@@ -25,9 +26,15 @@ fn is_same(one: &Endpoint, other: &Endpoint) -> bool {
 pub struct Crowd {
     endpoint: Endpoint,
     opened: Instant,
-    /// None: lost.
-    sessions: Vec<Option<Session>>,
+    sessions: Vec<Member>,
+    /// Which of them has a slot, by its number; empty where that is no question.
+    owners: Vec<Option<usize>>,
+    /// Whether one said that a slot is another's now.
+    is_outdated: bool,
 }
+
+/// A server, and the session with it; none: lost.
+struct Member(Option<Session>);
 
 impl Crowd {
     /// Connects; none if there is nobody.
@@ -37,65 +44,82 @@ impl Crowd {
             connect_timeout: PATIENCE,
             read_timeout: Some(PATIENCE),
             wait: Duration::ZERO,
+            pushes: None,
             ..endpoint.clone()
         };
-        let sessions: Vec<Option<Session>> = if endpoint.cluster.is_some() {
+        let (mut sessions, mut owners) = (Vec::new(), Vec::new());
+        if endpoint.cluster.is_some() {
             let mut cluster = Cluster::open(&patient).ok()?;
-            let primaries: Vec<_> = cluster.map().primaries().cloned().collect();
-            primaries.iter().map(|primary| cluster.lend_session(primary).ok()).collect()
+            let primaries: Vec<Address> = cluster.map().primaries().cloned().collect();
+            let owner = |slot| {
+                let primary = &cluster.map().owner(slot)?.primary;
+                primaries.iter().position(|address| address == primary)
+            };
+            owners = (0..SLOTS).map(owner).collect();
+            sessions.extend(primaries.iter().map(|primary| Member(cluster.lend_session(primary).ok())));
         } else {
-            vec![Some(Session::open(&patient).ok()?)]
-        };
-        Some(Self { endpoint: endpoint.clone(), opened: Instant::now(), sessions })
+            sessions.push(Member(Some(Session::open(&patient).ok()?)));
+        }
+        Some(Self { endpoint: endpoint.clone(), opened: Instant::now(), sessions, owners, is_outdated: false })
     }
 
     /// Whether these are the servers of that endpoint, as far as is known.
     pub fn is_good(&mut self, endpoint: &Endpoint) -> bool {
-        for session in &mut self.sessions {
+        for Member(session) in &mut self.sessions {
             if session.as_mut().is_some_and(|session| session.look_after().is_err()) {
                 *session = None;
             }
         }
         is_same(&self.endpoint, endpoint)
-            && self.sessions.iter().any(Option::is_some)
+            && !self.is_outdated
+            && self.sessions.iter().any(|member| member.0.is_some())
             && (endpoint.cluster.is_none() || self.opened.elapsed() < STEADY)
     }
 
-    /// How many they are.
-    pub fn len(&self) -> usize {
-        self.sessions.len()
+    /// Those that are meant, by their numbers.
+    pub fn members(&self, whom: &Whom) -> Vec<usize> {
+        let open = || (0..self.sessions.len()).filter(|at| self.sessions[*at].0.is_some());
+        match whom {
+            Whom::All => open().collect(),
+            Whom::Owner(key) if !self.owners.is_empty() => {
+                self.owners.get(usize::from(slot_of(key))).copied().flatten().into_iter().collect()
+            }
+            Whom::Any | Whom::Owner(_) => open().take(1).collect(),
+        }
     }
 
     /// Asks the first that can be asked.
-    pub fn ask_one(&mut self, question: &Cmd) -> Option<Value> {
-        let session = self.sessions.iter_mut().find(|session| session.is_some())?;
-        let answer = session.as_mut()?.ask(question);
-        keep(session, answer)
+    pub fn ask_one(&mut self, question: Cmd) -> Option<Value> {
+        let first = *self.members(&Whom::Any).first()?;
+        self.ask(&[(first, question)]).pop().flatten()
     }
 
-    /// Asks each something; the answers in their order, none from those that were not asked or are lost.
-    pub fn ask(&mut self, questions: &[Option<Cmd>]) -> Vec<Option<Value>> {
-        for (session, question) in self.sessions.iter_mut().zip(questions) {
-            if let (Some(open), Some(question)) = (session.as_mut(), question) {
-                open.put(question);
-                let sent = open.send();
-                keep(session, sent);
+    /// Asks many things at once; the answers in their order, none from those that are lost.
+    pub fn ask(&mut self, questions: &[(usize, Cmd)]) -> Vec<Option<Value>> {
+        for (at, question) in questions {
+            if let Some(session) = &mut self.sessions[*at].0 {
+                session.put(question);
             }
         }
-        let answer = |(session, question): (&mut Option<Session>, &Option<Cmd>)| {
-            question.as_ref()?;
-            let open = session.as_mut()?;
-            let answer = open.answer_as_value();
-            keep(session, answer)
-        };
-        self.sessions.iter_mut().zip(questions).map(answer).collect()
+        for member in &mut self.sessions {
+            member.with(Session::send);
+        }
+        let answers: Vec<Option<Value>> =
+            questions.iter().map(|(at, _)| self.sessions[*at].with(Session::answer_as_value)).collect();
+        let is_moved =
+            |answer: &Value| matches!(answer, Value::ServerError(error) if matches!(error.code(), "MOVED" | "ASK"));
+        self.is_outdated |= !self.owners.is_empty() && answers.iter().flatten().any(is_moved);
+        answers
     }
 }
 
-/// What was done with a session; it is closed if that failed.
-fn keep<T>(session: &mut Option<Session>, done: Result<T, Lost>) -> Option<T> {
-    if done.is_err() {
-        *session = None;
+impl Member {
+    /// Does something with the session; it is closed if that fails.
+    fn with<T>(&mut self, act: impl FnOnce(&mut Session) -> Result<T, Lost>) -> Option<T> {
+        let done = act(self.0.as_mut()?);
+        if done.is_err() {
+            self.0 = None;
+        }
+        done.ok()
     }
-    done.ok()
 }
