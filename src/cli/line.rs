@@ -129,6 +129,7 @@ impl Wrong {
             _ => error.print(),
         };
         // A reader that went away has seen enough.
+        let printed = printed.and_then(|()| io::stdout().flush());
         printed.err().map_or_else(|| Failure::quiet(Exit::Done), Failure::output)
     }
 }

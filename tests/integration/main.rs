@@ -66,6 +66,7 @@ mod hostile;
 mod input;
 mod input_forms;
 mod json;
+mod limits;
 mod lines;
 mod listen;
 mod lost;

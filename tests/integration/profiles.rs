@@ -418,3 +418,10 @@ fn init_writes_a_file_of_comments_for_its_owner_and_never_over_one() {
     with(&uncommented, &["profiles"]).prints_among(&["local", "prod"]).run();
     with("[repl]\n", &["profiles", "--init"]).status(2).complains(&["config.toml is there already"]).run();
 }
+
+#[test]
+fn init_leaves_nothing_of_a_file_that_cannot_be_written() {
+    let full = "trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\"";
+    let run = rcli(["profiles", "--init"]).through_sh(full).status(2).complains(&["config.toml: "]).run();
+    assert!(!run.home.path().join(CONFIG).exists());
+}

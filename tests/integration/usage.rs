@@ -11,6 +11,17 @@ fn version_is_printed_with_the_programs_name() {
 }
 
 #[test]
+fn help_and_version_that_cannot_be_written_are_no_success() {
+    for args in [&["--help"][..], &["-v"], &["pipe", "--help"], &["completions", "bash"]] {
+        let full = std::fs::File::create("/dev/full").unwrap();
+        rcli(args.iter().copied()).stdout_to(full).status(3).complains(&["cannot write the output: No space"]).run();
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        rcli(args.iter().copied()).stdout_to(writer).run();
+    }
+}
+
+#[test]
 fn help_begins_with_examples() {
     for option in ["--help", "-?"] {
         let help = rcli([option]).any_stdout().run().out();

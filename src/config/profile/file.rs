@@ -77,7 +77,11 @@ impl Profiles {
             fs::create_dir_all(directory).map_err(|error| failed(&error))?;
         }
         match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
-            Ok(mut file) => file.write_all(TEMPLATE.as_bytes()).map_err(|error| failed(&error))?,
+            Ok(mut file) => file.write_all(TEMPLATE.as_bytes()).map_err(|error| {
+                // Half a file would be in the way of the next try.
+                let _ = fs::remove_file(&path);
+                failed(&error)
+            })?,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 return Err(Failure::usage(format!("{} is there already, and stays as it is", path.display())));
             }
