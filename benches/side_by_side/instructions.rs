@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::Bench;
 use crate::entries::{STREAM, fill};
+use crate::keys;
 use crate::lab::Lab;
 use crate::measure::Job;
 use crate::table::{Goal, Row, thousands};
@@ -87,7 +88,7 @@ fn csv(lab: &mut Lab) -> Result<Vec<Row>> {
         let job = lab.rcli().args(["--json", "pipe", "--from-csv", "SET key:{key} value-{value}"]);
         count_of(&job.args([&rows]), |_| Ok(()))
     })?;
-    Ok(vec![row("instructions a row of `pipe --json --from-csv 'SET key:{key} value-{value}'`", 1100, each)])
+    Ok(vec![row("instructions a row of `pipe --json --from-csv 'SET key:{key} value-{value}'`", 2000, each)])
 }
 
 fn tail(lab: &mut Lab) -> Result<Vec<Row>> {
@@ -96,13 +97,12 @@ fn tail(lab: &mut Lab) -> Result<Vec<Row>> {
         let job = lab.rcli().args(["--json", "tail", STREAM, "--from", "0", "--until", "$"]);
         count_of(&job, |_| Ok(()))
     })?;
-    Ok(vec![row("instructions an entry of three fields of `tail --json`", 2500, each)])
+    Ok(vec![row("instructions an entry of three fields of `tail --json`", 5000, each)])
 }
 
 fn ls(lab: &mut Lab) -> Result<Vec<Row>> {
     let each = per_item(|count| {
-        lab.server.flush()?;
-        lab.server.call::<()>(&["DEBUG", "POPULATE", &count.to_string()])?;
+        keys::fill(lab, count)?;
         count_of(&lab.rcli().args(["ls"]), |_| Ok(()))
     })?;
     lab.server.flush()?;
@@ -111,7 +111,7 @@ fn ls(lab: &mut Lab) -> Result<Vec<Row>> {
 
 fn exec(lab: &mut Lab) -> Result<Vec<Row>> {
     let all = count_of(&lab.rcli().args(["exec", "PING"]), |_| Ok(()))?;
-    Ok(vec![row("instructions of `exec PING`, the whole process", 1_500_000, all)])
+    Ok(vec![row("instructions of `exec PING`, the whole process", 1_000_000, all)])
 }
 
 fn row(work: &str, goal: u64, each: u64) -> Row {

@@ -20,7 +20,7 @@ pub const BENCHES: &[Bench] = &[
 ];
 
 /// A server with so many strings.
-fn fill(lab: &mut Lab, keys: usize) -> Result<()> {
+pub fn fill(lab: &mut Lab, keys: usize) -> Result<()> {
     lab.server.flush()?;
     let work = Workload::sets(lab, keys)?;
     lab.redis_cli().args(["--pipe"]).stdin(&work.resp).run()?;
