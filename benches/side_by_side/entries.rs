@@ -23,7 +23,7 @@ const PENDING: &str = "return redis.call('XPENDING', KEYS[1], ARGV[1])[1]";
 const AT_ONCE: usize = 10_000;
 
 fn tail(lab: &mut Lab) -> Result<Vec<Row>> {
-    fill(lab, lab.sizes.messages)?;
+    fill(lab, lab.sizes.entries)?;
     let ours = lab.rcli().args(["tail", STREAM, "--from", "0", "--until", "$", "--json"]);
     let theirs = lab.python("entries.py").args([STREAM]);
     let pairs = alternate(lab, lab.sizes.slow_pairs, |lab| drain(lab, &ours), |lab| drain(lab, &theirs))?;
@@ -32,7 +32,7 @@ fn tail(lab: &mut Lab) -> Result<Vec<Row>> {
 }
 
 fn tail_group(lab: &mut Lab) -> Result<Vec<Row>> {
-    fill(lab, lab.sizes.messages)?;
+    fill(lab, lab.sizes.entries)?;
     let ours = lab.rcli().args(["tail", STREAM, "--group", GROUP, "--consumer", "a", "--until", "$", "--json"]);
     let theirs = lab.python("entries.py").args([STREAM, GROUP]);
     let pairs = alternate(lab, lab.sizes.slow_pairs, |lab| share(lab, &ours), |lab| share(lab, &theirs))?;
@@ -41,7 +41,7 @@ fn tail_group(lab: &mut Lab) -> Result<Vec<Row>> {
 }
 
 fn title(lab: &Lab, how: &str) -> String {
-    format!("{} entries of a stream{how}, to JSON lines in a file", thousands(lab.sizes.messages))
+    format!("{} entries of a stream{how}, to JSON lines in a file", thousands(lab.sizes.entries))
 }
 
 /// A stream with so many entries.
@@ -59,7 +59,7 @@ pub fn fill(lab: &mut Lab, entries: usize) -> Result<()> {
 fn drain(lab: &mut Lab, job: &Job) -> Result<Usage> {
     let output = lab.path("entries");
     let usage = job.clone().stdout(&output).run()?;
-    let (count, expected) = (count_lines(&output)?, lab.sizes.messages);
+    let (count, expected) = (count_lines(&output)?, lab.sizes.entries);
     ensure!(count == expected, "{count} of {expected} entries were written");
     Ok(usage)
 }

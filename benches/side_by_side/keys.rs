@@ -56,7 +56,7 @@ fn knows_count() -> bool {
 }
 
 fn with_columns(lab: &mut Lab) -> Result<Vec<Row>> {
-    let keys = lab.sizes.set_lines / 5;
+    let keys = lab.sizes.described_keys;
     fill(lab, keys)?;
     let ours = lab.rcli().args(["--json", "ls", "--with", "type,ttl,memory"]);
     let theirs = lab.python("scan_with.py");
@@ -67,7 +67,7 @@ fn with_columns(lab: &mut Lab) -> Result<Vec<Row>> {
 }
 
 fn top(lab: &mut Lab) -> Result<Vec<Row>> {
-    let keys = lab.sizes.set_lines / 5;
+    let keys = lab.sizes.described_keys;
     fill(lab, keys)?;
     let ours = lab.rcli().args(["ls", "--top", "10", "--by", "memory"]);
     let theirs = lab.redis_cli().args(["--memkeys"]);
@@ -77,7 +77,7 @@ fn top(lab: &mut Lab) -> Result<Vec<Row>> {
 }
 
 fn copy(lab: &mut Lab) -> Result<Vec<Row>> {
-    let keys = lab.sizes.set_lines / 2;
+    let keys = 2 * lab.sizes.described_keys;
     fill(lab, keys)?;
     // The shell waits for both, and is counted with them.
     let script = "\"$0\" -p \"$1\" ls --as restore | \"$0\" -p \"$1\" -n 9 pipe -q";

@@ -20,6 +20,8 @@ pub struct Sizes {
     pub set_lines: usize,
     /// Mixed lines.
     pub mixed_lines: usize,
+    /// `SET` lines for redis-py.
+    pub python_lines: usize,
     /// Mixed lines over a cluster.
     pub cluster_lines: usize,
     /// Lines for a peer that waits for each reply.
@@ -34,6 +36,10 @@ pub struct Sizes {
     pub blocked_gets: usize,
     /// Messages of a stream.
     pub messages: usize,
+    /// Entries of a stream.
+    pub entries: usize,
+    /// Keys that are listed with more than their names.
+    pub described_keys: usize,
     /// Messages over the shard channels of a cluster.
     pub sharded_messages: usize,
     /// Seconds for which the paced publisher publishes.
@@ -51,13 +57,16 @@ impl Sizes {
         slow_pairs: 3,
         set_lines: 1_000_000,
         mixed_lines: 250_000,
-        cluster_lines: 500_000,
+        python_lines: 250_000,
+        cluster_lines: 250_000,
         waiting_lines: 100_000,
         elements: 1_000_000,
         starts: 40,
         memory_lines: 2_000_000,
         blocked_gets: 200_000,
         messages: 500_000,
+        entries: 200_000,
+        described_keys: 100_000,
         sharded_messages: 300_000,
         paced_seconds: 3,
         monitored: 500_000,
@@ -70,6 +79,7 @@ impl Sizes {
         slow_pairs: 1,
         set_lines: 100_000,
         mixed_lines: 25_000,
+        python_lines: 25_000,
         cluster_lines: 50_000,
         waiting_lines: 5_000,
         elements: 100_000,
@@ -77,6 +87,8 @@ impl Sizes {
         memory_lines: 400_000,
         blocked_gets: 50_000,
         messages: 50_000,
+        entries: 20_000,
+        described_keys: 20_000,
         sharded_messages: 30_000,
         paced_seconds: 1,
         monitored: 50_000,
@@ -84,7 +96,15 @@ impl Sizes {
     };
 
     /// Exactly the sizes the goals are stated for.
-    pub const FULL: Self = Self { memory_lines: 10_000_000, transactions: 200, ..Self::MODERATE };
+    pub const FULL: Self = Self {
+        memory_lines: 10_000_000,
+        python_lines: 1_000_000,
+        cluster_lines: 500_000,
+        entries: 500_000,
+        described_keys: 200_000,
+        transactions: 200,
+        ..Self::MODERATE
+    };
 }
 
 /// The place where the rows are measured.

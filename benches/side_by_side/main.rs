@@ -6,6 +6,7 @@
 //!     cargo bench -- --full                the sizes the goals are stated for
 //!     cargo bench -- --server PATH         another server than `redis-server`; may be given several times
 //!     cargo bench -- --rcli PATH           another `rcli`, to compare two versions
+//!     cargo bench -- --minutes 5           begins no row later than that (20)
 //!     cargo bench -- --write FILE          and puts the table between the marks of FILE (`just performance`)
 //!
 //! Each topic is a file with a list of [`Bench`]es. No time is ever asserted: a goal that was missed is marked.
@@ -39,9 +40,9 @@ mod workload;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 
 use lab::{Lab, Sizes};
 use report::Report;
@@ -76,6 +77,8 @@ struct Options {
     servers: Vec<PathBuf>,
     rcli: OsString,
     sizes: fn() -> Sizes,
+    /// When no further row is begun.
+    minutes: u64,
     /// Where the table is to stand as well.
     write: Option<PathBuf>,
     /// `cargo bench` says so; without it (`cargo test --all-targets`) nothing is measured.
@@ -103,11 +106,12 @@ fn run() -> Result<bool> {
     lab::require_peers()?;
     let mut complete = true;
     let mut report = Report::begin(&options.rcli)?;
+    let deadline = Instant::now() + Duration::from_mins(options.minutes);
     for server in &options.servers {
         let mut lab = Lab::open(options.rcli.clone(), server, (options.sizes)())?;
         report.table(&lab.server.version()?);
         for bench in selected(&options.names) {
-            complete &= measure(bench, &mut lab, &mut report);
+            complete &= measure(bench, &mut lab, &mut report, deadline);
         }
     }
     report.end();
@@ -118,10 +122,11 @@ fn run() -> Result<bool> {
 }
 
 /// Reports the rows of one bench; false when it failed.
-fn measure(bench: &Bench, lab: &mut Lab, report: &mut Report) -> bool {
+fn measure(bench: &Bench, lab: &mut Lab, report: &mut Report, deadline: Instant) -> bool {
     eprint!("side_by_side: measuring {}", bench.name);
     let began = Instant::now();
-    let (rows, is_complete) = match (bench.run)(lab) {
+    let rows = if began < deadline { (bench.run)(lab) } else { Err(anyhow!("the time was up (--minutes)")) };
+    let (rows, is_complete) = match rows {
         Ok(rows) => (rows, true),
         Err(error) => (vec![Row::failed(bench.name, &error)], false),
     };
@@ -146,6 +151,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options> {
         servers: Vec::new(),
         rcli: env!("CARGO_BIN_EXE_rcli").into(),
         sizes: || Sizes::MODERATE,
+        minutes: 20,
         write: None,
         measure: false,
     };
@@ -159,6 +165,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options> {
             "--quick" => options.sizes = || Sizes::QUICK,
             "--full" => options.sizes = || Sizes::FULL,
             "--server" => options.servers.push(path(args.next())?.into()),
+            "--minutes" => options.minutes = args.next().context("--minutes needs a number")?.parse()?,
             "--write" => options.write = Some(path(args.next())?.into()),
             "--rcli" => options.rcli = path(args.next())?.into(),
             name => {

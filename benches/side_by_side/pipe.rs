@@ -56,7 +56,7 @@ fn mixed(lab: &mut Lab) -> Result<Vec<Row>> {
 }
 
 fn against_redis_py(lab: &mut Lab) -> Result<Vec<Row>> {
-    let sets = Workload::sets(lab, lab.sizes.set_lines)?;
+    let sets = Workload::sets(lab, lab.sizes.python_lines)?;
     let mixed = Workload::mixed(lab, lab.sizes.mixed_lines)?;
     let title = format!("{} `SET` lines, JSON replies", thousands(sets.lines));
     let mut rows = Vec::new();
