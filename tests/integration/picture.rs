@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use crate::server::Server;
 
-const COLUMNS: u16 = 104;
+const COLUMNS: u16 = 112;
 const CELL: (f32, f32) = (8.4, 19.0);
 const MARGIN: f32 = 16.0;
 
