@@ -39,22 +39,14 @@ impl Request {
     /// Adds a whole argument.
     #[inline]
     pub fn push(&mut self, arg: &[u8]) {
-        push_header(&mut self.packed, b'$', arg.len());
-        let start = self.packed.len();
-        self.packed.extend_from_slice(arg);
-        self.packed.extend_from_slice(b"\r\n");
-        self.args.push((start, start + arg.len()));
+        push_bulk(&mut self.packed, arg);
+        let end = self.packed.len() - 2;
+        self.args.push((end - arg.len(), end));
     }
 
-    /// Adds a whole argument of so many bytes at the beginning of these: what is copied has a size that is known.
-    #[inline]
-    pub fn push_short(&mut self, beginning: &[u8; SHORT], length: usize) {
-        push_header(&mut self.packed, b'$', length);
-        let start = self.packed.len();
-        self.packed.extend_from_slice(beginning);
-        self.packed.truncate(start + length);
-        self.packed.extend_from_slice(b"\r\n");
-        self.args.push((start, start + length));
+    /// The packed arguments, and where the bytes of each begin and end there: for who adds to both.
+    pub fn parts(&mut self) -> (&mut Vec<u8>, &mut Vec<(usize, usize)>) {
+        (&mut self.packed, &mut self.args)
     }
 
     /// Adds bytes to the argument being built; [`Self::end_arg`] ends it.
@@ -109,7 +101,7 @@ impl Request {
     #[expect(clippy::inline_always, reason = "called for every command; the call costs as much as what it does")]
     pub fn pack(&self, out: &mut Vec<u8>) {
         out.reserve(self.packed_size());
-        push_header(out, b'*', self.len());
+        push_array_header(out, self.len());
         out.extend_from_slice(&self.packed);
     }
 
@@ -148,11 +140,22 @@ impl Request {
     }
 }
 
-/// An argument of at most so many bytes is copied as quickly as one of eight.
-pub const SHORT: usize = 16;
-
 /// The longest header that [`push_header`] writes.
 const HEADER: usize = 24;
+
+/// Appends an argument as a bulk string.
+#[inline]
+pub fn push_bulk(out: &mut Vec<u8>, arg: &[u8]) {
+    push_header(out, b'$', arg.len());
+    out.extend_from_slice(arg);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends what stands before this many arguments.
+#[inline]
+pub fn push_array_header(out: &mut Vec<u8>, args: usize) {
+    push_header(out, b'*', args);
+}
 
 /// Appends `MARK length CRLF`.
 #[inline(always)]

@@ -352,11 +352,10 @@ fn find_listed(name: &[u8]) -> Option<&'static Row> {
     ALL.iter().find(|row| name.eq_ignore_ascii_case(row.name.as_bytes()))
 }
 
-/// Whether a command may run anywhere and does nothing to its connection, as is told at once of most commands of a
-/// pipeline. Others may be so too.
+/// Whether a command of this name may run anywhere and does nothing to its connection, as is told at once of most
+/// commands of a pipeline. Others may be so too.
 #[inline]
-pub fn is_ordinary(request: &Request) -> bool {
-    let name = request.arg(0);
+pub fn is_ordinary(name: &[u8]) -> bool {
     name.len() < SHORTEST_URL && find(name).is_none()
 }
 

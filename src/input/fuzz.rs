@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::begin::{self, Begin};
 use super::resp::{self, Found, Scan};
 use super::rows::{Row, Rows};
-use super::{Next, RowForm, Source, Template, count_lines, describe_bad, parse, spans, text};
+use super::{Next, RowForm, Source, Template, count_lines, describe_bad, parse, plain, spans, text};
 use crate::command::request::Request;
 use crate::command::restrictions::holds_secret;
 use crate::fuzz::Decisions;
@@ -19,13 +19,21 @@ pub fn input(data: &[u8]) {
     for line in bytes.split(|byte| *byte == b'\n') {
         check_line(line);
     }
-    let mut plain = Request::new(["left"]);
-    if let Some(taken) = text::parse_plain(bytes, &mut plain) {
-        assert_eq!(bytes[taken - 1], b'\n');
-        assert_eq!(careful(&bytes[..taken - 1]), Some(plain), "{}", bytes[..taken].escape_ascii());
-    }
+    check_plain(bytes);
     check_source(bytes);
     check_rows(bytes, 1 + usize::from(*size));
+}
+
+/// Both ways to take a plain line are what the careful way makes of it.
+fn check_plain(bytes: &[u8]) {
+    let (mut request, mut packed, mut expected) = (Request::new(["left"]), Vec::new(), Vec::new());
+    let taken = plain::parse(bytes, &mut request);
+    assert_eq!(plain::pack(bytes, &mut packed).map(|plain| plain.taken), taken, "{}", bytes.escape_ascii());
+    if let Some(taken) = taken {
+        request.pack(&mut expected);
+        assert!(bytes[taken - 1] == b'\n' && packed == expected, "{}", bytes[..taken].escape_ascii());
+        assert_eq!(careful(&bytes[..taken - 1]), Some(request), "{}", bytes[..taken].escape_ascii());
+    }
 }
 
 /// The rows of a table are the same however they come, and as the parser of whole tables has them.

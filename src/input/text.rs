@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use crate::command::request::Request;
-use crate::word;
 
 /// Why a line cannot be parsed, and the byte of the line where the caret goes.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,50 +41,6 @@ pub fn parse(line: &[u8], request: &mut Request) -> Result<(), Malformed> {
             return Ok(());
         }
         at = parse_arg(line, at, request)?;
-    }
-}
-
-/// Puts the words of a line that has nothing special into `request`: how many bytes the line takes, its end included.
-/// None for any other, which is for the careful way: one with quotes, blanks other than single spaces, or without its
-/// end, and what may be empty, a comment or JSON. Such a line is looked at once, by eight bytes at a time.
-pub fn parse_plain(bytes: &[u8], request: &mut Request) -> Option<usize> {
-    // Longer lines are asked for memory first.
-    const LONGEST: usize = 4096;
-    let bytes = &bytes[..bytes.len().min(LONGEST)];
-    if !bytes.first()?.is_ascii_alphanumeric() {
-        return None;
-    }
-    request.clear();
-    let mut start = 0;
-    // What is left at the end of all that was read is for the careful way.
-    let (words, _) = bytes.as_chunks();
-    for (index, eight) in words.iter().enumerate() {
-        let mut found = word::below(u64::from_le_bytes(*eight), b'\'' + 1);
-        while found != 0 {
-            let at = 8 * index + word::first(found);
-            found &= found - 1;
-            let byte = bytes[at];
-            // An empty word stands between two blanks.
-            if (byte == b' ' || byte == b'\n') && start < at {
-                push_word(bytes, start, at, request);
-                start = at + 1;
-                if byte == b'\n' {
-                    return Some(start);
-                }
-            } else if matches!(byte, b'\t'..=b'\r' | b' ' | b'"' | b'\'') {
-                return None;
-            }
-        }
-    }
-    None
-}
-
-/// Adds a word, which is short as a rule.
-#[inline]
-fn push_word(bytes: &[u8], start: usize, end: usize, request: &mut Request) {
-    match bytes[start..].first_chunk() {
-        Some(beginning) if end - start <= beginning.len() => request.push_short(beginning, end - start),
-        _ => request.push(&bytes[start..end]),
     }
 }
 
@@ -223,61 +178,5 @@ fn hex(digit: u8) -> u8 {
     match digit {
         b'0'..=b'9' => digit - b'0',
         _ => (digit | 0x20) - b'a' + 10,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What the careful way makes of the first line.
-    fn carefully(bytes: &[u8]) -> Option<(Request, usize)> {
-        let end = memchr::memchr(b'\n', bytes)?;
-        let line = &bytes[..end];
-        let mut request = Request::default();
-        parse(line.strip_suffix(b"\r").unwrap_or(line), &mut request).ok()?;
-        Some((request, end + 1))
-    }
-
-    #[test]
-    fn a_plain_line_is_what_the_careful_way_makes_of_it() {
-        let pieces: [&[u8]; 14] = [
-            b"SET",
-            b"k:1",
-            b" ",
-            b"  ",
-            b"\n",
-            b"\r\n",
-            b"\t",
-            b"\"a b\"",
-            b"'",
-            b"\x0b",
-            b"#",
-            b"[",
-            b"\xff\xc3\xa9",
-            b"",
-        ];
-        let mut plain = 0;
-        for number in 0..pieces.len().pow(4) {
-            let chosen = (0..4).map(|at| pieces[number / pieces.len().pow(at) % pieces.len()]);
-            let bytes = [chosen.collect::<Vec<_>>().concat(), b"\n".to_vec()].concat();
-            let mut request = Request::new(["left"]);
-            if let Some(taken) = parse_plain(&bytes, &mut request) {
-                plain += 1;
-                let text = bytes.escape_ascii();
-                assert_eq!(carefully(&bytes), Some((request, taken)), "{text}");
-            }
-        }
-        assert!(plain > 100, "{plain}");
-    }
-
-    #[test]
-    fn what_is_special_or_not_wholly_there_is_for_the_careful_way() {
-        let long = format!("SET k {}\n", "x".repeat(5000));
-        for line in
-            ["", "PING", "#x\n", "[\"PING\"]\n", " PING\n", "PING \n", "SET  k v\n", "PING\r\n", "\n", long.as_str()]
-        {
-            assert_eq!(parse_plain(line.as_bytes(), &mut Request::default()), None, "{line:?}");
-        }
     }
 }

@@ -149,8 +149,11 @@ impl<'a> Driver<'a> {
     fn load(&mut self) -> Result<bool, Halt> {
         while self.may_load() {
             if self.current == Current::Routed {
+                if !self.is_read_only && self.engine.take_plain(&mut self.files) {
+                    continue;
+                }
                 match self.files.next(&mut self.request) {
-                    Ok(Next::Command) if !self.is_read_only && is_ordinary(&self.request) => {}
+                    Ok(Next::Command) if !self.is_read_only && is_ordinary(self.request.arg(0)) => {}
                     Ok(Next::Command) => {
                         if let Err(bad) = self.files.refuse(&self.request, self.refusal()) {
                             self.closing = Some(Closing::BadLine(bad.into()));

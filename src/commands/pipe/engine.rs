@@ -14,7 +14,7 @@ use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use self::traffic::Traffic;
-use super::files::Origin;
+use super::files::{InputFiles, Origin};
 use super::held_slot::HeldSlot;
 use super::in_flight::{Answered, Command};
 use super::keyless::{describe_keyless, refuse_beside_replica};
@@ -22,7 +22,7 @@ use super::node::Node;
 use super::output::Output;
 use super::reorder::{Entry, NONE, Reorder};
 use crate::command::request::Request;
-use crate::command::restrictions::{refuse_in_cluster_pipeline, refuse_in_pipeline};
+use crate::command::restrictions::{is_ordinary, refuse_in_cluster_pipeline, refuse_in_pipeline};
 use crate::exit::{Failure, Outcome};
 use crate::net::{Address, Cluster, Endpoint, Lost, PushQueue, Ready, Route, SLOTS, Session, Settings, wait_for_any};
 use crate::reply::OwnedFrame;
@@ -176,6 +176,18 @@ impl Engine {
             self.nodes[0].in_flight.push(request, number, file);
         }
         self.cluster.is_none()
+    }
+
+    /// Takes the next command straight from the input where that is a plain line for the only server; false where it is
+    /// not, and is to be read first.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "called for every command; the call costs as much as what it does")]
+    pub fn take_plain(&mut self, files: &mut InputFiles) -> bool {
+        if self.cluster.is_some() {
+            return false;
+        }
+        let (number, file) = (self.next_number(), files.file());
+        self.nodes[0].in_flight.push_with(number, file, |packed| files.pack_plain(packed, |name, _| is_ordinary(name)))
     }
 
     /// Gives a command to the node it belongs to.

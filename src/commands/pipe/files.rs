@@ -106,6 +106,16 @@ impl InputFiles {
         }
     }
 
+    /// Appends the next command to packed ones where it is a plain line of the current file that `takes` takes, as
+    /// [`Source::pack_plain`] does: the number of the line. None where something else comes, for [`Self::next`].
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as for `next`")]
+    pub fn pack_plain(&mut self, packed: &mut Vec<u8>, takes: impl FnOnce(&[u8], usize) -> bool) -> Option<u64> {
+        let line = self.current.pack_plain(packed, takes)?;
+        self.number += 1;
+        Some(line)
+    }
+
     /// Refuses the command that was read last, if there is a reason.
     pub fn refuse(&self, request: &Request, reason: Option<String>) -> Result<(), BadInput> {
         reason.map_or(Ok(()), |reason| {
@@ -137,6 +147,11 @@ impl InputFiles {
     /// The number of the command that was read last, counted from 1.
     pub fn number(&self) -> u64 {
         self.number
+    }
+
+    /// The number of the current file.
+    pub fn file(&self) -> u32 {
+        self.file
     }
 
     /// Where a command of the current file stands.

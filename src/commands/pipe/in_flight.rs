@@ -144,20 +144,32 @@ impl InFlight {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "called for every command; the call costs as much as what it does")]
     pub fn push(&mut self, request: &Request, number: u64, file: u32) {
+        self.push_with(number, file, |packed| {
+            request.pack(packed);
+            Some(request.line)
+        });
+    }
+
+    /// The same of a command that `pack` appends to the packed ones; it tells its line. Where it appends nothing, it
+    /// tells none; whether it did.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "called for every command; the call costs as much as what it does")]
+    pub fn push_with(&mut self, number: u64, file: u32, pack: impl FnOnce(&mut Vec<u8>) -> Option<u64>) -> bool {
         if self.room == 0 {
             self.add_batch();
         }
-        let Some(batch) = self.batches.back_mut() else { return };
+        let Some(batch) = self.batches.back_mut() else { return false };
         let before = batch.packed.len();
+        let Some(line) = pack(&mut batch.packed) else { return false };
         // A batch takes no further command once it is past 64 KiB.
         let start = u32::try_from(before).unwrap_or(u32::MAX);
-        batch.commands.push(Packed { start, file, line: request.line, number });
-        request.pack(&mut batch.packed);
+        batch.commands.push(Packed { start, file, line, number });
         self.room = if batch.packed.len() < BATCH_BYTES { self.room - 1 } else { 0 };
         let size = batch.packed.len() - before;
         self.bytes += size;
         self.unsent += size;
         self.count += 1;
+        true
     }
 
     #[cold]
