@@ -6,12 +6,14 @@
 
 mod report;
 mod scalar;
+mod short;
 
 use std::collections::HashSet;
 use std::io::{self, Write};
 
 use self::report::reported;
-use self::scalar::{error_body, name, name_of, scalar};
+use self::scalar::{error_body, integer, name, name_of, scalar};
+use self::short::{object, strings};
 use super::{Reports, Style};
 use crate::command::request::Request;
 use crate::reply::{Element, Frame, Kind, Walk};
@@ -21,11 +23,26 @@ pub(super) use self::scalar::{base64, bytes, is_number, is_plain, string, string
 /// Writes a reply as one line.
 #[inline]
 pub fn reply(out: &mut impl Write, style: &Style, frame: Frame<'_>) -> io::Result<()> {
-    // Most replies of a pipeline.
-    if frame.is_ok() {
-        return out.write_all(b"\"OK\"\n");
+    // Most replies of a bulk load.
+    if frame.is_ok() { out.write_all(b"\"OK\"\n") } else { other_reply(out, style, frame) }
+}
+
+#[inline(never)]
+fn other_reply(out: &mut impl Write, style: &Style, frame: Frame<'_>) -> io::Result<()> {
+    // Most of the others are one value that is written as it came.
+    match frame.bytes() {
+        [b':', digits @ .., b'\r', b'\n'] => integer(out, digits)?,
+        [b'$', ..]
+            if !style.base64
+                && let Some((text, _)) = frame.walk().string()
+                && is_plain(text) =>
+        {
+            out.write_all(b"\"")?;
+            out.write_all(text)?;
+            return out.write_all(b"\"\n");
+        }
+        _ => value(out, style, frame)?,
     }
-    value(out, style, frame)?;
     out.write_all(b"\n")
 }
 
@@ -115,6 +132,9 @@ fn value(out: &mut impl Write, style: &Style, frame: Frame<'_>) -> io::Result<()
     if !head.kind.is_aggregate() {
         return scalar(out, style, head);
     }
+    if write_short_object(out, style, &mut walk, head)? {
+        return Ok(());
+    }
     let mut forms = Forms { frame, style, passed: 0, all: Vec::new() };
     let mut level = Level { left: head.count, form: forms.next(head, &walk)? };
     // Those around it: most replies have none.
@@ -127,11 +147,18 @@ fn value(out: &mut impl Write, style: &Style, frame: Frame<'_>) -> io::Result<()
             level = around;
             end(out, &mut level)?;
         }
-        usual_strings(out, style, &mut walk, &mut level)?;
+        if !style.base64 {
+            strings(out, &mut walk, &mut level)?;
+        }
         if level.left == 0 {
             continue;
         }
         let Some(element) = walk.next() else { return Ok(()) };
+        if write_short_object(out, style, &mut walk, element)? {
+            forms.passed += 1;
+            end(out, &mut level)?;
+            continue;
+        }
         if element.kind.is_aggregate() {
             outer.push(level);
             level = Level { left: element.count, form: forms.next(element, &walk)? };
@@ -147,28 +174,15 @@ fn value(out: &mut impl Write, style: &Style, frame: Frame<'_>) -> io::Result<()
     }
 }
 
-/// Writes what most elements of arrays and objects are, as many of them as come: strings that need no escaping.
+/// Writes an aggregate that begins where `walk` is, if that is a map of few short strings.
 #[inline]
-fn usual_strings(out: &mut impl Write, style: &Style, walk: &mut Walk<'_>, level: &mut Level) -> io::Result<()> {
-    if level.form == Form::Pairs || style.base64 {
-        return Ok(());
-    }
-    while level.left > 0
-        && let Some((text, behind)) = walk.string()
-        && is_plain(text)
-    {
-        *walk = behind;
-        out.write_all(b"\"")?;
-        out.write_all(text)?;
-        let was_key = level.is_at_key();
-        level.left -= 1;
-        match level.left {
-            _ if was_key => out.write_all(b"\":")?,
-            0 => out.write_all(b"\"")?,
-            _ => out.write_all(b"\",")?,
-        }
-    }
-    Ok(())
+fn write_short_object(
+    out: &mut impl Write,
+    style: &Style,
+    walk: &mut Walk<'_>,
+    aggregate: Element<'_>,
+) -> io::Result<bool> {
+    Ok(aggregate.kind == Kind::Map && !style.base64 && object(out, walk, aggregate.count)?)
 }
 
 /// Counts an element that is written, and writes what stands behind it.

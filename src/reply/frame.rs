@@ -274,6 +274,22 @@ impl<'a> Walk<'a> {
         Some((text, Self { rest: ending.get(2..)? }))
     }
 
+    /// The same with the bytes at the beginning of the string and behind it, where there are so many.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as for `next`")]
+    pub fn string_and_beginning<const COUNT: usize>(&self) -> Option<(&'a [u8; COUNT], &'a [u8], Self)> {
+        let (length, used) = string_header(self.rest)?;
+        let body = self.rest.get(used..)?;
+        let (text, ending) = body.split_at_checked(length)?;
+        Some((body.first_chunk()?, text, Self { rest: ending.get(2..)? }))
+    }
+
+    /// Whether a string is the next element.
+    #[inline]
+    pub fn is_at_string(&self) -> bool {
+        self.rest.first() == Some(&b'$')
+    }
+
     /// The next element where it is a string, an integer or the beginning of an array or a map, as most are.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as for `next`")]

@@ -8,7 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use super::super::Style;
 use super::super::repr::json_repr;
 use crate::reply::{Element, Kind, error_words, split_code};
-use crate::word::{HIGH, ONES};
+use crate::word::{HIGH, ONES, first};
 
 /// A map's key as an object's name; none where it cannot be one.
 pub(super) fn name_of<'a>(key: &Element<'a>, style: &Style) -> Option<&'a [u8]> {
@@ -107,13 +107,29 @@ fn is_plain_short(bytes: &[u8]) -> bool {
     }
 }
 
-/// The same of eight bytes at once, by the high bit of each.
+/// The same of eight bytes at once.
 #[inline]
 fn is_plain_word(word: u64) -> bool {
+    special(word) == 0
+}
+
+/// Which of eight bytes are not ASCII or are to be escaped, by the high bit of each. Above the first that is, there may
+/// be more that are not.
+#[inline]
+fn special(word: u64) -> u64 {
     // With this bit turned the quote stands next to the control characters.
     let below = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
     let backslash = (word ^ (ONES * 0x5c)).wrapping_sub(ONES);
-    (below | backslash | word) & HIGH == 0
+    (below | backslash | word) & HIGH
+}
+
+/// How many bytes stand before the first that is not ASCII or is to be escaped.
+#[inline]
+pub fn count_plain(bytes: &[u8; 16]) -> usize {
+    let (halves, _) = bytes.as_chunks();
+    let [low, high] = [0, 1].map(|half| halves.get(half).map_or(0, |half| special(u64::from_le_bytes(*half))));
+    // Of nothing that is found the first is the ninth.
+    if low != 0 { first(low) } else { 8 + first(high) }
 }
 
 /// Text as a JSON string.
@@ -127,7 +143,7 @@ pub fn base64(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// An integer with its own digits, where they are a JSON number's.
-fn integer(out: &mut impl Write, text: &[u8]) -> io::Result<()> {
+pub(super) fn integer(out: &mut impl Write, text: &[u8]) -> io::Result<()> {
     // The framer has seen that it is an integer.
     if let [b'1'..=b'9' | b'-', ..] | [b'0'] = text
         && !text.starts_with(b"-0")
@@ -180,7 +196,7 @@ pub(super) fn error_body(out: &mut impl Write, text: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::is_plain;
+    use super::{count_plain, is_plain};
 
     #[test]
     fn plain_bytes_are_told_wherever_one_that_is_not_stands() {
@@ -193,6 +209,9 @@ mod tests {
                     bytes[at] = byte;
                     let expected = matches!(byte, b' '..=0x7f) && byte != b'"' && byte != b'\\';
                     assert_eq!(is_plain(&bytes), expected, "{byte:#x} at {at} of {length}");
+                    if let Ok(bytes) = bytes.try_into() {
+                        assert_eq!(count_plain(&bytes), if expected { 16 } else { at }, "{byte:#x} at {at}");
+                    }
                 }
             }
         }
