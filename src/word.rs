@@ -13,6 +13,21 @@ pub fn same(word: u64, byte: u8) -> u64 {
     differs.wrapping_sub(ONES) & !differs & HIGH
 }
 
+/// The same, and no others.
+#[inline]
+pub fn all_same(word: u64, byte: u8) -> u64 {
+    let differs = word ^ (ONES * u64::from(byte));
+    !(((differs & !HIGH) + !HIGH) | differs) & HIGH
+}
+
+/// Whether all of them are digits.
+#[inline]
+pub fn are_digits(word: u64) -> bool {
+    let high_halves = ONES * 0xf0;
+    // What is above nine is carried into the high half, and nothing further: none of them is larger than 0x3f.
+    word & high_halves == ONES * 0x30 && (word + ONES * 0x06) & high_halves == ONES * 0x30
+}
+
 /// Which of the bytes are below this one, which is ASCII.
 #[inline]
 pub fn below(word: u64, byte: u8) -> u64 {
@@ -40,6 +55,15 @@ mod tests {
                 assert_eq!(found, if byte < b'(' { 0x80 << (8 * at) } else { 0 }, "{byte:#x} at {at}");
                 let found = same(word, b'"');
                 assert_eq!((found != 0).then(|| first(found)), (byte == b'"').then_some(at), "{byte:#x} at {at}");
+                for other in [b'~', b'"', b'#', 0, 0xff, b'"' ^ 0x80] {
+                    let mut bytes = [other; 8];
+                    bytes[at] = byte;
+                    let expected: u64 = (0..8).map(|at| u64::from(bytes[at] == b'"') << (8 * at + 7)).sum();
+                    assert_eq!(all_same(u64::from_le_bytes(bytes), b'"'), expected, "{bytes:?}");
+                }
+                let mut bytes = *b"01234567";
+                bytes[at] = byte;
+                assert_eq!(are_digits(u64::from_le_bytes(bytes)), byte.is_ascii_digit(), "{byte:#x} at {at}");
             }
         }
     }

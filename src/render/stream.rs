@@ -164,6 +164,9 @@ fn dictionary(
     end(out, time, node)
 }
 
+/// A dictionary of at most so many bytes is short.
+const SHORT_LINE: usize = 384;
+
 /// The dictionary of a monitored command: redis-py's keys, then `args`.
 fn monitored_dictionary(
     out: &mut impl Write,
@@ -172,7 +175,16 @@ fn monitored_dictionary(
     node: Option<&str>,
 ) -> io::Result<()> {
     if line.is_plain && !style.base64 && node.is_none() {
-        return plain_line(out, line);
+        // Most lines are short, and put together before they are written: a writer would be asked for room as often.
+        let mut text = [0; SHORT_LINE];
+        let mut free = Free(&mut text);
+        return match plain_line(&mut free, line) {
+            Ok(()) => {
+                let left = free.0.len();
+                out.write_all(&text[..SHORT_LINE - left])
+            }
+            Err(_) => plain_line(out, line),
+        };
     }
     begin_line(out, line)?;
     out.write_all(b",\"client_address\":")?;
@@ -221,6 +233,7 @@ fn plain_message(out: &mut impl Write, channel: &[u8], payload: &[u8]) -> io::Re
 }
 
 /// A command whose text needs no escaping here either, as most do not.
+#[inline]
 fn plain_line(out: &mut impl Write, line: &MonitorLine<'_>) -> io::Result<()> {
     begin_line(out, line)?;
     out.write_all(b",\"client_address\":\"")?;
@@ -249,6 +262,30 @@ fn plain_line(out: &mut impl Write, line: &MonitorLine<'_>) -> io::Result<()> {
         out.write_all(arg)?;
     }
     out.write_all(b"\"]}\n")
+}
+
+/// Bytes that are not filled yet. What has no room there is an error.
+struct Free<'b>(&'b mut [u8]);
+
+impl Write for Free<'_> {
+    #[inline]
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        let Some((place, rest)) = std::mem::take(&mut self.0).split_at_mut_checked(piece.len()) else {
+            return Err(io::ErrorKind::StorageFull.into());
+        };
+        place.copy_from_slice(piece);
+        self.0 = rest;
+        Ok(piece.len())
+    }
+
+    #[inline]
+    fn write_all(&mut self, piece: &[u8]) -> io::Result<()> {
+        self.write(piece).map(drop)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// What may stand at the end of a dictionary, and its end.
@@ -300,7 +337,10 @@ mod tests {
     #[test]
     fn a_plain_command_is_written_as_any_other() {
         let style = Style::plain(Format::Json);
-        for line in [r#"1.5 [0 lua] "GET" "k""#, r#"1.5 [3 [::1]:7] "a b" "" "{'x': 1}""#, r#"1.5 [0 unix:/s] "A""#] {
+        let lines = [r#"1.5 [0 lua] "GET" "k""#, r#"1.5 [3 [::1]:7] "a b" "" "{'x': 1}""#, r#"1.5 [0 unix:/s] "A""#];
+        let long =
+            (0..SHORT_LINE).map(|length| format!("1795332371.970000 [0 ::1:7] \"A\" \"{}\"", "b".repeat(length)));
+        for line in lines.map(str::to_owned).into_iter().chain(long) {
             let plain = MonitorLine::parse(line.as_bytes()).unwrap();
             assert!(plain.is_plain);
             let mut careful = MonitorLine::parse(line.as_bytes()).unwrap();

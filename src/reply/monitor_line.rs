@@ -5,8 +5,8 @@
 
 use std::borrow::Cow;
 
-use super::quoted::{Quoted, find_plain_quote, find_quote, find_special, unescape};
-use crate::word::{HIGH, ONES, same};
+use super::quoted::{Quoted, unescape};
+use crate::word;
 
 /// Who sent a monitored command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,21 +57,19 @@ impl<'a> MonitorLine<'a> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "called for every command, from one place; what it gives is large")]
     pub fn parse(line: &'a [u8]) -> Option<Self> {
-        let is_plain = is_plain(line);
-        if !is_plain && std::str::from_utf8(line).is_err() {
-            return None;
-        }
         let (time, rest) = split_time(line)?;
         let (db, rest) = split_number(rest.strip_prefix(b" [")?)?;
         let rest = rest.strip_prefix(b" ")?;
-        if is_plain && let Some((client, args)) = split_plain(rest) {
+        if let Some((client, args)) = Quoted::split_plain(rest) {
             let (client, address, port) = describe_client(client);
-            return Some(Self { time, db, address, port, client, args, is_plain });
+            return Some(Self { time, db, address, port, client, args, is_plain: true });
+        }
+        if std::str::from_utf8(line).is_err() {
+            return None;
         }
         let (client, args) = split_client(rest)?;
-        let is_plain = is_plain && find_special(client).is_none();
         let (client, address, port) = describe_client(client);
-        Some(Self { time, db, address, port, client, args, is_plain })
+        Some(Self { time, db, address, port, client, args, is_plain: false })
     }
 
     /// The arguments as the server quoted them, between their quotes; the name first.
@@ -116,35 +114,22 @@ impl<'a> MonitorLine<'a> {
     }
 }
 
-/// Whether all of it is printable ASCII without a backslash.
-fn is_plain(line: &[u8]) -> bool {
-    let (words, rest) = line.as_chunks();
-    let found = words.iter().map(|word| u64::from_le_bytes(*word)).fold(0, |found, word| {
-        let is_control = word.wrapping_sub(ONES * 0x20) & !word;
-        // DEL is the one below 0x80 that this carries into the high bit.
-        let is_beyond = word | word.wrapping_add(ONES);
-        found | is_control | is_beyond | same(word, b'\\')
-    });
-    found & HIGH == 0 && rest.iter().all(|byte| matches!(byte, b' '..=b'~') && *byte != b'\\')
-}
-
-fn are_digits(bytes: &[u8]) -> bool {
-    // Looked at to the end, so that the compiler takes many at once.
-    bytes.iter().fold(0, |found, byte| found | u8::from(!byte.is_ascii_digit())) == 0
-}
-
 fn count_digits(bytes: &[u8]) -> usize {
     bytes.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(bytes.len())
 }
 
 /// The time at the beginning, and the rest; none where no time is.
 fn split_time(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    const SECONDS: usize = 10;
-    const USUAL: usize = SECONDS + 7;
-    if let Some(time) = line.first_chunk::<USUAL>()
-        && line.get(USUAL) == Some(&b' ')
-        && matches!(time, [b'1'..=b'9', seconds @ .., b'.', _, _, _, _, _, _] if are_digits(seconds))
-        && are_digits(&time[USUAL - 6..])
+    // `1339518083.107412 `
+    const USUAL: usize = 10 + 7;
+    const POINT: u64 = ((b'.' ^ b'0') as u64) << 8;
+    if let Some([time @ .., b' ']) = line.first_chunk::<{ USUAL + 1 }>()
+        && time[0] != b'0'
+        // Looked at by eight bytes at a time, of which some are looked at twice.
+        && let [Some(first), Some(second), Some(last)] = [time.get(..8), time.get(2..10), time.get(9..17)].map(to_word)
+        && word::are_digits(first)
+        && word::are_digits(second)
+        && word::are_digits(last ^ POINT)
     {
         return Some(line.split_at(USUAL));
     }
@@ -152,6 +137,10 @@ fn split_time(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let decimals = count_digits(line[seconds..].strip_prefix(b".")?);
     let is_number = seconds > 0 && decimals > 0 && (seconds == 1 || line[0] != b'0');
     is_number.then(|| line.split_at(seconds + 1 + decimals))
+}
+
+fn to_word(bytes: Option<&[u8]>) -> Option<u64> {
+    Some(u64::from_le_bytes(bytes?.try_into().ok()?))
 }
 
 /// The number at the beginning, and the rest; none where none is that fits.
@@ -162,14 +151,6 @@ fn split_number(bytes: &[u8]) -> Option<(u64, &[u8])> {
     Some((digits.iter().try_fold(0, add)?, rest))
 }
 
-/// The client and the arguments of `CLIENT] "arg" "arg"` where nothing is escaped and no quote stands in the client: all
-/// the quotes are the arguments' own.
-#[inline]
-fn split_plain(text: &[u8]) -> Option<(&[u8], Quoted<'_>)> {
-    let (client, args) = text.split_at(memchr::memchr(b'"', text)?);
-    Some((client.strip_suffix(b"] ")?, Quoted::split(args, find_plain_quote)?))
-}
-
 /// The client and the quoted arguments of `CLIENT] "arg" "arg"`. The path of a unix socket may hold anything, so the
 /// client ends at the first place after which nothing but arguments follows.
 #[cold]
@@ -178,7 +159,7 @@ fn split_client(text: &[u8]) -> Option<(&[u8], Quoted<'_>)> {
     const TRIES: usize = 64;
     let is_end = |end: &usize| text[*end..].starts_with(b"] \"");
     let mut ends = memchr::memchr_iter(b']', text).filter(is_end).take(TRIES);
-    ends.find_map(|end| Some((&text[..end], Quoted::split(&text[end + 2..], find_quote)?)))
+    ends.find_map(|end| Some((&text[..end], Quoted::split(&text[end + 2..])?)))
 }
 
 /// Type, address and port, as redis-py tells them.

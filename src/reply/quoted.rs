@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
-use crate::word::{first, same};
+use crate::word::{HIGH, ONES, all_same, first, same};
 
 /// Quoted arguments in their line.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,14 +15,37 @@ pub(super) struct Quoted<'a> {
 }
 
 impl<'a> Quoted<'a> {
-    /// Takes `"arg" "arg"` apart; none if the text is anything else. `find_end` finds the quote that closes an argument.
+    /// Takes `CLIENT] "arg" "arg"` apart where all of it is printable ASCII with nothing escaped, and no quote stands in
+    /// the client: so all the quotes are the arguments' own. The client and the arguments; none where anything else
+    /// comes. All is looked at once, by eight bytes at a time.
     #[inline]
-    pub(super) fn split(text: &'a [u8], find_end: impl Fn(&[u8]) -> Option<usize>) -> Option<Self> {
+    pub(super) fn split_plain(text: &'a [u8]) -> Option<(&'a [u8], Self)> {
+        let mut args = Plain { text, client: &[], places: SmallVec::new(), open: None, closed: None };
+        let mut beyond = 0;
+        let (words, rest) = text.as_chunks();
+        for (index, word) in words.iter().enumerate() {
+            let word = u64::from_le_bytes(*word);
+            beyond |= beyond_plain(word);
+            args.note_quotes(8 * index, word)?;
+        }
+        // The last bytes are looked at with blanks behind them.
+        let mut last = [b' '; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        let word = u64::from_le_bytes(last);
+        beyond |= beyond_plain(word);
+        args.note_quotes(text.len() - rest.len(), word)?;
+        let Plain { client, places, open, closed, .. } = args;
+        let is_whole = beyond & HIGH == 0 && open.is_none() && closed.is_some_and(|end| end + 1 == text.len());
+        is_whole.then_some((client, Self { text, places }))
+    }
+
+    /// Takes `"arg" "arg"` apart; none if the text is anything else.
+    pub(super) fn split(text: &'a [u8]) -> Option<Self> {
         let mut places = SmallVec::new();
         let mut start = 1;
         text.strip_prefix(b"\"")?;
         loop {
-            let end = start + find_end(text.get(start..)?)?;
+            let end = start + find_quote(text.get(start..)?)?;
             places.push((start, end));
             match text.get(end + 1..end + 3) {
                 Some(b" \"") => start = end + 3,
@@ -40,22 +63,51 @@ impl<'a> Quoted<'a> {
     }
 }
 
-/// Where the first quote stands.
-#[inline]
-pub(super) fn find_plain_quote(bytes: &[u8]) -> Option<usize> {
-    let (words, rest) = bytes.as_chunks();
-    for (at, word) in words.iter().enumerate() {
-        let found = same(u64::from_le_bytes(*word), b'"');
-        if found != 0 {
-            return Some(8 * at + first(found));
+/// `CLIENT] "arg" "arg"` while its quotes are found.
+struct Plain<'a> {
+    text: &'a [u8],
+    client: &'a [u8],
+    places: SmallVec<[(usize, usize); 8]>,
+    /// Where the argument begins that is not closed yet.
+    open: Option<usize>,
+    /// Where the last one was closed.
+    closed: Option<usize>,
+}
+
+impl Plain<'_> {
+    /// Takes note of the quotes in the eight bytes behind so many; none where one stands in no place of a quote.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "called for every eight bytes")]
+    fn note_quotes(&mut self, passed: usize, word: u64) -> Option<()> {
+        let mut quotes = all_same(word, b'"');
+        while quotes != 0 {
+            let at = passed + first(quotes);
+            quotes &= quotes - 1;
+            if let Some(begin) = self.open.take() {
+                self.places.push((begin, at));
+                self.closed = Some(at);
+                continue;
+            }
+            match self.closed {
+                Some(end) if end + 2 == at && self.text[end + 1] == b' ' => {}
+                Some(_) => return None,
+                None => self.client = self.text[..at].strip_suffix(b"] ")?,
+            }
+            self.open = Some(at + 1);
         }
+        Some(())
     }
-    let found = rest.iter().position(|byte| *byte == b'"')?;
-    Some(bytes.len() - rest.len() + found)
+}
+
+/// Whether eight bytes are all printable ASCII and no backslash: then the high bit of none of these is set.
+#[inline]
+fn beyond_plain(word: u64) -> u64 {
+    // What is below a blank, DEL, a backslash, and what is no ASCII. Other bits are set above one of them only.
+    word.wrapping_sub(ONES * 0x20) | word.wrapping_add(ONES) | (word ^ (ONES * 0x5c)).wrapping_sub(ONES) | word
 }
 
 /// Where the argument's closing quote stands: the first that no backslash escapes.
-pub(super) fn find_quote(bytes: &[u8]) -> Option<usize> {
+fn find_quote(bytes: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
         at += find_special(bytes.get(at..)?)?;
@@ -67,7 +119,7 @@ pub(super) fn find_quote(bytes: &[u8]) -> Option<usize> {
 }
 
 /// Where the first quote or backslash stands.
-pub(super) fn find_special(bytes: &[u8]) -> Option<usize> {
+fn find_special(bytes: &[u8]) -> Option<usize> {
     // Most arguments are too short for a search by many bytes at once to be worth its beginning.
     const SHORT: usize = 4;
     let found_in = |word: &[u8; 8]| {
