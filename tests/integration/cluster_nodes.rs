@@ -44,23 +44,29 @@ impl Cluster {
 
     /// That many nodes with further command-line arguments.
     pub fn with_args(count: usize, extra: &[&str]) -> Self {
-        Self::launch("127.0.0.1", count, extra, Server::with_args)
+        Self::launch("127.0.0.1", count, &BOUNDS, extra, Server::with_args)
+    }
+
+    /// Two primaries, the first of which owns all slots.
+    pub fn with_one_owner() -> Self {
+        Self::launch("127.0.0.1", 2, &[0, 16384], &[], Server::with_args)
     }
 
     /// Three primaries that listen at `::1`.
     pub fn over_ipv6() -> Self {
-        Self::launch("::1", 3, &["--bind", "::1"], Server::with_args)
+        Self::launch("::1", 3, &BOUNDS, &["--bind", "::1"], Server::with_args)
     }
 
     /// Three primaries that speak TLS with clients, who need a certificate, and among each other.
     pub fn with_tls(certificates: &Certificates, extra: &[&str]) -> Self {
         let extra = [&["--tls-cluster", "yes", "--tls-replication", "yes"], extra].concat();
-        Self::launch("127.0.0.1", 3, &extra, |args| Server::with_tls_and_args(certificates, true, args))
+        Self::launch("127.0.0.1", 3, &BOUNDS, &extra, |args| Server::with_tls_and_args(certificates, true, args))
     }
 
     fn launch(
         host: &'static str,
         count: usize,
+        bounds: &[u16],
         extra: &[&str],
         start_server: impl Fn(Vec<String>) -> Server + Sync,
     ) -> Self {
@@ -79,8 +85,8 @@ impl Cluster {
         });
         for (index, node) in nodes.iter().enumerate() {
             assert_eq!(node.ask(&format!("CLUSTER SET-CONFIG-EPOCH {}", index + 1)), "OK");
-            if let Some(end) = BOUNDS.get(index + 1) {
-                assert_eq!(node.ask(&format!("CLUSTER ADDSLOTSRANGE {} {}", BOUNDS[index], end - 1)), "OK");
+            if let Some(end) = bounds.get(index + 1) {
+                assert_eq!(node.ask(&format!("CLUSTER ADDSLOTSRANGE {} {}", bounds[index], end - 1)), "OK");
             }
         }
         for node in &nodes {

@@ -172,6 +172,37 @@ fn slots_that_migrate_meanwhile_lose_and_double_nothing() {
 }
 
 #[test]
+fn slots_that_leave_the_only_owner_lose_and_double_nothing() {
+    let cluster = Cluster::with_one_owner();
+    let keys = 60;
+    let mut run = cluster.rcli(["pipe", "--json"]).interactive().any_stdout().start();
+    feed_while(&mut run, keys, || {
+        for name in (0..keys).map(|key| format!("k{key}")) {
+            cluster.begin_migration(&name, 1);
+            cluster.move_key(&name, 0, 1);
+            cluster.end_migration(&name, 1);
+        }
+    });
+    let run = run.finish();
+    let answered = assert_counted(&run, keys);
+    assert_eq!(applied(&cluster, keys, 0), answered);
+    assert!(cluster.nodes[0].ask("INFO errorstats").contains("MOVED"), "no slot was met where it had been");
+}
+
+#[test]
+fn what_the_only_owner_cannot_be_given_has_its_place_all_the_same() {
+    let cluster = Cluster::with_one_owner();
+    let lines = "INCR a\nMSET b 1 c 2\nINCR a\n\"INCR\" a\nSELECT 0\nINCR\nINCR a\n";
+    let run = cluster.rcli(["pipe"]).stdin(lines).status(1).any_stdout();
+    let run = run.reports_among(&["stdin:2: MSET b 1 c 2: CROSSSLOT", "stdin:6: INCR: ERR"]).run();
+    let out = run.out();
+    let words: Vec<&str> = out.lines().map(|line| line.split(' ').next().unwrap_or_default()).collect();
+    assert_eq!(words, ["1", "CROSSSLOT", "2", "3", "OK", "ERR", "4"]);
+    let run = cluster.rcli(["pipe"]).stdin("INCR a\nPING\n").prints("5\n").status(2);
+    run.complains(&["stdin:2", "no key", "; 1 command before it was answered"]).run();
+}
+
+#[test]
 fn a_slot_met_on_its_way_keeps_its_order_without_being_remembered() {
     let cluster = Cluster::start();
     cluster.rcli(["SET", "foo", "0"]).prints("OK\n").run();

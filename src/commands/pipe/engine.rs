@@ -3,6 +3,7 @@
 //! meanwhile (contract section 11). The input and what is said at the end are the driver's.
 
 mod ending;
+mod only;
 mod receive;
 mod redirects;
 mod state;
@@ -14,7 +15,7 @@ use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use self::traffic::Traffic;
-use super::files::{InputFiles, Origin};
+use super::files::Origin;
 use super::held_slot::HeldSlot;
 use super::in_flight::{Answered, Command};
 use super::keyless::{describe_keyless, refuse_beside_replica};
@@ -22,7 +23,7 @@ use super::node::Node;
 use super::output::Output;
 use super::reorder::{Entry, NONE, Reorder};
 use crate::command::request::Request;
-use crate::command::restrictions::{is_ordinary, refuse_in_cluster_pipeline, refuse_in_pipeline};
+use crate::command::restrictions::{refuse_in_cluster_pipeline, refuse_in_pipeline};
 use crate::exit::{Failure, Outcome};
 use crate::net::{Address, Cluster, Endpoint, Lost, PushQueue, Ready, Route, SLOTS, Session, Settings, wait_for_any};
 use crate::reply::OwnedFrame;
@@ -87,6 +88,9 @@ pub struct Engine {
     cluster: Option<Cluster>,
     reads_from_replicas: bool,
     nodes: Vec<Node>,
+    /// The only node, where there is one server or one node serves all slots: nothing is kept in `reorder` of what is
+    /// given to it. In a cluster that ends with the first sign of another node.
+    only: Option<usize>,
     /// By slot of a cluster: the node that owns it; [`NONE`] until it is looked up.
     owners: Vec<u16>,
     /// None while all slots rest.
@@ -121,6 +125,7 @@ impl Engine {
             nodes.push(Node::lone(endpoint.address, session, window));
         }
         Ok(Self {
+            only: cluster.is_none().then_some(0),
             cluster,
             reads_from_replicas,
             nodes,
@@ -155,8 +160,8 @@ impl Engine {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "called for every command; the call costs as much as what it does")]
     pub fn has_room(&mut self) -> bool {
-        if self.cluster.is_none() {
-            return self.nodes[0].in_flight.has_room();
+        if let Some(at) = self.only {
+            return self.nodes[at].in_flight.has_room();
         }
         if let Some(at) = self.blocked {
             if self.nodes[at].is_open() && !self.nodes[at].in_flight.has_room() {
@@ -167,31 +172,18 @@ impl Engine {
         self.reorder.has_room()
     }
 
-    /// Gives a command to the only server; false where there are several.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "called for every command; the call costs as much as what it does")]
-    pub fn take(&mut self, request: &Request, file: u32) -> bool {
-        if self.cluster.is_none() {
-            let number = self.next_number();
-            self.nodes[0].in_flight.push(request, number, file);
-        }
-        self.cluster.is_none()
-    }
-
-    /// Takes the next command straight from the input where that is a plain line for the only server; false where it is
-    /// not, and is to be read first.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "called for every command; the call costs as much as what it does")]
-    pub fn take_plain(&mut self, files: &mut InputFiles) -> bool {
-        if self.cluster.is_some() {
-            return false;
-        }
-        let (number, file) = (self.next_number(), files.file());
-        self.nodes[0].in_flight.push_with(number, file, |packed| files.pack_plain(packed, |name, _| is_ordinary(name)))
-    }
-
     /// Gives a command to the node it belongs to.
     pub fn route(&mut self, request: &Request, file: u32) -> Result<Routed, Lost> {
+        if self.only.is_none() && self.is_idle() {
+            self.find_only()?;
+        }
+        let Some(cluster) = &mut self.cluster else { return Ok(Routed::Taken) };
+        if let Some(at) = self.only {
+            if cluster.slot_of(request).is_some() {
+                return Ok(self.enqueue(at, NONE, true, request, file));
+            }
+            self.leave_only();
+        }
         let Some(cluster) = &mut self.cluster else { return Ok(Routed::Taken) };
         match cluster.route(request)? {
             Ok(Route::Slot { slot, is_read }) => self.route_to(slot, is_read, request, file),
@@ -236,7 +228,10 @@ impl Engine {
             return Routed::NoRoom;
         }
         let node = short(at);
-        let number = self.reorder.push(Entry::new(slot, node, is_ordered, request.packed_size()));
+        let number = match self.only {
+            Some(_) => self.next_number(),
+            None => self.reorder.push(Entry::new(slot, node, is_ordered, request.packed_size())),
+        };
         self.nodes[at].in_flight.push(request, number, file);
         if let (true, Some(traffic)) = (is_ordered, &mut self.traffic) {
             traffic.slot_mut(slot).note_given(node);
@@ -372,7 +367,7 @@ impl Engine {
 
     /// The number of the next command, counted from 0: so many were taken.
     pub fn next_number(&self) -> u64 {
-        let taken = if self.cluster.is_some() { self.reorder.len() } else { self.nodes[0].in_flight.len() };
+        let taken = self.only.map_or(self.reorder.len(), |at| self.nodes[at].in_flight.len());
         self.reorder.turn() + taken as u64
     }
 }

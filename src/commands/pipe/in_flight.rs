@@ -275,6 +275,11 @@ impl InFlight {
         commands.filter(|command| command.number != ASKING).map(|command| (command.number, command.origin()))
     }
 
+    /// The unanswered commands themselves, oldest first.
+    pub fn unanswered_commands(&self) -> impl Iterator<Item = Command> {
+        self.batches.iter().flat_map(|batch| batch.unanswered().iter().map(|command| batch.unpack(command)))
+    }
+
     /// Takes back the newest command if no byte of it was sent.
     pub fn pop_unsent(&mut self) -> Option<Command> {
         // The first batch stays: the command answered last is asked of it.

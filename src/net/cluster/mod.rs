@@ -227,6 +227,20 @@ impl Cluster {
         }
     }
 
+    /// The slot of a command whose keys are told without a server; none where it has none, or several.
+    pub fn slot_of(&mut self, request: &Request) -> Option<u16> {
+        match self.router.route(request) {
+            Ok(Route::Slot { slot, .. }) => Some(slot),
+            _ => None,
+        }
+    }
+
+    /// Whether a command of this name and so many words has one key, and so a slot.
+    #[inline]
+    pub fn has_one_key(&mut self, name: &[u8], words: usize) -> bool {
+        self.router.has_one_key(name, words)
+    }
+
     fn route_otherwise(&mut self, request: &Request, why: Unroutable) -> Result<Result<Route, ErrorReply>, Lost> {
         let route = match why {
             Unroutable::CrossSlot(text) => Err(Unroutable::CrossSlot(text)),

@@ -73,6 +73,12 @@ impl Router {
         }
     }
 
+    /// Whether a command of this name and so many words has one key, and so a slot.
+    #[inline]
+    pub fn has_one_key(&mut self, name: &[u8], words: usize) -> bool {
+        matches!(self.plan(name), Plan::OneKey { at, .. } if *at < words)
+    }
+
     #[inline]
     fn plan(&mut self, name: &[u8]) -> &Plan {
         let known = self.plans.iter().position(|(known, _)| known == name);

@@ -94,6 +94,12 @@ impl SlotMap {
         self.shards.iter().map(|shard| &shard.primary)
     }
 
+    /// The primary that owns all slots; none where there is no such.
+    pub fn only_primary(&self) -> Option<&Address> {
+        let [Shard { primary, .. }] = self.shards.as_slice() else { return None };
+        self.owners.iter().all(Option::is_some).then_some(primary)
+    }
+
     /// Every node, primaries first.
     pub fn nodes(&self) -> impl Iterator<Item = &Address> {
         self.primaries().chain(self.shards.iter().flat_map(|shard| &shard.replicas))

@@ -83,7 +83,7 @@ impl Engine {
 
     /// Writes replies until something else comes than a reply that needs no more.
     fn take_replies(&mut self, at: usize, left: &mut usize, output: &mut Output) -> Result<Event, Halt> {
-        let Self { nodes, reorder, traffic, .. } = self;
+        let Self { nodes, reorder, traffic, cluster, .. } = self;
         let node = &mut nodes[at];
         let Some(session) = &mut node.session else { return Ok(Event::Drained) };
         while *left > 0 {
@@ -105,15 +105,15 @@ impl Engine {
                 if let (true, Some(traffic)) = (entry.is_ordered, traffic.as_mut()) {
                     traffic.slot_mut(slot).in_flight -= 1;
                 }
-                if frame.may_hold_errors()
-                    && let Some(redirect) = Redirect::of(frame)
-                {
-                    entry.node = NONE;
-                    return Ok(Event::Redirected(number, redirect, frame.to_owned()));
-                }
             } else if number == ASKING {
-                // Nobody waits for its reply. Of a lone server's commands nothing is kept either.
+                // Nobody waits for its reply. Of what the only node was given nothing is kept either.
                 continue;
+            }
+            if frame.may_hold_errors()
+                && cluster.is_some()
+                && let Some(redirect) = Redirect::of(frame)
+            {
+                return Ok(Event::Redirected(number, redirect, frame.to_owned()));
             }
             match reorder.answer(number, frame, answered, output) {
                 Err(error) if error.kind() == io::ErrorKind::OutOfMemory => {

@@ -57,8 +57,15 @@ impl Engine {
         answer: &OwnedFrame,
         output: &mut Output,
     ) -> Result<(), Halt> {
+        if self.only.is_some() {
+            // It has not run, and gets its place like all behind it.
+            self.nodes[at].in_flight.unanswer();
+            self.leave_only();
+            self.nodes[at].in_flight.answer();
+        }
         let Some(command) = self.nodes[at].in_flight.last_answered() else { return Ok(()) };
         let Some(entry) = self.reorder.get_mut(number) else { return Ok(()) };
+        entry.node = NONE;
         if let (NONE, Redirect::Moved(slot, _) | Redirect::Ask(slot, _)) = (entry.slot, redirect) {
             entry.slot = *slot;
         }
@@ -129,6 +136,7 @@ impl Engine {
 
     /// Takes back the commands of a node of which no byte was sent. A lone server's are forgotten.
     pub(super) fn requeue_unsent(&mut self, at: usize) {
+        self.leave_only();
         while let Some(command) = self.nodes[at].in_flight.pop_unsent() {
             if self.cluster.is_some() {
                 self.unsettle();

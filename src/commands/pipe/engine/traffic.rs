@@ -57,6 +57,7 @@ impl Slot {
 impl Engine {
     /// Something moves: counts from here on until all that is in flight now is written.
     pub(super) fn unsettle(&mut self) -> &mut Traffic {
+        self.leave_only();
         let unsettled = self.next_number();
         let traffic = self.traffic.get_or_insert_with(|| Traffic::of(&self.reorder));
         traffic.unsettled = unsettled;
