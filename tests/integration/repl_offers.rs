@@ -263,6 +263,7 @@ const PLACES: &[(&str, Offered)] = &[
     ("COMMAND GETKEYS HGET user:1 na", Line("COMMAND GETKEYS HGET user:1 name ")),
     ("COMMAND LIST FILTERBY ACLCAT dang", Line("COMMAND LIST FILTERBY ACLCAT dangerous ")),
     ("LATENCY HISTORY c", Line("LATENCY HISTORY command ")),
+    ("LATENCY RESET ", Line("LATENCY RESET command ")),
     ("SELECT ", List(&["0", "keys", "1", "2", "3", "1 key"])),
     ("MOVE text:1 3", Line("MOVE text:1 3 ")),
     ("COPY text:1 text:9 DB 1", List(&["1", "10", "15"])),

@@ -138,13 +138,12 @@ fn rest(offer: &Offer, left: usize) -> Option<String> {
 /// Rows that the editor, which lays words out in columns of one width, leaves as they are: the first is as wide as the
 /// screen. It shows no list of one.
 fn whole_rows(mut list: Vec<String>, columns: usize) -> Vec<String> {
+    if list.len() == 1 {
+        list.insert(0, String::new());
+    }
     if let Some(first) = list.first_mut() {
         let blanks = columns.saturating_sub(GAP + width(first));
         first.push_str(&" ".repeat(blanks));
-    }
-    if list.len() == 1 {
-        list.insert(0, String::new());
-        return whole_rows(list, columns);
     }
     list
 }

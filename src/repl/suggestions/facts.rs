@@ -79,11 +79,7 @@ fn read_one(topic: &Topic, answer: Value) -> Vec<Candidate> {
             .filter_map(|line| Some(Candidate::new(line.strip_prefix("# ")?.trim().to_ascii_lowercase(), "")))
             .chain(["all", "default", "everything"].map(|name| Candidate::new(name, "")))
             .collect(),
-        Topic::Events => told::<Vec<(String, i64, u64, u64)>>(answer)
-            .unwrap_or_default()
-            .into_iter()
-            .map(|(name, _, last, largest)| Candidate::new(name, format!("last {last} ms, at most {largest} ms")))
-            .collect(),
+        Topic::Events => told::<Vec<Vec<Value>>>(answer).unwrap_or_default().into_iter().filter_map(event).collect(),
         _ => {
             told::<Vec<Vec<u8>>>(answer).unwrap_or_default().into_iter().map(|name| Candidate::new(name, "")).collect()
         }
@@ -151,6 +147,14 @@ fn functions(row: &Row) -> Vec<Candidate> {
 fn library(row: &Row) -> Option<Candidate> {
     let count = row.value("functions").cloned().map(rows).unwrap_or_default().len();
     Some(Candidate::new(row.text("library_name")?, counted(count as u64, "function")))
+}
+
+/// A row of LATENCY LATEST: name, time, the last and the largest milliseconds; Valkey's goes on.
+fn event(row: Vec<Value>) -> Option<Candidate> {
+    let mut columns = row.into_iter();
+    let name: Vec<u8> = columns.next().and_then(told)?;
+    let last: u64 = columns.nth(1).and_then(told)?;
+    Some(Candidate::new(name, format!("last {last} ms")))
 }
 
 /// The fields of an entry.
