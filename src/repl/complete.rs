@@ -213,7 +213,7 @@ fn command_names(table: &Table, prefix: &[u8], is_lower: bool) -> Vec<Candidate>
 
 /// What a rule of ACL SETUSER may be; behind the signs of a password nothing.
 fn rules(line: &Line<'_>) -> Offer {
-    const WORDS: [&str; 22] = [
+    const WORDS: [&str; 21] = [
         "on",
         "off",
         "+@",
@@ -235,7 +235,6 @@ fn rules(line: &Line<'_>) -> Offer {
         "clearselectors",
         "sanitize-payload",
         "skip-sanitize-payload",
-        "resetdbs",
     ];
     let prefix = line.prefix;
     let behind = |settled: usize| line.from(settled, &prefix[settled..]);
