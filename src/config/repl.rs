@@ -75,6 +75,16 @@ impl ReplSettings {
         Ok(())
     }
 
+    /// What a value should be that is neither text nor a switch.
+    pub fn describe_misfit(name: &str) -> String {
+        let known = Self::NAMES.iter().find(|(known, _)| *known == name.replace('-', "_"));
+        match known {
+            Some((name, values)) => format!("{name} is {values}, in quotes"),
+            None if name == "aliases" => "aliases is a table: [repl.aliases], and a line for each below it".to_owned(),
+            None => Self::describe_unknown(name),
+        }
+    }
+
     /// What there is in place of a name that is none.
     pub fn describe_unknown(name: &str) -> String {
         let names: Vec<&str> = Self::NAMES.iter().map(|(name, _)| *name).collect();

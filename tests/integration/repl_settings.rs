@@ -107,12 +107,21 @@ fn what_is_wrong_in_the_settings_is_told_and_the_rest_holds() {
     for said in [
         "config.toml:2: [repl]: hints is on|off, not 'dim'",
         "config.toml:3: [repl]: there is no setting 'colour'",
-        "config.toml:4: [repl]: 'edit_mode' cannot have a value of this kind",
-        "config.toml:8: [repl]: the alias 'a b' is no word",
+        "config.toml:4: [repl]: edit_mode is emacs|vi, in quotes",
+        "config.toml:8: [repl]: the alias 'a b': one word stands for a text, as in ll = \"ls -l\"",
     ] {
         assert!(rows.replace('\n', "").contains(said), "{said}\n{rows}");
     }
     terminal.run(&prompt, ":set timing", &["timing on"]);
+    terminal.leave();
+    let (terminal, _) = open(&server, "[repl]\naliases = 3\nedit_mode = true\n", &[]);
+    let rows = terminal.rows().concat();
+    for said in [
+        "config.toml:2: [repl]: aliases is a table: [repl.aliases]",
+        "config.toml:3: [repl]: edit_mode is emacs|vi, not 'true'",
+    ] {
+        assert!(rows.contains(said), "{said}\n{rows}");
+    }
     terminal.leave();
     // A file that is no TOML keeps nobody from the prompt either.
     let (terminal, prompt) = open(&server, "[repl\n", &[]);

@@ -230,3 +230,18 @@ fn it_runs_at_the_prompt_and_above_it() {
     terminal.wait("the prompt", |rows| rows.last() == Some(&prompt));
     terminal.leave();
 }
+
+#[test]
+fn a_line_fits_a_narrow_screen() {
+    let server = Server::start();
+    for (columns, titles) in [
+        (40, "keys       memory    req/s     p99"),
+        (80, "keys       memory    clients blocked requests           req/s     p99"),
+        (120, "keys       memory    clients blocked requests           req/s     connections min      mean     p99"),
+    ] {
+        let mut terminal = server.rcli(["stat", "--count", "1"]).on_terminal(columns);
+        assert_eq!(terminal.status(), 0);
+        let rows = terminal.rows();
+        assert!(rows.len() == 3 && rows[1] == titles, "{rows:?}");
+    }
+}

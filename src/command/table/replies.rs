@@ -53,6 +53,7 @@ fn merge(entries: &mut Vec<Entry>, others: Vec<Entry>) {
 /// and the movable keys that they only hint at.
 pub fn complete(entry: &mut Entry, builtin: &Table) {
     let Some(known) = builtin.find(&entry.name.split(' ').collect::<Vec<_>>()) else {
+        guess_arguments(entry);
         return;
     };
     if entry.group.is_empty() {
@@ -68,6 +69,29 @@ pub fn complete(entry: &mut Entry, builtin: &Table) {
     }
     for subcommand in &mut entry.subcommands {
         complete(subcommand, builtin);
+    }
+}
+
+/// What follows the name of a command that nobody documents, as those of modules: keys where its keys are, and words, so
+/// many at least as it must have. A module may say only that there may be more.
+fn guess_arguments(entry: &mut Entry) {
+    const MOST: usize = 16;
+    if !entry.arguments.is_empty() || !entry.subcommands.is_empty() {
+        return;
+    }
+    let first_key = entry.key_specs.iter().find_map(|spec| match spec.begin {
+        BeginSearch::Index(at) => usize::try_from(at).ok(),
+        _ => None,
+    });
+    let words = usize::try_from(entry.arity.unsigned_abs()).unwrap_or(0).max(first_key.map_or(0, |at| at + 1));
+    let argument = |at: usize| match first_key {
+        Some(key) if key == at => Argument { name: "key".to_owned(), kind: Kind::Key, ..Argument::default() },
+        _ => Argument { name: "arg".to_owned(), ..Argument::default() },
+    };
+    entry.arguments = (entry.name_words()..words.min(MOST)).map(argument).collect();
+    if entry.arity < 0 {
+        let more = Argument { name: "arg".to_owned(), optional: true, multiple: true, ..Argument::default() };
+        entry.arguments.push(more);
     }
 }
 

@@ -24,8 +24,10 @@ const COLUMNS: [(&str, usize); 10] = [
     ("mean", 8),
     ("p99", 8),
 ];
-/// What stands over so many of them.
-const GROUPS: [(&str, usize); 3] = [("data", 2), ("load", 5), ("round trip, ms", 3)];
+/// What stands over so many of them, also where little of them is shown.
+const GROUPS: [(&str, &str, usize); 3] = [("data", "data", 2), ("load", "load", 5), ("round trip, ms", "trip, ms", 3)];
+/// What is left out where the screen has no room for all, the first of them first.
+const LEFT_OUT: [&str; 6] = ["min", "mean", "connections", "blocked", "clients", "requests"];
 /// So many lines are a screenful where there is no screen: redis-cli's.
 const SCREENFUL: usize = 20;
 /// What the line about all nodes is called.
@@ -93,40 +95,64 @@ impl Table {
     }
 
     fn rows(&mut self, seen: &[Seen]) -> String {
+        let shown = self.shown(seen);
         let width = if self.names_nodes { seen.iter().map(|seen| seen.name.len()).max().unwrap_or(0) } else { 0 };
         let mut text = String::new();
         if self.lines == 0 || self.lines + seen.len() > self.screenful() {
             self.lines = 0;
-            text.push_str(&self.header(width));
+            text.push_str(&self.header(width, &shown));
         }
         self.lines += seen.len();
         for seen in seen {
             if self.names_nodes {
                 let _ = write!(text, "{:width$} ", seen.name);
             }
-            text.push_str(&self.row(seen));
+            text.push_str(&self.row(seen, &shown));
         }
         text
     }
 
     /// How many lines fit under the header.
     fn screenful(&self) -> usize {
-        let rows = || rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok().map(|size| usize::from(size.ws_row));
-        let rows = if self.is_terminal { rows().filter(|rows| *rows > 3) } else { None };
-        rows.map_or(SCREENFUL, |rows| rows - 3)
+        self.screen().map(|(rows, _)| rows).filter(|rows| *rows > 3).map_or(SCREENFUL, |rows| rows - 3)
     }
 
-    fn header(&self, name: usize) -> String {
+    /// Rows and columns of the screen, if there is one.
+    fn screen(&self) -> Option<(usize, usize)> {
+        let size =
+            if self.is_terminal { rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok()? } else { return None };
+        Some((size.ws_row.into(), size.ws_col.into()))
+    }
+
+    /// Which columns have room, beside the names of nodes.
+    fn shown(&self, seen: &[Seen]) -> Vec<bool> {
+        let name = if self.names_nodes { seen.iter().map(|seen| seen.name.len() + 1).max().unwrap_or(0) } else { 0 };
+        let room = self.screen().map(|(_, columns)| columns).filter(|columns| *columns > 0).unwrap_or(usize::MAX);
+        let mut shown = vec![true; COLUMNS.len()];
+        for title in LEFT_OUT {
+            let widths = COLUMNS.iter().zip(&shown).filter(|(_, shown)| **shown).map(|((_, width), _)| width + 1);
+            if name + widths.sum::<usize>() - 1 <= room {
+                break;
+            }
+            for ((column, _), shown) in COLUMNS.iter().zip(&mut shown) {
+                *shown &= *column != title;
+            }
+        }
+        shown
+    }
+
+    fn header(&self, name: usize, shown: &[bool]) -> String {
         let margin = if self.names_nodes { " ".repeat(name + 1) } else { String::new() };
-        let mut columns = COLUMNS.iter();
-        let groups: Vec<String> = GROUPS
-            .iter()
-            .map(|(title, count)| {
-                let width = columns.by_ref().take(*count).map(|(_, width)| width + 1).sum::<usize>() - 1;
-                format!("{:-^width$}", format!(" {title} "))
-            })
-            .collect();
-        let titles: Vec<String> = COLUMNS.iter().map(|(title, width)| format!("{title:width$}")).collect();
+        let mut columns = COLUMNS.iter().zip(shown);
+        let mut groups = Vec::new();
+        for (title, short, count) in GROUPS {
+            let widths = columns.by_ref().take(count).filter(|(_, shown)| **shown).map(|((_, width), _)| width + 1);
+            let width = widths.sum::<usize>().saturating_sub(1);
+            let title = if title.len() + 2 <= width { title } else { short };
+            let title = if title.len() + 2 <= width { format!(" {title} ") } else { title.to_owned() };
+            groups.push(format!("{title:-^width$}"));
+        }
+        let titles: Vec<String> = only(&COLUMNS.map(|(title, width)| format!("{title:width$}")), shown);
         let line = |words: &[String]| {
             let line = format!("{margin}{}", words.join(" "));
             format!("{}\n", self.colors.paint(Part::Hint, line.trim_end()))
@@ -134,7 +160,7 @@ impl Table {
         line(&groups) + &line(&titles)
     }
 
-    fn row(&self, seen: &Seen) -> String {
+    fn row(&self, seen: &Seen, shown: &[bool]) -> String {
         let Seen { name, info, rate, trips } = seen;
         let before = self.requests.iter().find(|(known, _)| known == name);
         let more = before.map_or(0, |(_, before)| info.requests.saturating_sub(*before));
@@ -151,8 +177,13 @@ impl Table {
             in_ms(trips.p99()),
         ];
         let cells: Vec<String> = cells.iter().zip(COLUMNS).map(|(cell, (_, width))| format!("{cell:width$}")).collect();
-        format!("{}\n", cells.join(" ").trim_end())
+        format!("{}\n", only(&cells, shown).join(" ").trim_end())
     }
+}
+
+/// Those that are shown.
+fn only(cells: &[String], shown: &[bool]) -> Vec<String> {
+    cells.iter().zip(shown).filter(|(_, shown)| **shown).map(|(cell, _)| cell.clone()).collect()
 }
 
 /// All of them together.

@@ -150,8 +150,8 @@ impl Profiles {
         for Entry { key, value, line } in &self.repl {
             let set = match value {
                 Some(Value::Text(text)) => settings.set(key, text),
-                Some(Value::Flag(flag)) => settings.set(key, if *flag { "on" } else { "off" }),
-                _ => Err(format!("'{key}' cannot have a value of this kind")),
+                Some(Value::Flag(flag)) => settings.set(key, if *flag { "true" } else { "false" }),
+                _ => Err(ReplSettings::describe_misfit(key)),
             };
             complaints.extend(set.err().map(|reason| (*line, reason)));
         }
@@ -160,7 +160,10 @@ impl Profiles {
                 Some(Value::Text(text)) if !key.is_empty() && !key.contains(char::is_whitespace) => {
                     settings.aliases.push((key.clone(), text.clone()));
                 }
-                _ => complaints.push((*line, format!("the alias '{key}' is no word that stands for a text"))),
+                _ => complaints.push((
+                    *line,
+                    format!("the alias '{key}': one word stands for a text, as in ll = \"ls -l\" below [repl.aliases]"),
+                )),
             }
         }
         let told = complaints.iter().map(|(line, reason)| format!("{}:{line}: [repl]: {reason}", self.path.display()));
@@ -279,10 +282,8 @@ impl Text<'_> {
                 ("profile", DeValue::Table(profiles)) => tables.sections = self.sections(profiles)?,
                 ("repl", DeValue::Table(repl)) => {
                     tables.repl = self.entries(repl);
-                    if let Some(at) = tables.repl.iter().position(|entry| entry.key == "aliases") {
-                        tables.repl.remove(at);
-                    }
                     if let Some(DeValue::Table(aliases)) = repl.get("aliases").map(toml::Spanned::get_ref) {
+                        tables.repl.retain(|entry| entry.key != "aliases");
                         tables.aliases = self.entries(aliases);
                     }
                 }

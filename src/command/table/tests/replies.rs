@@ -188,3 +188,15 @@ fn a_server_with_a_wrong_arity_does_no_harm() {
         }
     }
 }
+
+#[test]
+fn a_command_that_nobody_documents_takes_keys_and_words() {
+    let syntax_of = |arity, keys, specs| {
+        let table = Table::from_replies(&array([command("MOD.X", arity, &["module"], keys, specs, Vec::new())]), None);
+        super::super::syntax(&table.expect("a table of one command").entries[0])
+    };
+    assert_eq!(syntax_of(-1, [1, 1, 1], None), "MOD.X key [arg [arg ...]]");
+    assert_eq!(syntax_of(4, [2, 2, 1], None), "MOD.X arg key arg");
+    assert_eq!(syntax_of(2, [0, 0, 0], None), "MOD.X arg");
+    assert_eq!(syntax_of(-1, [0, 0, 0], None), "MOD.X [arg [arg ...]]");
+}
