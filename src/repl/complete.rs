@@ -80,13 +80,16 @@ pub fn complete(line: &str, table: &Table, known: &Known, ask: Ask<'_>) -> Offer
     if line[begin..].starts_with(['[', '!']) {
         return Offer { start: line.len(), ..Offer::default() };
     }
-    let alias =
-        words.before().first().and_then(|word| known.aliases.iter().find(|(alias, _)| word.text == alias.as_bytes()));
-    if let Some((alias, text)) = alias {
+    let first = words.before().first().and_then(|word| line.get(word.span.clone()));
+    if let Some((alias, text)) = known.aliases.iter().find(|(alias, _)| first == Some(alias)) {
         let none = Known { jobs: known.jobs.clone(), aliases: Vec::new() };
         let expanded = format!("{text}{}", &line[begin + alias.len()..]);
         let offer = complete(&expanded, table, &none, ask);
-        return Offer { start: (offer.start + begin + alias.len()).saturating_sub(text.len()), ..offer };
+        // What it stands for may have an open quote.
+        return match (offer.start + begin + alias.len()).checked_sub(text.len()) {
+            Some(start) if start > begin + alias.len() => Offer { start, ..offer },
+            _ => Offer { start: line.len(), ..Offer::default() },
+        };
     }
     if let Some(from) = inner_command(line, words.before(), table) {
         let offer = complete(&line[from..], table, known, ask);
@@ -255,5 +258,37 @@ fn rules(line: &Line<'_>) -> Offer {
         Some(b'~') => behind(1).ask(Topic::Keys(None)),
         Some(b'&') => behind(1).ask(Topic::Channels),
         _ => line.offer(fixed(WORDS.into_iter(), prefix, false)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where the word begins that is being typed, and what may stand there.
+    fn offered(line: &str) -> (usize, Vec<Vec<u8>>) {
+        let aliases = [("é", "CONFIG"), ("cut", "SET \"a")].map(|(alias, text)| (alias.to_owned(), text.to_owned()));
+        let known = Known { aliases: aliases.to_vec(), ..Known::default() };
+        let offer = complete(line, Table::builtin(), &known, &|_| Answer::default());
+        (offer.start, offer.candidates.into_iter().map(|candidate| candidate.value).collect())
+    }
+
+    #[test]
+    fn an_alias_stands_for_its_text_where_it_is_not_quoted() {
+        assert_eq!(offered("é resets"), (3, vec![b"resetstat".to_vec()]));
+        assert_eq!(offered("\"é\" resets"), (5, Vec::new()));
+        assert_eq!(offered("cut b\" N"), (7, Vec::new()));
+        assert_eq!(offered("cut b"), (5, Vec::new()));
+    }
+
+    #[test]
+    fn any_beginning_of_a_line_is_looked_at() {
+        let line = "é SET 5 \"é\\xff\" --with=é, ACL SETUSER é +@é %R~é | > é 'é";
+        for end in (0..=line.len()).filter(|end| line.is_char_boundary(*end)) {
+            for begin in (0..end).filter(|begin| line.is_char_boundary(*begin)) {
+                let part = &line[begin..end];
+                assert!(part.is_char_boundary(offered(part).0), "{part}");
+            }
+        }
     }
 }
