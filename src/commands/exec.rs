@@ -40,7 +40,7 @@ pub fn run(context: &Context, args: &ExecArgs) -> Outcome<Exit> {
     }
     let endpoint = context.endpoint()?;
     let endpoint = if Router::default().is_read(&request) { endpoint.for_reads() } else { endpoint };
-    let mut server = Server::open(&endpoint)?;
+    let mut server = Server::open_for(&endpoint, &request)?;
     if let Some(reason) = server.refuse(&request) {
         return Err(Failure::usage(reason));
     }

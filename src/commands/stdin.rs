@@ -26,13 +26,14 @@ pub fn run(context: &Context) -> Outcome<Exit> {
     let mode = Mode::new(context);
     let endpoint = context.endpoint_telling(Some(mode.listener(context)?))?;
     let link = Link::once(&endpoint)?;
+    let is_cluster = link.is_cluster();
     let mut lines = Lines {
         renderer: context.renderer()?,
         format: context.config.style.format,
         source: source.name().to_owned(),
         shell: Shell::new(link),
         mode,
-        is_cluster: endpoint.cluster.is_some(),
+        is_cluster,
         passes_over: context.config.fakes_terminal,
         exit: Exit::Done,
         address: endpoint.address.to_string(),

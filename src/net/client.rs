@@ -8,8 +8,9 @@ use rustix::event::PollFd;
 
 use super::cluster::Cluster;
 use super::cluster::everywhere::Note;
+use super::cluster::router::{Route, Router};
 use super::endpoint::Endpoint;
-use super::error::{Lost, LostBlock, Unopened};
+use super::error::{Lost, LostBlock, NO_CLUSTER, Unopened};
 use super::handshake::hello::ServerVersion;
 use super::poll::{Ready, is_over, wait_among};
 use super::reader::Reader;
@@ -27,12 +28,32 @@ pub enum Server {
 }
 
 impl Server {
-    /// Connects: to the server at the endpoint, or to the cluster that it belongs to.
+    /// Connects: to the server at the endpoint, or to the cluster that it belongs to. One that belongs to none is talked
+    /// to all the same, as by redis-cli, unless all nodes are meant.
     pub fn open(endpoint: &Endpoint) -> Result<Self, Unopened> {
-        Ok(match endpoint.cluster {
-            None => Self::One(Box::new(Session::open(endpoint)?), Reader::new(endpoint).map(Box::new)),
-            Some(_) => Self::Cluster(Box::new(Cluster::open(endpoint)?)),
-        })
+        Self::open_with(endpoint, Cluster::open)
+    }
+
+    /// The same for one command only: where all its keys are in one slot, a node that hangs up when it is asked for the
+    /// slot map can be done with.
+    pub fn open_for(endpoint: &Endpoint, request: &Request) -> Result<Self, Unopened> {
+        let is_routed =
+            endpoint.cluster.is_some() && matches!(Router::default().route(request), Ok(Route::Slot { .. }));
+        Self::open_with(endpoint, if is_routed { Cluster::open_without_map } else { Cluster::open })
+    }
+
+    fn open_with(
+        endpoint: &Endpoint,
+        open_cluster: fn(&Endpoint) -> Result<Cluster, Unopened>,
+    ) -> Result<Self, Unopened> {
+        if let Some(how) = endpoint.cluster {
+            match open_cluster(endpoint) {
+                Err(Unopened::Refused { code, .. }) if code == NO_CLUSTER && !how.all_nodes => {}
+                opened => return Ok(Self::Cluster(Box::new(opened?))),
+            }
+        }
+        let session = Session::open(&Endpoint { cluster: None, ..endpoint.clone() })?;
+        Ok(Self::One(Box::new(session), Reader::new(endpoint).map(Box::new)))
     }
 
     /// What the server, or the node of the cluster that was named, calls itself.

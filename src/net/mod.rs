@@ -32,7 +32,7 @@ pub use cluster::router::{Route, Router, Unroutable};
 pub use connection_state::{ConnectionState, Settings, Watch};
 pub use endpoint::{Address, ClusterUse, Credentials, Endpoint, Protocol};
 pub use entries::{Acknowledge, Entries, From, Group, Reading, Until};
-pub use error::{Lost, LostBlock, NO_CLUSTER, Unopened, WaitError};
+pub use error::{Lost, LostBlock, Unopened, WaitError};
 pub use handshake::hello::Hello;
 pub use poll::{Ready, wait_among, wait_for_any};
 pub use pushes::{PushListener, PushQueue};

@@ -109,7 +109,7 @@ impl Repl<'_> {
         let pushes = self.shell.link().endpoint().pushes.clone();
         match self.context.elsewhere(place, is_tls, pushes) {
             Ok((endpoint, label)) => {
-                let left = mem::replace(&mut self.shell, Shell::new(Link::elsewhere(endpoint)));
+                let left = mem::replace(&mut self.shell, Shell::new(Link::lasting(endpoint)));
                 let arrived = self.arrive(false);
                 if arrived.is_ok() && self.shell.link().is_open() {
                     self.label = label;

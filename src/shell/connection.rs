@@ -6,7 +6,7 @@ use std::mem;
 use crate::command::request::Request;
 use crate::command::restrictions::{Effect, Setting, effect_of, refuse_in_cluster};
 use crate::exit::Outcome;
-use crate::net::{ConnectionState, Endpoint, Lost, NO_CLUSTER, Note, Server, Unopened, Watch};
+use crate::net::{ConnectionState, Endpoint, Lost, Note, Server, Unopened, Watch};
 use crate::reply::{ErrorReply, Frame};
 use crate::report::Told;
 
@@ -14,8 +14,6 @@ use crate::report::Told;
 pub struct Link {
     state: ConnectionState,
     server: Option<Server>,
-    /// Whether a server that is no node of a cluster is talked to all the same.
-    takes_lone: bool,
     /// Where the connection was that was lost last.
     lost_place: Option<String>,
     /// Whether a command opens a lost connection again.
@@ -30,8 +28,9 @@ const SHOWN: usize = 60;
 impl Link {
     /// Opens a connection that is used until it is lost (stdin).
     pub fn once(endpoint: &Endpoint) -> Outcome<Self> {
-        let server = Server::open(endpoint)?;
-        Ok(Self { server: Some(server), reopens: false, was_open: true, ..Self::lasting(endpoint.clone()) })
+        let mut link = Self { reopens: false, was_open: true, ..Self::lasting(endpoint.clone()) };
+        link.take(Server::open(endpoint)?);
+        Ok(link)
     }
 
     /// A connection that is opened by the first command, and again by the first after it was lost (REPL).
@@ -39,17 +38,11 @@ impl Link {
         Self {
             state: ConnectionState::new(endpoint),
             server: None,
-            takes_lone: false,
             lost_place: None,
             reopens: true,
             was_open: false,
             notices: Vec::new(),
         }
-    }
-
-    /// The same to another place than rcli was started with: if nobody said what is there, it is found out.
-    pub fn elsewhere(endpoint: Endpoint) -> Self {
-        Self { takes_lone: true, ..Self::lasting(endpoint) }
     }
 
     /// What to call the server: where it is; of a cluster, the node that stands for it.
@@ -159,14 +152,8 @@ impl Link {
     pub fn ready(&mut self) -> Result<&mut Server, Unopened> {
         self.look_after();
         if self.server.is_none() && self.reopens {
-            let server = match Server::open(self.endpoint()) {
-                Err(Unopened::Refused { code, .. }) if self.takes_lone && code == NO_CLUSTER => {
-                    self.state.leave_cluster();
-                    Server::open(self.endpoint())?
-                }
-                opened => opened?,
-            };
-            self.server = Some(server);
+            let server = Server::open(self.endpoint())?;
+            self.take(server);
             if mem::replace(&mut self.was_open, true) {
                 self.notices.push(Told::Notice(self.describe_reopened()));
                 self.restore_settings()?;
@@ -176,6 +163,14 @@ impl Link {
             Some(server) => Ok(server),
             None => Err(Unopened::Unreachable(format!("{}: not connected", self.state.endpoint().address))),
         }
+    }
+
+    /// Takes a connection that was opened, which may show that there is no cluster.
+    fn take(&mut self, server: Server) {
+        if !server.is_cluster() {
+            self.state.leave_cluster();
+        }
+        self.server = Some(server);
     }
 
     /// Gives a new connection what the old one was told beyond its introduction.

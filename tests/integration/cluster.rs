@@ -1,6 +1,8 @@
 //! `-c` for one command, lines and blocks: routes, redirections, losses (contract section 11).
 
 use crate::cluster_nodes::Cluster;
+use crate::peer::{close, peer, send};
+use crate::rcli::rcli;
 use crate::server::{Server, wait_for};
 
 // Keys of the first, second and third primary.
@@ -81,7 +83,15 @@ fn what_belongs_to_one_connection_is_refused() {
 #[test]
 fn a_server_that_is_no_cluster_says_so() {
     let server = Server::start();
-    server.rcli(["-c", "PING"]).status(3).complains(&["cluster support disabled", "leave out -c"]).run();
+    // What redis-cli -c takes, is taken; what works at many nodes at once says what there is.
+    server.rcli(["-c", "SET", "a", "1"]).prints("OK\n").run();
+    server.rcli(["-c", "MGET", "a", "b"]).prints("1\n\n").run();
+    server.rcli(["-c", "DBSIZE"]).prints("1\n").run();
+    server.rcli(["-c"]).stdin("MGET a b\nMULTI\nGET a\nEXEC\nSELECT 1\n").prints("1\n\nOK\nQUEUED\n1\nOK\n").run();
+    for args in [&["pipe"][..], &["sub", "c"], &["--all-nodes", "DBSIZE"]] {
+        let run = server.rcli(["-c"]).args(args.iter().copied()).stdin("GET a\n");
+        run.status(3).complains(&["cluster support disabled", "leave out -c"]).run();
+    }
 }
 
 #[test]
@@ -219,4 +229,16 @@ fn a_sandbox_can_be_a_cluster_of_three() {
     let run = run.finish_with_open_stdin();
     let temporary = run.home.path().join("tmp");
     wait_for("the directory to be gone", || std::fs::read_dir(&temporary).unwrap().next().is_none());
+}
+
+#[test]
+fn a_node_that_hangs_up_at_the_slot_map_is_sent_one_command_all_the_same() {
+    let owner = peer().always("ASKING", send("+OK\r\n")).always("SET foo bar", send("+done\r\n")).start();
+    let elsewhere = send(format!("-ASK 12182 127.0.0.1:{}\r\n", owner.port()));
+    // As redis-cli's own test has it: whatever else it is asked, it hangs up.
+    let named = peer().always("SET foo bar", elsewhere).otherwise(close("-ERR unexpected\r\n")).start();
+    let run = rcli(["-c", "-h", "127.0.0.1", "-p", &named.port().to_string(), "SET", "foo", "bar"]);
+    run.prints("done\n").run();
+    assert_eq!(named.ordinary().last().map(String::as_str), Some("SET foo bar"));
+    assert_eq!(owner.ordinary(), ["ASKING", "SET foo bar"]);
 }

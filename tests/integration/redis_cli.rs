@@ -48,9 +48,9 @@ fn what_rcli_does_not_do_is_refused_by_its_name_and_never_run() {
 #[test]
 fn the_cluster_option_before_a_command_is_rclis_own() {
     let server = Server::start();
-    // A lone server: that is said, and not that clusters are administered elsewhere.
-    server.rcli(["--cluster", "INFO", "server"]).status(3).complains(&["cluster"]).run();
-    server.rcli(["--cluster", "GET", "host:1"]).status(3).complains(&["cluster"]).run();
+    server.rcli(["--cluster", "GET", "host:1"]).prints("\n").run();
+    let info = server.rcli(["--cluster", "INFO", "server"]).any_stdout().run().stdout;
+    assert!(info.starts_with(b"# Server"), "{info:?}");
 }
 
 #[test]

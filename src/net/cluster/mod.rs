@@ -102,10 +102,16 @@ impl Cluster {
     /// Connects to the node at the endpoint and reads the slot map there; where the cluster is down, or its node is not
     /// there, as often as `--wait` lets one try.
     pub fn open(endpoint: &Endpoint) -> Result<Self, Unopened> {
-        open_patiently(endpoint, || Self::open_once(endpoint), Self::is_up)
+        open_patiently(endpoint, || Self::open_once(endpoint, false), Self::is_up)
     }
 
-    fn open_once(endpoint: &Endpoint) -> Result<Self, Unopened> {
+    /// The same, and does without a map where the node hangs up when it is asked for that, as a proxy may: every command
+    /// is sent to it until it says where it belongs.
+    pub fn open_without_map(endpoint: &Endpoint) -> Result<Self, Unopened> {
+        open_patiently(endpoint, || Self::open_once(endpoint, true), Self::is_up)
+    }
+
+    fn open_once(endpoint: &Endpoint, may_lack_map: bool) -> Result<Self, Unopened> {
         let seed = endpoint.address.clone();
         let replica = endpoint.of_replica();
         let session = match &replica {
@@ -113,14 +119,33 @@ impl Cluster {
             None => Session::open_telling(endpoint, &|_| ())?,
             Some(_) => Session::open_once(endpoint)?,
         };
+        let mut cluster = Self { is_of_sentinels: replica.is_some(), ..Self::over(endpoint, session) };
+        match replica {
+            None => match cluster.read_map(&seed) {
+                Err(Lost::Unreached(_)) if may_lack_map && cluster.has_hung_up() => cluster.drop_session(&seed),
+                read => read.map_err(|lost| lost.while_opening(&seed.to_string()))?,
+            },
+            Some(replica) => cluster.map = SlotMap::of_one(seed, replica.address),
+        }
+        Ok(cluster)
+    }
+
+    /// Whether the node that was named has ended the first connection.
+    fn has_hung_up(&self) -> bool {
+        self.nodes.first().and_then(|node| node.session.as_ref()).is_some_and(Session::has_ended)
+    }
+
+    /// With this session with the node that was named.
+    fn over(endpoint: &Endpoint, session: Session) -> Self {
+        let seed = endpoint.address.clone();
         let asker = Asker::default();
         asker.note(&session);
-        let mut cluster = Self {
+        Self {
             endpoint: Endpoint { limits_first_answer: false, ..endpoint.clone() },
             seed: seed.clone(),
-            is_of_sentinels: replica.is_some(),
+            is_of_sentinels: false,
             router: Router::default(),
-            map: SlotMap::default(),
+            map: SlotMap::unread(),
             places: Places::default(),
             nodes: vec![Node { address: seed.clone(), session: Some(session), reads: false, db: endpoint.db, told: 0 }],
             watch: None,
@@ -133,12 +158,7 @@ impl Cluster {
             refreshed: None,
             is_cut_off: false,
             asker,
-        };
-        match replica {
-            None => cluster.read_map(&seed).map_err(|lost| lost.while_opening(&seed.to_string()))?,
-            Some(replica) => cluster.map = SlotMap::of_one(seed, replica.address),
         }
-        Ok(cluster)
     }
 
     /// What the node that was named calls itself, or whichever answers in its stead.
@@ -324,7 +344,10 @@ impl Cluster {
             let is_reader = !is_asked && reader.is_some();
             let node = match std::mem::replace(&mut way, Way::Map) {
                 Way::Ask(node) => Some(node),
-                Way::Map => reader.or_else(|| Some(self.map.owner(slot)?.primary.clone())),
+                Way::Map => reader.or_else(|| match self.map.owner(slot) {
+                    Some(shard) => Some(shard.primary.clone()),
+                    None => self.refreshed.is_none().then(|| self.seed.clone()),
+                }),
             };
             let Some(node) = node else {
                 if retry.pause()? {
@@ -363,6 +386,9 @@ impl Cluster {
             is_read = false;
             match redirect {
                 Redirect::Moved(slot, owner) if retry.follow()? => {
+                    if self.refreshed.is_none() {
+                        self.refresh(Some(&node))?;
+                    }
                     self.note_moved(slot, &owner, &node);
                 }
                 Redirect::Ask(_, other) if retry.follow()? => way = Way::Ask(self.places.reach(&other, &node)),

@@ -80,6 +80,10 @@ impl Cluster {
         if self.is_of_sentinels {
             return Session::open_once(&endpoint);
         }
+        // Nodes that hang up at the question for the map may do so at a PING.
+        if self.refreshed.is_none() {
+            return Session::open_telling(&endpoint, tell);
+        }
         let unreached = match Session::open_heard(&endpoint, tell) {
             Err(why) if detour.is_none() && is_elsewhere(&why) => why,
             opened => return opened,

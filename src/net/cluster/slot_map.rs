@@ -55,6 +55,11 @@ impl SlotMap {
         Ok(map)
     }
 
+    /// Nothing is known of any slot.
+    pub fn unread() -> Self {
+        Self { owners: vec![None; SLOTS.into()], ..Self::default() }
+    }
+
     /// All slots are of one primary with one replica.
     pub fn of_one(primary: Address, replica: Address) -> Self {
         let shards = vec![Shard { primary, replicas: vec![replica] }];
