@@ -92,6 +92,16 @@ fn a_verb_without_a_csv_form_says_so() {
         .status(2)
         .complains(&["ls --top has no CSV form"])
         .run();
+    for verb in [&["stat"][..], &["stat", "--latency", "--dist"]] {
+        server.rcli(["--csv"]).args(verb.iter().copied()).status(2).complains(&["stat", "has no CSV form"]).run();
+    }
+    // The round trip is four numbers, in a history too.
+    for history in [&["--latency"][..], &["--latency", "--history"]] {
+        let run = server.rcli(["--csv", "stat", "-i", "0.1", "--count", "1"]).args(history.iter().copied());
+        let line = String::from_utf8(run.any_stdout().run().stdout).expect("text");
+        let cells: Vec<&str> = line.trim_end().split(',').collect();
+        assert!(cells.len() == 4 && cells.iter().all(|cell| cell.parse::<f64>().is_ok()), "{line}");
+    }
     server.rcli(["pipe", "--csv", "--envelope"]).status(2).complains(&["--csv", "--envelope"]).run();
 }
 

@@ -47,6 +47,7 @@ mod cluster_state;
 mod cluster_streams;
 mod cluster_tls;
 mod cluster_txn;
+mod command_tips;
 mod connect;
 mod connection_state;
 mod control;

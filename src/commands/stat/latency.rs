@@ -111,7 +111,8 @@ impl Lines {
             }
             (_, false) => {
                 text.push_str(&self.describe(trips));
-                if self.is_history {
+                // Behind the cells nothing would be CSV.
+                if self.is_history && self.format != Format::Csv {
                     let _ = write!(text, " -- {:.2} seconds range", took.as_secs_f64());
                     if self.has_bars {
                         let _ = write!(text, " {}", spectrum::bar(trips.mean(), self.colors));
