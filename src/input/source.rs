@@ -29,7 +29,7 @@ pub enum Next {
 }
 
 /// Reads are made in pieces of this size or larger.
-const CHUNK: usize = 128 * 1024;
+const CHUNK: usize = 64 * 1024;
 
 /// A file or stdin, read piece by piece, and the part of it that is not parsed yet.
 #[derive(Debug)]
