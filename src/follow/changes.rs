@@ -137,23 +137,29 @@ impl Changes {
 pub struct Changing {
     stream: Stream,
     changes: Changes,
+    /// The next change, which cannot be made yet.
+    next: Option<Change>,
     has_ended: bool,
 }
 
 impl Changing {
     /// The stream, and what changes it.
     pub fn new(stream: Stream, changes: Changes) -> Self {
-        Self { stream, changes, has_ended: false }
+        Self { stream, changes, next: None, has_ended: false }
     }
 
     /// Makes the changes that have come, as far as they can be made now.
     fn carry_out(&mut self) {
         while self.stream.may_change()
-            && let Some(change) = self.changes.next()
+            && let Some(change) = self.next.take().or_else(|| self.changes.next())
         {
+            if !self.stream.may_make(&change) {
+                self.next = Some(change);
+                break;
+            }
             self.stream.change(change);
         }
-        self.has_ended = self.changes.is_to_end() && self.stream.is_settled();
+        self.has_ended = self.next.is_none() && self.changes.is_to_end() && self.stream.is_settled();
     }
 }
 
@@ -173,7 +179,7 @@ impl Feed for Changing {
             return Ok(Woken::Stream);
         }
         let mut fds = others.to_vec();
-        if self.stream.may_change() {
+        if self.next.is_none() && self.stream.may_change() {
             fds.extend(self.changes.fd().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         }
         match self.stream.wait(&fds, deadline)? {

@@ -51,6 +51,7 @@ mod command_tips;
 mod connect;
 mod connection_state;
 mod control;
+mod control_races;
 mod csv;
 #[cfg(target_os = "linux")]
 mod dead_peer;

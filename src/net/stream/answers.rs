@@ -10,6 +10,7 @@ use super::assignment::{Assignment, AssignmentId, Home};
 use super::connection::Loss;
 use super::heard::Queued;
 use super::source::{Subject, is_final};
+use super::unanswered::Unanswered;
 use super::{Elsewhere, Stream};
 use crate::reply::{ErrorReply, Event, OwnedFrame};
 
@@ -56,7 +57,7 @@ impl Stream {
                     self.announce(&name, Event::Reconnected { channel, gap });
                 }
             }
-            (_, Home::Node(_), _) => is_news = self.is_confirmed_by_all(id),
+            (_, Home::Node(_), _) => is_news = self.is_confirmed_by_all(id, message.as_ref()),
             _ => {}
         }
         // Each time that it was asked for is confirmed.
@@ -85,8 +86,8 @@ impl Stream {
         }
     }
 
-    /// Whether this is confirmed by all nodes that can be reached; once.
-    fn is_confirmed_by_all(&mut self, id: AssignmentId) -> bool {
+    /// Whether this is confirmed by all nodes that can be reached; once. Until then the confirmation is kept.
+    fn is_confirmed_by_all(&mut self, id: AssignmentId, message: Option<&OwnedFrame>) -> bool {
         let Some(subject) = self.assignments.get(&id).map(|assignment| &assignment.subject) else { return false };
         let Some(everywhere) = self.everywhere.iter_mut().find(|everywhere| everywhere.subject == *subject) else {
             return false;
@@ -94,7 +95,23 @@ impl Stream {
         let mut reached = self.assignments.values().filter(|other| other.connection.is_some());
         let is_it = !everywhere.is_told && reached.all(|other| other.subject != *subject || other.is_confirmed);
         everywhere.is_told |= is_it;
+        everywhere.confirmation = if everywhere.is_told { None } else { message.cloned() };
         is_it
+    }
+
+    /// Tells what all nodes have confirmed that can still be reached, now that one that owed it cannot.
+    pub(super) fn tell_confirmed(&mut self) {
+        let mut confirmed = Vec::new();
+        for everywhere in self.everywhere.iter_mut().filter(|everywhere| everywhere.confirmation.is_some()) {
+            let mut reached = self.assignments.values().filter(|other| other.connection.is_some());
+            if reached.all(|other| other.subject != everywhere.subject || other.is_confirmed) {
+                everywhere.is_told = true;
+                confirmed.extend(everywhere.confirmation.take());
+            }
+        }
+        for message in confirmed {
+            self.tell(message);
+        }
     }
 
     /// A server refuses what it was asked for: it may be another's.
@@ -172,14 +189,25 @@ impl Stream {
     }
 
     /// A server has ended the subscription to a shard channel: its slot has moved, or was assigned anew to the server
-    /// that had it. Whether it was one of ours, which is looked for at once, and asked for here where nobody else is.
+    /// that had it. Whether that is for this side only: one of ours is looked for at once, and asked for here where nobody
+    /// else is; what is another's by now was left, or asked for elsewhere, before the server said so.
     pub(super) fn end_subscription(&mut self, at: usize, channel: &[u8], message: OwnedFrame) -> bool {
         let connection = self.connections[at].id;
         let here = self.assignments.iter().find(|(_, assignment)| {
             assignment.connection == Some(connection) && assignment.subject.shard_channel() == Some(channel)
         });
-        let Some((&id, assignment)) = here else { return false };
+        let Some((&id, assignment)) = here else { return self.elsewhere == Elsewhere::Followed };
         let now = Instant::now();
+        if let Some(asking) = self.connections[at].renew(id) {
+            // The server had not read that yet: its answer tells whether it has the slot again.
+            if let Some(assignment) = self.assignments.get_mut(&id) {
+                assignment.note_silence(now);
+            }
+            if let Unanswered::Repeat(_) = asking {
+                self.note_wanted(id);
+            }
+            return true;
+        }
         if assignment.home == Home::Anywhere {
             self.withdraw(id, now);
             self.assign(id, at);

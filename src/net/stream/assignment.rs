@@ -64,6 +64,11 @@ impl Assignment {
     /// Its connection does not have it any more, since then.
     pub fn withdraw(&mut self, since: Instant) {
         self.connection = None;
+        self.note_silence(since);
+    }
+
+    /// It is not heard any more, since then.
+    pub fn note_silence(&mut self, since: Instant) {
         self.is_confirmed = false;
         self.silent_since.get_or_insert(since);
     }

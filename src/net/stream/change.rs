@@ -99,6 +99,41 @@ impl Stream {
             && self.connections.iter().all(is_free)
     }
 
+    /// Whether this change can be made now, while [`Self::may_change`]. In a cluster something is left once it is known
+    /// where it is, unless it was said that it is nowhere, and what has homes is asked for again once it is left: else two
+    /// nodes would tell of it in any order, or one would refuse what is to be confirmed.
+    pub fn may_make(&self, change: &Change) -> bool {
+        if self.elsewhere != Elsewhere::Followed {
+            return true;
+        }
+        match change {
+            Change::Subscribe(subscriptions) => subscriptions.iter().filter(|it| it.has_homes()).all(|subscription| {
+                !self.connections.iter().any(|connection| connection.unanswered().leaves(subscription))
+            }),
+            Change::Unsubscribe(topic, names) if names.is_empty() => self
+                .assignments
+                .iter()
+                .all(|(id, assignment)| !assignment.subject.is_of(*topic) || self.is_placed(*id, assignment)),
+            Change::Unsubscribe(topic, names) => names.iter().all(|name| {
+                let subject = Subject::Subscription(Subscription { topic: *topic, name: name.clone() });
+                let mut ids = self.subjects.get(&subject).into_iter().flatten();
+                ids.all(|id| self.assignments.get(id).is_none_or(|assignment| self.is_placed(*id, assignment)))
+            }),
+            Change::Ping(_) => true,
+        }
+    }
+
+    /// Whether it is known where something is heard, or said that it is not. What any node would do for is asked for,
+    /// and left, on one connection.
+    fn is_placed(&self, id: AssignmentId, assignment: &Assignment) -> bool {
+        let connection = assignment.connection.and_then(|connection| self.position_of_id(connection));
+        match (&assignment.home, connection) {
+            (Home::Anywhere, _) | (Home::Node(_), None) => true,
+            (_, Some(at)) => !self.connections[at].unanswered().asks_for(id),
+            (Home::Slot(_), None) => assignment.is_told,
+        }
+    }
+
     /// Whether all that was asked for is confirmed or refused.
     pub fn is_settled(&self) -> bool {
         !self.is_placing
@@ -106,7 +141,10 @@ impl Stream {
             && self.announced.is_empty()
             && self.everywhere.iter().all(|everywhere| everywhere.is_told)
             && self.connections.iter().all(|connection| connection.unanswered().is_settled())
-            && self.assignments.values().all(|own| own.from.is_some() || matches!(own.home, Home::Node(_)))
+            && self
+                .assignments
+                .values()
+                .all(|own| own.from.is_some() && own.wanted == 0 || matches!(own.home, Home::Node(_)))
     }
 
     /// The place of the connection that what has no other home is asked for at.
@@ -161,7 +199,7 @@ impl Stream {
     }
 
     /// Its next confirmation is to be told, whatever it confirms, and as often as it is asked for until then.
-    fn note_wanted(&mut self, id: AssignmentId) {
+    pub(super) fn note_wanted(&mut self, id: AssignmentId) {
         if let Some(assignment) = self.assignments.get_mut(&id) {
             assignment.wanted = (assignment.wanted + 1).min(MOST_WANTED);
         }
@@ -197,9 +235,8 @@ impl Stream {
 
     fn unsubscribe_all(&mut self, topic: Topic) {
         let kind = topic.departure();
-        let is_it = |subject: &&Subject| matches!(subject, Subject::Subscription(own) if own.topic == topic);
         let subjects = self.assignments.values().map(|assignment| &assignment.subject);
-        let subjects: Vec<Subject> = subjects.filter(is_it).cloned().collect();
+        let subjects: Vec<Subject> = subjects.filter(|subject| subject.is_of(topic)).cloned().collect();
         let gone: Vec<Assignment> = subjects.iter().flat_map(|subject| self.remove(subject)).collect();
         let mut names: Vec<(usize, HashSet<Vec<u8>>)> = Vec::new();
         let mut places: HashMap<Vec<u8>, usize> = HashMap::new();
@@ -264,7 +301,7 @@ impl Stream {
         self.tell(Message::departure(kind, name));
     }
 
-    fn tell(&mut self, message: OwnedFrame) {
+    pub(super) fn tell(&mut self, message: OwnedFrame) {
         self.announced.push_back((Arc::clone(&self.current), Queued::Message(message)));
     }
 
@@ -273,21 +310,20 @@ impl Stream {
         let name = Arc::clone(&self.connections[at].name);
         let is_elsewhere = self.elsewhere == Elsewhere::Followed && Redirect::of_error(error).is_some();
         let (channel, request) = match command {
-            Unanswered::Departure(topic, channel, _) if is_elsewhere => {
-                return self.leave_nowhere(topic.departure(), channel);
+            Unanswered::ShardDeparture { name, .. } if is_elsewhere => {
+                return self.leave_nowhere(MessageKind::SUnsubscribe, name);
             }
-            Unanswered::Repeat(id, _) if is_elsewhere => return self.repeat(*id, Some(self.connections[at].id)),
-            Unanswered::Departure(topic, channel, _) => {
-                (Some(channel.clone()), Request::new([topic.leaving().as_bytes(), channel]))
-            }
+            Unanswered::Repeat(id) if is_elsewhere => return self.repeat(*id, Some(self.connections[at].id)),
+            Unanswered::Departure(topic, channel) => (Some(channel.clone()), topic.request_to_leave(channel)),
+            Unanswered::ShardDeparture { name, .. } => (Some(name.clone()), Topic::ShardChannel.request_to_leave(name)),
             Unanswered::DepartureOfAll { topic, .. } => (None, Request::new([topic.leaving()])),
             Unanswered::Ping(text) if text.is_empty() => (None, Request::new(["PING"])),
             Unanswered::Ping(text) => (None, Request::new([&b"PING"[..], text])),
-            Unanswered::Repeat(id, _) => {
+            Unanswered::Repeat(id) => {
                 let Some(assignment) = self.assignments.get(id) else { return };
                 (Some(assignment.subject.name().into_bytes()), assignment.subject.request())
             }
-            Unanswered::Assignment(..) | Unanswered::Heartbeat => return,
+            Unanswered::Assignment(_) | Unanswered::Heartbeat => return,
         };
         let reason = format!("{} was refused: {error}", request.shown(200));
         self.announce(&name, Event::Refused { channel, reason });
@@ -313,7 +349,10 @@ impl Stream {
         let mut connection = self.connections.remove(at);
         for command in connection.take_unanswered() {
             match command {
-                Unanswered::Departure(topic, name, _) => self.leave_nowhere(topic.departure(), &name),
+                Unanswered::Departure(topic, name) => self.leave_nowhere(topic.departure(), &name),
+                Unanswered::ShardDeparture { name, is_answered: false } => {
+                    self.leave_nowhere(MessageKind::SUnsubscribe, &name);
+                }
                 Unanswered::DepartureOfAll { topic, names, is_answered: false } if names.is_empty() => {
                     self.tell_left(topic.departure(), None);
                 }
@@ -323,8 +362,8 @@ impl Stream {
                     }
                 }
                 Unanswered::Ping(text) => self.pings.push(text),
-                Unanswered::Repeat(id, _) => self.note_wanted(id),
-                Unanswered::Assignment(..) | Unanswered::Heartbeat => {}
+                Unanswered::Repeat(id) => self.note_wanted(id),
+                Unanswered::ShardDeparture { .. } | Unanswered::Assignment(_) | Unanswered::Heartbeat => {}
             }
         }
         connection

@@ -14,8 +14,8 @@ use super::super::session::Session;
 use super::Heard;
 use super::assignment::AssignmentId;
 use super::heartbeat::{Heartbeat, Verdict};
-use super::source::{Subject, Subscription, Topic};
-use super::unanswered::{Answered, Departed, Pending, Unanswered, slot_of_topic};
+use super::source::{Subject, Topic};
+use super::unanswered::{Answered, Departed, Pending, Unanswered};
 use crate::command::request::Request;
 use crate::reply::{ErrorReply, Frame, Kind, Message, MessageKind, OwnedFrame};
 
@@ -118,28 +118,44 @@ impl Connection {
     pub fn assign(&mut self, id: AssignmentId, subject: &Subject) {
         subject.request().pack(self.session.outgoing());
         self.is_monitor |= *subject == Subject::Monitor;
-        self.unanswered.push(Unanswered::Assignment(id, slot_of_subject(subject)));
+        self.unanswered.push(Unanswered::Assignment(id));
         self.asked = Instant::now();
     }
 
     /// Asks once more for what was asked for here: the server confirms it once more.
     pub fn repeat(&mut self, id: AssignmentId, subject: &Subject) {
         subject.request().pack(self.session.outgoing());
-        self.unanswered.push(Unanswered::Repeat(id, slot_of_subject(subject)));
+        self.unanswered.push(Unanswered::Repeat(id));
     }
 
     /// Leaves a channel or pattern, whether or not it is there.
     pub fn leave(&mut self, topic: Topic, name: &[u8]) {
-        Request::new([topic.leaving().as_bytes(), name]).pack(self.session.outgoing());
-        self.unanswered.push(Unanswered::Departure(topic, name.to_vec(), slot_of_topic(topic, name)));
+        topic.request_to_leave(name).pack(self.session.outgoing());
+        if topic == Topic::ShardChannel {
+            self.unanswered.push(Unanswered::ShardDeparture { name: name.to_vec(), is_answered: false });
+            self.end_departure();
+        } else {
+            self.unanswered.push(Unanswered::Departure(topic, name.to_vec()));
+        }
     }
 
     /// Leaves all of that kind, which are these.
     pub fn leave_all(&mut self, topic: Topic, names: HashSet<Vec<u8>>) {
         Request::new([topic.leaving()]).pack(self.session.outgoing());
         self.unanswered.push(Unanswered::DepartureOfAll { topic, names, is_answered: false });
+        self.end_departure();
+    }
+
+    /// What is asked for next is answered behind what tells of a departure, however often that is.
+    fn end_departure(&mut self) {
         Request::new(["PING"]).pack(self.session.outgoing());
         self.unanswered.push(Unanswered::Heartbeat);
+    }
+
+    /// The server has ended a subscription by itself: what asks for it once more asks for it anew. What did; none if
+    /// nothing does.
+    pub fn renew(&mut self, id: AssignmentId) -> Option<Unanswered> {
+        self.unanswered.renew(id)
     }
 
     /// Asks for an answer that is told.
@@ -220,7 +236,7 @@ impl Connection {
         let frame = self.session.current();
         if let Some(error) = ErrorReply::of(frame) {
             return match self.unanswered.answer_error(&error) {
-                Answered::Command(Unanswered::Assignment(id, _)) => Ok(Some(Received::Refused(id, error))),
+                Answered::Command(Unanswered::Assignment(id)) => Ok(Some(Received::Refused(id, error))),
                 Answered::Command(Unanswered::Heartbeat) | Answered::Nothing => Ok(None),
                 Answered::Command(command) => Ok(Some(Received::Denied(command, error))),
                 Answered::Unasked => Err(Loss::now(error.to_string())),
@@ -230,7 +246,7 @@ impl Connection {
             Some(kind) if !self.is_monitor && kind != MessageKind::Pong => self.read_message(kind),
             None if frame.kind() == Kind::Push => Ok(Some(Received::Heard(Form::Push))),
             _ if self.is_answer(frame) => match self.unanswered.answer() {
-                Some(Unanswered::Assignment(id, _)) => Ok(Some(Received::Confirmed(id, None))),
+                Some(Unanswered::Assignment(id)) => Ok(Some(Received::Confirmed(id, None))),
                 Some(Unanswered::Heartbeat) => Ok(None),
                 Some(Unanswered::Ping(text)) => Ok(Some(Received::Pong(Message::pong(&text)))),
                 _ => Err(nonsense(name_of(frame.kind()))),
@@ -264,7 +280,7 @@ impl Connection {
                 Departed::Unasked => Some(Received::Heard(Form::Message(kind))),
             });
         }
-        if let Some(Unanswered::Assignment(id, _)) = self.unanswered.answer_subscription() {
+        if let Some(Unanswered::Assignment(id)) = self.unanswered.answer_subscription() {
             return Ok(Some(Received::Confirmed(id, Some(frame.to_owned()))));
         }
         Ok(Some(Received::Heard(Form::Message(kind))))
@@ -328,14 +344,6 @@ impl AsFd for Connection {
 /// Whether this may be a line of MONITOR: it begins with the time.
 fn is_line(frame: Frame<'_>) -> bool {
     matches!(frame.bytes(), [b'+', b'0'..=b'9', ..])
-}
-
-/// The slot of a shard channel.
-fn slot_of_subject(subject: &Subject) -> Option<u16> {
-    match subject {
-        Subject::Subscription(Subscription { topic, name }) => slot_of_topic(*topic, name),
-        _ => None,
-    }
 }
 
 /// Whether this is how a server answers PING with this text where it does not say that this is an answer.

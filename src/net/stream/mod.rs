@@ -45,7 +45,7 @@ use super::endpoint::{Address, Endpoint};
 use super::error::{Unopened, WaitError};
 use super::poll;
 use super::session::Session;
-use crate::reply::MessageKind;
+use crate::reply::{MessageKind, OwnedFrame};
 
 /// The longest pause between two searches for a node that is back, which is found within this; and for who took over
 /// from one, however long that took.
@@ -79,6 +79,8 @@ struct Everywhere {
     subject: Subject,
     /// Whether its confirmation was told, which all of them gave.
     is_told: bool,
+    /// The last of the confirmations, until all have come, or nobody is left who owes one.
+    confirmation: Option<OwnedFrame>,
     /// Whether it was asked for while others were heard already.
     is_late: bool,
 }

@@ -38,7 +38,7 @@ impl Stream {
             for node in self.nodes.clone() {
                 self.insert(Assignment::new(subject.clone(), Home::Node(node)));
             }
-            self.everywhere.push(Everywhere { subject, is_told: false, is_late: false });
+            self.everywhere.push(Everywhere { subject, is_told: false, confirmation: None, is_late: false });
             return;
         }
         let home = match subject.shard_channel() {
@@ -138,6 +138,7 @@ impl Stream {
             self.announce(&connection.name, event);
         }
         self.lost = Some(connection.address);
+        self.tell_confirmed();
         Ok(())
     }
 
@@ -220,6 +221,7 @@ impl Stream {
             self.follow_nodes(&found.followed);
         }
         self.place(sessions);
+        self.tell_confirmed();
         if self.is_placing && !self.is_sought {
             // That was not yet looked for.
             self.due = Some(Instant::now());
@@ -303,6 +305,7 @@ impl Stream {
         let is_first = self.nodes.is_empty();
         // Whoever takes over from a primary that was lost has what was not heard since.
         let mut silent_since = None;
+        let mut owed = Vec::new();
         for node in self.nodes.clone().into_iter().filter(|node| !nodes.contains(node)) {
             if let Some(at) = self.position_of(&node) {
                 let connection = self.disconnect(at);
@@ -313,8 +316,9 @@ impl Stream {
             let home = Home::Node(node.clone());
             let here = self.assignments.iter().filter(|(_, assignment)| assignment.home == home);
             let here: Vec<AssignmentId> = here.map(|(id, _)| *id).collect();
-            let left = here.into_iter().filter_map(|id| self.forget(id));
-            let silent = left.filter(|left| left.is_told).filter_map(|left| left.silent_since).min();
+            let left: Vec<Assignment> = here.into_iter().filter_map(|id| self.forget(id)).collect();
+            owed.extend(left.iter().filter(|left| left.wanted > 0).map(|left| (left.subject.clone(), left.wanted)));
+            let silent = left.iter().filter(|left| left.is_told).filter_map(|left| left.silent_since).min();
             silent_since = silent_since.or(silent);
             self.announce(&Arc::from(node.to_string()), Event::Left);
         }
@@ -330,6 +334,13 @@ impl Stream {
             }
         }
         self.nodes = nodes.to_vec();
+        // What it was to confirm once more another one does.
+        for (subject, wanted) in owed {
+            let other = self.subjects.get(&subject).and_then(|ids| ids.first()).copied();
+            for id in other.into_iter().cycle().take(wanted as usize) {
+                self.repeat(id, None);
+            }
+        }
     }
 
     /// Says what could not be had from the start.

@@ -37,6 +37,11 @@ impl Topic {
         }
     }
 
+    /// The same of one.
+    pub(super) fn request_to_leave(self, name: &[u8]) -> Request {
+        Request::new([self.leaving().as_bytes(), name])
+    }
+
     /// The message that tells that it was left.
     pub(super) fn departure(self) -> MessageKind {
         match self {
@@ -77,6 +82,11 @@ impl Subscription {
         let mut seen = HashSet::new();
         let names = names.filter(|name| seen.insert(*name));
         names.map(|name| Self { topic, name: name.to_vec() }).collect()
+    }
+
+    /// Whether it is heard at certain nodes of a cluster, and not at any.
+    pub(super) fn has_homes(&self) -> bool {
+        self.topic == Topic::ShardChannel || self.is_of_keys()
     }
 
     /// Whether it names events of keys: each node of a cluster tells those of its own keys, and no others.
@@ -155,6 +165,11 @@ impl Subject {
             Self::Monitor => "MONITOR".to_owned(),
             Self::Presence => "the server".to_owned(),
         }
+    }
+
+    /// Whether it is a subscription of this kind.
+    pub fn is_of(&self, topic: Topic) -> bool {
+        matches!(self, Self::Subscription(subscription) if subscription.topic == topic)
     }
 
     /// The shard channel; none if it is something else.

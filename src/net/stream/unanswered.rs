@@ -3,21 +3,23 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use super::super::cluster::key_slot::slot_of;
 use super::super::cluster::redirects::Redirect;
 use super::assignment::AssignmentId;
-use super::source::Topic;
+use super::source::{Subscription, Topic};
 use crate::reply::{ErrorReply, MessageKind};
 
 /// A command that is not answered yet.
 #[derive(Debug)]
 pub enum Unanswered {
-    /// Asks for something; with the slot of a shard channel.
-    Assignment(AssignmentId, Option<u16>),
+    /// Asks for something.
+    Assignment(AssignmentId),
     /// Asks once more for what is there.
-    Repeat(AssignmentId, Option<u16>),
-    /// Leaves a channel or pattern; with the slot of a shard channel.
-    Departure(Topic, Vec<u8>, Option<u16>),
+    Repeat(AssignmentId),
+    /// Leaves a channel or pattern.
+    Departure(Topic, Vec<u8>),
+    /// Leaves a shard channel, and whether it was told that it is left. A server that has ended the subscription by
+    /// itself just before says so and answers none the less, so a heartbeat behind it is its end.
+    ShardDeparture { name: Vec<u8>, is_answered: bool },
     /// Leaves all of that kind: those of these names that it was not told of yet, and whether it told of any. How many
     /// answers come depends on what was refused before, so a heartbeat behind it is its end.
     DepartureOfAll { topic: Topic, names: HashSet<Vec<u8>>, is_answered: bool },
@@ -28,21 +30,23 @@ pub enum Unanswered {
 }
 
 impl Unanswered {
-    fn slot(&self) -> Option<u16> {
+    fn is_departure(&self) -> bool {
+        matches!(self, Self::Departure(..) | Self::ShardDeparture { .. } | Self::DepartureOfAll { .. })
+    }
+
+    fn asks_for(&self, id: AssignmentId) -> bool {
+        matches!(self, Self::Assignment(it) | Self::Repeat(it) if *it == id)
+    }
+
+    /// Whether it was told already of all that this leaves, so that an error answers what comes behind; an error that
+    /// sends elsewhere is the answer to leaving a shard channel.
+    fn is_over(&self, error: &ErrorReply) -> bool {
         match self {
-            Self::Assignment(_, slot) | Self::Repeat(_, slot) | Self::Departure(_, _, slot) => *slot,
-            _ => None,
+            Self::DepartureOfAll { is_answered, .. } => *is_answered,
+            Self::ShardDeparture { is_answered, .. } => *is_answered && Redirect::of_error(error).is_none(),
+            _ => false,
         }
     }
-
-    fn is_departure(&self) -> bool {
-        matches!(self, Self::Departure(..) | Self::DepartureOfAll { .. })
-    }
-}
-
-/// The slot of what is named, where it is a shard channel.
-pub fn slot_of_topic(topic: Topic, name: &[u8]) -> Option<u16> {
-    (topic == Topic::ShardChannel).then(|| slot_of(name))
 }
 
 /// The commands of one connection that are not answered yet, the oldest first.
@@ -63,6 +67,30 @@ impl Pending {
         self.0.iter().any(|command| matches!(command, Unanswered::Assignment(..)))
     }
 
+    /// Whether this is asked for, and neither confirmed nor refused yet.
+    pub fn asks_for(&self, id: AssignmentId) -> bool {
+        self.0.iter().any(|command| command.asks_for(id))
+    }
+
+    /// Whether this is to be left, and it was not told yet that it is.
+    pub fn leaves(&self, subscription: &Subscription) -> bool {
+        let Subscription { topic, name } = subscription;
+        self.0.iter().any(|command| match command {
+            Unanswered::Departure(left, it) => left == topic && it == name,
+            Unanswered::ShardDeparture { name: it, is_answered } => {
+                *topic == Topic::ShardChannel && !is_answered && it == name
+            }
+            Unanswered::DepartureOfAll { topic: left, names, .. } => left == topic && names.contains(name),
+            _ => false,
+        })
+    }
+
+    /// What was there is gone: what asks for it once more asks for it anew. What did; none if nothing does.
+    pub fn renew(&mut self, id: AssignmentId) -> Option<Unanswered> {
+        let command = self.0.iter_mut().find(|command| command.asks_for(id))?;
+        Some(std::mem::replace(command, Unanswered::Assignment(id)))
+    }
+
     /// Whether what was to be changed is confirmed.
     pub fn is_settled(&self) -> bool {
         self.0.iter().all(|command| matches!(command, Unanswered::Heartbeat))
@@ -77,25 +105,29 @@ impl Pending {
     /// Whether a server that says that this was left, or that nothing was there, answers a command by it.
     pub fn answer_departure(&mut self, kind: MessageKind, channel: Option<&[u8]>) -> Departed {
         let is_it = |command: &Unanswered| match command {
-            Unanswered::Departure(topic, name, _) => topic.departure() == kind && channel == Some(&**name),
+            Unanswered::Departure(topic, name) => topic.departure() == kind && channel == Some(&**name),
+            Unanswered::ShardDeparture { name, .. } => kind == MessageKind::SUnsubscribe && channel == Some(&**name),
             Unanswered::DepartureOfAll { topic, names, .. } => {
                 topic.departure() == kind && channel.is_none_or(|channel| names.contains(channel))
             }
             _ => false,
         };
         let Some(at) = self.0.iter().position(is_it) else { return Departed::Unasked };
-        let Unanswered::DepartureOfAll { names, is_answered, .. } = &mut self.0[at] else {
-            self.0.remove(at);
-            return Departed::Asked;
-        };
-        let was_answered = std::mem::replace(is_answered, true);
-        match channel {
-            Some(channel) => drop(names.take(channel)),
-            // It had ended the last one by itself just before.
-            None if was_answered => return Departed::Told,
-            None => {}
+        let told = |was_answered| if was_answered { Departed::Told } else { Departed::Asked };
+        match (&mut self.0[at], channel) {
+            // It had ended that, or the last one, by itself just before.
+            (Unanswered::ShardDeparture { is_answered, .. }, _)
+            | (Unanswered::DepartureOfAll { is_answered, .. }, None) => told(std::mem::replace(is_answered, true)),
+            (Unanswered::DepartureOfAll { names, is_answered, .. }, Some(channel)) => {
+                names.remove(channel);
+                *is_answered = true;
+                Departed::Asked
+            }
+            _ => {
+                self.0.remove(at);
+                Departed::Asked
+            }
         }
-        Departed::Asked
     }
 
     /// What an answer to a PING or to MONITOR answers: all that was asked before is answered.
@@ -112,21 +144,14 @@ impl Pending {
         }
     }
 
-    /// What an error answers: none where it answers nothing that still matters. A server that ends the subscription to
-    /// a shard channel, whose slot has moved, just before it is asked to do so refuses that: the slot tells it.
+    /// What an error answers: none where it answers nothing that still matters.
     pub fn answer_error(&mut self, error: &ErrorReply) -> Answered {
-        if let Some(Redirect::Moved(slot, _)) = Redirect::of_error(error) {
-            if let Some(at) = self.0.iter().position(|command| command.slot() == Some(slot)) {
-                return self.0.remove(at).map_or(Answered::Unasked, Answered::Command);
-            }
-            if self.0.iter().all(|command| command.slot().is_none()) {
-                return Answered::Nothing;
-            }
+        while self.0.pop_front_if(|command| command.is_over(error)).is_some() {}
+        match self.0.pop_front() {
+            Some(Unanswered::ShardDeparture { is_answered: true, .. }) => Answered::Nothing,
+            Some(command) => Answered::Command(command),
+            None => Answered::Unasked,
         }
-        let is_over =
-            |command: &mut Unanswered| matches!(command, Unanswered::DepartureOfAll { is_answered: true, .. });
-        while self.0.pop_front_if(is_over).is_some() {}
-        self.0.pop_front().map_or(Answered::Unasked, Answered::Command)
     }
 
     /// All of them, which nobody will answer.
@@ -163,20 +188,57 @@ mod tests {
         ErrorReply::new(format!("MOVED {slot} h:1").as_bytes())
     }
 
+    /// What leaves the shard channel `x`, and asks for something of the same slot behind it.
+    fn leaving() -> Pending {
+        let mut pending = Pending::default();
+        pending.push(Unanswered::ShardDeparture { name: b"x".to_vec(), is_answered: false });
+        pending.push(Unanswered::Heartbeat);
+        pending.push(Unanswered::Assignment(3));
+        pending
+    }
+
     #[test]
     fn a_server_that_ends_a_subscription_just_before_it_is_left_refuses_that_and_nothing_else() {
-        let mut pending = Pending::default();
-        pending.push(Unanswered::Departure(Topic::ShardChannel, b"x".to_vec(), Some(7)));
-        pending.push(Unanswered::Heartbeat);
+        let left = |pending: &mut Pending| pending.answer_departure(MessageKind::SUnsubscribe, Some(b"x"));
+        let mut pending = leaving();
+        let shard = |name: &[u8]| Subscription { topic: Topic::ShardChannel, name: name.to_vec() };
+        assert!(pending.leaves(&shard(b"x")) && !pending.leaves(&shard(b"y")));
+        assert!(!pending.leaves(&Subscription { topic: Topic::Channel, ..shard(b"x") }));
         // It has ended that by itself: the command is still on its way, and refused.
-        assert_eq!(pending.answer_departure(MessageKind::SUnsubscribe, Some(b"x")), Departed::Asked);
+        assert_eq!(left(&mut pending), Departed::Asked);
+        assert!(!pending.leaves(&shard(b"x")));
         assert!(matches!(pending.answer_error(&moved(7)), Answered::Nothing));
         assert!(matches!(pending.answer(), Some(Unanswered::Heartbeat)));
-        // Where others of the slot are asked for, those are refused, whichever of the errors comes first.
-        pending.push(Unanswered::Ping(Vec::new()));
-        pending.push(Unanswered::Assignment(3, Some(7)));
-        assert!(matches!(pending.answer_error(&moved(7)), Answered::Command(Unanswered::Assignment(3, _))));
-        assert_eq!(pending.next_ping(), Some(&b""[..]));
+        assert!(matches!(pending.answer_error(&moved(7)), Answered::Command(Unanswered::Assignment(3))));
+        // It has the slot again by then: its answer says nothing new.
+        let mut pending = leaving();
+        assert_eq!((left(&mut pending), left(&mut pending)), (Departed::Asked, Departed::Told));
+        assert!(matches!(pending.answer(), Some(Unanswered::Heartbeat)));
+        assert_eq!(left(&mut pending), Departed::Unasked);
+        // It has not, and what it says of that comes later.
+        let mut pending = leaving();
+        assert!(matches!(pending.answer_error(&moved(7)), Answered::Command(Unanswered::ShardDeparture { .. })));
+        // A PING that is not allowed is no answer to what was told.
+        let mut pending = leaving();
+        assert_eq!(left(&mut pending), Departed::Asked);
+        let denied = ErrorReply::new(b"NOPERM no");
+        assert!(matches!(pending.answer_error(&denied), Answered::Command(Unanswered::Heartbeat)));
+        assert!(matches!(pending.answer_error(&denied), Answered::Command(Unanswered::Assignment(3))));
+    }
+
+    #[test]
+    fn what_asks_once_more_for_what_is_gone_asks_for_it_anew() {
+        let mut pending = leaving();
+        pending.push(Unanswered::Repeat(4));
+        pending.push(Unanswered::Repeat(4));
+        assert!(pending.renew(5).is_none());
+        assert!(matches!(pending.renew(4), Some(Unanswered::Repeat(4))));
+        assert!(matches!(pending.renew(4), Some(Unanswered::Assignment(4))));
+        assert!(matches!(pending.answer_subscription(), Some(Unanswered::Assignment(3))));
+        assert!(pending.asks_for(4) && !pending.asks_for(3));
+        assert!(matches!(pending.answer_subscription(), Some(Unanswered::Assignment(4))));
+        assert!(matches!(pending.answer_subscription(), Some(Unanswered::Repeat(4))));
+        assert!(!pending.asks_for(4));
     }
 
     #[test]
@@ -185,7 +247,7 @@ mod tests {
         let names = HashSet::from([b"a".to_vec(), b"refused".to_vec()]);
         pending.push(Unanswered::DepartureOfAll { topic: Topic::Channel, names, is_answered: false });
         pending.push(Unanswered::Heartbeat);
-        pending.push(Unanswered::Assignment(1, None));
+        pending.push(Unanswered::Assignment(1));
         assert_eq!(pending.answer_departure(MessageKind::PUnsubscribe, Some(b"a")), Departed::Unasked);
         assert_eq!(pending.answer_departure(MessageKind::Unsubscribe, Some(b"other")), Departed::Unasked);
         assert_eq!(pending.answer_departure(MessageKind::Unsubscribe, Some(b"a")), Departed::Asked);
@@ -194,7 +256,7 @@ mod tests {
         // A PING that is not allowed ends it as well.
         let denied = ErrorReply::new(b"NOPERM no");
         assert!(matches!(pending.answer_error(&denied), Answered::Command(Unanswered::Heartbeat)));
-        assert!(matches!(pending.answer_subscription(), Some(Unanswered::Assignment(1, None))));
+        assert!(matches!(pending.answer_subscription(), Some(Unanswered::Assignment(1))));
         assert!(pending.is_settled());
         assert!(matches!(pending.answer_error(&denied), Answered::Unasked));
     }
