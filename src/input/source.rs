@@ -4,7 +4,10 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
+
+use rustix::fs::{Mode, OFlags};
 
 use super::bad::{BadInput, refuse_encoding};
 use super::begin::{self, Begin};
@@ -53,6 +56,17 @@ pub struct Source {
     consumed: u64,
 }
 
+/// Opens a file to be read. To wait for the writer of a named pipe here would keep a signal waiting too: whoever reads
+/// it polls it before, and it is readable once somebody has written, or is gone.
+fn open(path: &Path) -> io::Result<File> {
+    if !std::fs::metadata(path)?.file_type().is_fifo() {
+        return File::open(path);
+    }
+    let pipe = rustix::fs::open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::fs::fcntl_setfl(&pipe, OFlags::empty())?;
+    Ok(pipe.into())
+}
+
 /// What the input holds, which its first bytes tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
@@ -63,15 +77,15 @@ enum Form {
 }
 
 impl Source {
-    /// Opens a file; `-` is stdin.
+    /// Opens a file; `-` is stdin. A named pipe need not have a writer yet: it is read once it can be.
     pub fn open(path: &Path) -> Outcome<Self> {
         if path.as_os_str() == "-" {
             return Self::stdin();
         }
         let name = path.display().to_string();
-        let file = File::open(path).map_err(|error| Failure::usage(format!("{name}: {}", describe_io(&error))))?;
+        let file = open(path).map_err(|error| Failure::usage(format!("{name}: {}", describe_io(&error))))?;
         if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
-            return Err(Failure::usage(format!("{name}: is a directory, not a file of commands")));
+            return Err(Failure::usage(format!("{name}: is a directory")));
         }
         Ok(Self::new(name, file))
     }
@@ -111,6 +125,16 @@ impl Source {
     pub fn with_rows(mut self, form: &RowForm) -> Self {
         self.rows = Some(Box::new(Rows::new(form)));
         self
+    }
+
+    /// All of it, and no more than one piece behind `most` bytes; `wait` sleeps until there is more.
+    pub fn read_whole(mut self, most: usize, wait: impl Fn(BorrowedFd<'_>) -> Outcome<()>) -> Outcome<Vec<u8>> {
+        while !self.ended && self.end <= most {
+            wait(self.as_fd())?;
+            self.fill()?;
+        }
+        self.buffer.truncate(self.end);
+        Ok(self.buffer)
     }
 
     /// The file's name as it was given, or `stdin`.

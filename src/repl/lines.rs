@@ -1,16 +1,17 @@
 //! Lines one by one: of what was typed or pasted, of a file (`source`), and one line again and again (`N CMD`). What ends
 //! a paste ends each of them (contract section 10).
 
-use std::fs;
 use std::path::Path;
 
 use super::redirect::home;
 use super::{Flow, Repl, tokens};
 use crate::command::request::Request;
-use crate::exit::Outcome;
+use crate::exit::{Exit, Outcome};
+use crate::input::Source;
+use crate::net::poll;
 use crate::report::{notice, report};
-use crate::signal;
-use crate::text::{self, Escape, counted, describe_io, printable};
+use crate::signal::{self, Signal};
+use crate::text::{self, Escape, counted, printable};
 
 /// A file that runs itself would never end.
 const DEEPEST: usize = 16;
@@ -81,13 +82,21 @@ impl Repl<'_> {
             report(&format!("{shown}: {DEEPEST} files are being run already, one from within the other"));
             return Ok(Flow::Stop);
         }
-        let read = fs::read(home(Path::new(path)));
-        let content = match read {
+        let read = |source: Source| source.read_whole(usize::MAX, |source| Ok(poll::wait_readable(source)?));
+        let content = match Source::open(&home(Path::new(path))).and_then(read) {
             Ok(bytes) => String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes)).into_owned(),
-            Err(error) => {
-                report(&format!("{shown}: {}", describe_io(&error)));
-                return Ok(Flow::Stop);
-            }
+            Err(failure) => match failure.exit() {
+                Exit::Signal(Signal::Interrupt) => {
+                    signal::forget_ctrl_c();
+                    notice(&format!("cancelled: source {shown}"));
+                    return Ok(Flow::Stop);
+                }
+                Exit::Signal(_) => return Err(failure),
+                _ => {
+                    failure.report();
+                    return Ok(Flow::Stop);
+                }
+            },
         };
         self.sources += 1;
         let not_run = |left| format!("{shown}: not run: the {} after it", counted(left, "command"));

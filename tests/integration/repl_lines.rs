@@ -2,6 +2,7 @@
 //! Contract section 10.
 
 use std::fs;
+use std::process::Command;
 
 use crate::pty::{Terminal, open};
 use crate::server::Server;
@@ -121,6 +122,24 @@ fn a_file_is_run_as_if_it_were_typed() {
     terminal.shows("ask.txt: not run: the 1 command after it");
     terminal.run(&prompt, "GET n", &["\"2\""]);
     terminal.run(&prompt, "history 1", &["    7  history 1"]);
+    terminal.leave();
+}
+
+#[test]
+fn a_named_pipe_is_waited_for_until_ctrl_c() {
+    let server = Server::start();
+    let (terminal, prompt) = open(&server, &[]);
+    let fifo = terminal.home().join("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    for line in ["source fifo", "pipe fifo", "txn fifo", "run fifo"] {
+        terminal.line(line);
+        terminal.wait_pressing("\x03", |rows| rows.last().is_some_and(|row| *row == prompt.trim_end()));
+        terminal.run(&prompt, "ECHO still", &["\"still\""]);
+    }
+    // Whoever writes it later is read.
+    terminal.line("source fifo");
+    fs::write(&fifo, "ECHO written\n").unwrap();
+    terminal.shows("\"written\"");
     terminal.leave();
 }
 

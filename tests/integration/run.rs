@@ -176,8 +176,8 @@ fn a_script_comes_from_stdin_with_whatever_bytes_it_has() {
 fn a_file_that_cannot_be_read_is_status_2_and_nothing_is_sent() {
     let server = Server::start();
     let before = calls(&server, "evalsha");
-    server.rcli(["run", "nosuch.lua"]).status(2).complains(&["cannot read nosuch.lua: No such file"]).run();
-    server.rcli(["run", "/"]).status(2).complains(&["cannot read /"]).run();
+    server.rcli(["run", "nosuch.lua"]).status(2).complains(&["nosuch.lua: No such file"]).run();
+    server.rcli(["run", "/"]).status(2).complains(&["/: is a directory"]).run();
     assert_eq!(calls(&server, "evalsha"), before);
 }
 

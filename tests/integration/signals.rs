@@ -128,6 +128,19 @@ fn pipe_waiting_for_a_line_ends() {
 }
 
 #[test]
+fn a_named_pipe_that_nobody_writes_keeps_no_signal_waiting() {
+    let server = Server::start();
+    for (signal, status) in SIGNALS {
+        let run = server.rcli(["pipe", "fifo"]).through_sh("mkfifo fifo && exec \"$0\" \"$@\"").interactive();
+        let run = doomed(run, status).start();
+        // It waits for lines as it does on stdin.
+        server.wait_until("CLIENT LIST", |clients| clients.lines().count() == 2);
+        end(run, signal);
+        server.wait_until("CLIENT LIST", |clients| clients.lines().count() == 1);
+    }
+}
+
+#[test]
 fn pipe_waiting_for_a_reply_ends_with_everything_received_written() {
     for (signal, status) in SIGNALS {
         let peer = peer().answers([send("+a\r\n"), send("+b\r\n"), send("$9\r\nhalf")]).start();

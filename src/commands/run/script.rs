@@ -2,16 +2,15 @@
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::path::Path;
 
 use crate::command::request::Request;
 use crate::exit::{Failure, Outcome};
-use crate::stdio;
-use crate::text::describe_io;
+use crate::input::Source;
+use crate::net::poll;
 
 /// No server takes more in one argument.
-const LONGEST: u64 = 512 * 1024 * 1024;
+const LONGEST: usize = 512 * 1024 * 1024;
 /// A mark that editors write, and Lua does not read.
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -28,14 +27,10 @@ pub struct Script {
 impl Script {
     /// Reads a file; `-` is standard input. An error is status 2.
     pub fn read(file: &OsStr) -> Outcome<Self> {
-        let (name, opened) = match file.to_str() {
-            Some("-") => ("stdin".to_owned(), stdio::stdin().map(|mut stdin| read_all(&mut stdin))),
-            _ => (file.to_string_lossy().into_owned(), File::open(file).map(|mut file| read_all(&mut file))),
-        };
-        let code = opened
-            .and_then(|read| read)
-            .map_err(|error| Failure::usage(format!("cannot read {name}: {}", describe_io(&error))))?;
-        if code.len() as u64 > LONGEST {
+        let source = Source::open(Path::new(file))?;
+        let name = source.name().to_owned();
+        let code = source.read_whole(LONGEST, |source| Ok(poll::wait_readable(source)?))?;
+        if code.len() > LONGEST {
             return Err(Failure::usage(format!("{name}: more than 512 MB, which no server takes")));
         }
         let code = code.strip_prefix(MARK).map_or(code.clone(), <[u8]>::to_vec);
@@ -74,12 +69,6 @@ impl Script {
             None => format!("{}: {told}", self.name),
         }
     }
-}
-
-fn read_all(from: &mut impl io::Read) -> io::Result<Vec<u8>> {
-    let mut code = Vec::new();
-    from.take(LONGEST + 1).read_to_end(&mut code)?;
-    Ok(code)
 }
 
 /// The name in the first line, `#!lua name=NAME`.
