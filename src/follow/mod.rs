@@ -6,36 +6,27 @@ mod feed;
 mod filter;
 pub mod handler;
 mod limits;
+mod sink;
 mod view;
 mod words;
 
-use std::io::{self, Write};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-
-use rustix::event::{PollFd, PollFlags};
+use std::io::Write;
+use std::time::{Duration, Instant};
 
 pub use self::changes::{ChangeSender, Changes, Changing};
 pub use self::feed::Feed;
 pub use self::filter::Filter;
-use self::handler::{Handlers, variables_of};
+use self::handler::Handlers;
 pub use self::limits::Limits;
+use self::sink::{Sink, Taken};
 pub use self::view::View;
-use self::view::{End, Watched, asked, watched};
-use self::words::describe;
+use self::view::{End, asked, watched};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::net::{Given, Heard, Woken, poll, ready_at};
-use crate::render::Record;
-use crate::reply::{Entry, Event, Message, MessageKind, MonitorLine, describe_no_room};
+use crate::net::{Heard, Woken};
 use crate::report::Told;
-use crate::signal::{self, Signal};
-use crate::text::describe_io;
 
 /// Between looks at the clock and at signals while messages come without a pause.
 const BUSY_MESSAGES: u32 = 256;
-/// A pause for the handlers that is not worth a word.
-const SHORT_PAUSE: Duration = Duration::from_millis(200);
-/// How often a second signal is looked for, while handlers are waited for.
-const GLANCE: Duration = Duration::from_millis(50);
 /// How long a signal's end may read what the server has sent already. A second is all there is.
 const LAST_READ: Duration = Duration::from_millis(400);
 /// How long the last acknowledgements may take: a signal leaves a second.
@@ -54,208 +45,6 @@ pub fn follow<F: Feed, W: Write>(feed: F, view: View<W>, announce: &mut impl FnM
 struct Follower<'a, F: Feed, W: Write, A: FnMut(Told)> {
     feed: F,
     sink: Sink<'a, W, A>,
-}
-
-/// Where what was received goes: the output, the handlers, and the words for people.
-struct Sink<'a, W: Write, A: FnMut(Told)> {
-    view: View<W>,
-    announce: &'a mut A,
-    /// The status of what a server refused while the stream ran.
-    refused: Exit,
-    /// Whether an entry was given that could not be passed on.
-    is_short: bool,
-}
-
-/// What became of something that was received.
-#[derive(Debug, PartialEq, Eq)]
-enum Taken {
-    /// It is written or handled, or not wanted.
-    Done,
-    /// It ends the view.
-    End(End),
-    /// It is not what such a stream gives.
-    Nonsense,
-}
-
-impl<W: Write, A: FnMut(Told)> Sink<'_, W, A> {
-    /// Shows or handles what has come.
-    fn take(&mut self, given: &Given<'_>) -> Outcome<Taken> {
-        match &given.heard {
-            Heard::Message(message) => return self.take_message(message, given.node),
-            Heard::Line(text) => return self.take_line(text, given.node),
-            Heard::Push(push) if self.view.pushes => self.write(&Record::Push(*push))?,
-            Heard::Push(_) => {}
-            Heard::Nonsense => return Ok(Taken::Nonsense),
-            Heard::Entry(entry) => return self.take_entry(entry),
-            Heard::Refused(words) => return Err(Failure::refused(*words)),
-            Heard::End => return Ok(Taken::End(End::Done)),
-            Heard::Event(event) => {
-                if let Event::Refused { .. } = event {
-                    self.refused = Exit::ErrorReply;
-                }
-                if let Some(told) = describe(event, given.place) {
-                    (self.announce)(told);
-                }
-                return self.take_event(event, given.place);
-            }
-        }
-        Ok(Taken::Done)
-    }
-
-    fn take_message(&mut self, message: &Message<'_>, node: Option<&str>) -> Outcome<Taken> {
-        let is_published = message.kind.is_published();
-        if !is_published && !self.view.confirmations && message.kind != MessageKind::Pong {
-            return Ok(Taken::Done);
-        }
-        let time = self.now();
-        let handler = self.view.handlers.as_ref().and_then(|handlers| handlers.find(message));
-        if let (Some(handlers), Some(index)) = (&self.view.handlers, handler) {
-            let record = Record::Message { message, time, node };
-            let pushed = handlers.push(index, &record, &variables_of(message));
-            pushed.map_err(|error| unhandled(&error, message))?;
-            if let Some(end) = self.await_room()? {
-                return Ok(Taken::End(end));
-            }
-        } else {
-            self.write(&Record::Message { message, time, node })?;
-        }
-        Ok(if is_published && self.view.limits.count() { Taken::End(End::Done) } else { Taken::Done })
-    }
-
-    fn take_entry(&mut self, entry: &Entry<'_>) -> Outcome<Taken> {
-        let taken = self.pass_on(entry);
-        self.is_short |= taken.is_err();
-        taken
-    }
-
-    fn pass_on(&mut self, entry: &Entry<'_>) -> Outcome<Taken> {
-        let time = self.now();
-        let record = Record::Entry { entry, time };
-        let handler = self.view.handlers.as_ref().and_then(Handlers::find_for_entries);
-        if let (Some(handlers), Some(index)) = (&self.view.handlers, handler) {
-            handlers.push_entry(index, &record, entry).map_err(|error| match error.kind() {
-                io::ErrorKind::OutOfMemory => Failure::failed("memory has no room for an entry"),
-                _ => Failure::failed(describe_io(&error)),
-            })?;
-            if let Some(end) = self.await_room()? {
-                return Ok(Taken::End(end));
-            }
-        } else {
-            self.write(&record)?;
-        }
-        Ok(if self.view.limits.count() { Taken::End(End::Done) } else { Taken::Done })
-    }
-
-    fn take_line(&mut self, text: &[u8], node: Option<&str>) -> Outcome<Taken> {
-        let Some(line) = MonitorLine::parse(text) else { return Ok(Taken::Nonsense) };
-        if !self.view.filter.lets(&line) {
-            return Ok(Taken::Done);
-        }
-        self.write(&Record::Monitored { text, line: &line, node })?;
-        Ok(if self.view.limits.count() { Taken::End(End::Done) } else { Taken::Done })
-    }
-
-    fn take_event(&mut self, event: &Event, place: &str) -> Outcome<Taken> {
-        let record = Record::Event { event, time: self.now(), server: place };
-        if self.view.events {
-            self.write(&record)?;
-        }
-        let Some(handlers) = &self.view.handlers else { return Ok(Taken::Done) };
-        let Some(handler) = handlers.find_for_events() else { return Ok(Taken::Done) };
-        let pushed = handlers.push(handler, &record, &[("RCLI_EVENT", event.name().as_bytes())]);
-        pushed.map_err(|error| Failure::failed(describe_io(&error)))?;
-        Ok(self.await_room()?.map_or(Taken::Done, Taken::End))
-    }
-
-    fn write(&mut self, record: &Record<'_>) -> Outcome<()> {
-        self.view.renderer.write(record).map_err(Failure::output)
-    }
-
-    fn flush(&mut self) -> Outcome<()> {
-        self.view.renderer.flush().map_err(Failure::output)
-    }
-
-    /// The time since 1970, if lines are to tell it.
-    fn now(&self) -> Option<Duration> {
-        self.view.time.then(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
-    }
-
-    /// What a ready descriptor means.
-    fn heed(&mut self, what: Watched) -> Option<End> {
-        match what {
-            Watched::Signal => asked(),
-            Watched::Output => Some(End::Unread),
-            Watched::Handlers => {
-                self.view.handlers.iter().for_each(Handlers::note);
-                self.handlers_have_stopped()
-            }
-        }
-    }
-
-    /// With a full backlog nothing is read, until there is room: the server holds what comes meanwhile.
-    fn await_room(&mut self) -> Outcome<Option<End>> {
-        if !self.view.handlers.as_ref().is_some_and(Handlers::is_full) {
-            return Ok(None);
-        }
-        self.flush()?;
-        let deadline = self.view.limits.timeout_ends();
-        let mut end = self.sleep_while(Some(Instant::now() + SHORT_PAUSE), Handlers::is_behind)?;
-        if end == Some(End::Expired) {
-            let paused =
-                "the handlers are behind: reading pauses until they catch up; a server drops a reader that is too slow";
-            (self.announce)(Told::Notice(paused.to_owned()));
-            end = self.sleep_while(deadline, Handlers::is_behind)?;
-        }
-        self.view.limits.stay();
-        Ok(end.or_else(|| self.handlers_have_stopped()))
-    }
-
-    /// Sleeps, not reading, while the handlers are in this state, until the deadline or the view's end.
-    fn sleep_while(&mut self, deadline: Option<Instant>, state: impl Fn(&Handlers) -> bool) -> Outcome<Option<End>> {
-        while self.view.handlers.as_ref().is_some_and(&state) {
-            let (mut fds, whats) = watched(&self.view);
-            poll::sleep(&mut fds, deadline).map_err(|error| cannot_wait(&error))?;
-            match ready_at(&fds).map(|index| whats[index]) {
-                Some(Watched::Handlers) => self.view.handlers.iter().for_each(Handlers::note),
-                Some(what) => {
-                    if let Some(end) = self.heed(what) {
-                        return Ok(Some(end));
-                    }
-                }
-                None => return Ok(Some(End::Expired)),
-            }
-        }
-        Ok(None)
-    }
-
-    fn handlers_have_stopped(&self) -> Option<End> {
-        let handlers = self.view.handlers.as_ref()?;
-        handlers.has_stopped().then_some(End::HandlerFailed)
-    }
-
-    /// Lets the handlers do what was received; after a signal only what they have begun.
-    fn finish_handlers(&mut self, end: Outcome<End>) -> Outcome<End> {
-        let end = match end {
-            Ok(End::Signal(signal)) => Ok(End::Signal(signal)),
-            end => match self.sleep_while(None, |handlers| !handlers.is_idle())? {
-                Some(End::Signal(signal)) => Ok(End::Signal(signal)),
-                _ => end.map(|end| self.handlers_have_stopped().unwrap_or(end)),
-            },
-        };
-        if let (Ok(End::Signal(signal)), Some(handlers)) = (&end, &self.view.handlers) {
-            handlers.close();
-            // With the terminal gone nobody could end them.
-            if *signal != Signal::HangUp {
-                await_running(handlers, &mut self.announce)?;
-            }
-            let left = handlers.abandon(*signal);
-            if left > 0 {
-                let lost = format!("ended with {left} messages that were received and not handled");
-                (self.announce)(Told::Failure(lost));
-            }
-        }
-        end
-    }
 }
 
 impl<F: Feed, W: Write, A: FnMut(Told)> Follower<'_, F, W, A> {
@@ -397,31 +186,4 @@ impl<F: Feed, W: Write, A: FnMut(Told)> Follower<'_, F, W, A> {
         }
         Ok(())
     }
-}
-
-/// Why a message could not be made ready for its handler.
-fn unhandled(error: &io::Error, message: &Message<'_>) -> Failure {
-    match error.kind() {
-        io::ErrorKind::OutOfMemory => Failure::failed(describe_no_room(message.frame.bytes())),
-        _ => Failure::failed(describe_io(error)),
-    }
-}
-
-/// Waits for the handlers that run, until a second signal.
-fn await_running(handlers: &Handlers, announce: &mut impl FnMut(Told)) -> Outcome<()> {
-    let mut told_at = Some(Instant::now() + SHORT_PAUSE);
-    while !handlers.is_idle() && !signal::insisted() {
-        let mut fds = [PollFd::from_borrowed_fd(handlers.fd(), PollFlags::IN)];
-        poll::sleep(&mut fds, Some(Instant::now() + GLANCE)).map_err(|error| cannot_wait(&error))?;
-        handlers.note();
-        if told_at.take_if(|at| *at <= Instant::now()).is_some() {
-            let running = handlers.running();
-            announce(Told::Notice(format!("waiting for {running} handlers to finish; a second signal ends them")));
-        }
-    }
-    Ok(())
-}
-
-fn cannot_wait(error: &io::Error) -> Failure {
-    Failure::failed(format!("cannot wait: {}", describe_io(error)))
 }

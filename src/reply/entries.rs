@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::frame::{Frame, Kind, Walk};
 
 /// The id of an entry: milliseconds, and a number among those of the same one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntryId {
     /// Milliseconds since 1970, as a rule.
     pub ms: u64,

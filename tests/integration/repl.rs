@@ -68,7 +68,8 @@ fn ctrl_c_cancels_the_line_and_never_ends_it() {
     terminal.keys(CTRL_C);
     terminal.signal(Signal::INT);
     terminal.signal(Signal::INT);
-    terminal.run(&prompt, "EXISTS k", &["(integer) 0"]);
+    // A signal may be seen when the next line is typed already, and cancels that.
+    terminal.run_until(&prompt, "EXISTS k", |rows| rows.len() > 1 && rows[rows.len() - 2] == "(integer) 0");
     terminal.leave();
 }
 

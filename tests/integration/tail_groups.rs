@@ -318,6 +318,31 @@ fn a_consumer_that_is_killed_loses_nothing() {
 }
 
 #[test]
+fn what_is_delivered_to_a_lost_connection_later_is_read_all_the_same() {
+    for args in [&[][..], &["--ack", "never"], &["--handler", "cat"]] {
+        let server = server_with_group(1);
+        let mut run = consumer(&server, "c").args(args).any_stderr().any_stdout().status(130).start();
+        run.wait_for_lines(1);
+        wait_for_readers(&server, 1);
+        server.ask("CLIENT KILL TYPE normal SKIPME yes");
+        wait_for("the loss", || run.err_so_far().contains("reconnected after"));
+        wait_for_readers(&server, 1);
+        // The server has not seen yet that the connection is gone: whoever reads there gets an entry as the consumer.
+        let deliver = "redis.call('XADD', 's', '2-0', 'n', '2') return redis.call('XREADGROUP', 'GROUP', 'g', 'c', \
+                       'STREAMS', 's', '>')";
+        assert!(server.call(&[b"EVAL", deliver.as_bytes(), b"0"]).to_string().contains("2-0"));
+        add(&server, [3]);
+        run.wait_for_lines(3);
+        run.signal(Signal::INT);
+        let out = run.finish().out();
+        for id in ["1-0", "2-0", "3-0"] {
+            assert_eq!(out.matches(&format!("\"id\":\"{id}\"")).count(), 1, "{id}: {out}");
+        }
+        assert_eq!(nothing_pending(&server), args != ["--ack", "never"], "{args:?}");
+    }
+}
+
+#[test]
 fn what_a_reader_did_not_take_stays_pending() {
     let server = server_with_group(0);
     for number in 1..=20 {

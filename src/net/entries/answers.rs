@@ -126,6 +126,9 @@ impl Entries {
         };
         if !is_new && !is_claimed {
             cursor.phase = Phase::Pending(id);
+            if cursor.was_given(id) {
+                return None;
+            }
         }
         if let Some(until) = cursor.until {
             cursor.is_over |= is_new && until <= id;
@@ -142,6 +145,9 @@ impl Entries {
         }
         let Some(group) = &self.reading.group else { return Some(deliveries) };
         let is_handled = group.acknowledge == Acknowledge::Handled && !is_deleted;
+        if group.acknowledge != Acknowledge::Written {
+            cursor.note_given(id);
+        }
         if group.acknowledge != Acknowledge::Never && !is_handled {
             cursor.given.push(id);
         }
@@ -164,7 +170,7 @@ impl Entries {
                 let cursor = &mut self.cursors[stream];
                 cursor.counts.clear();
                 if count < most {
-                    cursor.phase = Phase::New;
+                    cursor.end_pending();
                 }
             }
             Asked::Claim(stream) => self.cursors[stream].claims.asked.clear(),

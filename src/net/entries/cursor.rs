@@ -1,6 +1,7 @@
 //! How far one stream was read, and what of it is still to be acknowledged (contract section 15).
 
-use std::time::Instant;
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
 use super::look::{Look, Track};
 use super::{From, Reading, Until};
@@ -13,6 +14,23 @@ pub enum Phase {
     Pending(EntryId),
     /// New ones.
     New,
+}
+
+/// So long after it read what is pending a new connection does so once more. Until then the server may not have seen
+/// that the one before is gone, and deliver to a read that waits there ([`super::requests::WAIT`] at most).
+const LATE: Duration = Duration::from_secs(2);
+
+/// What is pending is to be read once more, for a connection was lost.
+#[derive(Debug, Default)]
+pub struct Again {
+    /// When; none until it was read once.
+    due: Option<Instant>,
+    /// Behind this entry.
+    after: EntryId,
+    /// Whether that is being done.
+    is_begun: bool,
+    /// What was given since and is pending all the same.
+    given: HashSet<EntryId>,
 }
 
 /// An entry of another consumer, and how often it was delivered.
@@ -51,6 +69,8 @@ pub struct Cursor {
     pub in_flight: u64,
     /// How often the pending entries were delivered that are read next.
     pub counts: Vec<Candidate>,
+    /// Whether these are to be read once more.
+    again: Option<Again>,
     pub claims: Claims,
 }
 
@@ -102,6 +122,7 @@ impl Cursor {
             sent: Vec::new(),
             in_flight: 0,
             counts: Vec::new(),
+            again: None,
             claims,
         }
     }
@@ -131,8 +152,44 @@ impl Cursor {
         self.is_stale = false;
         self.look = None;
         self.claims.lost.extend(self.claims.asked.drain(..).map(|(id, _)| id));
-        if is_grouped && self.phase == Phase::New {
-            self.phase = Phase::Pending(self.seen);
+        if is_grouped {
+            let seen = self.seen;
+            let again = self.again.get_or_insert_with(|| Again { after: seen, ..Again::default() });
+            (again.due, again.is_begun) = (None, false);
+            if self.phase == Phase::New {
+                self.phase = Phase::Pending(seen);
+            }
+        }
+    }
+
+    /// All that was pending is read. After a loss that is done once more.
+    pub fn end_pending(&mut self) {
+        self.phase = Phase::New;
+        match &mut self.again {
+            Some(again) if !again.is_begun => again.due = Some(Instant::now() + LATE),
+            _ => self.again = None,
+        }
+    }
+
+    /// Reads what is pending once more, where it is time for that.
+    pub fn read_again_when_due(&mut self, now: Instant) {
+        if let Some(again) = &mut self.again
+            && again.due.take_if(|due| *due <= now).is_some()
+        {
+            again.is_begun = true;
+            self.phase = Phase::Pending(again.after);
+        }
+    }
+
+    /// Whether a pending entry was given already, since the loss.
+    pub fn was_given(&self, id: EntryId) -> bool {
+        self.again.as_ref().is_some_and(|again| again.given.contains(&id))
+    }
+
+    /// An entry is given that stays pending when it is written.
+    pub fn note_given(&mut self, id: EntryId) {
+        if let Some(again) = &mut self.again {
+            again.given.insert(id);
         }
     }
 

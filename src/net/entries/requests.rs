@@ -10,7 +10,7 @@ use crate::command::request::Request;
 use crate::reply::EntryId;
 
 /// How long a read may wait for entries: then the streams are looked at again.
-const WAIT: Duration = Duration::from_secs(1);
+pub const WAIT: Duration = Duration::from_secs(1);
 /// The same while acknowledgements of handlers are to come: they would have to wait too.
 const SHORT_WAIT: Duration = Duration::from_millis(50);
 /// The same where the other streams have to wait, for no more may be taken than is wanted.
@@ -84,6 +84,9 @@ impl Entries {
                 }
                 return;
             }
+        }
+        for stream in &live {
+            self.cursors[*stream].read_again_when_due(now);
         }
         let limit = self.readers[at].block_size.min(free.unwrap_or(u64::MAX));
         if let Some(stream) = live.iter().find(|stream| reads_pending(&self.cursors[**stream])) {
