@@ -79,14 +79,16 @@ impl Colors {
 }
 
 impl Part {
+    /// Of the terminal's own sixteen, which its owner chose for its background: not yellow and white, which are hard to
+    /// read on a light one, and blue only bold, which is hard to read on a dark one. What a part is, is told by words,
+    /// signs or its place too.
     fn color(self, text: &str) -> ColoredString {
         match self {
             Self::Prompt | Self::Key => text.cyan(),
-            Self::Block => text.yellow().bold(),
+            Self::Block => text.magenta().bold(),
             Self::Command => text.blue().bold(),
             Self::String | Self::Fast => text.green(),
-            Self::Slow => text.yellow(),
-            Self::Number => text.magenta(),
+            Self::Number | Self::Slow => text.magenta(),
             Self::Error | Self::Hanging => text.red(),
             Self::Alarm => text.red().bold(),
             Self::Notice | Self::Hint => text.dimmed(),

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::fd::AsFd as _;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -12,13 +12,11 @@ use std::thread;
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use rustyline::config::{BellStyle, ColorMode, CompletionType, Config, Configurer as _, EditMode};
 use rustyline::error::ReadlineError;
-use rustyline::{
-    Cmd, ConditionalEventHandler, Editor as LineEditor, Event, EventContext, EventHandler, ExternalPrinter, KeyCode,
-    KeyEvent, Modifiers, RepeatCount,
-};
+use rustyline::{Editor as LineEditor, Event, EventHandler, ExternalPrinter, KeyEvent};
 
 use super::helper::LineHelper;
 use super::history::HistoryFile;
+use super::keys::{GoOut, Keys, Pressed};
 use super::prompt::Prompt;
 use super::recall::Recall;
 use super::tokens::{holds_secret, open_quote};
@@ -45,41 +43,11 @@ pub struct Editor {
     /// Lines as they come, where the terminal can do no more.
     plain: Option<BufReader<File>>,
     history: Option<HistoryFile>,
-    is_cancelled: Arc<AtomicBool>,
-    /// Whether the line is to be edited elsewhere.
-    goes_out: Arc<AtomicBool>,
+    pressed: Arc<Pressed>,
     /// The way to the thread that writes above the prompt, once there is one.
     above: Option<SyncSender<String>>,
     /// Held while nothing may be written there.
     quiet: Arc<Mutex<()>>,
-}
-
-/// The keys that walk through the history.
-const WALKING: [KeyEvent; 4] = [
-    KeyEvent(KeyCode::Up, Modifiers::NONE),
-    KeyEvent(KeyCode::Down, Modifiers::NONE),
-    KeyEvent(KeyCode::Char('P'), Modifiers::CTRL),
-    KeyEvent(KeyCode::Char('N'), Modifiers::CTRL),
-];
-
-/// Ctrl-C ends the line as Enter does, so that hints are taken off the screen; then the line is thrown away.
-struct Cancel(Arc<AtomicBool>);
-
-impl ConditionalEventHandler for Cancel {
-    fn handle(&self, _: &Event, _: RepeatCount, _: bool, _: &EventContext<'_>) -> Option<Cmd> {
-        self.0.store(true, Ordering::Relaxed);
-        Some(Cmd::AcceptLine)
-    }
-}
-
-/// Ctrl-X Ctrl-E ends the line too; then it is edited elsewhere, and goes on.
-struct GoOut(Arc<AtomicBool>);
-
-impl ConditionalEventHandler for GoOut {
-    fn handle(&self, _: &Event, _: RepeatCount, _: bool, _: &EventContext<'_>) -> Option<Cmd> {
-        self.0.store(true, Ordering::Relaxed);
-        Some(Cmd::AcceptLine)
-    }
 }
 
 /// What is wrong with the terminal, in words.
@@ -104,27 +72,16 @@ impl Editor {
             .color_mode(ColorMode::Forced)
             .build();
         let recall = Recall::default();
-        let walkers = WALKING.map(|key| (key, recall.walker()));
+        let pressed = Arc::clone(&helper.pressed);
+        let keys = Keys { pressed: Arc::clone(&pressed), recall: recall.shared() };
         let mut rich = LineEditor::with_history(config, recall).map_err(failed)?;
-        for (key, walker) in walkers {
-            rich.bind_sequence(key, EventHandler::Conditional(walker));
-        }
         rich.set_helper(Some(helper));
-        let is_cancelled = Arc::new(AtomicBool::new(false));
-        rich.bind_sequence(KeyEvent::ctrl('C'), EventHandler::Conditional(Box::new(Cancel(is_cancelled.clone()))));
-        let goes_out = Arc::new(AtomicBool::new(false));
+        rich.bind_sequence(Event::Any, EventHandler::Conditional(Box::new(keys)));
         let out = Event::KeySeq(vec![KeyEvent::ctrl('X'), KeyEvent::ctrl('E')]);
-        rich.bind_sequence(out, EventHandler::Conditional(Box::new(GoOut(goes_out.clone()))));
+        rich.bind_sequence(out, EventHandler::Conditional(Box::new(GoOut(Arc::clone(&pressed)))));
         let plain = if is_dumb() { Some(plain_stdin()?) } else { None };
-        let mut editor = Self {
-            rich,
-            plain,
-            history: HistoryFile::find(),
-            is_cancelled,
-            goes_out,
-            above: None,
-            quiet: Arc::default(),
-        };
+        let mut editor =
+            Self { rich, plain, history: HistoryFile::find(), pressed, above: None, quiet: Arc::default() };
         editor.load_history();
         restore_terminal_at_a_signal();
         Ok(editor)
@@ -216,7 +173,7 @@ impl Editor {
     /// Reads a text.
     pub fn read(&mut self, prompt: &Prompt) -> Outcome<Typed> {
         if let Some(helper) = self.helper() {
-            helper.prompt_width = prompt.width();
+            helper.prompt.clone_from(&prompt.raw);
         }
         if self.plain.is_some() { self.read_plain(&prompt.raw) } else { self.read_rich(prompt) }
     }
@@ -227,16 +184,17 @@ impl Editor {
         let prompt = (prompt.raw.as_str(), prompt.styled.as_str());
         let mut begun = String::new();
         let read = loop {
+            self.pressed.begin_line();
             signal::set_idle(true);
             let read = self.rich.readline_with_initial(&prompt, (&begun, ""));
             signal::set_idle(false);
             match read {
-                Ok(text) if self.goes_out.swap(false, Ordering::Relaxed) => begun = edit_elsewhere(text),
+                Ok(text) if self.pressed.goes_out.swap(false, Ordering::Relaxed) => begun = edit_elsewhere(text),
                 read => break read,
             }
         };
         match read {
-            Ok(_) if self.is_cancelled.swap(false, Ordering::Relaxed) => Ok(Typed::Cancelled),
+            Ok(_) if self.pressed.is_cancelled.swap(false, Ordering::Relaxed) => Ok(Typed::Cancelled),
             Ok(text) => Ok(Typed::Text(text)),
             Err(ReadlineError::Interrupted | ReadlineError::Signal(_)) => Ok(Typed::Cancelled),
             Err(ReadlineError::Eof) => Ok(Typed::End),

@@ -30,10 +30,12 @@ const OWN: [(&str, &str, &str); 17] = [
 ];
 
 /// The keys.
-const KEYS: [(&str, &str); 8] = [
+const KEYS: [(&str, &str); 10] = [
     ("Tab", "completes what is typed"),
+    ("Right, End", "takes over the earlier line that is shown dim behind the cursor"),
     ("Up, Down", "earlier lines that begin as this one does"),
     ("Ctrl-R", "searches the history, in any case"),
+    ("Ctrl-S", "searches it forward, from where Up or Ctrl-R went"),
     ("Ctrl-C", "cancels the line, the command that is waited for, or a question"),
     ("Ctrl-X Ctrl-E", "edits the line in $EDITOR"),
     ("Ctrl-A, Ctrl-E", "to the beginning, to the end of the line"),
@@ -71,9 +73,12 @@ pub fn help(topic: &[String], table: &Table, columns: usize) -> String {
             let verbs: Vec<&str> = prompt::names().collect();
             let verbs = format!("Subcommands, as in the shell (help sub, sub --help): {}", verbs.join(" "));
             let groups = format!("Groups: {}", table.groups().join(" "));
+            let words: Vec<&str> = OWN.iter().map(|(name, ..)| *name).chain(["keyboard"]).collect();
+            let words = format!("Words of rcli's own (help WORD, help keyboard): {}", words.join(" "));
             let own = columns_text(OWN.iter().map(|(_, typed, text)| (*typed, *text)), columns);
             let keys = columns_text(KEYS.into_iter(), columns);
-            format!("{own}\n{keys}\n{}{}", wrap(&verbs, "", columns), wrap(&groups, "", columns))
+            let lists: String = [words, verbs, groups].iter().map(|list| wrap(list, "  ", columns)).collect();
+            format!("{own}\n{keys}\n{lists}")
         }
         [name] if is_verb_name(name.as_bytes(), table) && name != "exec" => prompt::help(name).unwrap_or_default(),
         [group] if group.starts_with('@') => group_text(group, table, columns),
@@ -187,6 +192,25 @@ mod tests {
     fn a_group_lists_its_commands_within_the_screen() {
         let text = help(&["@hash".to_owned()], Table::builtin(), 40);
         assert!(text.contains("HGET ") && text.lines().all(|line| line.chars().count() < 40), "{text}");
+    }
+
+    #[test]
+    fn all_words_of_rclis_own_are_named_and_explained_within_40_columns() {
+        const NARROW: usize = 40;
+        let text = |topic: &[&str]| {
+            let topic: Vec<String> = topic.iter().map(|&word| word.to_owned()).collect();
+            let text = help(&topic, Table::builtin(), NARROW);
+            assert!(text.lines().all(|line| line.chars().count() < NARROW), "{text}");
+            text
+        };
+        let overview = text(&[]).replace("\n  ", " ");
+        let words =
+            WORDS.iter().map(|(word, _)| *word).chain(["keyboard", "pipes", "shell", "repeat", "views", "groups"]);
+        for word in words {
+            assert!(overview.contains(word), "{word}: {overview}");
+            assert!(!text(&[word]).contains("no command is called"), "{word}");
+        }
+        assert!(overview.contains("help keyboard") && text(&["keyboard"]).contains("Ctrl-S"), "{overview}");
     }
 
     #[test]

@@ -2,20 +2,26 @@
 
 use std::borrow::Cow;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use rustyline::completion::{Completer, Pair};
 use rustyline::highlight::{CmdKind, Highlighter};
 use rustyline::hint::{Hint, Hinter};
+use rustyline::history::SearchDirection;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Context, Helper, Result};
 
 use super::complete::{Known, complete, list};
 use super::highlight::highlight;
 use super::hints::hint;
+use super::keys::Pressed;
+use super::readable::cut;
+use super::recall::LONGEST_SHOWN;
 use super::suggestions::Lookup;
-use super::tokens::{commands, open_quote};
+use super::tokens::{after_count, commands, open_quote};
 use crate::color::{Colors, Part};
-use crate::text::is_unprintable;
+use crate::text::{is_unprintable, width};
 
 /// What rustyline asks about the line.
 pub struct LineHelper {
@@ -23,27 +29,33 @@ pub struct LineHelper {
     pub lookup: Lookup,
     /// Whether there are colours.
     pub colors: Colors,
-    /// How many columns the prompt takes.
-    pub prompt_width: usize,
+    /// The prompt, without escape sequences.
+    pub prompt: String,
     /// Whether there are no hints.
     pub hides_hints: bool,
     /// Words that stand for the beginning of a line, and views in the background.
     pub known: Known,
     /// Whether a question is being answered, and no command typed.
     pub is_asking: bool,
+    /// What keys left behind.
+    pub pressed: Arc<Pressed>,
 }
 
-/// The rest of the syntax: shown, never inserted.
+/// What stands behind the cursor.
 #[derive(Debug)]
-pub struct SyntaxHint(String);
+pub struct Shown {
+    text: String,
+    /// What Right and End insert: the rest of a line of the history. Syntax is never inserted.
+    rest: Option<String>,
+}
 
-impl Hint for SyntaxHint {
+impl Hint for Shown {
     fn display(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     fn completion(&self) -> Option<&str> {
-        None
+        self.rest.as_deref()
     }
 }
 
@@ -65,15 +77,51 @@ impl Completer for LineHelper {
 }
 
 impl Hinter for LineHelper {
-    type Hint = SyntaxHint;
+    type Hint = Shown;
 
-    fn hint(&self, line: &str, pos: usize, _: &Context<'_>) -> Option<SyntaxHint> {
+    fn hint(&self, line: &str, pos: usize, context: &Context<'_>) -> Option<Shown> {
         self.lookup.heed(&line[..pos]);
+        if self.pressed.is_at_newest.swap(false, Relaxed) {
+            return self.shown("  (nothing is newer; Ctrl-R searches back)", line, None);
+        }
         if self.is_asking || self.hides_hints || pos < line.len() || line.contains('\n') {
             return None;
         }
-        let text = hint(line, &self.lookup.table())?;
-        fit(&text, self.prompt_width + line.chars().count(), columns()).map(SyntaxHint)
+        let typed = || newest(line, context).and_then(|rest| self.shown(&one_row(&rest), line, Some(rest)));
+        let syntax = || hint(line, &self.lookup.table()).and_then(|text| self.shown(&text, line, None));
+        // While the command's name is typed a whole line says more than the syntax.
+        if is_name(line) { typed().or_else(syntax) } else { syntax().or_else(typed) }
+    }
+}
+
+impl LineHelper {
+    /// This text behind the line, as far as there is room for it.
+    fn shown(&self, text: &str, line: &str, rest: Option<String>) -> Option<Shown> {
+        let columns = columns();
+        let used = column_behind(&visible(line), column_behind(&self.prompt, 0, columns), columns);
+        Some(Shown { text: fit(text, used, columns)?, rest })
+    }
+}
+
+/// Whether a line is nothing yet but the beginning of a command's name.
+fn is_name(line: &str) -> bool {
+    !after_count(line).trim_start().contains(char::is_whitespace)
+}
+
+/// How the newest line of the history goes on that begins so.
+fn newest(line: &str, context: &Context<'_>) -> Option<String> {
+    if line.trim().is_empty() || line.len() > LONGEST_SHOWN {
+        return None;
+    }
+    let found = context.history().starts_with(line, usize::MAX - 1, SearchDirection::Reverse).ok()??;
+    found.entry.get(line.len()..).map(str::to_owned)
+}
+
+/// A text as it can stand in one row.
+fn one_row(text: &str) -> String {
+    match text.split_once('\n') {
+        Some((first, _)) => format!("{}...", visible(first).replace('\t', " ")),
+        None => visible(text).replace('\t', " "),
     }
 }
 
@@ -87,8 +135,17 @@ impl Highlighter for LineHelper {
         Cow::Owned(highlight(&line, &self.lookup.table(), &self.known.aliases, self.colors))
     }
 
+    /// The editor calls every search one that goes back.
+    fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, is_own: bool) -> Cow<'b, str> {
+        if is_own || !self.pressed.is_forward.load(Relaxed) {
+            return Cow::Borrowed(prompt);
+        }
+        Cow::Owned(prompt.replacen("reverse-i-search", "forward-i-search", 1))
+    }
+
+    /// Dim where there are no colours too: nothing else would tell it from what was typed.
     fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {
-        self.colors.paint(Part::Hint, hint)
+        Colors(true).paint(Part::Hint, hint)
     }
 
     fn highlight_char(&self, line: &str, _: usize, kind: CmdKind) -> bool {
@@ -127,25 +184,56 @@ fn rows() -> usize {
     })
 }
 
+/// In which column the cursor stands behind a text that begins in this one: wide characters take two, and one that does
+/// not fit the row begins the next.
+fn column_behind(text: &str, from: usize, columns: usize) -> usize {
+    const TAB: usize = 8;
+    let mut column = from;
+    for c in text.chars() {
+        let taken = match c {
+            '\n' => {
+                column = 0;
+                continue;
+            }
+            '\t' => TAB - column % TAB,
+            c => width(c.encode_utf8(&mut [0; 4])),
+        };
+        column += taken;
+        if column > columns {
+            column = taken;
+        }
+    }
+    if column >= columns { 0 } else { column }
+}
+
 /// The hint, cut to what is left of the row: it must not push the line about. None where hardly any row is left.
 fn fit(text: &str, used: usize, columns: usize) -> Option<String> {
     const LEAST: usize = 6;
-    let left = columns.saturating_sub(used % columns.max(1) + 1);
-    if text.chars().count() <= left {
-        return Some(text.to_owned());
-    }
-    (left >= LEAST).then(|| text.chars().take(left - 3).chain("...".chars()).collect())
+    let left = columns.saturating_sub(used + 1);
+    (width(text) <= left || left >= LEAST).then(|| cut(text, left))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::fit;
+    use super::{column_behind, fit};
 
     #[test]
     fn a_hint_stays_in_its_row() {
         assert_eq!(fit(" key value", 10, 40).as_deref(), Some(" key value"));
         assert_eq!(fit(" key value [NX | XX]", 30, 40).as_deref(), Some(" key v..."));
         assert_eq!(fit(" key value", 36, 40), None);
-        assert_eq!(fit(" key", 82, 40).as_deref(), Some(" key"));
+        assert_eq!(fit(" key", 2, 40).as_deref(), Some(" key"));
+        assert_eq!(fit("世界世界世界", 30, 40).as_deref(), Some("世界世..."));
+        assert_eq!(fit("世界世界世界", 29, 40).as_deref(), Some("世界世..."));
+    }
+
+    #[test]
+    fn wide_characters_take_two_columns_and_are_not_cut_at_the_end_of_a_row() {
+        assert_eq!(column_behind("GET 世界", 17, 40), 25);
+        assert_eq!(column_behind("世界世界世界", 29, 40), 2);
+        assert_eq!(column_behind("abc", 37, 40), 0);
+        assert_eq!(column_behind("abcd", 37, 40), 1);
+        assert_eq!(column_behind("a\tb", 0, 40), 9);
+        assert_eq!(column_behind("a\nbc", 30, 40), 2);
     }
 }

@@ -1,20 +1,30 @@
-//! The colours of a line being typed (the command, strings, numbers, an unknown command, an open quote), and of a line
-//! of JSON.
+//! The colours of a line being typed (the command, strings, numbers, an unknown command, an open quote), of one that is
+//! JSON with the place where it is wrong, and of a line of JSON that came.
 
 use std::borrow::Cow;
 
+use serde::de::IgnoredAny;
+
 use super::local;
-use super::tokens::{Word, Words, holds_secret};
+use super::tokens::{Word, Words, after_count, holds_secret};
 use crate::cli::prompt;
 use crate::color::{Colors, Part};
+use crate::command::request::Request;
 use crate::command::table::Table;
+use crate::input::parse;
 
-/// The line with its colours; a line that may hold a password has none.
+/// The line with its colours; a line that may hold a password has none, nor has one for a shell.
 pub fn highlight(line: &str, table: &Table, aliases: &[(String, String)], colors: Colors) -> String {
-    if holds_secret(line) {
-        return line.to_owned();
+    match line.trim_start().chars().next() {
+        _ if holds_secret(line) => return line.to_owned(),
+        Some('!') => return line.to_owned(),
+        Some('#') => return colors.paint(Part::Hint, line).into_owned(),
+        Some('[') => return highlight_json_command(line, colors),
+        _ => {}
     }
     let words = Words::of(line);
+    // A number before the command says how often it is to be run.
+    let name_at = usize::from(after_count(line).len() < line.len());
     let mut painted = String::with_capacity(line.len() * 2);
     let mut done = 0;
     for (index, word) in words.list.iter().enumerate() {
@@ -22,8 +32,8 @@ pub fn highlight(line: &str, table: &Table, aliases: &[(String, String)], colors
         let text = &line[word.span.clone()];
         let part = match words.trouble {
             Some(_) if is_last => Some(Part::Error),
-            _ if index == 0 && aliases.iter().any(|(alias, _)| alias == text) => Some(Part::Command),
-            _ if index == 0 => command_part(word, table, is_last && !words.ends_in_space),
+            _ if index == name_at && aliases.iter().any(|(alias, _)| alias == text) => Some(Part::Command),
+            _ if index == name_at => command_part(word, table, is_last && !words.ends_in_space),
             _ => value_part(text, word),
         };
         painted.push_str(&line[done..word.span.start]);
@@ -35,6 +45,16 @@ pub fn highlight(line: &str, table: &Table, aliases: &[(String, String)], colors
     }
     painted.push_str(&line[done..]);
     painted
+}
+
+/// A command in JSON with the colours of JSON. From where it is wrong on it is an error; one that only ends too early may
+/// still go on.
+fn highlight_json_command(line: &str, colors: Colors) -> String {
+    let Err(malformed) = parse(line.as_bytes(), &mut Request::default()) else {
+        return paint_json(line, line.len(), colors);
+    };
+    let is_unfinished = serde_json::from_str::<IgnoredAny>(line).is_err_and(|error| error.is_eof());
+    paint_json(line, if is_unfinished { line.len() } else { malformed.at }, colors)
 }
 
 /// A command that exists, or not. While the name is being typed it may still become one.
@@ -53,8 +73,11 @@ fn command_part(word: &Word, table: &Table, is_being_typed: bool) -> Option<Part
         && (table.names().any(begins)
             || prompt::names().any(begins)
             || local::WORDS.iter().any(|(known, _)| begins(known)));
-    // A JSON line is no command name.
-    if may_become || matches!(name.first(), Some(b'[' | b'#')) { None } else { Some(Part::Error) }
+    match () {
+        () if may_become => None,
+        () if name.iter().all(u8::is_ascii_digit) => Some(Part::Number),
+        () => Some(Part::Error),
+    }
 }
 
 fn value_part(text: &str, word: &Word) -> Option<Part> {
@@ -69,9 +92,11 @@ fn value_part(text: &str, word: &Word) -> Option<Part> {
 
 /// A line of JSON with its colours: keys, strings, numbers and the rest.
 pub fn highlight_json(line: &str, colors: Colors) -> Cow<'_, str> {
-    if !colors.0 {
-        return Cow::Borrowed(line);
-    }
+    if colors.0 { Cow::Owned(paint_json(line, line.len(), colors)) } else { Cow::Borrowed(line) }
+}
+
+/// JSON with its colours; all from the token on that holds the place where it is wrong is an error.
+fn paint_json(line: &str, wrong_at: usize, colors: Colors) -> String {
     let mut painted = String::with_capacity(line.len() * 2);
     let mut rest = line;
     while let Some(first) = rest.chars().next() {
@@ -82,6 +107,10 @@ pub fn highlight_json(line: &str, colors: Colors) -> Cow<'_, str> {
             }
             c => c.len_utf8(),
         };
+        if line.len() - rest.len() + length > wrong_at {
+            painted.push_str(&colors.paint(Part::Error, rest));
+            break;
+        }
         let (token, after) = rest.split_at(length);
         let part = match first {
             '"' if after.starts_with(':') => Some(Part::Key),
@@ -96,7 +125,7 @@ pub fn highlight_json(line: &str, colors: Colors) -> Cow<'_, str> {
         }
         rest = after;
     }
-    Cow::Owned(painted)
+    painted
 }
 
 /// How long the string is that the text begins with, quotes included.
@@ -133,6 +162,27 @@ mod tests {
         assert_eq!(painted("SE"), "SE");
         assert_eq!(painted("SE x"), "^[31mSE^ x");
         assert_eq!(painted("SET k \"a b"), "^[1;34mSET^ k ^[31m\"a b^");
+    }
+
+    #[test]
+    fn a_number_before_a_command_a_shell_line_and_a_note_are_no_unknown_commands() {
+        assert_eq!(painted("5 INCR x"), "^[35m5^ ^[1;34mINCR^ x");
+        assert_eq!(painted("5"), "^[35m5^");
+        assert_eq!(painted("5 NOSUCH x"), "^[35m5^ ^[31mNOSUCH^ x");
+        assert_eq!(painted("!ls 5"), "!ls 5");
+        assert_eq!(painted("# a 5"), "^[2m# a 5^");
+    }
+
+    #[test]
+    fn a_command_in_json_has_its_colours_and_shows_where_it_is_wrong() {
+        assert_eq!(painted("[\"SET\",\"k\",12]"), "[^[32m\"SET\"^,^[32m\"k\"^,^[35m12^]");
+        assert_eq!(painted("[\"SET\",{\"base64\":\"AA==\"}]"), "[^[32m\"SET\"^,{^[36m\"base64\"^:^[32m\"AA==\"^}]");
+        assert_eq!(painted("[\"SET\",\"k"), "[^[32m\"SET\"^,^[32m\"k^");
+        assert_eq!(painted("[\"SET\","), "[^[32m\"SET\"^,");
+        assert_eq!(painted("[\"SET\" 1]"), "[^[32m\"SET\"^ ^[31m1]^");
+        assert_eq!(painted("[\"SET\",null]"), "[^[32m\"SET\"^,^[31mnull]^");
+        assert_eq!(painted("[\"ü\",{\"b\":1}]"), "[^[32m\"ü\"^,{^[31m\"b\":1}]^");
+        assert_eq!(painted("[\"AUTH\",\"pw\"]"), "[\"AUTH\",\"pw\"]");
     }
 
     #[test]

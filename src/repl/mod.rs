@@ -9,6 +9,7 @@ mod helper;
 mod highlight;
 mod hints;
 mod history;
+mod keys;
 mod lines;
 pub mod local;
 mod output;
@@ -28,6 +29,7 @@ mod verbs;
 mod views;
 
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use self::complete::Known;
 use self::editor::{Editor, Typed};
@@ -85,10 +87,11 @@ pub fn run(context: &Context, run: RunVerb) -> Outcome<Exit> {
     let helper = LineHelper {
         lookup,
         colors: style.colors,
-        prompt_width: 0,
+        prompt: String::new(),
         hides_hints: false,
         known: Known::default(),
         is_asking: false,
+        pressed: Arc::default(),
     };
     let mut editor = Editor::open(helper)?;
     let mut pushes = None;

@@ -47,9 +47,4 @@ impl Prompt {
             ),
         }
     }
-
-    /// How many columns it takes.
-    pub fn width(&self) -> usize {
-        self.raw.chars().count()
-    }
 }

@@ -55,9 +55,12 @@ pub fn split(line: &str) -> (&str, Option<Target<'_>>) {
     (&line[..sign.span.start], Some(Target::File { path, appends }))
 }
 
-/// In XREADGROUP a `>` is an id: a file is meant only behind `>>`.
+/// In XREADGROUP a `>` is an id, and the last word is one: a file is meant only behind `>>`, or where it can be no id.
 fn is_file_behind_ids(words: &Words) -> bool {
-    words.list.len() >= 2 && words.list[words.list.len() - 2].text == b">>"
+    let [.., sign, path] = words.list.as_slice() else { return false };
+    let is_id =
+        |text: &[u8]| text == b">" || text == b"$" || text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'-'));
+    sign.text == b">>" || !is_id(&path.text)
 }
 
 /// A target that is open.
@@ -230,6 +233,8 @@ mod tests {
             "> f",
             "XREADGROUP GROUP g c STREAMS a b > 0",
             "XREADGROUP GROUP g c STREAMS a >",
+            "XREADGROUP GROUP g c STREAMS a b > >",
+            "XREADGROUP GROUP g c STREAMS a b > 5-1",
             "SET a \"b > c",
             "[\"GET\", \"a\"] | jq .",
         ] {
@@ -238,6 +243,10 @@ mod tests {
         assert_eq!(
             split("XREADGROUP GROUP g c STREAMS a > | jq ."),
             ("XREADGROUP GROUP g c STREAMS a > ", Some(Target::Shell("jq .")))
+        );
+        assert_eq!(
+            split("XREADGROUP GROUP g c STREAMS a b > 0 > f"),
+            ("XREADGROUP GROUP g c STREAMS a b > 0 ", Some(file("f", false)))
         );
         assert_eq!(
             split("XREADGROUP GROUP g c STREAMS a > >> f"),

@@ -4,7 +4,9 @@
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
+use super::redirect::home;
 use super::views::{Lines, Wanted};
 use super::{Flow, Repl, builtins::stay};
 use crate::cli::{Cli, Verb, prompt};
@@ -51,12 +53,27 @@ fn plain_subscriptions(words: &[OsString]) -> Vec<Subscription> {
     Subscription::collect(&[(topic, &names.to_vec())])
 }
 
+/// The words, with the home directory for the `~/` that the name of a file begins with, as a shell has it.
+fn with_home(words: &[OsString]) -> Vec<OsString> {
+    let syntax = words.first().and_then(|name| prompt::syntax(name.as_bytes()));
+    let is_file = |at: usize| {
+        let before: Vec<&[u8]> = words[1..at].iter().map(|word| word.as_bytes()).collect();
+        syntax.and_then(|syntax| syntax.expected(&before)).is_some_and(|value| value.is_file)
+    };
+    let expanded = |(at, word): (usize, &OsString)| {
+        let begins_at_home = at > 0 && word.as_bytes().starts_with(b"~/");
+        if begins_at_home && is_file(at) { home(Path::new(word)).into_os_string() } else { word.clone() }
+    };
+    words.iter().enumerate().map(expanded).collect()
+}
+
 impl Repl<'_> {
     /// Runs a subcommand as it was typed.
     pub(super) fn run_verb_line(&mut self, line: &str, request: &Request) -> Outcome<Flow> {
         let in_background = ends_in_background(line, request);
         let count = request.len() - usize::from(in_background);
         let words: Vec<OsString> = request.args().take(count).map(|word| OsStr::from_bytes(word).to_owned()).collect();
+        let words = with_home(&words);
         let title = Request::new(request.args().take(count)).shown(super::SHOWN);
         let subscriptions = plain_subscriptions(&words);
         self.run_verb(&words, Wanted { title, subscriptions, in_background })

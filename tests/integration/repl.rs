@@ -439,7 +439,8 @@ fn no_color_has_no_colours() {
     terminal.wait("the question", |rows| rows.last().is_some_and(|row| row.ends_with("run it? (y/N)")));
     terminal.keys("\r");
     terminal.ends_with(&["rcli: note: not run", &prompt]);
-    let text = String::from_utf8_lossy(&terminal.bytes()).into_owned();
+    // Hints are dim all the same: nothing else tells them from what was typed.
+    let text = String::from_utf8_lossy(&terminal.bytes()).replace("\x1b[2m", "").replace("\x1b[0m", "");
     let colored = text
         .match_indices("\x1b[")
         .any(|(at, _)| text[at + 2..].trim_start_matches(|c: char| c.is_ascii_digit() || c == ';').starts_with('m'));
