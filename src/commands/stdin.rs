@@ -41,7 +41,11 @@ pub fn run(context: &Context) -> Outcome<Exit> {
     let place = endpoint.address.to_string();
     let mut request = Request::default();
     loop {
-        match source.next(&mut request) {
+        let next = source.next(&mut request);
+        if !matches!(next, Ok(Next::Pending)) {
+            lines.end_reading()?;
+        }
+        match next {
             Ok(Next::Command) if leaves(&request) => return lines.end(),
             Ok(Next::Command) => lines.take(&mut request, source.last_line())?,
             Ok(Next::End) if lines.mode.is_open() => {

@@ -29,6 +29,8 @@ pub struct Mode {
     is_open: Arc<AtomicBool>,
     /// Whether the terminal is told that messages are waited for.
     tells: bool,
+    /// Whether it shows that just now: a line that has come only in part changes nothing.
+    is_told: bool,
 }
 
 /// Why nothing more is heard.
@@ -130,26 +132,22 @@ impl Mode {
         // Errors and hang-ups are reported unasked.
         let mut others = vec![PollFd::from_borrowed_fd(rustix::stdio::stdout(), PollFlags::empty())];
         others.extend(input.map(|input| PollFd::from_borrowed_fd(input.as_fd(), PollFlags::IN)));
-        let mut is_told = false;
         loop {
             while let Some(frame) = session.receive()? {
                 self.note(frame);
-                tell(out, ERASE, std::mem::take(&mut is_told))?;
+                tell(out, ERASE, std::mem::take(&mut self.is_told))?;
                 write_heard(out, format, frame).map_err(Failure::output)?;
             }
             if !self.is_open() {
                 return Ok(());
             }
-            tell(out, READING, self.tells && !is_told)?;
-            is_told = self.tells;
+            tell(out, READING, self.tells && !self.is_told)?;
+            self.is_told = self.tells;
             out.flush().map_err(Failure::output)?;
             let (_, ready) = session.wait_among(&others, None)?;
             match ready.as_slice() {
                 [true, ..] => return Err(Stopped::Unread),
-                [_, true] => {
-                    tell(out, ERASE, is_told)?;
-                    return Ok(out.flush().map_err(Failure::output)?);
-                }
+                [_, true] => return Ok(()),
                 _ => {}
             }
         }
@@ -192,6 +190,14 @@ impl Lines {
         use crate::shell::subscription::changes_subscriptions;
         let is_alone = self.mode.is_open() && self.shell.link().endpoint().protocol == Protocol::Resp2;
         self.shell.queued().is_none() && (is_alone || changes_subscriptions(request))
+    }
+
+    /// Takes away what is written while messages are waited for: a line has come.
+    pub(super) fn end_reading(&mut self) -> Outcome<()> {
+        if std::mem::take(&mut self.mode.is_told) {
+            self.renderer.write_text(ERASE).map_err(Failure::output)?;
+        }
+        Ok(())
     }
 
     /// Runs a line that is.
