@@ -1,5 +1,6 @@
 //! What keys do beside what the editor makes of them: Ctrl-C and Ctrl-X Ctrl-E end the line, Up and Down begin a walk
-//! through the history, End takes over what is shown behind the cursor, and a search is left as it should be.
+//! through the history, End takes over what is shown behind the cursor (Ctrl-Right a word of it), and a search is left as it
+//! should be.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -83,6 +84,12 @@ impl ConditionalEventHandler for Keys {
             {
                 Some(Cmd::CompleteHint)
             }
+            KeyEvent(KeyCode::Right, Modifiers::CTRL | Modifiers::ALT)
+            | KeyEvent(KeyCode::Char('F' | 'f'), Modifiers::ALT)
+                if context.pos() == context.line().len() =>
+            {
+                context.hint_text().map(|rest| Cmd::Insert(1, first_word(rest).to_owned()))
+            }
             _ => None,
         }
     }
@@ -103,6 +110,12 @@ impl Keys {
         direction.store(is_forward, Relaxed);
         if is_forward && was_searching { Cmd::ForwardSearchHistory } else { Cmd::ReverseSearchHistory }
     }
+}
+
+/// The first word of a text, with the blanks before it.
+fn first_word(text: &str) -> &str {
+    let begin = text.len() - text.trim_start().len();
+    text[begin..].find(char::is_whitespace).map_or(text, |end| &text[..begin + end])
 }
 
 /// Whether a key changes what is searched for.

@@ -76,6 +76,25 @@ fn the_newest_line_that_begins_so_is_shown_and_taken_over() {
     row(&terminal, &prompt, "GET key:x");
     terminal.keys("\x7f");
     row(&terminal, &prompt, "GET key:1");
+    // Ctrl-Right and Alt-F take over a word.
+    terminal.keys(CTRL_U);
+    row(&terminal, &prompt, "");
+    terminal.keys("SE");
+    row(&terminal, &prompt, "SET key:2 two");
+    terminal.keys("\x1b[1;5C\x1b[1;5C");
+    terminal.keys("9");
+    terminal.shows("SET key:29 value");
+    terminal.keys(CTRL_U);
+    row(&terminal, &prompt, "");
+    terminal.keys("GE");
+    row(&terminal, &prompt, "GET key:1");
+    terminal.keys("\x1bf\x1bf");
+    terminal.keys("7");
+    row(&terminal, &prompt, "GET key:17");
+    terminal.keys(CTRL_U);
+    row(&terminal, &prompt, "");
+    terminal.keys("GET key:");
+    row(&terminal, &prompt, "GET key:1");
     // Enter runs what was typed alone.
     terminal.keys("\r");
     terminal.ends_with(&[&format!("{prompt} GET key:"), "(nil)", &prompt]);
