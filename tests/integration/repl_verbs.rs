@@ -162,7 +162,7 @@ fn a_command_of_the_server_wins_over_a_verb_of_its_name() {
     terminal.wait("the prompt", |rows| rows.last().is_some_and(|row| row.ends_with('>')));
     terminal.keys("sub");
     // The server's table takes a moment to come: until then the hint is the verb's.
-    terminal.wait_pressing("\x7fb", |rows| rows.last().is_some_and(|row| row.ends_with("> sub")));
+    terminal.wait_pressing("\x7fb", |rows| rows.last().is_some_and(|row| row.ends_with("> sub arg [arg [arg ...]]")));
     terminal.line(" x");
     terminal.shows("the server's");
     terminal.leave();
