@@ -1,6 +1,8 @@
 //! A file of commands or stdin, read piece by piece: one command after the other, each with its line. What a line, a
 //! RESP command or a row means is told by the others.
 
+mod forms;
+
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -11,11 +13,11 @@ use rustix::fs::{Mode, OFlags};
 
 use super::bad::{BadInput, refuse_encoding};
 use super::begin::{self, Begin};
-use super::resp::{self, Found, Scan};
-use super::rows::{Row, RowForm, Rows};
+use super::resp::Scan;
+use super::rows::{RowForm, Rows};
 use super::text::Malformed;
-use super::{count_lines, parse, plain, room};
-use crate::command::request::{Request, secrets};
+use super::{parse, plain, room};
+use crate::command::request::Request;
 use crate::exit::{Failure, Outcome};
 use crate::stdio;
 use crate::text::describe_io;
@@ -349,73 +351,6 @@ impl Source {
     fn consume(&mut self, count: usize) {
         self.start += count;
         self.consumed += count as u64;
-    }
-
-    /// What the next row of a table gives; none for its header.
-    fn next_row(&mut self, request: &mut Request) -> Result<Option<Next>, BadInput> {
-        let Some(rows) = &mut self.rows else { return Ok(Some(Next::End)) };
-        request.clear();
-        let waiting = &self.buffer[self.start..self.end];
-        let had_header = rows.has_header();
-        let (taken, row) = rows.read(waiting, self.line, self.ended, request);
-        request.line = rows.line();
-        self.line += count_lines(&waiting[..taken]);
-        match row {
-            Row::Whole | Row::Bad(_, true) => rows.begin_next(),
-            _ => {}
-        }
-        self.consume(taken);
-        match row {
-            Row::Whole if had_header => Ok(Some(Next::Command)),
-            Row::Whole => Ok(None),
-            Row::Part => Ok(Some(Next::Pending)),
-            Row::End => Ok(Some(Next::End)),
-            Row::Bad(reason, recoverable) => {
-                let line = request.line.max(1);
-                Err(BadInput::new(format!("{}:{line}: {reason}", self.name), recoverable))
-            }
-        }
-    }
-
-    fn next_resp(&mut self, request: &mut Request) -> Result<Next, BadInput> {
-        loop {
-            request.clear();
-            self.consume_blank();
-            let waiting = &self.buffer[self.start..self.end];
-            if waiting.is_empty() {
-                return Ok(if self.ended { Next::End } else { Next::Pending });
-            }
-            request.line = self.line + 1;
-            let bad = |reason: &str| BadInput::new(format!("{}:{}: {reason}", self.name, self.line + 1), false);
-            match resp::parse(waiting, &mut self.scan, request) {
-                Ok(Found::Command(taken)) => {
-                    self.line += count_lines(&waiting[..taken]);
-                    self.consume(taken);
-                    if !request.is_empty() {
-                        return Ok(Next::Command);
-                    }
-                }
-                Ok(Found::Part) if self.ended => return Err(bad("the input ends inside a RESP command")),
-                Ok(Found::Part) => return Ok(Next::Pending),
-                Ok(Found::TooLarge(size)) => {
-                    return Err(self.no_room(self.line + 1, &format!("a RESP command of {size} bytes")).into());
-                }
-                Err(reason) => {
-                    return Err(match secrets::shown_bad(request.arg(0)) {
-                        Some(shown) => bad(&format!("bad RESP: {shown}")),
-                        None => bad(&reason),
-                    });
-                }
-            }
-        }
-    }
-
-    /// Passes over line ends between RESP commands.
-    fn consume_blank(&mut self) {
-        let waiting = &self.buffer[self.start..self.end];
-        let blank = waiting.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-        self.line += count_lines(&waiting[..blank]);
-        self.consume(blank);
     }
 
     fn bad_line(&self, line: &[u8], malformed: &Malformed) -> BadInput {

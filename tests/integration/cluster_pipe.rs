@@ -177,7 +177,7 @@ fn slots_that_leave_the_only_owner_lose_and_double_nothing() {
     let keys = 60;
     let mut run = cluster.rcli(["pipe", "--json"]).interactive().any_stdout().start();
     // It has met the only owner before anything moves.
-    run.send(&incrs(keys, keys));
+    run.send(incrs(keys, keys));
     run.wait_for_lines(keys);
     feed_while(&mut run, keys, || {
         for name in (0..keys).map(|key| format!("k{key}")) {

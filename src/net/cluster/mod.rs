@@ -10,6 +10,7 @@ pub mod everywhere;
 pub mod fuzz;
 pub mod holdings;
 pub mod key_slot;
+mod opening;
 mod own_connections;
 mod pool;
 pub mod redirects;
@@ -32,7 +33,7 @@ use super::endpoint::{Address, Endpoint};
 use super::error::{Lost, Unopened};
 use super::handshake::hello::ServerVersion;
 use super::poll::{is_over, wait_for_any};
-use super::retry::{Retry, open_patiently};
+use super::retry::Retry;
 use super::session::Session;
 use super::transaction::Watch;
 use crate::command::restrictions::{Effect, effect_of};
@@ -99,68 +100,6 @@ pub(super) enum Tried<T> {
 }
 
 impl Cluster {
-    /// Connects to the node at the endpoint and reads the slot map there; where the cluster is down, or its node is not
-    /// there, as often as `--wait` lets one try.
-    pub fn open(endpoint: &Endpoint) -> Result<Self, Unopened> {
-        open_patiently(endpoint, || Self::open_once(endpoint, false), Self::is_up)
-    }
-
-    /// The same, and does without a map where the node hangs up when it is asked for that, as a proxy may: every command
-    /// is sent to it until it says where it belongs.
-    pub fn open_without_map(endpoint: &Endpoint) -> Result<Self, Unopened> {
-        open_patiently(endpoint, || Self::open_once(endpoint, true), Self::is_up)
-    }
-
-    fn open_once(endpoint: &Endpoint, may_lack_map: bool) -> Result<Self, Unopened> {
-        let seed = endpoint.address.clone();
-        let replica = endpoint.of_replica();
-        let session = match &replica {
-            // The first answer is the slot map's, which is limited.
-            None => Session::open_telling(endpoint, &|_| ())?,
-            Some(_) => Session::open_once(endpoint)?,
-        };
-        let mut cluster = Self { is_of_sentinels: replica.is_some(), ..Self::over(endpoint, session) };
-        match replica {
-            None => match cluster.read_map(&seed) {
-                Err(Lost::Unreached(_)) if may_lack_map && cluster.has_hung_up() => cluster.drop_session(&seed),
-                read => read.map_err(|lost| lost.while_opening(&seed.to_string()))?,
-            },
-            Some(replica) => cluster.map = SlotMap::of_one(seed, replica.address),
-        }
-        Ok(cluster)
-    }
-
-    /// Whether the node that was named has ended the first connection.
-    fn has_hung_up(&self) -> bool {
-        self.nodes.first().and_then(|node| node.session.as_ref()).is_some_and(Session::has_ended)
-    }
-
-    /// With this session with the node that was named.
-    fn over(endpoint: &Endpoint, session: Session) -> Self {
-        let seed = endpoint.address.clone();
-        let asker = Asker::default();
-        asker.note(&session);
-        Self {
-            endpoint: Endpoint { limits_first_answer: false, ..endpoint.clone() },
-            seed: seed.clone(),
-            is_of_sentinels: false,
-            router: Router::default(),
-            map: SlotMap::unread(),
-            places: Places::default(),
-            nodes: vec![Node { address: seed.clone(), session: Some(session), reads: false, db: endpoint.db, told: 0 }],
-            watch: None,
-            settings: Settings::default(),
-            refused: Vec::new(),
-            notes: Vec::new(),
-            detours: Vec::new(),
-            last: seed.clone(),
-            turn: 0,
-            refreshed: None,
-            is_cut_off: false,
-            asker,
-        }
-    }
-
     /// What the node that was named calls itself, or whichever answers in its stead.
     pub fn learn_version(&mut self) -> Result<Option<ServerVersion>, Unopened> {
         let open = self.nodes.iter_mut().find_map(|node| node.session.as_mut());
