@@ -58,11 +58,12 @@ fn lrange(lab: &mut Lab) -> Result<Vec<Row>> {
     let pairs = alternate(lab, lab.sizes.pairs, |_| ours.run(), |_| theirs.run())?;
     let title = format!("LRANGE of {} elements as JSON", thousands(elements));
     let wire = wire_size(elements);
+    let (our_peak, their_peak) = (ours.run_watched()?.peak, theirs.run_watched()?.peak);
     let peak = Row::sized(
         format!("peak memory of {title}"),
         2 * wire + 8 * 1024 * 1024,
-        pairs.ours.peak,
-        &format!("for a reply of {}; redis-cli {}", megabytes(wire), megabytes(pairs.theirs.peak)),
+        our_peak,
+        &format!("VmHWM of rcli, for a reply of {}; redis-cli {}", megabytes(wire), megabytes(their_peak)),
     );
     Ok(vec![Row::compared(title, "`redis-cli --json`", Goal::Wall(0.15), &pairs), peak])
 }
