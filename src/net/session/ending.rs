@@ -27,7 +27,7 @@ const CROWDED: [&str; 5] = [
 const FAREWELL: Duration = Duration::from_secs(1);
 
 impl Session {
-    /// Whether the connection was found ended.
+    /// Whether the connection was found ended; one on which no RESP came has not ended.
     pub(in crate::net) fn has_ended(&self) -> bool {
         self.has_ended
     }
@@ -35,7 +35,7 @@ impl Session {
     /// Why a conversation ended that had not begun: the server has said why it turns the connection away, or was spoken
     /// to plainly and has TLS, or wants a certificate, which it says only when the handshake is over.
     pub(super) fn ended(&mut self, lost: Lost) -> Lost {
-        self.has_ended = true;
+        self.has_ended = !matches!(lost, Lost::Undecodable(_));
         if let Some(message) = &self.refusal {
             return turned_away(message.clone());
         }
