@@ -7,7 +7,7 @@ mod places;
 use self::places::{Place, Source};
 use super::hints::is_verb;
 use super::suggestions::{Answer, Candidate, Question, Topic};
-use super::tokens::{Word, Words};
+use super::tokens::{Word, Words, begins_with, split_count};
 use crate::command::table::{Expected, Table};
 
 /// What may stand at a place.
@@ -80,8 +80,8 @@ pub fn complete(line: &str, table: &Table, known: &Known, ask: Ask<'_>) -> Offer
     if line[begin..].starts_with(['[', '!']) {
         return Offer { start: line.len(), ..Offer::default() };
     }
-    let first = words.before().first().and_then(|word| line.get(word.span.clone()));
-    if let Some((alias, text)) = known.aliases.iter().find(|(alias, _)| first == Some(alias)) {
+    let is_first = |alias: &str| words.before().first().is_some_and(|word| word.is_typed(line, alias));
+    if let Some((alias, text)) = known.aliases.iter().find(|(alias, _)| is_first(alias)) {
         let none = Known { jobs: known.jobs.clone(), aliases: Vec::new() };
         let expanded = format!("{text}{}", &line[begin + alias.len()..]);
         let offer = complete(&expanded, table, &none, ask);
@@ -119,9 +119,8 @@ pub fn complete(line: &str, table: &Table, known: &Known, ask: Ask<'_>) -> Offer
 fn inner_command(line: &str, before: &[Word], table: &Table) -> Option<usize> {
     let word = |at: usize, text: &str| before.get(at).is_some_and(|word| is_word(word, text));
     let [first, ..] = before else { return None };
-    let is_count = first.text.iter().all(u8::is_ascii_digit) && line[first.span.clone()].as_bytes() == first.text;
     let is_exec = first.text == b"exec" && is_verb(first, line, table) && !before[1..].iter().any(is_option);
-    let count = if is_count || is_exec {
+    let count = if split_count(line).is_some() || is_exec {
         1
     } else if word(0, "COMMAND") && (word(1, "GETKEYS") || word(1, "GETKEYSANDFLAGS")) {
         2
@@ -141,24 +140,19 @@ fn is_option(word: &Word) -> bool {
 
 /// Whether these words end in what sends the reply to a file, or to a shell command.
 fn goes_elsewhere(line: &str, before: &[Word]) -> bool {
-    let is_sign = |word: &Word, sign: &str| line.get(word.span.clone()) == Some(sign);
     let is_ids = before.first().is_some_and(|name| is_word(name, "XREADGROUP"));
-    let is_last = |sign| before.len() > 1 && before.last().is_some_and(|word| is_sign(word, sign));
-    is_last(">>") || is_last(">") && !is_ids || before.iter().skip(1).any(|word| is_sign(word, "|"))
+    let is_last = |sign| before.len() > 1 && before.last().is_some_and(|word| word.is_typed(line, sign));
+    is_last(">>") || is_last(">") && !is_ids || before.iter().skip(1).any(|word| word.is_typed(line, "|"))
 }
 
 fn is_word(word: &Word, text: &str) -> bool {
     word.text.eq_ignore_ascii_case(text.as_bytes())
 }
 
-fn begins_with(word: &str, prefix: &[u8]) -> bool {
-    word.len() >= prefix.len() && word.as_bytes()[..prefix.len()].eq_ignore_ascii_case(prefix)
-}
-
 /// Fixed words that begin so, in the case that is being typed.
 fn fixed<'a>(words: impl Iterator<Item = &'a str>, prefix: &[u8], is_lower: bool) -> Vec<Candidate> {
     words
-        .filter(|word| begins_with(word, prefix))
+        .filter(|word| begins_with(word.as_bytes(), prefix))
         .map(|word| Candidate::sign(if is_lower { word.to_ascii_lowercase() } else { word.to_owned() }))
         .collect()
 }

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde::de::IgnoredAny;
 
 use super::local;
-use super::tokens::{Word, Words, after_count, holds_secret};
+use super::tokens::{Word, Words, after_count, begins_with, holds_secret};
 use crate::cli::prompt;
 use crate::color::{Colors, Part};
 use crate::command::request::Request;
@@ -68,7 +68,7 @@ fn command_part(word: &Word, table: &Table, is_being_typed: bool) -> Option<Part
     {
         return Some(Part::Command);
     }
-    let begins = |known: &str| known.as_bytes().get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
+    let begins = |known: &str| begins_with(known.as_bytes(), name);
     let may_become = is_being_typed
         && (table.names().any(begins)
             || prompt::names().any(begins)

@@ -106,10 +106,9 @@ impl Repl<'_> {
     }
 }
 
-/// How often a line is to be run that begins with a number, and the line behind it (redis-cli's `5 INCR x`).
+/// How often a line is to be run that begins with a number, and the line behind it.
 pub fn repeated<'a>(line: &'a str, request: &Request) -> Option<(u64, &'a str)> {
-    let (number, rest) = line.trim_start().split_once(char::is_whitespace)?;
-    let is_number = request.len() > 1 && number.bytes().all(|byte| byte.is_ascii_digit());
-    let count = number.parse().ok().filter(|count| *count > 0 && is_number)?;
+    let (number, rest) = tokens::split_count(line).filter(|_| request.len() > 1)?;
+    let count = number.parse().ok().filter(|count| *count > 0)?;
     Some((count, rest))
 }

@@ -33,22 +33,18 @@ pub fn split(line: &str) -> (&str, Option<Target<'_>>) {
         return (line, None);
     }
     let words = Words::of(line);
-    // What is quoted is longer than the sign.
-    let is_sign = |at: usize, sign: &str| line.get(words.list[at].span.clone()) == Some(sign);
-    let bar = (1..words.list.len()).find(|at| is_sign(*at, "|"));
-    if let Some(at) = bar {
-        let span = &words.list[at].span;
+    if let Some(bar) = words.list.iter().skip(1).find(|word| word.is_typed(line, "|")) {
+        let span = &bar.span;
         let behind = line[span.end..].trim();
         return if behind.is_empty() { (line, None) } else { (&line[..span.start], Some(Target::Shell(behind))) };
     }
     let is_ids = words.list.first().is_some_and(|name| name.text.eq_ignore_ascii_case(b"XREADGROUP"));
     let [.., sign, path] = words.list.as_slice() else { return (line, None) };
-    let sign_at = words.list.len() - 2;
-    if sign_at == 0 || words.trouble.is_some() || is_ids && !is_file_behind_ids(&words) {
+    if words.list.len() == 2 || words.trouble.is_some() || is_ids && !is_file_behind_ids(&words) {
         return (line, None);
     }
-    let appends = is_sign(sign_at, ">>");
-    if !appends && !is_sign(sign_at, ">") {
+    let appends = sign.is_typed(line, ">>");
+    if !appends && !sign.is_typed(line, ">") {
         return (line, None);
     }
     let path = PathBuf::from(String::from_utf8_lossy(&path.text).into_owned());

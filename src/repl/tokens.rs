@@ -16,6 +16,13 @@ pub struct Word {
     pub text: Vec<u8>,
 }
 
+impl Word {
+    /// Whether it stands so in its line: a word that is quoted is longer.
+    pub fn is_typed(&self, line: &str, text: &str) -> bool {
+        line.get(self.span.clone()) == Some(text)
+    }
+}
+
 /// The words of a line.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Words {
@@ -110,11 +117,20 @@ pub fn open_quote(before: Option<char>, line: &str) -> Option<char> {
     }
 }
 
-/// The command behind a number that says how often it is to be run; the line itself where there is none.
+/// The number that says how often a command is to be run (redis-cli's `5 INCR x`), and what is behind it.
+pub fn split_count(line: &str) -> Option<(&str, &str)> {
+    let (number, behind) = line.trim_start().split_once(char::is_whitespace)?;
+    number.bytes().all(|byte| byte.is_ascii_digit()).then_some((number, behind))
+}
+
+/// The command behind such a number; the line itself where there is none.
 pub fn after_count(line: &str) -> &str {
-    let Some((number, command)) = line.trim_start().split_once(char::is_whitespace) else { return line };
-    let is_count = number.bytes().all(|byte| byte.is_ascii_digit()) && !command.trim().is_empty();
-    if is_count { command } else { line }
+    split_count(line).map(|(_, command)| command).filter(|command| !command.trim().is_empty()).unwrap_or(line)
+}
+
+/// Whether a word begins so, in any case.
+pub fn begins_with(word: &[u8], beginning: &[u8]) -> bool {
+    word.get(..beginning.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(beginning))
 }
 
 #[cfg(test)]

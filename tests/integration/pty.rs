@@ -25,7 +25,12 @@ const ROWS: u16 = 60;
 
 /// A REPL on this server, and its prompt, which has been seen.
 pub fn open(server: &Server, args: &[&str]) -> (Terminal, String) {
-    let terminal = server.rcli(args).on_terminal(160);
+    open_at(server, args, 160)
+}
+
+/// The same, so wide.
+pub fn open_at(server: &Server, args: &[&str], columns: u16) -> (Terminal, String) {
+    let terminal = server.rcli(args).on_terminal(columns);
     let prompt = format!("{}>", server.address());
     terminal.wait("the first prompt", |rows| rows.last() == Some(&prompt));
     (terminal, prompt)

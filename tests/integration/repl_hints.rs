@@ -1,17 +1,9 @@
 //! What stands behind the cursor in the REPL: the rest of the syntax, and the history's lines. Contract section 10.
 
-use crate::pty::Terminal;
+use crate::pty::{Terminal, open_at};
 use crate::server::Server;
 
 const CTRL_U: &str = "\x15";
-
-/// A REPL on this server, so wide, and its prompt.
-fn open(server: &Server, columns: u16) -> (Terminal, String) {
-    let terminal = server.rcli([""; 0]).on_terminal(columns);
-    let prompt = format!("{}>", server.address());
-    terminal.wait("the first prompt", |rows| rows.last() == Some(&prompt));
-    (terminal, prompt)
-}
 
 /// Types this, and waits until the row is that; an end in `...` leaves open how it goes on.
 fn hints(terminal: &Terminal, prompt: &str, typed: &str, hint: &str) {
@@ -28,7 +20,7 @@ fn hints(terminal: &Terminal, prompt: &str, typed: &str, hint: &str) {
 #[test]
 fn hints_are_those_of_the_list() {
     let server = Server::start();
-    let (terminal, prompt) = open(&server, 300);
+    let (terminal, prompt) = open_at(&server, &[], 300);
     let list = include_str!("../hints.txt");
     let lines = list.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('|'));
     for (typed, hint) in lines {
@@ -51,7 +43,7 @@ fn was_dim(terminal: &Terminal, text: &str) -> bool {
 #[test]
 fn the_newest_line_that_begins_so_is_shown_and_taken_over() {
     let server = Server::start();
-    let (terminal, prompt) = open(&server, 100);
+    let (terminal, prompt) = open_at(&server, &[], 100);
     terminal.run(&prompt, "SET key:1 one", &["OK"]);
     terminal.run(&prompt, "SET key:2 two", &["OK"]);
     terminal.run(&prompt, "GET key:1", &["\"one\""]);
@@ -144,7 +136,7 @@ fn a_line_with_a_secret_is_never_shown_and_no_hints_is_no_lines() {
 #[test]
 fn a_search_forward_says_that_nothing_is_newer_or_goes_on_from_a_walk() {
     let server = Server::start();
-    let (terminal, prompt) = open(&server, 100);
+    let (terminal, prompt) = open_at(&server, &[], 100);
     terminal.keys("\x13");
     terminal.shows("(nothing is newer; Ctrl-R searches back)");
     terminal.keys("P");
@@ -178,7 +170,7 @@ fn a_search_forward_says_that_nothing_is_newer_or_goes_on_from_a_walk() {
 #[test]
 fn any_key_leaves_a_search_with_nothing_of_it_on_the_screen() {
     let server = Server::start();
-    let (terminal, prompt) = open(&server, 100);
+    let (terminal, prompt) = open_at(&server, &[], 100);
     terminal.run(&prompt, "ECHO hello", &["\"hello\""]);
     // Tab, Shift-Tab, Down, Page Up, F5, Ctrl-K, Ctrl-T.
     for key in ["\t", "\x1b[Z", "\x1b[B", "\x1b[5~", "\x1b[15~", "\x0b", "\x14"] {
@@ -201,7 +193,7 @@ fn any_key_leaves_a_search_with_nothing_of_it_on_the_screen() {
 #[test]
 fn a_command_in_json_shows_where_it_is_wrong() {
     let server = Server::start();
-    let (terminal, prompt) = open(&server, 100);
+    let (terminal, prompt) = open_at(&server, &[], 100);
     terminal.keys("[\"SET\",\"k\",1]");
     row(&terminal, &prompt, "[\"SET\",\"k\",1]");
     terminal.keys("\r");
@@ -220,7 +212,7 @@ fn a_command_in_json_shows_where_it_is_wrong() {
 #[test]
 fn a_file_in_the_home_directory_is_found_by_its_tilde() {
     let server = Server::start();
-    let (terminal, prompt) = open(&server, 100);
+    let (terminal, prompt) = open_at(&server, &[], 100);
     let home = terminal.home().to_owned();
     std::fs::write(home.join("commands"), "SET tilde yes\n").unwrap();
     terminal.line("pipe ~/commands");
@@ -239,7 +231,7 @@ fn a_file_in_the_home_directory_is_found_by_its_tilde() {
 fn narrow_screens_and_wide_characters_have_room_for_what_is_typed() {
     const COLUMNS: u16 = 40;
     let server = Server::start();
-    let (terminal, prompt) = open(&server, COLUMNS);
+    let (terminal, prompt) = open_at(&server, &[], COLUMNS);
     let wide = "世界".repeat(12);
     terminal.line(&format!("GET {wide}"));
     terminal.ends_with(&["(nil)", &prompt]);

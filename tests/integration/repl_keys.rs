@@ -1,20 +1,12 @@
 //! What helps the hands in the REPL: completion, hints, colours, help. Contract section 10.
 
 use crate::peer::{peer, send};
-use crate::pty::Terminal;
+use crate::pty::{Terminal, open_at};
 use crate::server::{DEADLINE, Server};
 use std::time::{Duration, Instant};
 
 const CTRL_C: &str = "\x03";
 const CTRL_U: &str = "\x15";
-
-/// A REPL on this server, so wide, and its prompt.
-fn open(server: &Server, columns: u16) -> (Terminal, String) {
-    let terminal = server.rcli([""; 0]).on_terminal(columns);
-    let prompt = format!("{}>", server.address());
-    terminal.wait("the first prompt", |rows| rows.last() == Some(&prompt));
-    (terminal, prompt)
-}
 
 /// Types this, then Tab, and waits until the line is that.
 fn completes(terminal: &Terminal, prompt: &str, typed: &str, line: &str) {
@@ -29,7 +21,7 @@ fn completes(terminal: &Terminal, prompt: &str, typed: &str, line: &str) {
 #[test]
 fn tab_completes_names_in_the_case_that_is_typed() {
     let server = Server::start();
-    let (terminal, prompt) = open(&server, 120);
+    let (terminal, prompt) = open_at(&server, &[], 120);
     completes(&terminal, &prompt, "HGETA", "HGETALL key");
     completes(&terminal, &prompt, "hgeta", "hgetall key");
     completes(&terminal, &prompt, "CLIENT NO-E", "CLIENT NO-EVICT <ON | OFF>");
@@ -43,7 +35,7 @@ fn tab_completes_names_in_the_case_that_is_typed() {
 #[test]
 fn tab_offers_options_in_their_order() {
     let server = Server::start();
-    let (terminal, _) = open(&server, 120);
+    let (terminal, _) = open_at(&server, &[], 120);
     terminal.keys("SET k v \t");
     terminal.wait("the options", |rows| {
         rows.iter().any(|row| row.split_whitespace().eq(["NX", "XX", "GET", "EX", "PX", "EXAT", "PXAT", "KEEPTTL"]))
@@ -60,7 +52,7 @@ fn tab_completes_keys_of_the_commands_type() {
     server.call(&[b"SET", b"sp ace\n", b"v"]);
     server.call(&[b"SET", b"glob*[x]", b"v"]);
     server.call(&[b"SET", b"globber", b"v"]);
-    let (terminal, prompt) = open(&server, 120);
+    let (terminal, prompt) = open_at(&server, &[], 120);
     completes(&terminal, &prompt, "LPOP th", "LPOP thing:list");
     completes(&terminal, &prompt, "GET th", "GET thing:string");
     completes(&terminal, &prompt, "GET sp", "GET \"sp ace\\n\"");
@@ -77,7 +69,7 @@ fn tab_completes_keys_of_the_commands_type() {
 fn tab_completes_keys_of_the_database_that_is_selected() {
     let server = Server::start();
     server.ask("SET key:zero v");
-    let (terminal, prompt) = open(&server, 120);
+    let (terminal, prompt) = open_at(&server, &[], 120);
     completes(&terminal, &prompt, "GET ke", "GET key:zero");
     terminal.line("SELECT 3");
     terminal.line("SET key:three v");
@@ -89,7 +81,7 @@ fn tab_completes_keys_of_the_database_that_is_selected() {
 #[test]
 fn tab_completes_channels_and_parameters() {
     let server = Server::start();
-    let (terminal, prompt) = open(&server, 120);
+    let (terminal, prompt) = open_at(&server, &[], 120);
     let mut listener = server.client();
     listener.call(&[b"SUBSCRIBE", b"news:world"]).unwrap();
     completes(&terminal, &prompt, "PUBLISH ne", "PUBLISH news:world message");
@@ -101,7 +93,7 @@ fn tab_completes_channels_and_parameters() {
 fn completion_disturbs_neither_watch_nor_block() {
     let server = Server::start();
     server.ask("SET key:one v");
-    let (terminal, prompt) = open(&server, 120);
+    let (terminal, prompt) = open_at(&server, &[], 120);
     terminal.line("WATCH key:one");
     terminal.ends_with(&["OK", &prompt]);
     completes(&terminal, &prompt, "GET ke", "GET key:one");
@@ -118,7 +110,7 @@ fn completion_disturbs_neither_watch_nor_block() {
 fn completion_over_many_keys_gives_the_prompt_back() {
     let server = Server::start();
     server.ask("DEBUG POPULATE 100000 crowd 8");
-    let (terminal, _) = open(&server, 120);
+    let (terminal, _) = open_at(&server, &[], 120);
     terminal.keys("GET crowd:");
     terminal.wait_pressing("\t", |rows| rows.iter().any(|row| row.ends_with("more; type on)")));
     terminal.keys(CTRL_U);
@@ -131,7 +123,7 @@ fn what_is_one_of_very_many_keys_is_there_at_the_next_tab() {
     let server = Server::start();
     server.ask("DEBUG POPULATE 300000 crowd 8");
     server.ask("RPUSH needle v");
-    let (terminal, prompt) = open(&server, 120);
+    let (terminal, prompt) = open_at(&server, &[], 120);
     terminal.keys("LRANGE needl");
     let line = format!("{prompt} LRANGE needle ");
     terminal.wait_pressing("\t", |rows| rows.last().is_some_and(|row| row.starts_with(&line)));
@@ -156,7 +148,7 @@ fn a_server_that_says_nothing_does_not_keep_the_prompt() {
 #[test]
 fn a_server_that_is_gone_does_not_keep_the_prompt() {
     let mut server = Server::start();
-    let (terminal, prompt) = open(&server, 120);
+    let (terminal, prompt) = open_at(&server, &[], 120);
     server.kill_nine();
     terminal.keys("GET k\t");
     terminal.shows("GET k");
@@ -179,7 +171,7 @@ fn without_command_docs_the_table_is_the_built_in_one() {
 #[test]
 fn hints_advance_as_one_types() {
     let server = Server::start();
-    let (terminal, _) = open(&server, 160);
+    let (terminal, _) = open_at(&server, &[], 160);
     for (typed, shown) in [
         ("ZADD", "ZADD key [NX | XX] [GT | LT] [CH] [INCR] score member [score member ...]"),
         (" k", "ZADD k [NX | XX]"),
@@ -198,7 +190,7 @@ fn hints_advance_as_one_types() {
 #[test]
 fn a_hint_is_cut_at_40_columns() {
     let server = Server::start();
-    let (terminal, prompt) = open(&server, 40);
+    let (terminal, prompt) = open_at(&server, &[], 40);
     terminal.keys("SET");
     terminal.wait("a hint in one row", |rows| {
         let last = rows.last().map(String::as_str).unwrap_or_default();
@@ -213,7 +205,7 @@ fn a_hint_is_cut_at_40_columns() {
 #[test]
 fn colours_tell_what_is_what_and_keep_secrets_plain() {
     let server = Server::start();
-    let (terminal, prompt) = open(&server, 120);
+    let (terminal, prompt) = open_at(&server, &[], 120);
     let typed = |text: &str, painted: &str| {
         terminal.keys(text);
         let shown = String::from(text);
@@ -236,7 +228,7 @@ fn colours_tell_what_is_what_and_keep_secrets_plain() {
 #[test]
 fn help_explains_commands_and_groups() {
     let server = Server::start();
-    let (terminal, prompt) = open(&server, 120);
+    let (terminal, prompt) = open_at(&server, &[], 120);
     terminal.line("help config get");
     for part in ["  CONFIG GET parameter", "  summary: ", "  since: 2.0.0", "  complexity: O(N)", "  group: @server"] {
         terminal.shows(part);
@@ -275,7 +267,7 @@ fn help_fits_a_narrow_screen() {
 #[test]
 fn an_unknown_command_names_the_nearest_one() {
     let server = Server::start();
-    let (terminal, prompt) = open(&server, 120);
+    let (terminal, prompt) = open_at(&server, &[], 120);
     terminal.line("HGETAL k");
     terminal.ends_with(&["rcli: did you mean HGETALL?", &prompt]);
     terminal.line("config gte x");
@@ -309,7 +301,7 @@ fn tab_offers_nothing_on_an_empty_line_and_no_list_pages() {
     let server = Server::start();
     let keys: Vec<String> = (0..400).map(|number| format!("key:{number:03} v")).collect();
     server.ask(&format!("MSET {} other v", keys.join(" ")));
-    let (terminal, prompt) = open(&server, 120);
+    let (terminal, prompt) = open_at(&server, &[], 120);
     terminal.keys("\t\t");
     terminal.run(&prompt, "PING", &["PONG"]);
     terminal.keys("GET \t");

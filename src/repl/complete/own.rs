@@ -186,7 +186,7 @@ pub fn named(table: &Table, mut names: Vec<Candidate>) -> Vec<Candidate> {
 pub fn first_words(table: &Table, prefix: &[u8], known: &Known) -> Vec<Candidate> {
     let mut found = named(table, fixed(table.names(), prefix, is_lower(prefix)));
     if !prefix.is_empty() {
-        let own = local::WORDS.iter().map(|(word, _)| *word).filter(|word| begins_with(word, prefix));
+        let own = local::WORDS.iter().map(|(word, _)| *word).filter(|word| begins_with(word.as_bytes(), prefix));
         found.extend(own.map(|word| Candidate::new(word, "rcli's own")));
         let is_free = |name: &&str| is_verb_name(name.as_bytes(), table);
         let verbs = verb_names().filter(is_free).filter(|name| name.as_bytes().starts_with(prefix));

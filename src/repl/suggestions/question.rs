@@ -3,6 +3,8 @@
 
 use redis::Cmd;
 
+use crate::repl::tokens::begins_with;
+
 /// Something that may be typed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Candidate {
@@ -176,7 +178,7 @@ impl Question {
         let prefix = &self.prefix;
         match self.topic {
             Topic::Parameters | Topic::ParameterValues(_) | Topic::Categories | Topic::Sections => {
-                value.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+                begins_with(value, prefix)
             }
             _ => value.starts_with(prefix),
         }
