@@ -39,7 +39,8 @@ pub fn run(context: &Context, args: &ExecArgs) -> Outcome<Exit> {
         return Err(Failure::usage(reason));
     }
     let endpoint = context.endpoint()?;
-    let endpoint = if Router::default().is_read(&request) { endpoint.for_reads() } else { endpoint };
+    let is_for_replicas = endpoint.read_from_replicas && Router::default().is_read(&request);
+    let endpoint = if is_for_replicas { endpoint.for_reads() } else { endpoint };
     let mut server = Server::open_for(&endpoint, &request)?;
     if let Some(reason) = server.refuse(&request) {
         return Err(Failure::usage(reason));
