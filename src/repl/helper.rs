@@ -21,6 +21,7 @@ use super::recall::LONGEST_SHOWN;
 use super::suggestions::Lookup;
 use super::tokens::{after_count, commands, open_quote};
 use crate::color::{Colors, Part};
+use crate::signal;
 use crate::text::{is_unprintable, width};
 
 /// What rustyline asks about the line.
@@ -157,7 +158,12 @@ impl Validator for LineHelper {
     fn validate(&self, context: &mut ValidationContext<'_>) -> Result<ValidationResult> {
         let is_open =
             !self.is_asking && commands(context.input()).last().is_some_and(|last| open_quote(None, last).is_some());
-        Ok(if is_open { ValidationResult::Incomplete } else { ValidationResult::Valid(None) })
+        if is_open {
+            return Ok(ValidationResult::Incomplete);
+        }
+        // What came while the line was typed is not meant for it. Once the terminal is not raw any more, Ctrl-C is.
+        signal::forget_ctrl_c();
+        Ok(ValidationResult::Valid(None))
     }
 }
 

@@ -173,7 +173,6 @@ impl Repl<'_> {
                 Typed::Cancelled => continue,
                 Typed::End => break,
             };
-            signal::forget_ctrl_c();
             if let Some(helper) = self.editor.helper() {
                 helper.lookup.heed("");
             }

@@ -232,6 +232,10 @@ fn a_view_that_connects_is_ended_by_stop_and_not_by_ctrl_c_for_something_else() 
     let terminal = peer.rcli(["-t", "600"]).on_terminal(120);
     let prompt = format!("127.0.0.1:{}>", peer.port());
     terminal.ends_with(&[&prompt]);
+    // The first key asks for the server's own table, over a connection of its own.
+    terminal.keys("S");
+    wait_for("the question for the table", || peer.commands().iter().any(|command| command == "COMMAND DOCS"));
+    terminal.keys("\x15");
     let before = peer.connections();
     peer.set("HELLO", Answer::Silence);
     terminal.line("SUBSCRIBE news &");

@@ -13,6 +13,7 @@ use super::discovery::{Discovery, Follow};
 use super::retries::{LONGEST_PAUSE, Retries};
 use super::switch::Switches;
 use super::{Elsewhere, LONGEST_PAUSE_OF_NODES, LONGEST_SILENCE, Source, Stream, Subscription, Topic};
+use crate::signal;
 
 impl Stream {
     /// Listens to a server; or to the cluster that it belongs to: to any node of it, or, for shard channels, events of
@@ -70,6 +71,10 @@ impl Stream {
         let tells_node = source == Source::Monitor || source.subscriptions().iter().any(is_sharded);
         let nodes = follow.nodes(&mut cluster);
         if follow != Follow::Nobody && nodes.is_empty() {
+            // A search that is cut short finds nobody either.
+            if let Some(signal) = signal::received() {
+                return Err(Unopened::Interrupted(signal));
+            }
             return Err(Unopened::Unreachable(format!("{}: no node serves a slot", endpoint.address)));
         }
         let longest = if follow == Follow::Everybody { LONGEST_PAUSE_OF_NODES } else { LONGEST_SILENCE };
