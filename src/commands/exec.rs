@@ -104,20 +104,29 @@ pub(super) fn pause(server: &mut Server, until: Instant) -> Outcome<()> {
 fn call(on_all_nodes: bool, server: &mut Server, request: &Request) -> Result<OwnedFrame, Lost> {
     match server {
         Server::Cluster(cluster) if on_all_nodes => cluster.call_all(request),
+        // All nodes are one where there is no cluster.
+        server if on_all_nodes => {
+            let place = server.place();
+            server.call(request).map(|reply| OwnedFrame::map(&[(place, reply)]))
+        }
         server => server.call(request),
     }
 }
 
 /// A command with keys has one node that it belongs to.
 fn refuse_keys_on_all_nodes(server: &mut Server, request: &Request) -> Outcome<()> {
-    let Server::Cluster(cluster) = server else { return Ok(()) };
-    let place = cluster.place().to_string();
-    match cluster.route(request).map_err(|lost| lost.into_failure(&place))? {
-        Ok(Route::Slot { .. }) | Err(_) => {
-            Err(Failure::usage("--all-nodes is for commands without keys: one with keys runs where its keys are"))
+    let has_keys = match server {
+        Server::Cluster(cluster) => {
+            let place = cluster.place().to_string();
+            let route = cluster.route(request).map_err(|lost| lost.into_failure(&place))?;
+            matches!(route, Ok(Route::Slot { .. }) | Err(_))
         }
-        Ok(Route::Keyless | Route::Refused) => Ok(()),
+        Server::One(..) => matches!(Router::default().route(request), Ok(Route::Slot { .. })),
+    };
+    if has_keys {
+        return Err(Failure::usage("--all-nodes is for commands without keys: one with keys runs where its keys are"));
     }
+    Ok(())
 }
 
 /// Builds the command from the words and, where an option says so, from stdin.

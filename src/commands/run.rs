@@ -31,15 +31,15 @@ pub fn run(context: &Context, args: &RunArgs) -> Outcome<Exit> {
     let script = Script::read(file)?;
     check(args, &script, words)?;
     let endpoint = context.endpoint()?;
+    let is_read_only = endpoint.read_only;
+    let mut server = Server::open(&endpoint)?;
     let mut output = Output {
         renderer: context.renderer()?,
         is_raw: context.config.style.format == Format::Raw,
-        is_cluster: endpoint.cluster.is_some(),
+        is_cluster: server.is_cluster(),
         script: &script,
         exit: Exit::Done,
     };
-    let is_read_only = endpoint.read_only;
-    let mut server = Server::open(&endpoint)?;
     let code = match (&script.library, &args.call) {
         (None, _) => Some(call(if is_read_only { "EVAL_RO" } else { "EVAL" }, &script.code, words)),
         (Some(name), _) => {

@@ -29,7 +29,7 @@ pub fn run(context: &Context, args: &StatArgs) -> Outcome<Exit> {
     let mut limits = Limits::begin(args);
     let endpoint = context.endpoint_telling(None)?;
     let mut nodes = Nodes::open(&endpoint, retries(args))?;
-    let mut table = Table::new(context, endpoint.cluster.is_some())?;
+    let mut table = Table::new(context, nodes.is_cluster())?;
     let interval = interval(args, INTERVAL);
     let mut next = Instant::now();
     loop {

@@ -10,7 +10,7 @@ use super::cluster::Cluster;
 use super::cluster::everywhere::Note;
 use super::cluster::router::{Route, Router};
 use super::endpoint::Endpoint;
-use super::error::{Lost, LostBlock, NO_CLUSTER, Unopened};
+use super::error::{Lost, LostBlock, Unopened};
 use super::handshake::hello::ServerVersion;
 use super::poll::{Ready, is_over, wait_among};
 use super::reader::Reader;
@@ -29,7 +29,7 @@ pub enum Server {
 
 impl Server {
     /// Connects: to the server at the endpoint, or to the cluster that it belongs to. One that belongs to none is talked
-    /// to all the same, as by redis-cli, unless all nodes are meant.
+    /// to all the same, as by redis-cli.
     pub fn open(endpoint: &Endpoint) -> Result<Self, Unopened> {
         Self::open_with(endpoint, Cluster::open)
     }
@@ -46,11 +46,10 @@ impl Server {
         endpoint: &Endpoint,
         open_cluster: fn(&Endpoint) -> Result<Cluster, Unopened>,
     ) -> Result<Self, Unopened> {
-        if let Some(how) = endpoint.cluster {
-            match open_cluster(endpoint) {
-                Err(Unopened::Refused { code, .. }) if code == NO_CLUSTER && !how.all_nodes => {}
-                opened => return Ok(Self::Cluster(Box::new(opened?))),
-            }
+        if endpoint.cluster.is_some()
+            && let Some(cluster) = Cluster::unless_lone(open_cluster(endpoint))?
+        {
+            return Ok(Self::Cluster(Box::new(cluster)));
         }
         let session = Session::open(&Endpoint { cluster: None, ..endpoint.clone() })?;
         Ok(Self::One(Box::new(session), Reader::new(endpoint).map(Box::new)))

@@ -81,16 +81,32 @@ fn what_belongs_to_one_connection_is_refused() {
 }
 
 #[test]
-fn a_server_that_is_no_cluster_says_so() {
+fn a_server_that_is_no_cluster_is_talked_to_as_without_the_option() {
     let server = Server::start();
-    // What redis-cli -c takes, is taken; what works at many nodes at once says what there is.
     server.rcli(["-c", "SET", "a", "1"]).prints("OK\n").run();
     server.rcli(["-c", "MGET", "a", "b"]).prints("1\n\n").run();
     server.rcli(["-c", "DBSIZE"]).prints("1\n").run();
     server.rcli(["-c"]).stdin("MGET a b\nMULTI\nGET a\nEXEC\nSELECT 1\n").prints("1\n\nOK\nQUEUED\n1\nOK\n").run();
-    for args in [&["pipe"][..], &["sub", "c"], &["--all-nodes", "DBSIZE"]] {
-        let run = server.rcli(["-c"]).args(args.iter().copied()).stdin("GET a\n");
-        run.status(3).complains(&["cluster support disabled", "leave out -c"]).run();
+    // Keyless lines and blocks too, which a pipeline into a cluster refuses.
+    server.rcli(["-c", "pipe"]).stdin("GET a\nDBSIZE\nMULTI\nGET a\nEXEC\n").prints("1\n1\nOK\nQUEUED\n1\n").run();
+    server.rcli(["-c", "pipe", "--atomic", "--skip", "1"]).stdin("SELECT 3\nDBSIZE\n").prints("0\n").run();
+    let place = format!("{{\"{}\":1}}\n", server.address());
+    server.rcli(["-c", "--json", "--all-nodes", "DBSIZE"]).prints(&place).run();
+    server.rcli(["-c", "--all-nodes", "GET", "a"]).status(2).complains(&["commands without keys"]).run();
+    server.rcli(["-c", "stat", "--json", "--count", "1"]).prints_among(&["\"keys\":1"]).run();
+}
+
+#[test]
+fn a_server_that_is_no_cluster_is_listened_to_as_without_the_option() {
+    let server = Server::start();
+    server.call(&[b"XADD", b"s", b"1-1", b"f", b"v"]);
+    let line = "{\"stream\":\"s\",\"id\":\"1-1\",\"fields\":{\"f\":\"v\"}}\n";
+    server.rcli(["-c", "tail", "s", "--from", "0", "--count", "1"]).prints(line).run();
+    for (verb, kind) in [("sub", "message"), ("ssub", "smessage"), ("psub", "pmessage")] {
+        let mut run = server.rcli(["-c", verb, "c", "--count", "1"]).any_stdout().start();
+        run.wait_for_lines(1);
+        server.call(&[if verb == "ssub" { b"SPUBLISH" } else { b"PUBLISH" }, b"c", b"x"]);
+        assert!(run.finish().out().contains(&format!("{{\"type\":\"{kind}\"")));
     }
 }
 

@@ -23,7 +23,8 @@ pub fn run(context: &Context, endpoint: &Endpoint, args: &PipeArgs, files: &mut 
     let mut had_errors = false;
     if args.skip > 0 {
         let server = server.insert(Server::open(endpoint)?);
-        had_errors = resume::restore(files, args, endpoint.cluster.is_none(), |requests| server.set_state(requests))?;
+        let knows_blocks = !server.is_cluster();
+        had_errors = resume::restore(files, args, knows_blocks, |requests| server.set_state(requests))?;
     }
     let block = read_block(files, endpoint)?;
     let mut server = match server {

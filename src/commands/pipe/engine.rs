@@ -116,9 +116,12 @@ impl Engine {
         let pushes = PushQueue::default();
         let endpoint = Endpoint { pushes: endpoint.pushes.as_ref().map(|_| pushes.listener()), ..endpoint.clone() };
         let reads_from_replicas = endpoint.read_from_replicas;
-        let (mut cluster, mut owners, mut nodes) = (None, Vec::new(), Vec::new());
-        if endpoint.cluster.is_some() || endpoint.of_replica().is_some() {
-            cluster = Some(Cluster::open(&endpoint)?);
+        let cluster = match endpoint.of_replica() {
+            Some(_) => Some(Cluster::open(&endpoint)?),
+            None => Cluster::open_if_any(&endpoint)?,
+        };
+        let (mut owners, mut nodes) = (Vec::new(), Vec::new());
+        if cluster.is_some() {
             owners = vec![NONE; SLOTS.into()];
         } else {
             let session = Session::open(&endpoint)?;

@@ -68,18 +68,22 @@ impl Nodes {
     /// Connects to the server at the endpoint, or to the primaries of its cluster.
     pub fn open(endpoint: &Endpoint, retries: Option<u32>) -> Outcome<Self> {
         let mut nodes = Self { nodes: Vec::new(), cluster: None, retries };
-        if endpoint.cluster.is_none() {
+        let Some(mut cluster) = Cluster::open_if_any(endpoint)? else {
             let session = Session::open(endpoint)?;
             nodes.nodes.push(Node::new(endpoint.clone(), Some(session)));
             return Ok(nodes);
-        }
-        let mut cluster = Cluster::open(endpoint)?;
+        };
         for primary in primaries(&cluster) {
             let session = cluster.lend_session(&primary).map_err(|lost| lost.into_failure(&primary.to_string()))?;
             nodes.nodes.push(Node::new(Endpoint { address: primary, ..endpoint.clone() }, Some(session)));
         }
         nodes.cluster = Some(Box::new(cluster));
         Ok(nodes)
+    }
+
+    /// Whether they are the primaries of a cluster.
+    pub fn is_cluster(&self) -> bool {
+        self.cluster.is_some()
     }
 
     /// INFO is wanted of every server.

@@ -6,7 +6,7 @@ use super::slot_map::{Places, SlotMap};
 use super::{Cluster, Node};
 use crate::net::Settings;
 use crate::net::endpoint::Endpoint;
-use crate::net::error::{Lost, Unopened};
+use crate::net::error::{Lost, NO_CLUSTER, Unopened};
 use crate::net::retry::open_patiently;
 use crate::net::session::Session;
 
@@ -21,6 +21,23 @@ impl Cluster {
     /// is sent to it until it says where it belongs.
     pub fn open_without_map(endpoint: &Endpoint) -> Result<Self, Unopened> {
         open_patiently(endpoint, || Self::open_once(endpoint, true), Self::is_up)
+    }
+
+    /// The cluster that the server at the endpoint belongs to; none where no cluster is meant, and where it belongs to
+    /// none: then it is talked to as without `-c` (contract section 11).
+    pub fn open_if_any(endpoint: &Endpoint) -> Result<Option<Self>, Unopened> {
+        if endpoint.cluster.is_none() {
+            return Ok(None);
+        }
+        Self::unless_lone(Self::open(endpoint))
+    }
+
+    /// What was opened; none where the server says that it is no node of a cluster.
+    pub fn unless_lone(opened: Result<Self, Unopened>) -> Result<Option<Self>, Unopened> {
+        match opened {
+            Err(Unopened::Refused { code, .. }) if code == NO_CLUSTER => Ok(None),
+            opened => opened.map(Some),
+        }
     }
 
     fn open_once(endpoint: &Endpoint, may_lack_map: bool) -> Result<Self, Unopened> {

@@ -24,9 +24,10 @@ impl Entries {
     /// Reads streams of a server, or of the cluster that it belongs to. That there is no server, or that it refuses us,
     /// ends the run (status 3); only what was read once is tried again.
     pub fn open(endpoint: &Endpoint, reading: Reading) -> Result<Self, Unopened> {
-        let is_cluster = endpoint.cluster.is_some();
-        let (discovery, session) = if is_cluster {
-            (Discovery::of_cluster(Cluster::open(endpoint)?), None)
+        let cluster = Cluster::open_if_any(endpoint)?;
+        let is_cluster = cluster.is_some();
+        let (discovery, session) = if let Some(cluster) = cluster {
+            (Discovery::of_cluster(cluster), None)
         } else {
             let session = Session::open(endpoint)?;
             (Discovery::of_server(endpoint), Some(session))

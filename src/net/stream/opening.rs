@@ -20,10 +20,9 @@ impl Stream {
     /// keys and MONITOR, to all that have a part of it. That there is no server, or that it refuses us, ends the run
     /// (status 3); only what was heard once is tried again, `retries` times in a row.
     pub fn open(endpoint: &Endpoint, source: Source, retries: Option<u32>) -> Result<Self, Unopened> {
-        if endpoint.cluster.is_some() {
-            Self::open_cluster(endpoint, source, retries)
-        } else {
-            Self::open_server(endpoint, source, retries, Elsewhere::Refused)
+        match Cluster::open_if_any(endpoint)? {
+            Some(cluster) => Self::open_cluster(endpoint, cluster, source, retries),
+            None => Self::open_server(endpoint, source, retries, Elsewhere::Refused),
         }
     }
 
@@ -59,8 +58,12 @@ impl Stream {
         Ok(stream)
     }
 
-    fn open_cluster(endpoint: &Endpoint, source: Source, retries: Option<u32>) -> Result<Self, Unopened> {
-        let mut cluster = Cluster::open(endpoint)?;
+    fn open_cluster(
+        endpoint: &Endpoint,
+        mut cluster: Cluster,
+        source: Source,
+        retries: Option<u32>,
+    ) -> Result<Self, Unopened> {
         let is_sharded = |subscription: &Subscription| subscription.topic == Topic::ShardChannel;
         let follow = match &source {
             Source::Monitor => Follow::Everybody,
