@@ -22,6 +22,8 @@ use crate::net::{Address, Endpoint};
 pub const LIMIT: Duration = Duration::from_millis(100);
 /// How long a question waits for the number of keys.
 const SIZES_LIMIT: Duration = Duration::from_secs(1);
+/// How long an answer that took longer is taken to be true when it is asked for again in the same line.
+const TRUE_FOR: Duration = Duration::from_secs(5);
 /// So many candidates are kept at most: a longer list helps nobody.
 const KEPT: usize = 500;
 
@@ -71,7 +73,8 @@ struct State {
     number: u64,
     asked: Option<(Endpoint, Question)>,
     answer: Answer,
-    is_done: bool,
+    /// When the answer was whole.
+    done: Option<Instant>,
     /// Whether it took longer than whoever typed waited.
     is_slow: bool,
 }
@@ -95,7 +98,7 @@ impl Board {
     fn tell(&self, number: u64, answer: Answer, is_done: bool) -> bool {
         let mut state = lock(&self.state);
         if state.number == number {
-            state.is_done = is_done;
+            state.done = is_done.then(Instant::now);
             state.answer = answer;
             self.changed.notify_all();
         }
@@ -183,18 +186,19 @@ impl Lookup {
             .asked
             .as_ref()
             .is_some_and(|(endpoint, asked)| *asked == question && is_same(endpoint, &self.endpoint));
-        // What is told at once is asked anew: it may have changed.
-        if !is_asked || state.is_done && !state.is_slow {
+        // What is told at once is asked anew, and what is old: it may have changed.
+        let is_old = |done: Instant| !state.is_slow || done.elapsed() > TRUE_FOR;
+        if !is_asked || state.done.is_some_and(is_old) {
             let asked = Some((self.endpoint.clone(), question));
             *state = State { number: state.number + 1, asked, ..State::default() };
             self.board.changed.notify_all();
         }
-        while !state.is_done
+        while state.done.is_none()
             && let Some(left) = deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
         {
             state = self.board.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-        state.is_slow |= !state.is_done;
+        state.is_slow |= state.done.is_none();
         state.answer.clone()
     }
 }

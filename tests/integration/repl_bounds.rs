@@ -132,6 +132,27 @@ fn a_primary_that_got_its_first_slot_meanwhile_is_asked_for_keys_too() {
 }
 
 #[test]
+fn an_answer_that_came_late_does_not_stand_for_ever() {
+    let server = Server::start();
+    let (terminal, prompt) = open(&server, &[]);
+    server.ask("SET there v");
+    terminal.keys("GET th");
+    terminal.wait_pressing("\t", |rows| rows.last().is_some_and(|row| row.ends_with("GET there")));
+    terminal.keys(CTRL_U);
+    terminal.keys("GET n");
+    terminal.shows("GET n");
+    server.hang();
+    // The first column is reached when Tab was waited for.
+    terminal.keys("\t\x01");
+    let column = || terminal.with_screen(|screen| usize::from(screen.cursor_position().1));
+    wait_for("the end of Tab", || column() == prompt.len() + 1);
+    terminal.keys("\x05");
+    server.revive();
+    server.ask("SET new v");
+    terminal.wait_pressing("\t", |rows| rows.last().is_some_and(|row| row.ends_with("GET new")));
+}
+
+#[test]
 fn the_history_in_memory_keeps_its_bound() {
     let server = Server::start();
     let directory = tempfile::TempDir::new().unwrap();
