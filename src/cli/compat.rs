@@ -187,8 +187,18 @@ impl Translated {
         if let Some((name, spelling)) = SPELLINGS.iter().find(|(name, _)| *name == text) {
             return self.take_spelling(name, *spelling, behind);
         }
-        self.options.push(word.to_owned());
         let count = usize::from(options.takes_next(word)).min(behind.len());
+        // A password, or a delimiter, that begins as options do.
+        if let [value, behind @ ..] = behind
+            && count == 1
+            && value.as_bytes().starts_with(b"-")
+            && !is_option(options, value)
+        {
+            self.is_unchanged = false;
+            self.options.push(joined(text, value));
+            return Ok(behind);
+        }
+        self.options.push(word.to_owned());
         self.options.extend_from_slice(&behind[..count]);
         Ok(&behind[count..])
     }
@@ -293,6 +303,13 @@ impl Spelling {
     fn is_one_of(self, modes: &[Mode]) -> bool {
         matches!(self, Is(mode, _) | ModeOf(mode, _) if modes.contains(&mode))
     }
+}
+
+/// Whether a word is an option that there is, or a lone sign.
+fn is_option(options: &OptionSet, word: &OsStr) -> bool {
+    let name = word.as_bytes().split(|byte| *byte == b'=').next().unwrap_or_default();
+    let is_spelling = || SPELLINGS.iter().any(|(spelling, _)| spelling.as_bytes() == name);
+    matches!(word.as_bytes(), b"-" | b"--") || options.has(OsStr::from_bytes(name)) || is_spelling()
 }
 
 fn joined(option: &str, value: &OsStr) -> OsString {

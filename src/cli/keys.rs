@@ -35,13 +35,13 @@ pub struct LsArgs {
     #[arg(long = "type", value_name = "TYPE", conflicts_with = "in_key")]
     pub key_type: Option<OsString>,
     /// End after N keys
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
     /// SCAN's COUNT [default: grows to 1000, less where replies are large]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
     pub page: Option<u32>,
     /// Wait so many seconds between two SCANs, to spare the server
-    #[arg(short, long, value_name = "SECS", value_parser = parse_seconds)]
+    #[arg(short, long, value_name = "SECS", allow_negative_numbers = true, value_parser = parse_seconds)]
     pub interval: Option<Duration>,
     /// The same as --with type,ttl,length,memory
     #[arg(short, long, conflicts_with = "with")]
@@ -57,13 +57,13 @@ pub struct LsArgs {
     #[arg(long = "as", value_name = "TEMPLATE", conflicts_with_all = ["long", "with", "top", "null"])]
     pub template: Option<OsString>,
     /// The N largest keys, and a summary by type
-    #[arg(long, value_name = "N", conflicts_with_all = ["long", "with", "null", "limit"], value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, conflicts_with_all = ["long", "with", "null", "limit"], value_parser = clap::value_parser!(u32).range(1..))]
     pub top: Option<u32>,
     /// What is large in --top [default: memory]
     #[arg(long, value_name = "WHAT", requires = "top")]
     pub by: Option<Measure>,
     /// How many elements MEMORY USAGE looks at; 0 for all [default: 5]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub samples: Option<u32>,
     /// Give no key twice; remembers a hash of each
     #[arg(long)]

@@ -76,6 +76,7 @@ pub fn describe(error: &clap::Error) -> String {
     let told = text.split("\n\nUsage:").next().unwrap_or(&text);
     let told = told.split("\n\nFor more information").next().unwrap_or(told);
     let told = told.strip_prefix("error: ").unwrap_or(told);
+    let told = told.replace("invalid digit found in string", "a whole number is expected");
     let mut line = String::new();
     for part in told.lines().map(str::trim).filter(|part| !part.is_empty()) {
         let tip = part.strip_prefix("tip: ");

@@ -50,6 +50,18 @@ impl OptionSet {
         words.split_at(at.min(words.len()))
     }
 
+    /// Whether there is an option of this name, `-x` or `--name`.
+    pub(super) fn has(&self, name: &OsStr) -> bool {
+        let Some(name) = name.to_str() else { return false };
+        self.0.get_arguments().any(|arg| match (name.strip_prefix("--"), name.strip_prefix('-')) {
+            (Some(long), _) => {
+                arg.get_long() == Some(long) || arg.get_all_aliases().is_some_and(|aliases| aliases.contains(&long))
+            }
+            (None, Some(letter)) => arg.get_short().is_some_and(|short| letter.chars().eq([short])),
+            (None, None) => false,
+        })
+    }
+
     /// Whether the value of an option is the next word. What is no option is left to clap.
     pub(super) fn takes_next(&self, word: &OsStr) -> bool {
         let has_value = |arg: &&Arg| {

@@ -13,7 +13,7 @@ pub struct ConnectionOptions {
     #[arg(short = 'h', long, value_name = "HOST", value_hint = ValueHint::Hostname)]
     pub host: Option<String>,
     /// Server port [default: 6379] [env: VALKEYCLI_PORT]
-    #[arg(short, long, value_name = "PORT")]
+    #[arg(short, long, value_name = "PORT", allow_negative_numbers = true)]
     pub port: Option<u16>,
     /// Unix socket of the server
     #[arg(short, long, value_name = "PATH", value_hint = ValueHint::FilePath)]
@@ -37,7 +37,7 @@ pub struct ConnectionOptions {
     #[arg(long, value_name = "PASSWORD")]
     pub sentinel_pass: Option<OsString>,
     /// Database number [default: 0]
-    #[arg(short = 'n', long = "db", value_name = "N")]
+    #[arg(short = 'n', long = "db", value_name = "N", allow_negative_numbers = true)]
     pub db: Option<u32>,
     /// Password; seen by other users of this machine [env: REDISCLI_AUTH, VALKEYCLI_AUTH]
     #[arg(short = 'a', long, value_name = "PASSWORD",
@@ -67,11 +67,11 @@ pub struct ConnectionOptions {
     #[arg(short = '3', overrides_with = "resp2")]
     pub resp3: bool,
     /// Limit on connecting, and on the first answer where it is given, in seconds; 0: none [default: 5]
-    #[arg(short = 't', long, value_name = "SECS", value_parser = parse_seconds)]
+    #[arg(short = 't', long, value_name = "SECS", allow_negative_numbers = true, value_parser = parse_seconds)]
     pub connect_timeout: Option<std::time::Duration>,
     /// Keep trying for so long, in seconds, while nobody listens, a name does not resolve, a cluster is down or the
     /// server is loading its data [default: 0]
-    #[arg(long, value_name = "SECS", value_parser = parse_seconds)]
+    #[arg(long, value_name = "SECS", allow_negative_numbers = true, value_parser = parse_seconds)]
     pub wait: Option<std::time::Duration>,
     /// Only IPv4 addresses
     #[arg(short = '4', overrides_with = "ipv6")]
@@ -80,7 +80,7 @@ pub struct ConnectionOptions {
     #[arg(short = '6', overrides_with = "ipv4")]
     pub ipv6: bool,
     /// Limit on the silence while an answer is waited for, in seconds [default: none]
-    #[arg(long, value_name = "SECS", value_parser = parse_seconds)]
+    #[arg(long, value_name = "SECS", allow_negative_numbers = true, value_parser = parse_seconds)]
     pub read_timeout: Option<std::time::Duration>,
     /// Connect with TLS; the TLS options below imply it
     #[arg(long)]

@@ -25,13 +25,13 @@ says how many; with --json it goes on."
 )]
 pub struct StatArgs {
     /// Seconds between two lines [default: 1; with --history 15]
-    #[arg(short, long, value_name = "SECS", value_parser = parse_seconds)]
+    #[arg(short, long, value_name = "SECS", allow_negative_numbers = true, value_parser = parse_seconds)]
     pub interval: Option<Duration>,
     /// End after N lines, those of a cluster's nodes and their sum being one
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
     /// End after SECS seconds in all; status 5 if --count was not reached
-    #[arg(long, value_name = "SECS", value_parser = parse_seconds)]
+    #[arg(long, value_name = "SECS", allow_negative_numbers = true, value_parser = parse_seconds)]
     pub timeout: Option<Duration>,
     /// Only the round trip: min, max, average
     #[arg(long)]
@@ -46,6 +46,6 @@ pub struct StatArgs {
     #[arg(long, conflicts_with = "max_retries")]
     pub no_reconnect: bool,
     /// How often in a row to try a new connection [default: for ever]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub max_retries: Option<u32>,
 }

@@ -85,7 +85,7 @@ pub struct MonitorArgs {
     #[arg(long, value_name = "ADDR[:PORT]")]
     pub client: Option<String>,
     /// Only this database
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub in_db: Option<u64>,
     /// With -c: listen to this node only
     #[arg(long, value_name = "HOST:PORT")]
@@ -126,7 +126,7 @@ pub struct ListenOptions {
     #[arg(long, value_name = "COMMAND")]
     pub on_disconnect: Option<OsString>,
     /// Handlers that run at once
-    #[arg(long, value_name = "N", default_value_t = 1, requires = "handlers", value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 1, requires = "handlers", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub handler_jobs: u16,
     /// After a handler that failed: say so and go on, or end with status 1
     #[arg(long, value_name = "WHAT", default_value = "report", requires = "programs")]
@@ -160,13 +160,13 @@ pub enum OnHandlerError {
 #[command(next_help_heading = "Limits")]
 pub struct LimitOptions {
     /// End after N messages
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
     /// End after SECS seconds in all; status 5 if --count was not reached
-    #[arg(long, value_name = "SECS", value_parser = parse_seconds)]
+    #[arg(long, value_name = "SECS", allow_negative_numbers = true, value_parser = parse_seconds)]
     pub timeout: Option<std::time::Duration>,
     /// End after SECS seconds without a message; status 5 if --count was not reached
-    #[arg(long, value_name = "SECS", value_parser = parse_seconds)]
+    #[arg(long, value_name = "SECS", allow_negative_numbers = true, value_parser = parse_seconds)]
     pub idle: Option<std::time::Duration>,
 }
 
@@ -178,7 +178,7 @@ pub struct ReconnectOptions {
     #[arg(long, conflicts_with = "max_retries")]
     pub no_reconnect: bool,
     /// How often in a row to try a new connection [default: for ever]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub max_retries: Option<u32>,
     /// Write {"type":"disconnected",...} and {"type":"reconnected","gap":...} lines among the messages
     #[arg(long)]

@@ -28,10 +28,10 @@ pub struct TailArgs {
     #[arg(required = true, value_name = "STREAM")]
     pub streams: Vec<OsString>,
     /// Begin behind this entry: an id, 0 for all there is, or $ for new ones only; with --create where a group begins
-    #[arg(long, value_name = "ID", default_value = "$")]
+    #[arg(long, value_name = "ID", allow_negative_numbers = true, default_value = "$")]
     pub from: String,
     /// End with this entry, or before the first one behind it; $: with the last one that is there now
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_negative_numbers = true)]
     pub until: Option<String>,
     /// Add "time": when the entry came, seconds since 1970, with microseconds
     #[arg(long)]
@@ -66,7 +66,7 @@ pub struct GroupOptions {
     #[arg(long, value_name = "WHEN", requires = "group")]
     pub ack: Option<Ack>,
     /// Take over entries that other consumers got SECS seconds ago and did not acknowledge
-    #[arg(long, value_name = "SECS", requires = "group", value_parser = parse_seconds)]
+    #[arg(long, value_name = "SECS", allow_negative_numbers = true, requires = "group", value_parser = parse_seconds)]
     pub claim_idle: Option<Duration>,
 }
 
@@ -84,7 +84,7 @@ pub struct HandlingOptions {
     #[arg(long, value_name = "COMMAND")]
     pub on_disconnect: Option<OsString>,
     /// Handlers that run at once
-    #[arg(long, value_name = "N", default_value_t = 1, requires = "handler", value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 1, requires = "handler", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub handler_jobs: u16,
     /// After a handler that failed: say so and go on, or end with status 1
     #[arg(long, value_name = "WHAT", default_value = "report", requires = "programs")]

@@ -185,7 +185,7 @@ pub struct RepeatOptions {
     #[arg(short = 'r', value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-1..))]
     pub repeat: Option<i64>,
     /// Pause between the runs of -r, in seconds
-    #[arg(short = 'i', value_name = "SECS", value_parser = parse_seconds)]
+    #[arg(short = 'i', value_name = "SECS", allow_negative_numbers = true, value_parser = parse_seconds)]
     pub interval: Option<std::time::Duration>,
 }
 
@@ -230,10 +230,10 @@ pub struct PipeArgs {
     #[arg(long, conflicts_with_all = ["quiet", "raw", "human", "csv"])]
     pub envelope: bool,
     /// Skip the first N commands, to resume; those that set the connection's state are sent again
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0)]
     pub skip: u64,
     /// With --skip: the EXECs that ran nothing, by their numbers, as the line says that tells how to resume
-    #[arg(long, value_name = "N", value_delimiter = ',')]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_delimiter = ',')]
     pub not_run: Vec<u64>,
     /// Parse all the input, run nothing, connect to nothing
     #[arg(long)]
@@ -245,7 +245,7 @@ pub struct PipeArgs {
     #[arg(long, value_name = "TEMPLATE", overrides_with = "from_csv")]
     pub from_tsv: Option<OsString>,
     /// Commands in flight at most [default: chosen for throughput]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
     pub window: Option<u32>,
     /// Show a progress bar on stderr
     #[arg(long, value_name = "WHEN", default_value = "auto")]
@@ -257,7 +257,7 @@ pub struct PipeArgs {
     #[arg(long, hide = true)]
     pub totals: bool,
     /// When the input has ended: limit on the silence while an answer is waited for, in seconds; 0: none
-    #[arg(long, hide = true, value_name = "SECS", value_parser = parse_seconds)]
+    #[arg(long, hide = true, value_name = "SECS", allow_negative_numbers = true, value_parser = parse_seconds)]
     pub reply_timeout: Option<std::time::Duration>,
     /// Files of commands; - is standard input, which is also the default
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -299,10 +299,10 @@ pub struct TxnArgs {
     #[arg(long, value_name = "KEY")]
     pub watch: Vec<OsString>,
     /// How often to try again after that [default: 10 with PROGRAM, 0 without]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub retries: Option<u32>,
     /// First pause between tries, in seconds, or as long as a try takes; doubled each time, with jitter [default: 0.01]
-    #[arg(long, value_name = "SECS", value_parser = parse_seconds)]
+    #[arg(long, value_name = "SECS", allow_negative_numbers = true, value_parser = parse_seconds)]
     pub watch_delay: Option<std::time::Duration>,
     /// File of commands; - is standard input, which is also the default
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "program")]

@@ -12,7 +12,7 @@ use super::error::Unopened;
 use super::poll;
 use super::retry::pick;
 use super::session::Session;
-use crate::reply::{error_text, field_of, text_of};
+use crate::reply::{error_reason, field_of, text_of};
 
 /// A set of sentinels, and the name of the primary they watch for us.
 #[derive(Clone, Debug)]
@@ -228,7 +228,7 @@ impl Sentinels {
                     "ERR" => "; is it a sentinel?",
                     _ => "",
                 };
-                Err(Unopened::Unreachable(format!("{sentinel}: {}{hint}", error_text(&error))))
+                Err(Unopened::Unreachable(format!("{sentinel}: {}{hint}", error_reason(&error))))
             }
             _ => Err(Unopened::Unreachable(format!("{sentinel} does not answer as a sentinel does"))),
         }

@@ -33,6 +33,11 @@ impl ErrorReply {
         self.text.split_once(' ').map(|(_, details)| details)
     }
 
+    /// Its words to stand within a message: without a full stop at the end.
+    pub fn reason(&self) -> &str {
+        self.text.trim_end_matches(['.', ' '])
+    }
+
     /// What to do about it, to stand behind its words.
     pub fn advice(&self, is_cluster: bool) -> &'static str {
         match self.code() {

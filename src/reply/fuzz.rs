@@ -6,7 +6,8 @@ use std::ops::Range;
 use redis::Value;
 
 use super::entries::{BadForm, EntryId, Place};
-use super::{ErrorReply, Frame, Framer, Kind, Message, OwnedFrame, error_text, value_of};
+use super::value::error_text;
+use super::{ErrorReply, Frame, Framer, Kind, Message, OwnedFrame, value_of};
 use crate::fuzz::Decisions;
 
 /// A stream of replies; the first byte says how large the pieces are in which it comes.

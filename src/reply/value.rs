@@ -35,8 +35,15 @@ pub fn text_of(value: &Value) -> Option<&str> {
     }
 }
 
+/// The same to stand within a message: without a full stop at the end.
+pub fn error_reason(error: &ServerError) -> String {
+    let mut text = error_text(error);
+    text.truncate(text.trim_end_matches(['.', ' ']).len());
+    text
+}
+
 /// The server's own words: `CODE message`.
-pub fn error_text(error: &ServerError) -> String {
+pub(super) fn error_text(error: &ServerError) -> String {
     match error.details() {
         Some(details) => format!("{} {details}", error.code()),
         None => error.code().to_owned(),

@@ -8,7 +8,7 @@ use redis::{Cmd, Value};
 use super::{Sandbox, wait_for};
 use crate::exit::{Failure, Outcome};
 use crate::net::{Address, Endpoint, SLOTS, Session};
-use crate::reply::{error_text, text_of};
+use crate::reply::{error_reason, text_of};
 
 const NODES: u16 = 3;
 /// A node talks to the others on a second port, this much higher.
@@ -75,7 +75,7 @@ fn is_whole(node: &mut Session) -> Outcome<bool> {
 
 fn ask(node: &mut Session, question: &Cmd) -> Outcome<Value> {
     match node.ask(question).map_err(|lost| lost.into_failure_at("--sandbox=cluster"))? {
-        Value::ServerError(error) => Err(Failure::failed(format!("--sandbox=cluster: {}", error_text(&error)))),
+        Value::ServerError(error) => Err(Failure::failed(format!("--sandbox=cluster: {}", error_reason(&error)))),
         value => Ok(value),
     }
 }

@@ -141,7 +141,7 @@ fn a_refused_auth_ends_the_run_before_any_command() {
                 .stdin("SET k v\n")
                 .env("REDISCLI_AUTH", SECRET)
                 .status(3)
-                .complains(&[&format!("127.0.0.1:{}", peer.port()), "WRONGPASS"])
+                .complains(&[&format!("127.0.0.1:{}", peer.port()), "user is disabled; check the user"])
                 .run();
         }
         assert_eq!(peer.ordinary(), [""; 0]);

@@ -94,9 +94,9 @@ fn a_wrong_option_is_told_with_the_right_one_and_where_help_is() {
         (&["sub"], "the following required arguments were not provided: <CHANNEL>...; see rcli sub --help"),
         (
             &["exec", "-p", "x"],
-            "invalid value 'x' for '--port <PORT>': invalid digit found in string; see rcli exec --help",
+            "invalid value 'x' for '--port <PORT>': a whole number is expected; see rcli exec --help",
         ),
-        (&["-p", "x", "exec"], "invalid value 'x' for '--port <PORT>': invalid digit found in string; see rcli --help"),
+        (&["-p", "x", "exec"], "invalid value 'x' for '--port <PORT>': a whole number is expected; see rcli --help"),
     ] {
         rcli(args.iter().copied()).status(2).reports(format!("rcli: {message}\n")).run();
     }
@@ -135,6 +135,26 @@ fn an_option_value_that_is_wrong_is_one_line_and_status_2() {
     assert_bad_usage(&["pipe", "--skip", "few"], &["few"]);
     assert_bad_usage(&["exec", "-r", "often", "PING"], &["often"]);
     assert_bad_usage(&["exec", "-i", "nan", "PING"], &["nan"]);
+    // Below 0: what is wrong with it, and no "unexpected argument".
+    let seconds = "invalid value '-1' for '--connect-timeout <SECS>': a number of seconds is expected, 0 or more";
+    assert_bad_usage(&["-t", "-1", "PING"], &[seconds]);
+    assert_bad_usage(&["-p", "-1", "PING"], &["invalid value '-1' for '--port"]);
+    assert_bad_usage(&["-r", "2", "-i", "-0.5", "PING"], &["invalid value '-0.5' for '-i"]);
+    assert_bad_usage(
+        &["sub", "c", "--count", "-1"],
+        &["invalid value '-1' for '--count <N>': a whole number is expected"],
+    );
+    assert_bad_usage(&["tail", "s", "--from", "-1"], &["--from -1: an id is expected"]);
+}
+
+#[test]
+fn a_password_or_delimiter_may_begin_as_options_do() {
+    let server = Server::with_password("-secret");
+    server.rcli(["--no-auth-warning", "-a", "-secret", "PING"]).prints("PONG\n").run();
+    server.rcli(["--no-auth-warning", "-D", "---", "--pass", "-secret", "PING"]).prints("PONG---").run();
+    // An option that there is, is no password: one was forgotten.
+    assert_bad_usage(&["-a", "-n", "1", "PING"], &["a value is required for '--pass <PASSWORD>'"]);
+    assert_bad_usage(&["--pass", "--no-auth-warning", "PING"], &["a value is required for '--pass <PASSWORD>'"]);
 }
 
 #[test]

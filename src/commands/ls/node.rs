@@ -311,7 +311,7 @@ impl Node {
     /// A SCAN is refused.
     fn refused(&mut self, error: ErrorReply, scan: &Scan, output: &mut Output) -> Result<(), Halt> {
         match Redirect::of_error(&error) {
-            Some(Redirect::Down | Redirect::TryAgain) => Err(Halt::Later(error.to_string())),
+            Some(Redirect::Down | Redirect::TryAgain) => Err(Halt::Later(error.reason().to_owned())),
             Some(redirect) if output.is_cluster && scan.key().is_some() => Err(Halt::Redirected(redirect)),
             // A slot that is not here any more is found where it is now.
             Some(_) if output.is_cluster => {

@@ -192,7 +192,7 @@ fn is_left_out(look: Look, error: &ErrorReply, output: &mut Output) -> Result<bo
     match Redirect::of_error(error) {
         // It has moved, and will be given where it is now.
         Some(Redirect::Moved(..) | Redirect::Ask(..)) if output.is_cluster => Ok(true),
-        Some(Redirect::TryAgain | Redirect::Down) => Err(Halt::Later(error.to_string())),
+        Some(Redirect::TryAgain | Redirect::Down) => Err(Halt::Later(error.reason().to_owned())),
         // Without an LFU policy there is nothing to rank.
         _ if look == Look::Freq && error.code() == "ERR" => Err(Halt::Refused(error.clone())),
         _ => {

@@ -9,7 +9,7 @@ use super::super::endpoint::Address;
 use super::super::error::Lost;
 use super::Cluster;
 use super::key_slot::SLOTS;
-use crate::reply::{error_text, text_of};
+use crate::reply::{error_reason, text_of};
 
 /// A set of slots.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,7 +106,7 @@ impl Cluster {
             match asked {
                 // A user may have no right to that, which no later try changes.
                 Ok(Value::ServerError(error)) if error.code() == "NOPERM" => {
-                    return Err(Lost::refused(format!("{node}: CLUSTER NODES: {}", error_text(&error))));
+                    return Err(Lost::refused(format!("{node}: CLUSTER NODES: {}", error_reason(&error))));
                 }
                 Ok(nodes) => all.extend(text_of(&nodes).and_then(|nodes| Holdings::read(&node, nodes))),
                 Err(lost @ (Lost::Interrupted(_) | Lost::Refused { .. })) => return Err(lost),

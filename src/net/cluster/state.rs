@@ -71,7 +71,7 @@ impl Cluster {
         let Some(session) = node.session.as_mut().filter(|_| node.db != db) else { return Ok(()) };
         let answer = session.call(&Request::new(["SELECT", &db.to_string()]))?;
         if let Some(error) = ErrorReply::of(answer.frame()) {
-            return Err(Lost::refused(format!("{} refused database {db}: {error}", node.address)));
+            return Err(Lost::refused(format!("{} refused database {db}: {}", node.address, error.reason())));
         }
         node.db = db;
         Ok(())
@@ -85,7 +85,12 @@ impl Cluster {
         for request in self.settings.since(told) {
             let answer = session.call(request)?;
             if let Some(error) = ErrorReply::of(answer.frame()) {
-                self.refused.push(format!("{} was refused by {}: {error}", request.shown(SHOWN), node.address));
+                self.refused.push(format!(
+                    "{} was refused by {}: {}",
+                    request.shown(SHOWN),
+                    node.address,
+                    error.reason()
+                ));
             }
         }
         Ok(())

@@ -9,7 +9,7 @@ use super::super::endpoint::Address;
 use super::super::error::{LOADING, Lost, NO_CLUSTER, Unopened};
 use super::Cluster;
 use super::slot_map::{Announced, SlotMap};
-use crate::reply::{error_text, text_of};
+use crate::reply::{error_reason, text_of};
 
 /// A map this young is not asked for again.
 const FRESH: Duration = Duration::from_millis(100);
@@ -25,7 +25,7 @@ impl Cluster {
         let id = session.answer_before(deadline)?;
         let slots = session.answer_before(deadline)?;
         if let Value::ServerError(error) = &slots {
-            let text = error_text(error);
+            let text = error_reason(error);
             let (code, hint) = match error.code() {
                 "NOAUTH" => ("", "; give the user and the password"),
                 "NOPERM" => ("", "; -c asks for CLUSTER SLOTS"),

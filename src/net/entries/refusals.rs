@@ -46,7 +46,7 @@ impl Entries {
                     let reader = &mut self.readers[at];
                     reader.refusals += 1;
                     if down == Redirect::Down && reader.refusals > LONGEST_PATIENCE {
-                        return self.lose(at, Loss::now(error.to_string()));
+                        return self.lose(at, Loss::now(error.reason().to_owned()));
                     }
                     self.rest(at, PATIENCE);
                     return Ok(());
@@ -107,7 +107,7 @@ impl Entries {
             _ => error.advice(self.is_cluster),
         };
         let place = self.readers[at].link.as_ref().map_or(&self.current, |link: &Link| &link.name);
-        let words = format!("{place}: {}: {error}{hint}", streams.join(", "));
+        let words = format!("{place}: {}: {}{hint}", streams.join(", "), error.reason());
         self.close();
         self.announced.push_back((Arc::clone(&self.current), Queued::Refusal(words)));
     }

@@ -14,7 +14,7 @@ use super::retry::open_patiently;
 use super::session::Session;
 use super::session::ending::describe_greeting;
 use super::transport::Transport;
-use crate::reply::{ErrorReply, error_text, text_of, value_of};
+use crate::reply::{ErrorReply, error_reason, text_of, value_of};
 
 impl Session {
     /// Connects and introduces itself: HELLO or AUTH, then SELECT. What is refused is so before any other command is
@@ -216,7 +216,7 @@ impl Session {
             _ => "",
         };
         let place = &self.endpoint.address;
-        let words = error_text(error);
+        let words = error_reason(error);
         let message = match describe_greeting(&ErrorReply::new(words.as_bytes())) {
             Some(reason) => format!("cannot connect to {place}: {reason}"),
             None if words.trim().is_empty() => format!("{place} {what} with an error that says nothing"),

@@ -99,16 +99,19 @@ fn turned_away(message: String) -> Lost {
 pub(in crate::net) fn describe_greeting(error: &ErrorReply) -> Option<String> {
     let text = error.details()?.to_ascii_lowercase();
     match error.code() {
-        "ERR" if CROWDED.iter().any(|words| text.contains(words)) => {
-            Some(format!("the server has too many clients ({error}); close some of them, or raise its maxclients"))
-        }
+        "ERR" if CROWDED.iter().any(|words| text.contains(words)) => Some(format!(
+            "the server has too many clients ({}); close some of them, or raise its maxclients",
+            error.reason()
+        )),
         "DENIED" if text.contains("protected mode") => Some(
             "the server is in protected mode (DENIED) and takes connections from its own machine only; give it a \
              password there, and that to rcli with -a, or CONFIG SET protected-mode no"
                 .to_owned(),
         ),
         // Dragonfly's, to whom speaks plainly where it expects TLS.
-        "ERR" if text.contains("bad tls header") => Some(format!("the server speaks TLS there ({error}); use --tls")),
+        "ERR" if text.contains("bad tls header") => {
+            Some(format!("the server speaks TLS there ({}); use --tls", error.reason()))
+        }
         _ => None,
     }
 }

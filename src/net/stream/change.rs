@@ -325,7 +325,7 @@ impl Stream {
             }
             Unanswered::Assignment(_) | Unanswered::Heartbeat => return,
         };
-        let reason = format!("{} was refused: {error}", request.shown(200));
+        let reason = format!("{} was refused: {}", request.shown(200), error.reason());
         self.announce(&name, Event::Refused { channel, reason });
     }
 

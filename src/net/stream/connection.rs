@@ -239,7 +239,7 @@ impl Connection {
                 Answered::Command(Unanswered::Assignment(id)) => Ok(Some(Received::Refused(id, error))),
                 Answered::Command(Unanswered::Heartbeat) | Answered::Nothing => Ok(None),
                 Answered::Command(command) => Ok(Some(Received::Denied(command, error))),
-                Answered::Unasked => Err(Loss::now(error.to_string())),
+                Answered::Unasked => Err(Loss::now(error.reason().to_owned())),
             };
         }
         match MessageKind::of(frame) {

@@ -191,7 +191,7 @@ impl Subject {
         } else {
             ""
         };
-        format!("{command} was refused: {error}{hint}")
+        format!("{command} was refused: {}{hint}", error.reason())
     }
 }
 

@@ -74,7 +74,7 @@ impl Engine {
             (None, Some((_, answer))) => Ok(answer),
             (Some(_), Some((node, answer))) => {
                 let error = ErrorReply::new(answer.frame().head().text);
-                let what = format!("{}: {error}, which other nodes have taken", request.shown(100));
+                let what = format!("{}: {}, which other nodes have taken", request.shown(100), error.reason());
                 Err(Loss { node: Some(node), ..Lost::refused(what).into() })
             }
             (None, None) => Err(no_node().into()),
