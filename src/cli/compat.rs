@@ -5,6 +5,7 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::Path;
 
 use super::option_set::{OptionSet, PUSHES, is_yes_or_no};
 use crate::exit::{Failure, Outcome};
@@ -108,6 +109,28 @@ const CLUSTER_WORDS: [&str; 12] = [
     "backup",
     "help",
 ];
+
+/// The tool by whose name rcli was called, through a link: then more is as there (contract section 1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CalledAs {
+    /// `redis-cli`.
+    RedisCli,
+    /// `valkey-cli`.
+    ValkeyCli,
+}
+
+impl CalledAs {
+    /// What the name in front of the words of the command line says; a suffix may stand behind the tool's.
+    pub fn now() -> Option<Self> {
+        let path = env::args_os().next()?;
+        let name = Path::new(&path).file_name()?.to_str()?;
+        match name {
+            name if name.starts_with("redis-cli") => Some(Self::RedisCli),
+            name if name.starts_with("valkey-cli") => Some(Self::ValkeyCli),
+            _ => None,
+        }
+    }
+}
 
 /// Whether the environment wants what is read and written to look as on a terminal, as redis-cli's own tests do.
 pub fn fakes_terminal() -> bool {

@@ -25,7 +25,16 @@ use crate::text::describe_io;
 /// Runs the command as often as asked.
 pub fn run(context: &Context, args: &ExecArgs) -> Outcome<Exit> {
     let ExecArgs { options, command } = args;
-    let request = build(options, command)?;
+    let request = match build(options, command) {
+        // Where redis-cli says it, to scripts that ask for redis-cli.
+        Err(Unbuilt::Quotes(_)) if context.config.called_as.is_some() => {
+            let mut renderer = context.renderer()?;
+            renderer.write_text("Invalid quoted string\n").map_err(Failure::output)?;
+            renderer.flush().map_err(Failure::output)?;
+            return Ok(Exit::Usage);
+        }
+        built => built?,
+    };
     if let Some(exit) = listen::command(context, &request) {
         return exit;
     }
@@ -129,27 +138,48 @@ fn refuse_keys_on_all_nodes(server: &mut Server, request: &Request) -> Outcome<(
     Ok(())
 }
 
+/// Why there is no command.
+enum Unbuilt {
+    /// An argument of `--quoted-input` cannot be unquoted.
+    Quotes(Failure),
+    Other(Failure),
+}
+
+impl From<Failure> for Unbuilt {
+    fn from(failure: Failure) -> Self {
+        Self::Other(failure)
+    }
+}
+
+impl From<Unbuilt> for Failure {
+    fn from(unbuilt: Unbuilt) -> Self {
+        match unbuilt {
+            Unbuilt::Quotes(failure) | Unbuilt::Other(failure) => failure,
+        }
+    }
+}
+
 /// Builds the command from the words and, where an option says so, from stdin.
-fn build(options: &ExecOptions, words: &[OsString]) -> Outcome<Request> {
+fn build(options: &ExecOptions, words: &[OsString]) -> Result<Request, Unbuilt> {
     let mut args: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
     if options.quoted_input {
         let name = args.first().cloned().unwrap_or_default();
-        args = args.into_iter().map(|arg| unquote(&name, &arg)).collect::<Outcome<_>>()?;
+        args = args.into_iter().map(|arg| unquote(&name, &arg)).collect::<Outcome<_>>().map_err(Unbuilt::Quotes)?;
     }
     if options.stdin_last {
         args.push(read_stdin()?);
     } else if let Some(tag) = &options.stdin_tag {
         let tag = tag.as_bytes();
         let Some(place) = args.iter().skip(1).position(|arg| arg == tag) else {
-            return Err(Failure::usage(format!(
+            return Err(Unbuilt::Other(Failure::usage(format!(
                 "-X {0}: tag not matched: no argument of the command is {0}",
                 String::from_utf8_lossy(tag)
-            )));
+            ))));
         };
         args[place + 1] = read_stdin()?;
     }
     if args.first().is_none_or(Vec::is_empty) {
-        return Err(Failure::usage("the command has no name"));
+        return Err(Unbuilt::Other(Failure::usage("the command has no name")));
     }
     Ok(Request::new(args))
 }

@@ -5,15 +5,17 @@ pub(super) mod subscribed;
 use std::os::fd::AsFd as _;
 
 use self::subscribed::Mode;
+use crate::cli::CalledAs;
 use crate::command::request::Request;
 use crate::command::restrictions::{Effect, effect_of, reports_of};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::input::{BadInput, Next, Source};
+use crate::input::{BadInput, Next, Quotes, Source};
 use crate::net::{Lost, Server, poll};
 use crate::render::{Format, Record, Renderer, Stdout};
 use crate::repl::local::leaves;
 use crate::reply::{ErrorReply, Frame, OwnedFrame};
+use crate::report::Told;
 use crate::shell::block::{
     NOTHING_RAN, RAN_APART, describe_lost_block, refuse_block, report_aborted, report_errors, report_partial,
 };
@@ -22,10 +24,13 @@ use crate::shell::{Answer, Shell, Trouble};
 
 /// Reads stdin to its end, to a line `exit` or `quit`, or to the first line that cannot be run.
 pub fn run(context: &Context) -> Outcome<Exit> {
-    let mut source = Source::stdin()?;
+    let called_as = context.config.called_as;
+    let quotes = if called_as == Some(CalledAs::ValkeyCli) { Quotes::Joined } else { Quotes::Strict };
+    let mut source = Source::stdin()?.with_quotes(quotes);
     let mode = Mode::new(context);
     let endpoint = context.endpoint_telling(Some(mode.listener(context)?))?;
-    let link = Link::once(&endpoint)?;
+    let is_peer = called_as.is_some();
+    let link = if is_peer { Link::again(&endpoint)? } else { Link::once(&endpoint)? };
     let is_cluster = link.is_cluster();
     let mut lines = Lines {
         renderer: context.renderer()?,
@@ -35,6 +40,7 @@ pub fn run(context: &Context) -> Outcome<Exit> {
         mode,
         is_cluster,
         passes_over: context.config.fakes_terminal,
+        is_peer,
         exit: Exit::Done,
         address: endpoint.address.to_string(),
     };
@@ -89,6 +95,9 @@ struct Lines {
     is_cluster: bool,
     /// Whether a bad line ends nothing: as if it were typed, the next one may be better.
     passes_over: bool,
+    /// Whether rcli was called by redis-cli's name: a lost connection ends nothing, for the next line opens another, and
+    /// errors are told in their places alone.
+    is_peer: bool,
     /// The status so far.
     exit: Exit,
     /// Where the last command went.
@@ -151,8 +160,15 @@ impl Lines {
                 }
                 self.answer(request, &answer)?;
             }
-            Err(trouble) => return Err(self.describe(trouble, request)),
+            Err(trouble) => {
+                let failure = self.describe(trouble, request);
+                if !self.is_peer || failure.exit() != Exit::Failed {
+                    return Err(failure);
+                }
+                self.exit = self.exit.or(failure.report());
+            }
         }
+        self.shell.link().take_notices().into_iter().for_each(Told::report);
         self.renderer.flush().map_err(Failure::output)
     }
 
@@ -208,7 +224,13 @@ impl Lines {
     }
 
     fn note_errors(&mut self, request: &Request, frame: Frame<'_>) {
-        if report_errors(&self.source, request, frame, self.is_cluster) {
+        // By redis-cli's name they stand in their place, and only there.
+        let has_errors = if self.is_peer {
+            frame.errors().next().is_some()
+        } else {
+            report_errors(&self.source, request, frame, self.is_cluster)
+        };
+        if has_errors {
             self.exit = self.exit.or(Exit::ErrorReply);
         }
     }

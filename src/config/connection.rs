@@ -70,6 +70,7 @@ fn decide_endpoint(options: &ConnectionOptions, mut place: Place, default_protoc
         protocol,
         hello: Hello::new(options.resp3 || place.protocol == Some(Protocol::Resp3), notice),
         limits_first_answer,
+        may_log_in: false,
         connect_timeout,
         read_timeout: options.read_timeout.filter(|limit| !limit.is_zero()),
         ..Endpoint::at(place.address)

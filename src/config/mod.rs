@@ -22,7 +22,7 @@ use self::parts::settle;
 use self::place::decide_place;
 use self::url::Place;
 use crate::cli::prompt::refuse_session_options;
-use crate::cli::{Cli, ConnectionOptions, Label, Verb, YesNo, fakes_terminal};
+use crate::cli::{CalledAs, Cli, ConnectionOptions, Label, Verb, YesNo, fakes_terminal};
 use crate::exit::{Failure, Outcome};
 use crate::net::{Endpoint, Protocol};
 use crate::render::{Format, Style};
@@ -44,6 +44,8 @@ pub struct Config {
     pub is_format_chosen: bool,
     /// Whether what is read and written is to look as on a terminal.
     pub fakes_terminal: bool,
+    /// The tool by whose name rcli was called, if it is one of those.
+    pub called_as: Option<CalledAs>,
     /// Whether pushes are written (`--show-pushes`).
     pub show_pushes: bool,
     /// Whether dangerous commands run unasked (`--yes`).
@@ -109,6 +111,7 @@ impl Config {
             style,
             is_format_chosen,
             fakes_terminal: fakes_terminal(),
+            called_as: CalledAs::now(),
             show_pushes,
             is_sure,
             label,
@@ -128,6 +131,7 @@ impl Config {
         let style = style::decide_style_at_prompt(cli, style, streams)?;
         let mut endpoint = Endpoint { db: typed.db.unwrap_or(endpoint.db), ..endpoint.clone() };
         endpoint.read_only |= typed.read_only;
+        endpoint.may_log_in = false;
         endpoint.protocol = match default_protocol(style.format, verb) {
             _ if typed.resp2 => Protocol::Resp2,
             _ if typed.resp3 => Protocol::Resp3,

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _};
 use std::os::unix::ffi::OsStrExt as _;
 
 use super::environment;
-use crate::cli::{Cli, Encoding, OutputOptions, ReportsForm, Verb, When, fakes_terminal};
+use crate::cli::{CalledAs, Cli, Encoding, OutputOptions, ReportsForm, Verb, When, fakes_terminal};
 use crate::color::Colors;
 use crate::exit::{Failure, Outcome};
 use crate::render::{Format, Style};
@@ -30,6 +30,7 @@ fn style_of(output: &OutputOptions, verb: Option<&Verb>, format: Format) -> Outc
         one_line_errors: matches!(verb, Some(Verb::Pipe(_))),
         base64: output.encoding == Some(Encoding::Base64),
         quoted: output.quoted_json,
+        keeps_bytes: (fakes_terminal() || CalledAs::now().is_some()) && !io::stdout().is_terminal(),
         whole_messages: matches!(verb, Some(Verb::Exec(_)) | None),
         quotes_keys: false,
         parses_reports: output.reports != Some(ReportsForm::Text),

@@ -129,7 +129,7 @@ fn check_line(line: &[u8]) {
     assert!(places.windows(2).all(|pair| pair[0].end <= pair[1].start), "{places:?}");
     assert!(places.last().is_none_or(|last| last.end <= line.len()), "{places:?}");
     let mut request = Request::default();
-    if let Err(malformed) = text::parse(line, &mut request) {
+    if let Err(malformed) = text::parse(line, &mut request, text::Quotes::Strict) {
         assert!(malformed.at <= line.len() && trouble == Some(malformed), "{}", line.escape_ascii());
     } else {
         assert!(trouble.is_none() && places.len() == request.len(), "{places:?}: {}", line.escape_ascii());

@@ -19,7 +19,7 @@ pub use self::bad::{BadInput, describe_bad};
 pub use rows::RowForm;
 pub use source::{Next, Source};
 pub use template::{Bound, Template};
-pub use text::{Malformed, OPEN_QUOTE, parse as parse_line, spans};
+pub use text::{Malformed, OPEN_QUOTE, Quotes, spans};
 
 fn count_lines(bytes: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', bytes).count() as u64
@@ -27,11 +27,20 @@ fn count_lines(bytes: &[u8]) -> u64 {
 
 /// Parses a line of text or JSON (contract section 3); an empty line or a comment leaves the request empty.
 pub fn parse(line: &[u8], request: &mut Request) -> Result<(), Malformed> {
+    parse_quoted(line, request, Quotes::Strict)
+}
+
+fn parse_quoted(line: &[u8], request: &mut Request, quotes: Quotes) -> Result<(), Malformed> {
     match line.iter().find(|byte| !byte.is_ascii_whitespace()) {
         None | Some(b'#') => Ok(()),
         Some(b'[') => json::parse(line, request),
-        Some(_) => text::parse(line, request),
+        Some(_) => text::parse(line, request, quotes),
     }
+}
+
+/// Parses a line of text, whatever it begins with.
+pub fn parse_line(line: &[u8], request: &mut Request) -> Result<(), Malformed> {
+    text::parse(line, request, Quotes::Strict)
 }
 
 /// An argument without its quotes, if it is quoted as in a line of input; any other stays as it is.

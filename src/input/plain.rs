@@ -138,7 +138,7 @@ mod tests {
         let end = memchr::memchr(b'\n', bytes)?;
         let line = &bytes[..end];
         let mut request = Request::default();
-        text::parse(line.strip_suffix(b"\r").unwrap_or(line), &mut request).ok()?;
+        text::parse(line.strip_suffix(b"\r").unwrap_or(line), &mut request, text::Quotes::Strict).ok()?;
         Some((request, end + 1))
     }
 

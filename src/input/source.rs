@@ -15,8 +15,8 @@ use super::bad::{BadInput, refuse_encoding};
 use super::begin::{self, Begin};
 use super::resp::Scan;
 use super::rows::{RowForm, Rows};
-use super::text::Malformed;
-use super::{parse, plain, room};
+use super::text::{Malformed, Quotes};
+use super::{parse_quoted, plain, room};
 use crate::command::request::Request;
 use crate::exit::{Failure, Outcome};
 use crate::stdio;
@@ -56,6 +56,7 @@ pub struct Source {
     rows: Option<Box<Rows>>,
     ended: bool,
     consumed: u64,
+    quotes: Quotes,
 }
 
 /// Opens a file to be read. To wait for the writer of a named pipe here would keep a signal waiting too: whoever reads
@@ -120,7 +121,13 @@ impl Source {
             rows: None,
             ended: false,
             consumed: 0,
+            quotes: Quotes::Strict,
         }
+    }
+
+    /// The same input with these rules for the quotes in its lines.
+    pub fn with_quotes(self, quotes: Quotes) -> Self {
+        Self { quotes, ..self }
     }
 
     /// The same input as a table, whose rows become commands.
@@ -250,7 +257,7 @@ impl Source {
             if !room::is_there_for_line(line) {
                 return Err(self.no_room(self.line, &format!("a line of {} bytes", line.len())).into());
             }
-            if let Err(malformed) = parse(line, request) {
+            if let Err(malformed) = parse_quoted(line, request, self.quotes) {
                 return Err(self.bad_line(line, &malformed));
             }
             if !request.is_empty() {

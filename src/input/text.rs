@@ -32,15 +32,25 @@ pub const OPEN_QUOTE: &str = "a quote is not closed";
 
 const SPACE_EXPECTED: &str = "a closing quote must be followed by a space or the end of the line";
 
+/// What may stand behind a closing quote.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Quotes {
+    /// A space or the end of the line, as with redis-cli.
+    #[default]
+    Strict,
+    /// More of the word, as with valkey-cli.
+    Joined,
+}
+
 /// Splits a line into `request`'s arguments.
-pub fn parse(line: &[u8], request: &mut Request) -> Result<(), Malformed> {
+pub fn parse(line: &[u8], request: &mut Request, quotes: Quotes) -> Result<(), Malformed> {
     let mut at = 0;
     loop {
         at = pass_spaces(line, at);
         if at == line.len() {
             return Ok(());
         }
-        at = parse_arg(line, at, request)?;
+        at = parse_arg(line, at, request, quotes)?;
     }
 }
 
@@ -55,7 +65,7 @@ pub fn spans(line: &[u8]) -> (Vec<Range<usize>>, Option<Malformed>) {
             return (spans, None);
         }
         request.clear();
-        match parse_arg(line, at, &mut request) {
+        match parse_arg(line, at, &mut request, Quotes::Strict) {
             Ok(end) => spans.push(at..end),
             Err(malformed) => {
                 spans.push(at..line.len());
@@ -77,28 +87,38 @@ fn pass_spaces(line: &[u8], at: usize) -> usize {
 }
 
 /// Parses the argument that begins at `at`; gives the place after it.
-fn parse_arg(line: &[u8], at: usize, request: &mut Request) -> Result<usize, Malformed> {
+fn parse_arg(line: &[u8], at: usize, request: &mut Request, quotes: Quotes) -> Result<usize, Malformed> {
+    let (mut at, mut end) = (at, pass_plain(line, at));
+    if !matches!(line.get(end), Some(b'"' | b'\'')) {
+        request.push(&line[at..end]);
+        return Ok(end);
+    }
+    loop {
+        request.extend(&line[at..end]);
+        at = match line.get(end) {
+            Some(b'"') => parse_double_quoted(line, end, request)?,
+            Some(b'\'') => parse_single_quoted(line, end, request)?,
+            _ => break,
+        };
+        match line.get(at) {
+            Some(byte) if is_space(*byte) => break,
+            Some(_) if quotes == Quotes::Strict => return Err(Malformed::new(SPACE_EXPECTED, at)),
+            Some(_) => end = pass_plain(line, at),
+            None => break,
+        }
+    }
+    request.end_arg();
+    Ok(at.max(end))
+}
+
+/// The end of the plain part of a word.
+#[inline]
+fn pass_plain(line: &[u8], at: usize) -> usize {
     let mut end = at;
     while line.get(end).is_some_and(|byte| !ENDS_PLAIN[usize::from(*byte)]) {
         end += 1;
     }
-    let word = &line[at..end];
-    let end = match line.get(end) {
-        Some(b'"') => {
-            request.extend(word);
-            parse_double_quoted(line, end, request)?
-        }
-        Some(b'\'') => {
-            request.extend(word);
-            parse_single_quoted(line, end, request)?
-        }
-        _ => {
-            request.push(word);
-            return Ok(end);
-        }
-    };
-    request.end_arg();
-    Ok(end)
+    end
 }
 
 /// Whether a byte ends the plain part of a word: a quote, or fewer blanks than may stand between words. A table, for
@@ -120,7 +140,7 @@ fn parse_double_quoted(line: &[u8], open: usize, request: &mut Request) -> Resul
         request.extend(&line[at..at + plain]);
         at += plain;
         match line[at..] {
-            [b'"', ..] => return after_quote(line, at + 1),
+            [b'"', ..] => return Ok(at + 1),
             [b'\\', b'x', high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
                 request.extend(&[hex(high) << 4 | hex(low)]);
                 at += 4;
@@ -148,7 +168,7 @@ fn parse_single_quoted(line: &[u8], open: usize, request: &mut Request) -> Resul
         request.extend(&line[at..at + plain]);
         at += plain;
         match line[at..] {
-            [b'\'', ..] => return after_quote(line, at + 1),
+            [b'\'', ..] => return Ok(at + 1),
             [b'\\', b'\'', ..] => {
                 request.extend(b"'");
                 at += 2;
@@ -159,13 +179,6 @@ fn parse_single_quoted(line: &[u8], open: usize, request: &mut Request) -> Resul
             }
             _ => return Err(Malformed::new(OPEN_QUOTE, open)),
         }
-    }
-}
-
-fn after_quote(line: &[u8], at: usize) -> Result<usize, Malformed> {
-    match line.get(at) {
-        Some(byte) if !is_space(*byte) => Err(Malformed::new(SPACE_EXPECTED, at)),
-        _ => Ok(at),
     }
 }
 

@@ -83,6 +83,8 @@ pub struct Endpoint {
     pub wait: Duration,
     /// Whether it holds for the first answer too, whatever that is to: then a PING is asked where nothing else is.
     pub limits_first_answer: bool,
+    /// Whether an AUTH may come later, as a line: SELECT, where it is refused for want of one, is asked again then.
+    pub may_log_in: bool,
     /// The longest silence while an answer is waited for; none is no limit.
     pub read_timeout: Option<Duration>,
     /// Whether only what reads is asked (`--read-only`).
@@ -127,6 +129,7 @@ impl Endpoint {
             connect_timeout: Self::DEFAULT_LIMIT,
             wait: Duration::ZERO,
             limits_first_answer: false,
+            may_log_in: false,
             read_timeout: None,
             read_only: false,
             read_from_replicas: false,

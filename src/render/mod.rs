@@ -81,6 +81,8 @@ pub struct Style {
     pub base64: bool,
     /// JSON: a string that is not plain ASCII as redis-cli quotes it, with `\xNN` (`--quoted-json`).
     pub quoted: bool,
+    /// JSON: a string that is not UTF-8 has its bytes in it as they are, as redis-cli writes it.
+    pub keeps_bytes: bool,
     /// JSON: the text of a report as an object (`--reports`).
     pub parses_reports: bool,
     /// JSON: the data of a message that is itself JSON is nested (`--data-json`).
@@ -106,6 +108,7 @@ impl Style {
             one_line_errors: false,
             base64: false,
             quoted: false,
+            keeps_bytes: false,
             parses_reports: true,
             nest_json: false,
             whole_messages: false,

@@ -18,6 +18,8 @@ pub struct Link {
     lost_place: Option<String>,
     /// Whether a command opens a lost connection again.
     reopens: bool,
+    /// Whether a loss is noticed before a command is sent.
+    looks: bool,
     was_open: bool,
     notices: Vec<Told>,
 }
@@ -28,18 +30,26 @@ const SHOWN: usize = 60;
 impl Link {
     /// Opens a connection that is used until it is lost (stdin).
     pub fn once(endpoint: &Endpoint) -> Outcome<Self> {
-        let mut link = Self { reopens: false, was_open: true, ..Self::lasting(endpoint.clone()) };
-        link.take(Server::open(endpoint)?);
+        let mut link = Self { reopens: false, looks: false, was_open: true, ..Self::lasting(endpoint.clone()) };
+        let server = Server::open(link.endpoint())?;
+        link.take(server);
         Ok(link)
+    }
+
+    /// Opens a connection that the command is lost with which finds it lost, and the next one opens again (stdin, called
+    /// by redis-cli's name).
+    pub fn again(endpoint: &Endpoint) -> Outcome<Self> {
+        Ok(Self { reopens: true, looks: false, ..Self::once(endpoint)? })
     }
 
     /// A connection that is opened by the first command, and again by the first after it was lost (REPL).
     pub fn lasting(endpoint: Endpoint) -> Self {
         Self {
-            state: ConnectionState::new(endpoint),
+            state: ConnectionState::new(Endpoint { may_log_in: true, ..endpoint }),
             server: None,
             lost_place: None,
             reopens: true,
+            looks: true,
             was_open: false,
             notices: Vec::new(),
         }
@@ -134,7 +144,7 @@ impl Link {
 
     /// Notices that the connection was lost while nobody used it. Does not wait.
     pub fn look_after(&mut self) {
-        if self.reopens
+        if self.looks
             && let Some(server) = &mut self.server
             && let Err(lost) = server.look_after()
         {
@@ -160,7 +170,12 @@ impl Link {
             }
         }
         match &mut self.server {
-            Some(server) => Ok(server),
+            Some(server) => {
+                if let Server::One(session, _) = server {
+                    session.select_owed()?;
+                }
+                Ok(server)
+            }
             None => Err(Unopened::Unreachable(format!("{}: not connected", self.state.endpoint().address))),
         }
     }

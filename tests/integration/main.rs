@@ -31,6 +31,7 @@ mod subscribed;
 mod atomic;
 mod auth;
 mod bounds;
+mod called_as;
 mod closed_descriptors;
 mod cluster;
 mod cluster_auth;

@@ -52,6 +52,7 @@ pub struct Rcli {
     output: Option<Stdio>,
     shell: Option<String>,
     own_group: bool,
+    name: Option<String>,
     expectation: Expectation,
 }
 
@@ -67,6 +68,7 @@ pub fn rcli<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Rcli {
         output: None,
         shell: None,
         own_group: false,
+        name: None,
         expectation,
     }
     .args(args)
@@ -190,6 +192,12 @@ impl Rcli {
         self
     }
 
+    /// By this name, as through a link.
+    pub fn called(mut self, name: &str) -> Self {
+        self.name = Some(name.to_owned());
+        self
+    }
+
     /// Starts the program on a terminal of its own, so many columns wide. Nothing is compared: the test looks.
     pub fn on_terminal(self, columns: u16) -> Terminal {
         Terminal::start(self.shell.as_deref(), &self.args, &self.env, self.home, columns)
@@ -219,6 +227,9 @@ impl Rcli {
             .current_dir(self.home.path())
             .stdout(self.output.unwrap_or_else(Stdio::piped))
             .stderr(Stdio::piped());
+        if let Some(name) = &self.name {
+            std::os::unix::process::CommandExt::arg0(&mut command, format!("/usr/local/bin/{name}"));
+        }
         if self.own_group {
             std::os::unix::process::CommandExt::process_group(&mut command, 0);
         }

@@ -156,12 +156,24 @@ impl Session {
         self.answer_before(deadline)
     }
 
-    fn introduce(&mut self, deadline: Instant) -> Result<(), Unopened> {
-        let select = (self.endpoint.db != 0).then(|| {
+    /// Selects the database where that was refused for want of an AUTH, which may have come meanwhile.
+    pub fn select_owed(&mut self) -> Result<(), Unopened> {
+        let Some(select) = self.select().filter(|_| self.owes_select) else { return Ok(()) };
+        let answer = self.call_before(&select, Instant::now() + self.endpoint.connect_timeout)?;
+        self.check_select(Some(answer))
+    }
+
+    /// The command that selects the database, where it is not the one that a connection begins with.
+    fn select(&self) -> Option<Cmd> {
+        (self.endpoint.db != 0).then(|| {
             let mut select = redis::cmd("SELECT");
             select.arg(self.endpoint.db);
             select
-        });
+        })
+    }
+
+    fn introduce(&mut self, deadline: Instant) -> Result<(), Unopened> {
+        let select = self.select();
         if self.endpoint.protocol == Protocol::Resp3 {
             self.put(&hello::request(&self.endpoint));
             if let Some(select) = &select {
@@ -192,8 +204,10 @@ impl Session {
         self.check_select(selected)
     }
 
-    fn check_select(&self, selected: Option<Value>) -> Result<(), Unopened> {
-        let Some(answer) = selected else { return Ok(()) };
+    fn check_select(&mut self, selected: Option<Value>) -> Result<(), Unopened> {
+        self.owes_select = self.endpoint.may_log_in
+            && matches!(&selected, Some(Value::ServerError(error)) if error.code() == "NOAUTH");
+        let Some(answer) = selected.filter(|_| !self.owes_select) else { return Ok(()) };
         self.check_ok("SELECT", &format!("refused database {}", self.endpoint.db), answer)
     }
 

@@ -49,6 +49,8 @@ pub struct Session {
     has_ended: bool,
     refusal: Option<String>,
     pub(super) server: Option<ServerVersion>,
+    /// Whether the database is still to be selected, for want of an AUTH.
+    pub(super) owes_select: bool,
     /// Whether MULTI is known to be allowed.
     pub(super) may_multi: bool,
 }
@@ -72,6 +74,7 @@ impl Session {
             has_ended: false,
             refusal: None,
             server: None,
+            owes_select: false,
             may_multi: false,
         }
     }

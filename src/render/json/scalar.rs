@@ -16,7 +16,8 @@ pub(super) fn name_of<'a>(key: &Element<'a>, style: &Style) -> Option<&'a [u8]> 
         Kind::Bulk if style.base64 => None,
         // No digits are asked of a big number.
         Kind::Simple | Kind::Bulk | Kind::Verbatim | Kind::BigNumber => {
-            (is_plain(key.text) || style.quoted || std::str::from_utf8(key.text).is_ok()).then_some(key.text)
+            (is_plain(key.text) || style.quoted || style.keeps_bytes || std::str::from_utf8(key.text).is_ok())
+                .then_some(key.text)
         }
         Kind::Integer | Kind::Double => Some(key.text),
         Kind::Boolean => Some(boolean(key.text)),
@@ -77,8 +78,20 @@ fn escaped_or_base64(out: &mut impl Write, style: &Style, bytes: &[u8]) -> io::R
     }
     match std::str::from_utf8(bytes) {
         Ok(text) => string(out, text),
+        Err(_) if style.keeps_bytes => kept(out, bytes),
         Err(_) => base64(out, bytes),
     }
+}
+
+/// A string of redis-cli's, which no reader of JSON need take: what is not UTF-8 as it is.
+fn kept(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+    out.write_all(b"\"")?;
+    for chunk in bytes.utf8_chunks() {
+        let text = serde_json::to_vec(chunk.valid())?;
+        out.write_all(text.get(1..text.len() - 1).unwrap_or_default())?;
+        out.write_all(chunk.invalid())?;
+    }
+    out.write_all(b"\"")
 }
 
 /// Whether bytes are ASCII with nothing to escape, as most strings are. Eight bytes are looked at at a time.
