@@ -43,6 +43,8 @@ enum Mode {
 use Mode::{Eval, Largest, Pipe, Rdb, Scan, Stat};
 use Spelling::{Detail, Granted, Mode as Is, ModeOf, Refused};
 
+/// redis-cli's own lines about keys, where the largest are not asked for by number.
+const SURVEY: &str = "--survey";
 const ADMINISTRATION: &str = "rcli does not administer clusters: use redis-cli --cluster or valkey-cli --cluster; rcli -c \
                               runs commands, pipelines, blocks and streams in one";
 const DEBUGGER: &str = "rcli has no Lua debugger: use redis-cli --ldb --eval; rcli run runs a script";
@@ -62,12 +64,12 @@ const SPELLINGS: [(&str, Spelling); 37] = [
     ("--quoted-pattern", Detail(&[Scan, Largest], "")),
     ("--count", Detail(&[Scan, Largest], "--page")),
     ("--type", Detail(&[Scan, Largest], "--type")),
-    ("--bigkeys", Is(Largest, &["ls", "--by=length"])),
-    ("--memkeys", Is(Largest, &["ls", "--by=memory"])),
+    ("--bigkeys", Is(Largest, &["ls", "--by=length", SURVEY])),
+    ("--memkeys", Is(Largest, &["ls", "--by=memory", SURVEY])),
     ("--keystats", Is(Largest, &["ls", "--by=memory"])),
-    ("--hotkeys", Is(Largest, &["ls", "--by=freq"])),
-    ("--hotkeys-count", ModeOf(Largest, &["ls", "--by=freq", "--top"])),
-    ("--memkeys-samples", ModeOf(Largest, &["ls", "--by=memory", "--samples"])),
+    ("--hotkeys", Is(Largest, &["ls", "--by=freq", SURVEY])),
+    ("--hotkeys-count", ModeOf(Largest, &["ls", "--by=freq", SURVEY, "--top"])),
+    ("--memkeys-samples", ModeOf(Largest, &["ls", "--by=memory", SURVEY, "--samples"])),
     ("--keystats-samples", ModeOf(Largest, &["ls", "--by=memory", "--samples"])),
     ("--top", Detail(&[Largest], "--top")),
     ("--eval", ModeOf(Eval, &["run"])),
@@ -304,11 +306,16 @@ impl Translated {
         // Its end tells what is an option from what is a pattern.
         let mut pattern = None;
         let counts = line.iter().any(|word| word == "--top");
-        let mut top = (mode == Largest && !counts).then(|| OsString::from("10"));
+        // redis-cli's --hotkeys tells of 16.
+        let is_by_use = line.iter().any(|word| word == "--by=freq");
+        let mut top = (mode == Largest && !counts).then(|| OsString::from(if is_by_use { "16" } else { "10" }));
         for (_, _, called, value) in details {
             match called {
                 "" => pattern = Some(value),
-                "--top" => top = Some(value),
+                "--top" => {
+                    top = Some(value);
+                    line.retain(|word| word != SURVEY);
+                }
                 called => line.push(joined(called, &value)),
             }
         }

@@ -74,6 +74,9 @@ pub struct LsArgs {
     /// Quote every key in human output, as redis-cli --scan does
     #[arg(long, hide = true)]
     pub quoted: bool,
+    /// With --top: write what redis-cli writes with --bigkeys and its kind, but in JSON
+    #[arg(long, hide = true, requires = "top")]
+    pub survey: bool,
     /// Show on stderr how far it has come
     #[arg(long)]
     pub progress: bool,

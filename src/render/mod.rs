@@ -11,6 +11,7 @@ mod raw;
 mod record;
 mod repr;
 mod stream;
+mod survey;
 
 use crate::command::request::Request;
 use std::fs::File;
@@ -18,6 +19,7 @@ use std::io::{self, BufWriter, Write};
 
 pub use self::keys::{Cell, Ranked, Ranking, TypeSum};
 pub use self::record::{Record, Reports};
+pub use self::survey::Survey;
 use crate::color::Colors;
 use crate::memory::Growing;
 use crate::reply::Frame;
@@ -257,6 +259,7 @@ fn render(out: &mut impl Write, style: &Style, record: &Record<'_>) -> io::Resul
         Record::Pair { names, left, right } => keys::pair(out, style, *names, left, right),
         Record::CommandLine { request, in_base64 } => keys::command(out, request, *in_base64),
         Record::Ranking(ranking) => keys::ranking(out, style, ranking),
+        Record::Survey(lines) => survey::survey(out, lines),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::keys::{Cell, Ranking};
+use super::survey::Survey;
 use crate::command::request::Request;
 use crate::command::restrictions::{Report, report_of};
 use crate::reply::{Entry, Event, Frame, Message, MonitorLine};
@@ -146,4 +147,6 @@ pub enum Record<'a> {
     },
     /// The largest keys.
     Ranking(&'a Ranking),
+    /// redis-cli's lines about them.
+    Survey(&'a Survey<'a>),
 }

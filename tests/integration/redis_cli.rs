@@ -166,3 +166,54 @@ fn a_word_that_does_not_go_with_a_mode_names_the_verb_that_has_it() {
     let run = rcli(["--stat", "--count", "1"]).status(2);
     run.complains(&["--count does not go with --stat: use rcli stat --count 1"]).run();
 }
+
+#[test]
+fn large_keys_are_told_in_redis_clis_own_lines() {
+    let server = Server::start();
+    let begin = "\n# Scanning the entire keyspace to find biggest keys as well as\n# average sizes per key type.  You can use \
+                 -i 0.1 to sleep 0.1 sec\n# per 100 SCAN commands (not usually needed).\n\n";
+    let none = "0 lists with 0 items (00.00% of keys, avg size 0.00)\n0 hashs with 0 fields (00.00% of keys, avg size \
+                0.00)\n0 strings with 0 bytes (00.00% of keys, avg size 0.00)\n0 streams with 0 entries (00.00% of keys, avg \
+                size 0.00)\n0 sets with 0 members (00.00% of keys, avg size 0.00)\n0 zsets with 0 members (00.00% of keys, \
+                avg size 0.00)\n";
+    let empty = format!(
+        "{begin}\n-------- summary -------\n\nSampled 0 keys in the keyspace!\nTotal key length in bytes is 0 (avg len \
+         0.00)\n\n\n{none}"
+    );
+    server.rcli(["--bigkeys"]).prints(&empty).run();
+    server.call(&[b"SET", b"a\"b", b"12345"]);
+    server.call(&[b"SET", b"no", b""]);
+    server.call(&[b"RPUSH", b"li", b"1", b"2"]);
+    let finished = server.rcli(["--bigkeys"]).any_stdout().run();
+    let out = finished.out();
+    for line in [
+        "%] Biggest string found so far \"a\\\"b\" with 5 bytes\n",
+        "%] Biggest list   found so far \"li\" with 2 items\n",
+        "\n-------- summary -------\n\nSampled 3 keys in the keyspace!\nTotal key length in bytes is 7 (avg len 2.33)\n\n\
+         Biggest   list found \"li\" has 2 items\nBiggest string found \"a\\\"b\" has 5 bytes\n\n1 lists with 2 items \
+         (33.33% of keys, avg size 2.00)\n",
+        "\n2 strings with 5 bytes (66.67% of keys, avg size 2.50)\n",
+    ] {
+        assert!(out.contains(line), "{line}: {out}");
+    }
+    assert!(!out.contains("\"no\""), "an empty string is not large: {out}");
+    server.rcli(["--bigkeys", "--no-raw"]).prints_among(&["Biggest   list found"]).run();
+    server.rcli(["--bigkeys", "--pattern", "l*"]).prints_among(&["Sampled 1 keys"]).run();
+    server.rcli(["--memkeys"]).prints_among(&["Biggest   list found \"li\" has ", " bytes\n"]).run();
+    server.rcli(["--memkeys-samples", "1"]).prints_among(&["Biggest   list found"]).run();
+    // What has a form of its own keeps it.
+    server.rcli(["--json", "--bigkeys"]).prints_among(&["{\"keys\":3,\"by\":\"length\""]).run();
+    server.rcli(["--bigkeys", "--top", "1"]).prints_among(&["length  type", "largest"]).run();
+}
+
+#[test]
+fn hot_keys_are_told_in_redis_clis_own_lines() {
+    let server = Server::with_args(["--maxmemory-policy", "allkeys-lfu"]);
+    server.call(&[b"SET", b"k", b"v"]);
+    let finished = server.rcli(["--hotkeys"]).any_stdout().run();
+    let out = finished.out();
+    assert!(out.contains("find hot keys as well as\n"), "{out}");
+    assert!(out.contains("[00.00%] Hot key \"k\" found so far with counter "), "{out}");
+    assert!(out.contains("Sampled 1 keys in the keyspace!\nhot key found with counter: "), "{out}");
+    assert!(out.ends_with("\tkeyname: \"k\"\n"), "{out}");
+}

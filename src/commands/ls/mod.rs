@@ -24,6 +24,7 @@ use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::Bound;
 use crate::net::{Address, Server, slot_of};
+use crate::render::Format;
 use crate::reply::{ErrorReply, Frame};
 
 /// Runs `rcli ls`.
@@ -44,6 +45,9 @@ pub fn run(context: &Context, args: &LsArgs) -> Outcome<Exit> {
         let total = if scan.is_whole() { Some(count_keys(&mut server)?) } else { None };
         output.bar.begin(total);
     }
+    if args.survey && context.config.style.format != Format::Json {
+        output.begin_survey(count_keys(&mut server)?)?;
+    }
     let is_restore = matches!(output.form, Form::Restore);
     let mut looks = Looks::new(args, is_restore);
     looks.has_no_expire_time = is_restore && !has_expire_time(&mut server)?;
@@ -58,7 +62,7 @@ pub fn run(context: &Context, args: &LsArgs) -> Outcome<Exit> {
     // What was received is written, whatever ended it.
     let finished = match &ended {
         Err(failure) if failure.exit() == Exit::Done => Ok(()),
-        ended => output.finish(is_worth_a_ranking(ended)),
+        ended => output.finish(is_worth_a_ranking(ended), ended.is_err()),
     };
     ended.and(finished).map(|()| output.exit)
 }

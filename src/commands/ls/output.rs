@@ -5,14 +5,14 @@ use std::hash::{BuildHasher as _, RandomState};
 
 use super::looks::{Expiry, Facts, Looks, name_of};
 use super::progress::Bar;
-use super::top::Tallies;
+use super::top::{Counted, Tallies, type_of};
 use super::walk::Halt;
 use crate::cli::LsArgs;
 use crate::command::request::Request;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::Bound;
-use crate::render::{Cell, Record, Renderer, Stdout};
+use crate::render::{Cell, Record, Renderer, Stdout, Survey};
 use crate::reply::ErrorReply;
 use crate::report::{Told, notice};
 
@@ -36,6 +36,8 @@ pub struct Output {
     pub form: Form,
     /// Whether keys come from several nodes, between which they may move.
     pub is_cluster: bool,
+    /// The keys that redis-cli's lines count, where those are written.
+    survey: Option<Seen>,
     unique: Option<Unique>,
     left: Option<u64>,
     is_headed: bool,
@@ -46,6 +48,23 @@ pub struct Output {
     pub exit: Exit,
     /// The bar.
     pub bar: Bar,
+}
+
+/// The keys that were looked at, of how many.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    keys: u64,
+    total: u64,
+}
+
+/// After so many keys redis-cli says how many they are.
+const SAMPLED: u64 = 1_000_000;
+
+impl Seen {
+    #[expect(clippy::cast_precision_loss, reason = "shown with two digits")]
+    fn percent(self) -> f64 {
+        if self.total == 0 { 100.0 } else { (100.0 * self.keys as f64 / self.total as f64).min(100.0) }
+    }
 }
 
 /// The hashes of the keys that were given.
@@ -68,6 +87,7 @@ impl Output {
             renderer,
             form,
             is_cluster,
+            survey: None,
             unique: args.unique.then(|| Unique { seen: HashSet::new(), hasher: RandomState::new() }),
             left: args.limit,
             is_headed: false,
@@ -76,6 +96,31 @@ impl Output {
             exit: Exit::Done,
             bar: Bar::new(args.progress),
         })
+    }
+
+    /// Begins with redis-cli's lines: there are so many keys.
+    pub fn begin_survey(&mut self, total: u64) -> Outcome<()> {
+        let Form::Ranking(tallies) = &self.form else { return Ok(()) };
+        self.survey = Some(Seen { keys: 0, total });
+        let begin = Survey::Begin { measure: tallies.measure() };
+        self.renderer.write(&Record::Survey(&begin)).map_err(Failure::output)
+    }
+
+    /// Writes what redis-cli would of a key that was counted.
+    fn survey(&mut self, key: &[u8], key_type: &[u8], counted: Counted) -> Result<(), Halt> {
+        let (Some(seen), Form::Ranking(tallies)) = (&mut self.survey, &self.form) else { return Ok(()) };
+        let (measure, percent) = (tallies.measure(), seen.percent());
+        seen.keys += 1;
+        let keys = seen.keys;
+        let is_found = if measure == "freq" { counted.is_among_top && counted.size > 0 } else { counted.is_largest };
+        if is_found {
+            let found = Survey::Found { measure, percent, key, key_type, size: counted.size };
+            self.pass(&Record::Survey(&found))?;
+        }
+        if keys.is_multiple_of(SAMPLED) {
+            self.pass(&Record::Survey(&Survey::Sampled { keys, percent }))?;
+        }
+        Ok(())
     }
 
     /// Whether a key was not given before, where that matters. From here on it was.
@@ -150,8 +195,8 @@ impl Output {
         }
         let cells = &columns[..count];
         if let Form::Ranking(tallies) = &mut self.form {
-            tallies.count(node, key, cells);
-            return Ok(());
+            let counted = tallies.count(node, key, cells);
+            return self.survey(key, cells.first().map_or(&[], |(_, cell)| type_of(cell)), counted);
         }
         if !std::mem::replace(&mut self.is_headed, true) {
             let names: Vec<&str> = cells.iter().map(|(name, _)| *name).collect();
@@ -202,6 +247,7 @@ impl Output {
     pub fn begin_again(&mut self, node: usize) {
         if let Form::Ranking(tallies) = &mut self.form {
             tallies.forget(node);
+            self.survey.iter_mut().for_each(|seen| seen.keys = tallies.keys());
             self.unique.iter_mut().for_each(|unique| unique.seen.clear());
         }
     }
@@ -212,10 +258,16 @@ impl Output {
     }
 
     /// The end: writes what is only known now, and passes it on.
-    pub fn finish(&mut self, with_ranking: bool) -> Outcome<()> {
+    pub fn finish(&mut self, with_ranking: bool, is_cut: bool) -> Outcome<()> {
         self.bar.end();
         if let (Form::Ranking(tallies), true) = (&self.form, with_ranking) {
-            self.renderer.write(&Record::Ranking(&tallies.ranking())).map_err(Failure::output)?;
+            let (ranking, name_bytes) = (&tallies.ranking(), tallies.name_bytes());
+            let summary = |seen: Seen| Survey::Summary { ranking, name_bytes, cut_at: is_cut.then(|| seen.percent()) };
+            match self.survey.map(summary) {
+                Some(summary) => self.renderer.write(&Record::Survey(&summary)),
+                None => self.renderer.write(&Record::Ranking(ranking)),
+            }
+            .map_err(Failure::output)?;
         }
         self.renderer.flush().map_err(Failure::output)
     }

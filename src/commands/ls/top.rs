@@ -20,6 +20,19 @@ struct Tally {
     /// The smallest of the largest is the first to go.
     top: BinaryHeap<Reverse<Ranked>>,
     types: Vec<TypeSum>,
+    /// The bytes of the names of the keys.
+    name_bytes: u64,
+}
+
+/// What a key was when it was counted.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counted {
+    /// Bytes, elements or uses.
+    pub size: i64,
+    /// Whether it is larger than every other of its type so far.
+    pub is_largest: bool,
+    /// Whether it is among the largest so far.
+    pub is_among_top: bool,
 }
 
 impl Tallies {
@@ -28,15 +41,34 @@ impl Tallies {
         Self { limit, measure, nodes: Vec::new() }
     }
 
+    /// What is large.
+    pub fn measure(&self) -> &'static str {
+        self.measure
+    }
+
     /// Counts a key: its type and its size are the cells. What has no size has none to be compared.
-    pub fn count(&mut self, node: usize, key: &[u8], cells: &[(&str, Cell<'_>)]) {
-        let [(_, key_type), (_, size)] = cells else { return };
-        let key_type = if let Cell::Word(word) = key_type { word } else { &b"unknown"[..] };
+    pub fn count(&mut self, node: usize, key: &[u8], cells: &[(&str, Cell<'_>)]) -> Counted {
+        let [(_, key_type), (_, size)] = cells else { return Counted::default() };
+        let key_type = type_of(key_type);
         let size = if let Cell::Number(size) = size { *size } else { 0 };
         if self.nodes.len() <= node {
             self.nodes.resize_with(node + 1, Tally::default);
         }
-        self.nodes[node].count(self.limit, key, key_type, size);
+        let rivals = self.nodes.iter().flat_map(|tally| &tally.types);
+        let is_largest =
+            size > 0 && !rivals.into_iter().any(|sum| sum.largest.key_type == key_type && sum.largest.size >= size);
+        let is_among_top = self.nodes[node].count(self.limit, key, key_type, size);
+        Counted { size, is_largest, is_among_top }
+    }
+
+    /// How many keys were counted.
+    pub fn keys(&self) -> u64 {
+        self.nodes.iter().flat_map(|tally| &tally.types).map(|sum| sum.keys).sum()
+    }
+
+    /// The bytes of the names of all keys.
+    pub fn name_bytes(&self) -> u64 {
+        self.nodes.iter().map(|tally| tally.name_bytes).sum()
     }
 
     /// Forgets what was counted at a node.
@@ -73,7 +105,9 @@ impl Tallies {
 }
 
 impl Tally {
-    fn count(&mut self, limit: usize, key: &[u8], key_type: &[u8], size: i64) {
+    /// Counts a key; whether it is among the largest.
+    fn count(&mut self, limit: usize, key: &[u8], key_type: &[u8], size: i64) -> bool {
+        self.name_bytes += key.len() as u64;
         let ranked = || Ranked { size, key: key.to_vec(), key_type: key_type.to_vec() };
         match self.types.iter_mut().find(|known| known.largest.key_type == key_type) {
             Some(known) => {
@@ -87,17 +121,23 @@ impl Tally {
         }
         let is_full = self.top.len() >= limit;
         if is_full && self.top.peek().is_some_and(|Reverse(least)| least.size >= size) {
-            return;
+            return false;
         }
         // SCAN gives a key twice now and then.
         if self.top.iter().any(|Reverse(known)| known.key == key) {
-            return;
+            return false;
         }
         self.top.push(Reverse(ranked()));
         if is_full {
             self.top.pop();
         }
+        true
     }
+}
+
+/// The type that a cell tells.
+pub fn type_of<'a>(cell: &Cell<'a>) -> &'a [u8] {
+    if let Cell::Word(word) = cell { word } else { b"unknown" }
 }
 
 #[cfg(test)]
