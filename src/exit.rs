@@ -3,7 +3,6 @@
 mod connection;
 
 use std::io;
-use std::process::ExitCode;
 
 use crate::report::report_pointing;
 use crate::signal::Signal;
@@ -42,19 +41,18 @@ impl Exit {
         };
         if rank(other) < rank(self) { other } else { self }
     }
-}
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Done => 0,
-            Exit::ErrorReply => 1,
-            Exit::Usage => 2,
-            Exit::Failed => 3,
-            Exit::Aborted => 4,
-            Exit::Expired => 5,
-            Exit::Signal(signal) => signal.status(),
-        })
+    /// The number that the process ends with.
+    pub fn status(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::ErrorReply => 1,
+            Self::Usage => 2,
+            Self::Failed => 3,
+            Self::Aborted => 4,
+            Self::Expired => 5,
+            Self::Signal(signal) => signal.status(),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! `rcli`: a command-line REPL and scripting tool for Redis and Valkey.
 //!
 //! Data goes one way: argv or lines → `cli` → `config` → `commands` → `command` → `net` → `reply` → `render` → `exit`.
+#![cfg_attr(all(own_entry, not(test)), no_main)]
 
 mod cli;
 mod color;
@@ -8,6 +9,8 @@ mod command;
 mod commands;
 mod config;
 mod context;
+#[cfg(all(own_entry, not(test)))]
+mod entry;
 mod exit;
 mod follow;
 #[cfg(any(test, fuzzing))]
@@ -28,15 +31,19 @@ mod text;
 mod word;
 
 use std::mem::ManuallyDrop;
-use std::process::ExitCode;
 
 use crate::cli::Cli;
 use crate::config::Config;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 
-fn main() -> ExitCode {
-    run().unwrap_or_else(Failure::report).into()
+#[cfg(not(all(own_entry, not(test))))]
+fn main() -> std::process::ExitCode {
+    run_to_status().into()
+}
+
+fn run_to_status() -> u8 {
+    run().unwrap_or_else(Failure::report).status()
 }
 
 fn run() -> Outcome<Exit> {

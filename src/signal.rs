@@ -97,14 +97,23 @@ pub fn install() -> io::Result<()> {
     Ok(())
 }
 
+/// Lets a write to a pipe or a connection whose other end is gone be an error, and not the end of the process, where
+/// Rust's runtime has not seen to that.
+#[cfg(all(own_entry, not(test)))]
+pub fn outlive_closed_pipes() {
+    // It fails for what is no signal.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGPIPE, std::sync::Arc::default());
+}
+
 /// Whether a signal was ignored when the process started; false where that is not told.
+#[inline(never)] // The stack below its caller was used before, and costs nothing now.
 fn is_ignored(signal: i32) -> bool {
     // All of it fits one read, and the file does not tell its size.
     let mut status = [0; 8192];
     let length = File::open("/proc/self/status").and_then(|mut file| file.read(&mut status)).unwrap_or_default();
-    let status = String::from_utf8_lossy(&status[..length]);
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+    let mask = status[..length].split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"SigIgn:"));
+    let mask = mask.and_then(|mask| str::from_utf8(mask).ok());
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
 fn note(signal: Signal, mut wake: &io::PipeWriter) {

@@ -17,6 +17,19 @@ fn look() {
     STDOUT_IS_CLOSED.store(is_closed(rustix::stdio::stdout()), Ordering::Relaxed);
 }
 
+/// Opens what was closed as `/dev/null`, standard error too, where Rust's runtime has not: no file or connection may take
+/// its place.
+#[cfg(all(own_entry, not(test)))]
+pub fn open_closed() {
+    for descriptor in [rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr()] {
+        if rustix::io::fcntl_getfd(descriptor) == Err(rustix::io::Errno::BADF) {
+            // It is the first that is free, and stays open.
+            let null = rustix::fs::open(c"/dev/null", rustix::fs::OFlags::RDWR, rustix::fs::Mode::empty());
+            std::mem::forget(null);
+        }
+    }
+}
+
 /// Standard input; an error where it was closed.
 pub fn stdin() -> io::Result<File> {
     refuse_closed(&STDIN_IS_CLOSED)?;

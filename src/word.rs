@@ -34,6 +34,14 @@ pub fn below(word: u64, byte: u8) -> u64 {
     !(((word | HIGH) - ONES * u64::from(byte)) | word) & HIGH
 }
 
+/// Where a byte is first seen. The search that is fast on long texts asks the processor what it can do when it is called
+/// for the first time, which takes a fiftieth of what one command takes: few bytes do not need it.
+#[inline]
+pub fn find(byte: u8, bytes: &[u8]) -> Option<usize> {
+    const FEW: usize = 16;
+    if bytes.len() < FEW { bytes.iter().position(|other| *other == byte) } else { memchr::memchr(byte, bytes) }
+}
+
 /// The place of the first byte that was found.
 #[inline]
 pub fn first(found: u64) -> usize {
@@ -43,6 +51,18 @@ pub fn first(found: u64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_of_a_byte_is_found_in_few_and_in_many() {
+        for length in 0..40 {
+            for at in 0..length {
+                let mut bytes = vec![b'x'; length];
+                bytes[at..].fill(b'a');
+                assert_eq!(find(b'a', &bytes), Some(at));
+                assert_eq!(find(b'b', &bytes), None);
+            }
+        }
+    }
 
     #[test]
     fn bytes_are_found_wherever_they_stand() {

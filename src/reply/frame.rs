@@ -5,6 +5,7 @@
 
 use super::declared::describe_no_room;
 use super::header::{digits, header, string_header};
+use crate::word;
 
 /// What an element is. Both of RESP's error forms are [`Kind::Error`], its three nils [`Kind::Nil`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -334,7 +335,7 @@ impl<'a> Walk<'a> {
             return Some((mark, self.begin(mark, length)));
         }
         let mark = *bytes.first()?;
-        let end = memchr::memchr(b'\n', bytes)?;
+        let end = word::find(b'\n', bytes)?;
         let line = bytes.get(1..end.checked_sub(1)?)?;
         self.rest = &bytes[end + 1..];
         let scalar = |kind| Element { kind, text: line, count: 0 };

@@ -9,6 +9,7 @@ use super::declared::{Declared, describe};
 use super::header::{header, pass_usual};
 use super::message::{BEGINNING, begins_as_usual};
 use crate::memory::has_room;
+use crate::word;
 
 /// A line this long without an end is no RESP.
 const MAX_LINE: usize = 64 * 1024 * 1024;
@@ -74,7 +75,7 @@ impl Framer {
             // Most replies of a bulk load, and every line of MONITOR.
             b'+' if bytes.starts_with(b"+OK\r\n") => Some(5),
             b'+' => {
-                let end = self.searched + memchr::memchr(b'\n', bytes.get(self.searched..)?)?;
+                let end = self.searched + word::find(b'\n', bytes.get(self.searched..)?)?;
                 bytes[..end].ends_with(b"\r").then_some(end + 1)
             }
             b'$' | b':' => pass_usual(bytes).map(|behind| bytes.len() - behind.len()),
@@ -174,7 +175,7 @@ impl Framer {
             self.at += used;
             return self.begin(mark, length, bytes).map(|()| true);
         }
-        let Some(end) = memchr::memchr(b'\n', waiting.get(self.searched..).unwrap_or_default()) else {
+        let Some(end) = word::find(b'\n', waiting.get(self.searched..).unwrap_or_default()) else {
             self.searched = waiting.len();
             return check_unended(waiting).map(|()| false);
         };

@@ -76,3 +76,21 @@ fn the_status_tells_where_no_message_can() {
     assert_eq!(shell(&server, "$RCLI INCR k 2>&-"), (Some(1), String::new()));
     assert_eq!(shell(&server, "$RCLI GET k <&- >&- 2>&-"), (Some(3), String::new()));
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn no_connection_takes_the_place_of_a_closed_descriptor() {
+    let server = Server::start();
+    let mut run = Command::new("sh")
+        .args(["-c", "exec \"$RCLI\" BLPOP k 0 <&- 2>&-"])
+        .env("RCLI", env!("CARGO_BIN_EXE_rcli"))
+        .env("RCLI_URL", server.url())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("a shell");
+    server.wait_until("INFO clients", |info| info.contains("blocked_clients:1"));
+    let opened = [0, 1, 2].map(|descriptor| std::fs::read_link(format!("/proc/{}/fd/{descriptor}", run.id())).ok());
+    server.call(&[b"LPUSH", b"k", b"v"]);
+    run.wait().expect("its end");
+    assert_eq!(opened, [(); 3].map(|()| Some("/dev/null".into())));
+}

@@ -99,7 +99,7 @@ const EIGHTHS: [char; 8] = ['▏', '▎', '▍', '▌', '▋', '▊', '▉', '�
 /// A bar for a round trip.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small positive number")]
 pub fn bar(time: Duration, colors: Colors) -> String {
-    let share = ((time.as_secs_f64() / LEAST).max(1.0).log10() / DECADES).clamp(0.0, 1.0);
+    let share = (libm::log10((time.as_secs_f64() / LEAST).max(1.0)) / DECADES).clamp(0.0, 1.0);
     let eighths = (share * BAR * 8.0).round().max(1.0) as usize;
     let mut bar = "█".repeat(eighths / 8);
     if !eighths.is_multiple_of(8) {
