@@ -55,7 +55,8 @@ const HINTS: &str = "it is for redis-cli's own tests: rcli's hints are seen at i
 /// All of them, but for those with a rule of their own in [`translate`].
 const SPELLINGS: [(&str, Spelling); 37] = [
     ("--verbose", Granted),
-    ("--rdb", ModeOf(Rdb, &["rdb", "--"])),
+    ("--rdb", ModeOf(Rdb, &["rdb", "--totals", "--"])),
+    ("--functions-rdb", ModeOf(Rdb, &["rdb", "--totals", "--functions", "--"])),
     ("--mono", Spelling::Option("--color=never")),
     ("--pipe", Is(Pipe, &["pipe", "--quiet", "--totals", "--reply-timeout=30"])),
     ("--pipe-timeout", Detail(&[Pipe], "--reply-timeout")),
@@ -77,10 +78,6 @@ const SPELLINGS: [(&str, Spelling); 37] = [
     ("--latency", Is(Stat, &["stat", "--latency"])),
     ("--latency-history", Is(Stat, &["stat", "--latency", "--history"])),
     ("--latency-dist", Is(Stat, &["stat", "--latency", "--dist"])),
-    (
-        "--functions-rdb",
-        Refused("rcli has no dump of functions alone: FUNCTION DUMP gives them, or redis-cli --functions-rdb"),
-    ),
     ("--cursor", Refused("rcli begins each walk at its beginning: use redis-cli --keystats --cursor")),
     ("--ldb", Refused(DEBUGGER)),
     ("--ldb-sync-mode", Refused(DEBUGGER)),

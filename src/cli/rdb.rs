@@ -13,6 +13,7 @@ use super::options::When;
 Examples:
   rcli rdb dump.rdb
   rcli --rdb dump.rdb                     the same, as redis-cli has it
+  rcli rdb --functions functions.rdb
   rcli -h replica rdb - | gzip > dump.rdb.gz",
     after_help = "\
 The snapshot is written beside FILE and takes its name when it is whole and its checksum is right. The server may wait \
@@ -23,6 +24,12 @@ pub struct RdbArgs {
     /// Show a progress bar on stderr
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub progress: When,
+    /// The functions alone, no keys (Redis 7 and Valkey)
+    #[arg(long)]
+    pub functions: bool,
+    /// End with the words on stderr that `redis-cli --rdb` ends with
+    #[arg(long, hide = true)]
+    pub totals: bool,
     /// Where it is written; - is standard output
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: PathBuf,

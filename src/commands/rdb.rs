@@ -27,8 +27,9 @@ pub fn run(context: &Context, args: &RdbArgs) -> Outcome<Exit> {
     let Server::One(session, _) = server else { return Err(Failure::failed("a cluster has no snapshot of its own")) };
     let mut progress = Progress::new(args.progress);
     progress.show(None, "{spinner} {msg}", "waiting for the snapshot");
-    let asked = Snapshot::ask(*session).map_err(|lost| lost.into_failure(&place))?;
-    let mut snapshot = asked.map_err(|error| Failure::program(format!("{place}: SYNC: {error}")))?;
+    let asked = Snapshot::ask(*session, args.functions).map_err(|lost| lost.into_failure(&place))?;
+    let what = if args.functions { "SYNC of functions" } else { "SYNC" };
+    let mut snapshot = asked.map_err(|error| Failure::program(format!("{place}: {what}: {error}")))?;
     let length = snapshot.length();
     let template = if length.is_some() {
         "{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta} left"
@@ -52,6 +53,9 @@ pub fn run(context: &Context, args: &RdbArgs) -> Outcome<Exit> {
     let place = target.name();
     target.finish()?;
     progress.end(checksum.count, &place);
+    if args.totals {
+        notice("Transfer finished with success.");
+    }
     Ok(Exit::Done)
 }
 

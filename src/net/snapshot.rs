@@ -31,8 +31,16 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Asks a server for it and waits until it comes; the inner error is what SYNC is answered.
-    pub fn ask(mut session: Session) -> Result<Result<Self, ErrorReply>, Lost> {
+    /// Asks a server for it and waits until it comes; the inner error is what SYNC is answered, or the demand for
+    /// functions alone.
+    pub fn ask(mut session: Session, only_functions: bool) -> Result<Result<Self, ErrorReply>, Lost> {
+        if only_functions {
+            // A server that does not know it would give all keys.
+            let answer = session.call(&Request::new(["REPLCONF", "rdb-filter-only", "functions"]))?;
+            if let Some(error) = ErrorReply::of(answer.frame()) {
+                return Ok(Err(error));
+            }
+        }
         // A server that does not know these gives more than is wanted, which is not read, or tells the length.
         session.call(&Request::new(["REPLCONF", "rdb-only", "1"]))?;
         session.call(&Request::new(["REPLCONF", "capa", "eof"]))?;

@@ -73,6 +73,30 @@ fn a_snapshot_goes_to_stdout_and_no_byte_more() {
 }
 
 #[test]
+fn functions_alone_are_fetched_without_keys() {
+    let server = Server::with_args(["--repl-diskless-sync-delay", "0"]);
+    server.call(&[b"SET", b"k", b"v"]);
+    server.call(&[b"FUNCTION", b"LOAD", b"#!lua name=lib\nredis.register_function('f', function() return 1 end)"]);
+    let directory = TempDir::new().unwrap();
+    for (number, args) in [&["rdb", "--functions"][..], &["--functions-rdb"]].into_iter().enumerate() {
+        let file = word(&directory, &number.to_string());
+        let told = ["summary: ", if number == 0 { "" } else { "Transfer finished with success." }];
+        server.rcli(args.iter().copied()).args([&file]).reports_among(&told).run();
+        let mut other = Server::with_args(["--dbfilename", "dump.rdb"]);
+        other.kill_nine();
+        fs::copy(&file, other.socket().with_file_name("dump.rdb")).unwrap();
+        other.restart();
+        assert_eq!(other.ask("DBSIZE"), "0");
+        assert!(other.ask("FUNCTION LIST").contains("lib"));
+    }
+    // What does not know of them would give all keys.
+    let refusing = peer().always("REPLCONF", send("-ERR Unrecognized REPLCONF option\r\n")).start();
+    let file = word(&directory, "none");
+    refusing.rcli(["rdb", "--functions", &file]).status(1).complains(&["Unrecognized REPLCONF option"]).run();
+    assert!(!fs::exists(&file).unwrap());
+}
+
+#[test]
 fn it_works_with_credentials_tls_and_sockets() {
     let directory = TempDir::new().unwrap();
     let path = word(&directory, "dump.rdb");

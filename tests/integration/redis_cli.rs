@@ -36,7 +36,6 @@ fn what_rcli_does_not_do_is_refused_by_its_name_and_never_run() {
         (vec!["--intrinsic-latency", "1"], "redis-cli --intrinsic-latency"),
         (vec!["--replica"], "redis-cli --replica"),
         (vec!["--slave"], "redis-cli --replica"),
-        (vec!["--functions-rdb", "file"], "redis-cli --functions-rdb"),
         (vec!["--tls-ciphers", "DEFAULT", "PING"], "redis-cli"),
         (vec!["--tls-ciphersuites", "DEFAULT", "PING"], "redis-cli"),
     ] {
