@@ -168,7 +168,9 @@ impl Lines {
                 self.exit = self.exit.or(failure.report());
             }
         }
-        self.shell.link().take_notices().into_iter().for_each(Told::report);
+        if self.is_peer {
+            self.shell.link().take_notices().into_iter().for_each(Told::report);
+        }
         self.renderer.flush().map_err(Failure::output)
     }
 
