@@ -11,7 +11,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 pub use self::stop::{Stop, heed, heeded};
@@ -86,12 +86,24 @@ pub fn install() -> io::Result<()> {
     let _ = WAKE.set(reader);
     let ctrl_c = writer.try_clone()?;
     ctrlc::set_handler(move || note(Signal::Interrupt, &ctrl_c)).map_err(io::Error::other)?;
+    let ignored = ignored();
+    let mut heard = vec![SIGTERM];
     // Where SIGHUP is ignored, as nohup has it, it stays so, for what is run from here as well.
-    let ending = if is_ignored(SIGHUP) { &[SIGTERM][..] } else { &[SIGTERM, SIGHUP] };
-    let mut signals = Signals::new(ending)?;
+    if !has(ignored, SIGHUP) {
+        heard.push(SIGHUP);
+    }
+    // Whoever ignores this one, as some supervisors do and pass it on, is not told how programs ended.
+    if has(ignored, SIGCHLD) {
+        heard.push(SIGCHLD);
+    }
+    let mut signals = Signals::new(heard)?;
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for number in signals.forever() {
-            note(if number == SIGHUP { Signal::HangUp } else { Signal::Terminate }, &writer);
+            match number {
+                SIGHUP => note(Signal::HangUp, &writer),
+                SIGTERM => note(Signal::Terminate, &writer),
+                _ => {}
+            }
         }
     })?;
     Ok(())
@@ -105,15 +117,19 @@ pub fn outlive_closed_pipes() {
     let _ = signal_hook::flag::register(signal_hook::consts::SIGPIPE, std::sync::Arc::default());
 }
 
-/// Whether a signal was ignored when the process started; false where that is not told.
+/// The signals that were ignored when the process started, a bit each; none where that is not told.
 #[inline(never)] // The stack below its caller was used before, and costs nothing now.
-fn is_ignored(signal: i32) -> bool {
+fn ignored() -> u64 {
     // All of it fits one read, and the file does not tell its size.
     let mut status = [0; 8192];
     let length = File::open("/proc/self/status").and_then(|mut file| file.read(&mut status)).unwrap_or_default();
     let mask = status[..length].split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"SigIgn:"));
     let mask = mask.and_then(|mask| str::from_utf8(mask).ok());
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
+}
+
+fn has(signals: u64, signal: i32) -> bool {
+    signals >> (signal - 1) & 1 == 1
 }
 
 fn note(signal: Signal, mut wake: &io::PipeWriter) {

@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static STDIN_IS_CLOSED: AtomicBool = AtomicBool::new(false);
@@ -50,6 +51,15 @@ pub fn is_stdout_closed() -> bool {
 /// What reading or writing a closed descriptor gives.
 pub fn closed() -> io::Error {
     io::Error::other("it is closed")
+}
+
+/// Refuses the names by which the system lets a closed one be opened, which is `/dev/null` by now.
+pub fn refuse_closed_at(path: &Path) -> io::Result<()> {
+    match path.to_str() {
+        Some("/dev/stdin" | "/dev/fd/0" | "/proc/self/fd/0") => refuse_closed(&STDIN_IS_CLOSED),
+        Some("/dev/stdout" | "/dev/fd/1" | "/proc/self/fd/1") => refuse_closed(&STDOUT_IS_CLOSED),
+        _ => Ok(()),
+    }
 }
 
 fn refuse_closed(is_closed: &AtomicBool) -> io::Result<()> {

@@ -27,7 +27,7 @@ const MODULES: [(&str, &[&str]); 24] = [
     ("input", &["command", "exit", "memory", "stdio", "text", "word"]),
     ("cli", &["exit", "input", "report", "stdio", "text"]),
     ("sandbox", &["exit", "net", "reply", "text"]),
-    ("config", &["cli", "color", "exit", "net", "render", "report", "signal", "text"]),
+    ("config", &["cli", "color", "exit", "net", "render", "report", "signal", "stdio", "text"]),
     ("context", &["cli", "config", "exit", "net", "render", "report", "sandbox", "text"]),
     ("shell", &["command", "exit", "memory", "net", "reply", "report", "signal", "text"]),
     (

@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 
 use crate::exit::{Exit, Failure, Outcome};
 use crate::signal;
+use crate::stdio;
 use crate::text::describe_io;
 
 /// Where a password comes from.
@@ -47,7 +48,7 @@ impl Password {
 
 fn read_first_line(path: &Path) -> Outcome<Vec<u8>> {
     let failed = |error: &io::Error| Failure::usage(format!("{}: {}", path.display(), describe_io(error)));
-    let file = File::open(path).map_err(|error| failed(&error))?;
+    let file = stdio::refuse_closed_at(path).and_then(|()| File::open(path)).map_err(|error| failed(&error))?;
     let mut line = Vec::new();
     BufReader::new(file).read_until(b'\n', &mut line).map_err(|error| failed(&error))?;
     while line.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {

@@ -63,6 +63,7 @@ fn describe(error: &serde_json::Error, offset: usize) -> Malformed {
         _ if text.starts_with("lone leading surrogate") || text.starts_with("unexpected end of hex escape") => {
             "half of a surrogate pair is no character"
         }
+        _ if text.starts_with("invalid unicode") => "a string is UTF-8: other bytes are written {\"base64\":\"…\"}",
         _ if text.starts_with("invalid number") => "no such number",
         _ if text.starts_with("expected `,`") => "a comma or the end of the array is expected",
         _ => "a string, a number or {\"base64\":\"…\"} is expected",

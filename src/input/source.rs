@@ -62,6 +62,7 @@ pub struct Source {
 /// Opens a file to be read. To wait for the writer of a named pipe here would keep a signal waiting too: whoever reads
 /// it polls it before, and it is readable once somebody has written, or is gone.
 fn open(path: &Path) -> io::Result<File> {
+    stdio::refuse_closed_at(path)?;
     if !std::fs::metadata(path)?.file_type().is_fifo() {
         return File::open(path);
     }

@@ -41,6 +41,10 @@ fn output_that_goes_nowhere_is_an_error() {
             "{line}"
         );
     }
+    for name in ["/dev/stdout", "/dev/fd/1"] {
+        let said = format!("rcli: cannot write {name}: it is closed\n");
+        assert_eq!(shell(&server, &format!("$RCLI rdb {name} >&-")), (Some(3), said), "{name}");
+    }
     // Nothing was to be written, or somebody wanted it to go nowhere.
     for line in [
         "echo SET k v | $RCLI pipe --quiet >&-",
@@ -64,6 +68,12 @@ fn input_that_cannot_come_is_an_error_where_it_is_read() {
         "$RCLI sub --control <&-",
     ] {
         assert_eq!(shell(&server, line), (Some(2), "rcli: cannot read stdin: it is closed\n".to_owned()), "{line}");
+    }
+    for name in ["/dev/stdin", "/dev/fd/0"] {
+        for words in ["pipe {}", "txn {}", "run {}", "--pass-file {} GET k"] {
+            let line = format!("$RCLI {} <&-", words.replace("{}", name));
+            assert_eq!(shell(&server, &line), (Some(2), format!("rcli: {name}: it is closed\n")), "{line}");
+        }
     }
     assert_eq!(server.ask("EXISTS k"), "0");
     assert_eq!(shell(&server, "$RCLI SET k v <&-"), (Some(0), "OK\n".to_owned()));

@@ -251,4 +251,6 @@ fn what_is_wrong_in_json_is_said_in_words_of_our_own() {
         let run = rcli(["pipe", "--check"]).stdin(format!("{line}\n")).status(2).any_stdout();
         run.reports_among(&["stdin:1: bad JSON: ", said]).run();
     }
+    let said = "rcli: stdin:1: bad JSON: a string is UTF-8: other bytes are written {\"base64\":\"…\"}\n  [\"\\xff\"]\n    ^\n";
+    rcli(["pipe", "--check"]).stdin(b"[\"\xff\"]\n".as_slice()).status(2).reports(said).run();
 }

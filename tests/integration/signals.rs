@@ -83,6 +83,22 @@ fn a_hangup_that_is_ignored_stays_ignored_by_handlers_too() {
     run.finish();
 }
 
+/// Whoever ignores SIGCHLD is not told by the system how a program ended, and neither are its children.
+#[test]
+fn how_programs_end_is_known_where_their_end_was_ignored() {
+    let server = Server::start();
+    let ignored = "trap '' CHLD; exec \"$0\" \"$@\"";
+    let program = "echo MULTI; echo PING";
+    server.rcli(["txn", "--", "sh", "-c", program]).through_sh(ignored).prints("PONG\n").run();
+    let said = "rcli: sh ended with status 3: its block was not run\n";
+    server.rcli(["txn", "--", "sh", "-c", "exit 3"]).through_sh(ignored).reports(said).status(1).run();
+    let handler = ["sub", "-m", "c", "--count", "1", "--handler", "c=exit 3"];
+    let run = server.rcli(handler).through_sh(ignored).reports("rcli: handler for c: exit status 3\n").start();
+    server.wait_until("PUBSUB NUMSUB c", |reply| reply == "[c, 1]");
+    server.ask("PUBLISH c message");
+    run.finish();
+}
+
 #[test]
 fn exec_pausing_between_repetitions_ends() {
     let server = Server::start();

@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::exit::{Failure, Outcome};
 use crate::render::{Renderer, Stdout};
 use crate::signal;
+use crate::stdio;
 use crate::text::{self, describe_io};
 
 /// What a new file may be, where the umask takes nothing.
@@ -36,6 +37,7 @@ impl Target {
             }
             return Ok(Self::Stdout(context.renderer()?));
         }
+        stdio::refuse_closed_at(path).map_err(|error| unwritten(path, &error))?;
         let opened = match fs::metadata(path) {
             Ok(there) if there.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
             Ok(there) if !there.is_file() => {
