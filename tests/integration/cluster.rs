@@ -258,10 +258,3 @@ fn a_node_that_hangs_up_at_the_slot_map_is_sent_one_command_all_the_same() {
     assert_eq!(named.ordinary().last().map(String::as_str), Some("SET foo bar"));
     assert_eq!(owner.ordinary(), ["ASKING", "SET foo bar"]);
 }
-
-#[test]
-fn what_is_told_at_the_prompt_is_not_told_of_lines_on_stdin() {
-    let cluster = Cluster::start();
-    // Which node answers, for one.
-    cluster.rcli([""; 0]).stdin("RANDOMKEY\nTIME\nINFO server\n").any_stdout().run();
-}
