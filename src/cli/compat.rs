@@ -146,6 +146,13 @@ pub(super) fn translate(options: &OptionSet, words: Vec<OsString>) -> Outcome<Ve
         }
         rest = line.take(options, word, behind)?;
     }
+    // By the names of those tools these are the server's commands, and no subcommands.
+    if let [name, args @ ..] = rest
+        && (name == "monitor" || name == "exec")
+        && CalledAs::now().is_some()
+    {
+        return line.end(&[&[name.to_ascii_uppercase()], args].concat());
+    }
     if line.is_unchanged {
         return Ok(words);
     }

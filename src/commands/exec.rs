@@ -74,8 +74,9 @@ pub fn run(context: &Context, args: &ExecArgs) -> Outcome<Exit> {
             }
         };
         let frame = reply.frame();
-        // `$(rcli GET k)` never captures an error.
-        let is_apart = options.errors_apart || context.config.style.format == Format::Raw;
+        // `$(rcli GET k)` never captures an error; a script that calls redis-cli looks for it there.
+        let is_raw = context.config.style.format == Format::Raw && context.config.called_as.is_none();
+        let is_apart = options.errors_apart || is_raw;
         let is_written = !is_apart || !frame.is_error();
         if is_written {
             let record = match report_of(&request) {

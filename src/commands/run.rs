@@ -33,9 +33,11 @@ pub fn run(context: &Context, args: &RunArgs) -> Outcome<Exit> {
     let endpoint = context.endpoint()?;
     let is_read_only = endpoint.read_only;
     let mut server = Server::open(&endpoint)?;
+    let is_peer = context.config.called_as.is_some();
     let mut output = Output {
         renderer: context.renderer()?,
-        is_raw: context.config.style.format == Format::Raw,
+        is_raw: context.config.style.format == Format::Raw && !is_peer,
+        is_peer,
         is_cluster: server.is_cluster(),
         script: &script,
         exit: Exit::Done,
@@ -215,7 +217,10 @@ fn is_uncompiled(frame: Frame<'_>) -> bool {
 /// Where replies go.
 struct Output<'s> {
     renderer: Renderer<Stdout>,
+    /// Whether an error is told on stderr alone.
     is_raw: bool,
+    /// Whether rcli was called by redis-cli's name: then it stands in its place alone.
+    is_peer: bool,
     is_cluster: bool,
     script: &'s Script,
     exit: Exit,
@@ -230,6 +235,9 @@ impl Output<'_> {
         for error in frame.errors().map(ErrorReply::new) {
             self.exit = Exit::ErrorReply;
             self.flush()?;
+            if self.is_peer {
+                continue;
+            }
             report(&format!("{}{}", self.script.describe(&error.to_string()), error.advice(self.is_cluster)));
         }
         Ok(())

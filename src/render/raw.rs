@@ -10,7 +10,7 @@ pub fn reply(out: &mut impl Write, style: &Style, frame: Frame<'_>, is_report: b
     let head = frame.head();
     match head.kind {
         Kind::Bulk | Kind::Verbatim if is_report => return out.write_all(head.text),
-        Kind::Error if style.one_line_errors => out.write_all(error_words(head.text).as_bytes())?,
+        Kind::Error if style.one_line_errors || is_report => out.write_all(error_words(head.text).as_bytes())?,
         _ => value(out, style, frame)?,
     }
     out.write_all(&style.reply_delimiter)

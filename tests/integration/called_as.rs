@@ -44,6 +44,19 @@ fn a_lost_connection_is_opened_again_by_the_line_behind_it() {
 }
 
 #[test]
+fn small_letters_are_the_servers_commands() {
+    let server = Server::start();
+    let run = server.rcli(["--raw", "exec"]).called("redis-cli").status(1);
+    run.prints("ERR EXEC without MULTI\n\n").run();
+    let mut run =
+        server.rcli(["--raw", "-t", "5", "monitor"]).called("valkey-cli").any_stdout().any_stderr().status(3).start();
+    assert_eq!(run.next_line(), "OK");
+    server.call(&[b"CLIENT", b"KILL", b"TYPE", b"normal", b"SKIPME", b"yes"]);
+    run.finish();
+    server.rcli(["exec"]).status(2).any_stderr().run();
+}
+
+#[test]
 fn a_quote_may_stand_within_a_word_by_valkey_clis_name() {
     let server = Server::start();
     let lines = "ECHO \"\"k'e'\"y\"s \nECHO 'a'b\"c d\"\n";
@@ -56,6 +69,14 @@ fn a_quote_may_stand_within_a_word_by_valkey_clis_name() {
 #[test]
 fn errors_stand_in_their_places_alone() {
     let server = Server::start();
+    let probe = server.rcli(["--raw", "NOSUCH"]).called("redis-cli").any_stdout().status(1).run();
+    assert!(probe.out().starts_with("ERR unknown command 'NOSUCH'"), "{}", probe.out());
+    let script = server.rcli(["--raw", "--eval", "s.lua"]).file("s.lua", "return redis.error_reply('MY own')");
+    script.called("redis-cli").status(1).prints("MY own\n\n").run();
+    // What is text in any case has one line end, as with redis-cli.
+    let report = server.rcli(["--raw", "CLUSTER", "NODES"]).called("redis-cli").status(1);
+    report.prints("ERR This instance has cluster support disabled\n").run();
+    server.rcli(["--raw", "-e", "NOSUCH"]).called("redis-cli").status(1).complains(&["unknown command"]).run();
     let run = server.rcli(["--raw"]).called("redis-cli").stdin("INCR a\nLPUSH a b\nMULTI\nLPUSH a b\nEXEC\n");
     let wrong = "WRONGTYPE Operation against a key holding the wrong kind of value\n";
     let finished = run.any_stdout().status(1).run();
