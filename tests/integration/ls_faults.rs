@@ -140,7 +140,21 @@ fn what_cannot_be_answered_yet_is_asked_again() {
         .answers([send("-LOADING Redis is loading the dataset in memory\r\n")])
         .otherwise(send("*2\r\n$1\r\n0\r\n*1\r\n$1\r\nb\r\n"))
         .start();
-    server.rcli(["ls"]).prints("b\n").any_stderr().run();
+    let said = format!(
+        "rcli: note: 127.0.0.1:{}: LOADING Redis is loading the dataset in memory; trying again\n",
+        server.port()
+    );
+    server.rcli(["ls"]).prints("b\n").reports(said).run();
+}
+
+#[test]
+fn what_is_never_answered_is_told_once_and_given_up() {
+    let server = peer()
+        .always("INFO", send("$10\r\nrun_id:x\r\n\r\n"))
+        .otherwise(send("-MASTERDOWN Link with MASTER is down\r\n"))
+        .start();
+    let why = format!("127.0.0.1:{}: MASTERDOWN Link with MASTER is down", server.port());
+    server.rcli(["-t", "0.2", "ls"]).status(1).reports(format!("rcli: note: {why}; trying again\nrcli: {why}\n")).run();
 }
 
 #[test]

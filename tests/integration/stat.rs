@@ -1,6 +1,7 @@
 //! `stat`: a server at a glance, and the round trip alone. Contract section 18.
 
 use crate::cluster_nodes::Cluster;
+use crate::peer::{close, peer, send};
 use crate::pty::{Terminal, open};
 use crate::rcli::Rcli;
 use crate::server::{Server, wait_for};
@@ -108,6 +109,35 @@ fn a_server_that_goes_away_is_reported_and_waited_for() {
     let said = run.finish().err();
     assert_eq!(said.matches("connection lost").count(), 1, "{said}");
     assert!(said.starts_with(&format!("rcli: {}: connection lost: ", server.address())), "{said}");
+}
+
+#[test]
+fn a_server_that_turns_it_away_is_no_server_that_was_lost() {
+    let full = peer().greeting("-ERR max number of clients reached\r\n").start();
+    for format in ["--raw", "--json"] {
+        full.rcli([format, "stat"]).status(3).complains(&["the server has too many clients"]).run();
+    }
+    // One that was there, and takes connections without an answer, is tried for as one where nobody listens.
+    let server = peer().always("INFO", send("$0\r\n\r\n")).otherwise(send("+PONG\r\n")).start();
+    let run = server.rcli(["--raw", "stat", "-i", "0.05", "--max-retries", "3"]).any_stdout().any_stderr().status(3);
+    let mut run = run.start();
+    run.wait_for_lines(3);
+    server.set("INFO", close(""));
+    server.set("PING", close(""));
+    let said = run.finish().err();
+    assert_eq!(said.matches("connection lost").count(), 2, "{said}");
+    assert!(!said.contains("reconnected"), "{said}");
+}
+
+#[test]
+fn a_server_that_is_busy_is_named() {
+    let server = peer().always("INFO", send("-BUSY Redis is busy\r\n")).otherwise(send("+PONG\r\n")).start();
+    let said = format!(
+        "rcli: note: 127.0.0.1:{}: INFO: BUSY Redis is busy; waiting\n\
+         rcli: --timeout: 0.3 s have passed with 0 of 1 lines\n",
+        server.port()
+    );
+    server.rcli(["stat", "-i", "0.05", "--count", "1", "--timeout", "0.3"]).status(5).reports(said).run();
 }
 
 #[test]

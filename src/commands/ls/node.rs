@@ -43,6 +43,8 @@ pub struct Node {
     pub lost: Option<String>,
     /// Why there is no other.
     pub unreached: Option<String>,
+    /// Whether it is away for no other reason than that it could not answer.
+    pub is_put_off: bool,
     /// Whether it was ever asked, and whether it has given anything.
     pub has_begun: bool,
     pub has_given: bool,
@@ -84,6 +86,7 @@ impl Node {
             run_id: None,
             lost: None,
             unreached: None,
+            is_put_off: false,
             has_begun: false,
             has_given: false,
             was_given_up: false,

@@ -145,7 +145,7 @@ impl Walk {
         let worked = self.nodes[at].work(&self.scan, &mut self.looks, output);
         match worked {
             Err(Halt::Lost(lost @ (Lost::Closed | Lost::Broken(_)))) => self.lose(at, lost.reason(), output),
-            Err(Halt::Later(why)) => self.lose(at, why, output),
+            Err(Halt::Later(why)) => self.put_off(at, why, output),
             Err(Halt::Redirected(redirect)) => self.redirect(at, &redirect, output),
             worked => worked,
         }
@@ -160,6 +160,17 @@ impl Walk {
         if is_first { Ok(()) } else { self.pause(at) }
     }
 
+    /// The server cannot answer just now, which is told once. What is on its way is not listened to.
+    fn put_off(&mut self, at: usize, reason: String, output: &mut Output) -> Result<(), Halt> {
+        let node = &mut self.nodes[at];
+        if node.retry.is_none() {
+            output.note(&format!("{}: {reason}; trying again", node.address));
+        }
+        (node.session, node.lost, node.unreached, node.is_put_off) = (None, Some(reason), None, true);
+        output.flush()?;
+        self.pause(at)
+    }
+
     /// Sleeps until the next try; an error when time has run out.
     fn pause(&mut self, at: usize) -> Result<(), Halt> {
         let retry = self.servers.retry();
@@ -169,8 +180,11 @@ impl Walk {
             return Ok(());
         }
         let lost = format!("{}: {}", node.address, node.lost.as_deref().unwrap_or_default());
-        let message = node.unreached.take().unwrap_or(lost);
-        Err(Halt::Failure(Failure::failed(message)))
+        Err(Halt::Failure(match node.unreached.take() {
+            Some(message) => Failure::failed(message),
+            None if node.is_put_off => Failure::error_reply(lost),
+            None => Failure::failed(lost),
+        }))
     }
 
     /// Opens a connection, and goes on where it is the same process that answers.
@@ -230,6 +244,10 @@ impl Walk {
         }
         let place = node.address.clone();
         let lost = lost.unwrap_or_default();
+        let was_put_off = std::mem::take(&mut node.is_put_off);
+        if is_same && was_put_off {
+            return node.go_on(&self.looks, output);
+        }
         if is_same {
             output.note(&format!("{place}: connection lost ({lost}); connected again, and going on from there"));
             return node.go_on(&self.looks, output);

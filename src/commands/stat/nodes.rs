@@ -39,8 +39,13 @@ pub struct Node {
     own: u64,
     /// The round trips since the last line.
     trips: RoundTrips,
+    /// Since when it is away: an answer ends that.
     lost: Option<Instant>,
     tries: u32,
+    /// Whether it has ever answered.
+    has_answered: bool,
+    /// Whether it was told that INFO is refused just now.
+    is_busy: bool,
     next_try: Instant,
 }
 
@@ -189,6 +194,8 @@ impl Node {
             trips: RoundTrips::default(),
             lost: None,
             tries: 0,
+            has_answered: false,
+            is_busy: false,
             next_try: now,
         }
     }
@@ -238,6 +245,10 @@ impl Node {
 
     fn take(&mut self, answer: &OwnedFrame) -> Outcome<()> {
         let now = Instant::now();
+        (self.has_answered, self.tries) = (true, 0);
+        if let Some(lost) = self.lost.take() {
+            notice(&format!("{}: reconnected after {:.1} s", self.name(), lost.elapsed().as_secs_f64()));
+        }
         match std::mem::replace(&mut self.asked, Asked::Nothing) {
             Asked::Nothing => {}
             Asked::Ping(since) => {
@@ -253,24 +264,39 @@ impl Node {
         Ok(())
     }
 
-    /// None while the server has something else to do.
-    fn read_info(&self, answer: Frame<'_>) -> Outcome<Option<Info>> {
+    /// None while the server has something else to do, which is told once.
+    fn read_info(&mut self, answer: Frame<'_>) -> Outcome<Option<Info>> {
+        let was_busy = std::mem::take(&mut self.is_busy);
         match ErrorReply::of(answer) {
             None => Ok(Some(Info::read(&String::from_utf8_lossy(answer.head().text)))),
-            Some(error) if matches!(error.code(), "LOADING" | "BUSY") => Ok(None),
+            Some(error) if matches!(error.code(), "LOADING" | "BUSY") => {
+                if !was_busy {
+                    notice(&format!("{}: INFO: {error}; waiting", self.name()));
+                }
+                self.is_busy = true;
+                Ok(None)
+            }
             Some(error) => Err(Failure::program(format!("{}: INFO: {error}", self.name()))),
         }
     }
 
     fn lose(&mut self, lost: Lost, retries: Option<u32>) -> Outcome<()> {
-        if matches!(lost, Lost::Interrupted(_)) || retries == Some(0) {
+        let now = Instant::now();
+        if self.lost.is_some() {
+            // What was opened in its place has gone without an answer, as where there are too many clients.
+            self.tries += 1;
+        }
+        let is_over = retries.is_some_and(|retries| self.tries >= retries);
+        if matches!(lost, Lost::Interrupted(_)) || is_over || !self.has_answered {
             return Err(lost.into_failure(&self.name()));
         }
-        report(&format!("{}: connection lost: {}; reconnecting", self.name(), lost.reason()));
-        let now = Instant::now();
+        if self.lost.is_none() {
+            report(&format!("{}: connection lost: {}; reconnecting", self.name(), lost.reason()));
+            self.lost = Some(now);
+        }
         // What is measured of the next process does not continue this one's.
         (self.session, self.asked, self.info, self.before) = (None, Asked::Nothing, None, None);
-        (self.lost, self.tries, self.next_try) = (Some(now), 0, now + reconnect_pause(0));
+        self.next_try = now + reconnect_pause(self.tries);
         Ok(())
     }
 
@@ -284,9 +310,6 @@ impl Node {
         };
         let why = match opened {
             Ok(session) => {
-                if let Some(lost) = self.lost.take() {
-                    notice(&format!("{}: reconnected after {:.1} s", self.name(), lost.elapsed().as_secs_f64()));
-                }
                 (self.session, self.own, self.next_ping) = (Some(session), 0, Instant::now());
                 return Ok(());
             }
