@@ -38,9 +38,10 @@ enum Mode {
     Eval,
     Stat,
     Rdb,
+    Hints,
 }
 
-use Mode::{Eval, Largest, Pipe, Rdb, Scan, Stat};
+use Mode::{Eval, Hints, Largest, Pipe, Rdb, Scan, Stat};
 use Spelling::{Detail, Granted, Mode as Is, ModeOf, Refused};
 
 /// redis-cli's own lines about keys, where the largest are not asked for by number.
@@ -50,10 +51,10 @@ const ADMINISTRATION: &str = "rcli does not administer clusters: use redis-cli -
 const DEBUGGER: &str = "rcli has no Lua debugger: use redis-cli --ldb --eval; rcli run runs a script";
 const CIPHERS: &str =
     "rcli takes the ciphers that its TLS library holds to be safe: a list goes with redis-cli or openssl s_client";
-const HINTS: &str = "it is for redis-cli's own tests: rcli's hints are seen at its prompt";
+const RECALL: &str = "rcli tests no vector sets: use redis-cli --vset-recall";
 
 /// All of them, but for those with a rule of their own in [`translate`].
-const SPELLINGS: [(&str, Spelling); 37] = [
+const SPELLINGS: [(&str, Spelling); 42] = [
     ("--verbose", Granted),
     ("--rdb", ModeOf(Rdb, &["rdb", "--totals", "--"])),
     ("--functions-rdb", ModeOf(Rdb, &["rdb", "--totals", "--functions", "--"])),
@@ -81,14 +82,22 @@ const SPELLINGS: [(&str, Spelling); 37] = [
     ("--cursor", Refused("rcli begins each walk at its beginning: use redis-cli --keystats --cursor")),
     ("--ldb", Refused(DEBUGGER)),
     ("--ldb-sync-mode", Refused(DEBUGGER)),
+    ("--vset-recall", Refused(RECALL)),
+    ("--vset-recall-count", Refused(RECALL)),
+    ("--vset-recall-ef", Refused(RECALL)),
+    ("--vset-recall-ele", Refused(RECALL)),
+    (
+        "--latency-percentiles",
+        Refused("rcli stat tells the 99th percentile of round trips: for others use redis-cli --latency-percentiles"),
+    ),
     ("--lru-test", Refused("rcli makes no workloads: use redis-cli --lru-test, or redis-benchmark")),
     ("--intrinsic-latency", Refused("rcli does not measure this machine: use redis-cli --intrinsic-latency there")),
     ("--replica", Refused("rcli is no replica: use redis-cli --replica; rcli monitor shows commands")),
     ("--slave", Refused("rcli is no replica: use redis-cli --replica; rcli monitor shows commands")),
     ("--tls-ciphers", Refused(CIPHERS)),
     ("--tls-ciphersuites", Refused(CIPHERS)),
-    ("--test_hint", Refused(HINTS)),
-    ("--test_hint_file", Refused(HINTS)),
+    ("--test_hint", ModeOf(Hints, &["hints", "--line"])),
+    ("--test_hint_file", ModeOf(Hints, &["hints", "--"])),
     ("--rdma", Refused("rcli speaks TCP, TLS and unix sockets: use valkey-cli --rdma")),
     ("--mptcp", Refused("rcli speaks TCP, TLS and unix sockets: use valkey-cli --mptcp")),
 ];

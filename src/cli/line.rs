@@ -17,7 +17,7 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::stdio;
 
 /// The subcommands that are read by the whole definition: all but `exec`, whose options are those before a command.
-pub(super) const OTHERS: [&str; 15] = [
+pub(super) const OTHERS: [&str; 16] = [
     "pipe",
     "sub",
     "psub",
@@ -32,6 +32,7 @@ pub(super) const OTHERS: [&str; 15] = [
     "profiles",
     "completions",
     "generate",
+    "hints",
     "help",
 ];
 

@@ -64,7 +64,7 @@ pub fn is_verb(word: &[u8]) -> bool {
 
 /// The names of the subcommands but `exec`, which alone is the server's EXEC.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    OTHERS.into_iter().filter(|name| !matches!(*name, "help" | "generate"))
+    OTHERS.into_iter().filter(|name| !matches!(*name, "help" | "generate" | "hints"))
 }
 
 /// What the subcommand of this name takes.
@@ -221,7 +221,7 @@ mod tests {
             assert!(takes("--json") && !takes("--host"), "{name}");
             assert!(help(name).is_some_and(|help| help.contains("Examples:")), "{name}");
         }
-        assert!(syntax(b"nosuch").is_none() && !is_verb(b"generate") && !is_verb(b"help"));
+        assert!(syntax(b"nosuch").is_none() && !is_verb(b"generate") && !is_verb(b"hints"));
     }
 
     #[test]

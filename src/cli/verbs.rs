@@ -32,6 +32,8 @@ pub enum Verb {
     Completions(CompletionsArgs),
     #[command(hide = true)]
     Generate(GenerateArgs),
+    #[command(hide = true)]
+    Hints(HintsArgs),
 }
 
 impl Verb {
@@ -138,6 +140,16 @@ pub struct GenerateArgs {
     /// A server to ask for its commands; the first one that has a command describes it
     #[arg(long, value_name = "URL")]
     pub table: Vec<String>,
+}
+
+/// What redis-cli's --test_hint and --test_hint_file ask for
+#[derive(Args, Debug)]
+pub struct HintsArgs {
+    /// Write what is hinted at behind this line
+    #[arg(long, allow_hyphen_values = true)]
+    pub line: Option<String>,
+    /// A file of lines with what is expected behind each
+    pub file: Option<PathBuf>,
 }
 
 /// Run one command

@@ -4,6 +4,7 @@ mod bar;
 pub mod completions;
 mod exec;
 mod generate;
+mod hints;
 pub mod listen;
 mod ls;
 mod pipe;
@@ -41,6 +42,7 @@ pub fn run(context: &Context, verb: Option<&Verb>) -> Outcome<Exit> {
         Some(Verb::Profiles(args)) => profiles::run(context, args),
         Some(Verb::Completions(args)) => completions::run(args),
         Some(Verb::Generate(args)) => generate::run(context, args),
+        Some(Verb::Hints(args)) => hints::run(context, args),
         // With stdout elsewhere the prompt and the colours would be in somebody's data.
         None if io::stdin().is_terminal() && io::stdout().is_terminal() => repl::run(context, run),
         None => stdin::run(context),

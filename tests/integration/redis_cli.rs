@@ -216,3 +216,17 @@ fn hot_keys_are_told_in_redis_clis_own_lines() {
     assert!(out.contains("Sampled 1 keys in the keyspace!\nhot key found with counter: "), "{out}");
     assert!(out.ends_with("\tkeyname: \"k\"\n"), "{out}");
 }
+
+#[test]
+fn hints_are_compared_with_those_of_a_file_as_redis_clis_tests_do() {
+    let server = Server::start();
+    let file = "# comment\n\n\"XRANGE k 4 2 COU\" \"[COUNT count]\"\n\"BLMOVE a b LEFT \" \"LEFT|RIGHT timeout\"\n\"unclosed\n\
+                \"BITFIELD_RO k GET x 1 \" \"[GET encoding offset ...]]\"\n\"GET k \" \"\"\n";
+    for args in [&["--test_hint_file", "f"][..], &["-p", "1", "--test_hint_file", "f"]] {
+        server.rcli(args.iter().copied()).file("f", file).prints("SUCCESS: 4/4 passed\n").run();
+    }
+    let run = server.rcli(["--test_hint_file", "f"]).file("f", "\"GET \" \"key\"\n\"GET \" \"keys\"\n");
+    run.status(1).prints("FAILURE: 1/2 passed\n").complains(&["'GET ': expected 'keys', got 'key'"]).run();
+    server.rcli(["--test_hint", "MGET k "]).prints("[key ...]\n").run();
+    server.rcli(["--test_hint_file", "nothing"]).status(2).complains(&["nothing: No such file"]).run();
+}

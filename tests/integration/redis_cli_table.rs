@@ -86,6 +86,7 @@ fn every_option_of_both_tools_has_a_row() {
         --verbose --help --version -v --raw --no-raw --csv --json --quoted-json -d -D --show-pushes --pipe --pipe-timeout \
         --scan --pattern --quoted-pattern --count --bigkeys --memkeys --memkeys-samples --keystats --keystats-samples --top \
         --hotkeys --hotkeys-count --cursor --eval --ldb --ldb-sync-mode --stat --latency --latency-history --latency-dist \
+        --latency-percentiles --vset-recall --vset-recall-count --vset-recall-ef --vset-recall-ele \
         --mono --rdb --functions-rdb --lru-test --intrinsic-latency --replica --slave --cluster --cluster-yes --test_hint \
         --test_hint_file REDISCLI_AUTH VALKEYCLI_AUTH VALKEYCLI_HOST VALKEYCLI_PORT REDISCLI_HISTFILE VALKEYCLI_HISTFILE \
         REDISCLI_RCFILE VALKEYCLI_RCFILE REDISCLI_CLUSTER_YES VALKEYCLI_CLUSTER_YES FAKETTY FAKETTY_WITH_PROMPT";
