@@ -55,15 +55,14 @@ fn a_cluster_that_is_down_is_waited_for() {
     }
     let first = &cluster.nodes[0];
     first.wait_until("CLUSTER INFO", |info| info.contains("cluster_state:fail"));
-    // A command has a short while of its own for what a cluster does not serve.
-    let hasty = |args: &[&str]| cluster.rcli(["-t", "0.1"]).args(args);
-    hasty(&["SET", "foo", "1"]).status(1).any_stderr().run();
+    // A command has a while of its own for what a cluster does not serve.
+    cluster.rcli(["-t", "0.1", "SET", "foo", "1"]).status(1).any_stderr().run();
     let received = |info: &str| {
         let count = info.lines().find_map(|line| line.strip_prefix("total_connections_received:"));
         count.map_or(0, |count| count.trim().parse::<u64>().unwrap())
     };
     let before = received(&first.ask("INFO stats"));
-    let run = hasty(&["--wait", "60", "SET", "foo", "1"]).prints("OK\n").start();
+    let run = cluster.rcli(["--wait", "60", "SET", "foo", "1"]).prints("OK\n").start();
     // Each try is a connection, and so is each question here.
     let mut questions = 0;
     wait_for("three tries", || {
