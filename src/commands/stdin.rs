@@ -11,7 +11,7 @@ use crate::command::restrictions::{Effect, effect_of, reports_of};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::{BadInput, Next, Quotes, Source};
-use crate::net::{Lost, Server, poll};
+use crate::net::{Lost, Server, Unopened, poll};
 use crate::render::{Format, Record, Renderer, Stdout};
 use crate::repl::local::leaves;
 use crate::reply::{ErrorReply, Frame, OwnedFrame};
@@ -178,6 +178,10 @@ impl Lines {
         let place = self.place(request);
         match trouble {
             Trouble::Unfit(reason) => Failure::usage(format!("{place}: {reason}")),
+            // Without a connection that is opened again this is one that an earlier line has ended.
+            Trouble::NotConnected(Unopened::Unreachable(gone)) if !self.is_peer => {
+                Failure::failed(format!("{place}: {gone}"))
+            }
             Trouble::NotConnected(unopened) | Trouble::NotIntroduced(unopened) => unopened.into(),
             Trouble::Lost(lost) => lost.into_failure_at(&format!("{place}: {}", self.address)),
             Trouble::LostBlock(lost) => describe_lost_block(lost, &format!("{place}: {}", self.address)),

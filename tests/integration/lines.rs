@@ -18,6 +18,13 @@ fn a_server_that_has_gone_is_named() {
 }
 
 #[test]
+fn the_line_behind_a_shutdown_is_named() {
+    let server = Server::start();
+    let said = format!("rcli: stdin:2: {}: not connected\n", server.address());
+    server.rcli([""; 0]).stdin("SHUTDOWN NOSAVE\nGET k\nGET l\n").status(3).reports(said).run();
+}
+
+#[test]
 fn each_line_is_run_when_it_arrives_and_answered_at_once() {
     let server = Server::start();
     let mut run = server.rcli([""; 0]).interactive().prints("OK\n1\n2\n").start();

@@ -78,6 +78,8 @@ fn reading_begins_behind_an_id_and_ends_with_one() {
     server.ask("XDEL s 6-5");
     run(&["--from", "5-0", "--until", "6-5"]).prints("").run();
     run(&["--from", "$", "--until", "$"]).prints("").run();
+    // What is behind 9-0 is behind 7 too, whatever is added.
+    run(&["--from", "9-0", "--until", "7"]).prints("").run();
     run(&["--from", "0", "--until", "$", "--count", "9"]).prints(lines_of(1..=5, "")).run();
 }
 

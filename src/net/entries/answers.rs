@@ -209,6 +209,9 @@ impl Entries {
             let is_empty = look.length == 0 || look.last <= cursor.after().unwrap_or_default();
             cursor.is_over = self.reading.group.is_none() && is_empty;
         }
+        // Whatever is added behind where reading begins is behind where it is to end.
+        let is_behind = cursor.until.zip(cursor.after()).is_some_and(|(until, after)| until <= after);
+        cursor.is_over |= self.reading.group.is_none() && is_behind;
         if self.reading.group.is_some() {
             cursor.look = Some(look);
         } else {
