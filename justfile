@@ -50,6 +50,11 @@ picture:
 generate:
     cargo run --locked -- generate .
 
+# src/start.ld: which functions a start calls (needs valgrind)
+start-order:
+    cargo rustc --release --locked --bin rcli --target-dir target/symbols -- -C strip=none
+    packaging/start-order target/symbols/release/rcli
+
 # A tarball with the program, manual pages and completions, and its checksum, in dist/
 dist TARGET="":
     packaging/dist {{ TARGET }}
