@@ -3,6 +3,7 @@
 
 mod attempt;
 mod program;
+mod watched;
 
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -12,6 +13,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use self::attempt::Attempt;
+use self::watched::Watched;
 use crate::cli::TxnArgs;
 use crate::command::request::Request;
 use crate::command::restrictions::{refuse_in_block, reports_of};
@@ -25,6 +27,8 @@ use crate::report::report;
 use crate::shell::block::{Ran, check_block, report_aborted, run_block};
 
 const RETRIES_WITH_PROGRAM: u32 = 10;
+/// So many aborts running in which the program had written to a watched key are no chance.
+const OWN_ABORTS: u32 = 2;
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 
 /// Runs the block, again if need be, and writes EXEC's reply.
@@ -97,13 +101,15 @@ struct Txn<'a> {
     had_errors: bool,
     /// Whether a program left the connection other than it found it: the next try begins on a new one.
     is_changed: bool,
+    /// How many programs running have written to a key that is watched, before MULTI.
+    own_writes: u32,
 }
 
 impl<'a> Txn<'a> {
     fn open(context: &'a Context, endpoint: Endpoint, args: &'a TxnArgs) -> Outcome<Self> {
         let server = Server::open(&endpoint)?;
         let renderer = context.renderer()?;
-        Ok(Self { context, endpoint, args, server, renderer, had_errors: false, is_changed: false })
+        Ok(Self { context, endpoint, args, server, renderer, had_errors: false, is_changed: false, own_writes: 0 })
     }
 
     fn run(mut self, mut origin: Origin, retries: u32, mut backoff: RandomBackoff) -> Outcome<Exit> {
@@ -129,9 +135,12 @@ impl<'a> Txn<'a> {
                     return self.end(&Record::executed(replies.frame(), &reports), exit);
                 }
                 Ran::Refused(error) => return self.end(&alone(error.frame()), Exit::ErrorReply),
-                Ran::Aborted if number < tries => backoff.pause(began.elapsed())?,
+                Ran::Aborted if number < tries && self.own_writes < OWN_ABORTS => backoff.pause(began.elapsed())?,
                 Ran::Aborted => {
-                    let note = if tries > 1 { format!(" ({tries} tries)") } else { String::new() };
+                    let mut note = if number > 1 { format!(" ({number} tries)") } else { String::new() };
+                    if self.own_writes >= OWN_ABORTS {
+                        note += ": the program writes to a watched key before MULTI, which can never succeed";
+                    }
                     report_aborted(&place, &note);
                     let exit = if self.had_errors { Exit::ErrorReply } else { Exit::Aborted };
                     return self.end(&alone(OwnedFrame::nil().frame()), exit);
@@ -169,9 +178,18 @@ impl<'a> Txn<'a> {
             Origin::Program => {
                 let words: &[OsString] = &self.args.program;
                 let style = &self.context.config.style;
-                let attempt = Attempt::start(words, number, &mut self.server, &self.endpoint, style)?.run()?;
+                let attempt = Attempt::start(
+                    words,
+                    Watched::new(&self.args.watch),
+                    number,
+                    &mut self.server,
+                    &self.endpoint,
+                    style,
+                )?
+                .run()?;
                 self.had_errors |= attempt.had_errors;
                 self.is_changed = attempt.changed_connection;
+                self.own_writes = if attempt.wrote_watched { self.own_writes + 1 } else { 0 };
                 Ok(attempt.block.map(|block| (words[0].to_string_lossy().into_owned(), block.into())))
             }
         }

@@ -122,6 +122,35 @@ fn ten_retries_are_the_default_and_then_the_status_is_4() {
 }
 
 #[test]
+fn a_program_that_writes_to_what_is_watched_is_not_tried_for_ever() {
+    let server = Server::start();
+    server.ask("RPUSH list a");
+    let aborted = "EXEC: aborted, a watched key has changed; nothing was run (2 tries): the program writes to a watched \
+                   key before MULTI, which can never succeed\n";
+    for (watch, line) in [
+        (&["--watch", "k"][..], "SET k 1"),
+        (&["--watch", "other", "--watch", "k"], "MSET j 1 k 1"),
+        (&[], "WATCH k"),
+        (&["--watch", "list"], "LMOVE list k LEFT LEFT"),
+    ] {
+        server.ask("RPUSH list a");
+        let script = format!(
+            "echo '{line}'; read -r x; [ '{line}' != 'WATCH k' ] || {{ echo INCR k; read -r x; }}; echo MULTI; echo PING"
+        );
+        program(&server, watch, &script).status(4).prints("\n").complains(&[aborted]).run();
+        server.ask("DEL k");
+    }
+    // What it reads, or leaves as it was, or writes to elsewhere, is no reason to give up: another one has changed it.
+    server.ask("SET k 1");
+    for line in ["GET k", "SETNX k 2", "COPY k other", "BITFIELD k GET u8 0", "GETEX k", "SELECT 1\\nSET k 1"] {
+        let script = format!(
+            "printf '{line}\\n'; read -r x; [ $RCLI_ATTEMPT -gt 2 ] || rcli INCR k >/dev/null; echo MULTI; echo PING"
+        );
+        program(&server, &["--watch", "k", "--watch-delay", "0"], &script).prints("PONG\n").run();
+    }
+}
+
+#[test]
 fn what_the_program_watches_guards_the_block_too() {
     let server = Server::start();
     let script = "echo WATCH k; read -r ok; [ $RCLI_ATTEMPT -gt 1 ] || rcli SET k theirs >/dev/null

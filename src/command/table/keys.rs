@@ -5,6 +5,9 @@ use std::fmt;
 
 use super::{BeginSearch, Entry, FindKeys, KeySpec, Table};
 
+/// Commands whose options decide whether they write to their key.
+const MAY_ONLY_READ: [&str; 2] = ["BITFIELD", "GETEX"];
+
 /// Why the keys of an argv cannot be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeysError {
@@ -58,6 +61,21 @@ impl Table {
         // A live table's arity is only what a server says it is.
         positions.retain(|at| *at < argv.len());
         Ok(positions)
+    }
+
+    /// The positions of the keys that an argv writes to, unless it does nothing; none where the table does not tell, or
+    /// where it may only read.
+    pub fn written_keys<A: AsRef<[u8]>>(&self, argv: &[A]) -> Vec<usize> {
+        let is_sure = |entry: &&Entry| entry.has_flag("write") && !MAY_ONLY_READ.contains(&entry.name.as_str());
+        let Some(entry) = self.find(argv).filter(is_sure) else { return Vec::new() };
+        let mut positions = Vec::new();
+        let writes = |spec: &&KeySpec| spec.flags.iter().any(|flag| matches!(flag.as_str(), "OW" | "RW" | "RM"));
+        for spec in entry.key_specs.iter().filter(writes) {
+            if spec.find_positions(argv, &mut positions).is_none() {
+                return Vec::new();
+            }
+        }
+        positions
     }
 
     /// The positions of the words that are routed by slot like keys and are none: the shard channels of SPUBLISH,

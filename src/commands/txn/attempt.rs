@@ -9,6 +9,7 @@ use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use super::program::Program;
+use super::watched::Watched;
 use crate::command::request::Request;
 use crate::command::restrictions::{Effect, effect_of, refuse_before_block, refuse_in_block};
 use crate::exit::{Failure, Outcome};
@@ -34,6 +35,8 @@ pub struct Attempted {
     pub had_errors: bool,
     /// Whether a command ran that changes the connection itself: its database, its name.
     pub changed_connection: bool,
+    /// Whether a key that is watched was written to.
+    pub wrote_watched: bool,
 }
 
 /// A program at work.
@@ -49,6 +52,7 @@ pub struct Attempt<'a> {
     is_discarded: bool,
     had_errors: bool,
     changed_connection: bool,
+    watched: Watched,
     /// When a program that has failed is given up with what it wrote before.
     given_up: Option<Instant>,
 }
@@ -57,6 +61,7 @@ impl<'a> Attempt<'a> {
     /// Starts the program; its keys are watched already.
     pub fn start(
         words: &[OsString],
+        watched: Watched,
         number: u64,
         server: &'a mut Server,
         endpoint: &'a Endpoint,
@@ -81,6 +86,7 @@ impl<'a> Attempt<'a> {
             is_discarded: false,
             had_errors: false,
             changed_connection: false,
+            watched,
             given_up: None,
         })
     }
@@ -163,6 +169,7 @@ impl<'a> Attempt<'a> {
         let Some(request) = self.unanswered.take() else {
             return Err(Failure::failed(format!("{}: an answer to nothing that was asked", self.endpoint.address)));
         };
+        self.watched.note(&request, frame);
         self.had_errors |= report_errors(self.program.output.name(), &request, frame, self.server.is_cluster());
         let replies = self.program.replies();
         let before = replies.len();
@@ -223,6 +230,7 @@ impl<'a> Attempt<'a> {
             block: (!self.is_discarded).then_some(block),
             had_errors: self.had_errors,
             changed_connection: self.changed_connection,
+            wrote_watched: self.watched.is_written(),
         }
     }
 
