@@ -22,9 +22,19 @@ impl Filter {
             && self.client.as_deref().is_none_or(|client| is_client(client, line))
             && (self.only.is_empty() || {
                 let name = line.name();
-                let is_it = |only: &[u8]| *name == *only || name.eq_ignore_ascii_case(only);
-                self.only.iter().any(|only| is_it(only.as_bytes()))
+                self.only.iter().any(|only| is_command(only, &name, line))
             })
+    }
+}
+
+/// Whether the command, or the subcommand behind a blank, is the one asked for.
+fn is_command(wanted: &str, name: &[u8], line: &MonitorLine<'_>) -> bool {
+    let is_it = |word: &[u8], wanted: &str| *word == *wanted.as_bytes() || word.eq_ignore_ascii_case(wanted.as_bytes());
+    match wanted.split_once(' ') {
+        None => is_it(name, wanted),
+        Some((command, subcommand)) => {
+            is_it(name, command) && line.args().nth(1).is_some_and(|word| is_it(&word, subcommand))
+        }
     }
 }
 
@@ -80,6 +90,9 @@ mod tests {
         assert!(lets(&only, "lua", "\"set\" \"k\" \"v\""));
         assert!(lets(&only, "lua", "\"DEL\" \"k\""));
         assert!(!lets(&only, "lua", "\"setex\" \"k\""));
+        let only = Filter::new(&["config GET".to_owned()], None, None);
+        assert!(lets(&only, "lua", "\"CONFIG\" \"get\" \"port\""));
+        assert!(!lets(&only, "lua", "\"CONFIG\" \"SET\" \"port\"") && !lets(&only, "lua", "\"CONFIG\""));
         assert!(!lets(&Filter::new(&[], None, Some(0)), "lua", "\"set\""));
         assert!(lets(&Filter::default(), "lua", "\"set\""));
     }
