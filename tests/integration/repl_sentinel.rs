@@ -2,12 +2,18 @@
 
 use crate::pty::Terminal;
 use crate::rcli::rcli;
+use crate::sentinel_reads::asked;
 use crate::sentinels::SentinelSet;
 use crate::server::Server;
 
 /// A REPL at the primary, and its prompt, which has been seen.
 fn open(set: &SentinelSet) -> (Terminal, String) {
-    let terminal = rcli(["--sentinel", &set.list(), "--master", "mymaster", "-t", "20"]).on_terminal(160);
+    open_with(set, &[])
+}
+
+fn open_with(set: &SentinelSet, args: &[&str]) -> (Terminal, String) {
+    let run = rcli(["--sentinel", &set.list(), "--master", "mymaster", "-t", "20"]).args(args.iter().copied());
+    let terminal = run.on_terminal(160);
     let prompt = format!("{}>", set.primary.address());
     terminal.wait("the first prompt", |rows| rows.last() == Some(&prompt));
     (terminal, prompt)
@@ -71,4 +77,39 @@ fn connect_leaves_the_sentinels() {
     terminal.shows(&format!("connected again to {}", lone.address()));
     assert_eq!(lone.ask("GET k"), "v");
     assert_eq!(set.primary.ask("EXISTS k"), "0");
+}
+
+#[test]
+fn the_prompt_reads_from_a_replica_while_there_is_one_and_from_the_primary_what_a_watch_guards() {
+    let mut set = SentinelSet::start();
+    set.primary.ask("SET k v");
+    set.replica.wait_until("GET k", |value| value == "v");
+    let (terminal, prompt) = open_with(&set, &["--read-from-replicas"]);
+    for server in [&set.primary, &set.replica] {
+        server.ask("CONFIG RESETSTAT");
+    }
+    // Its answer, and the prompt behind it.
+    let step = |line: &str, rows: &[&str]| {
+        terminal.line("clear");
+        terminal.ends_with(&[&prompt]);
+        terminal.line(line);
+        terminal.ends_with(rows);
+    };
+    step("GET k", &["\"v\"", &prompt]);
+    step("SET a 1", &["OK", &prompt]);
+    step("GET k", &["\"v\"", &prompt]);
+    let counts = |set: &SentinelSet| (asked(&set.primary, "get"), asked(&set.replica, "get"));
+    assert_eq!(counts(&set), (0, 2));
+    step("WATCH k", &["OK", &prompt]);
+    step("GET k", &["\"v\"", &prompt]);
+    step("MULTI", &["OK", &prompt.replace('>', "(TX 0)>")]);
+    terminal.line("GET k");
+    terminal.ends_with(&["QUEUED", &prompt.replace('>', "(TX 1)>")]);
+    terminal.line("EXEC");
+    terminal.ends_with(&["   \"v\"", &prompt]);
+    assert_eq!(counts(&set), (2, 0));
+    // Without it the primary answers, and no notice disturbs.
+    set.replica.kill_nine();
+    step("GET k", &["\"v\"", &prompt]);
+    assert_eq!(asked(&set.primary, "get"), 1);
 }

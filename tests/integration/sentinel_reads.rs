@@ -12,7 +12,7 @@ fn reading<'a>(set: &SentinelSet, args: impl IntoIterator<Item = &'a str>) -> Rc
 }
 
 /// How often a server was asked this command since the last look.
-fn asked(server: &Server, command: &str) -> usize {
+pub fn asked(server: &Server, command: &str) -> usize {
     let stats = server.ask("INFO commandstats");
     server.ask("CONFIG RESETSTAT");
     let line = stats.split(&format!("cmdstat_{command}:calls=")).nth(1);
