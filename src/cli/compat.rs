@@ -145,6 +145,11 @@ pub fn fakes_terminal() -> bool {
     env::var_os("FAKETTY").is_some()
 }
 
+/// Whether it wants the prompt too, where there is no terminal.
+pub fn fakes_prompt() -> bool {
+    env::var_os("FAKETTY_WITH_PROMPT").is_some()
+}
+
 /// The line without redis-cli's spellings.
 pub(super) fn translate(options: &OptionSet, words: Vec<OsString>) -> Outcome<Vec<OsString>> {
     let mut line = Translated::default();

@@ -1,5 +1,7 @@
 //! Commands on stdin, line by line: each is run when it arrives and its reply is flushed at once (contract section 5).
 
+mod keys;
+pub(super) mod prompted;
 pub(super) mod subscribed;
 
 use std::os::fd::AsFd as _;
@@ -11,7 +13,7 @@ use crate::command::restrictions::{Effect, effect_of, reports_of};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::{BadInput, Next, Quotes, Source};
-use crate::net::{Lost, Server, Unopened, poll};
+use crate::net::{Endpoint, Lost, Server, Unopened, poll};
 use crate::render::{Format, Record, Renderer, Stdout};
 use crate::repl::local::leaves;
 use crate::reply::{ErrorReply, Frame, OwnedFrame};
@@ -31,19 +33,7 @@ pub fn run(context: &Context) -> Outcome<Exit> {
     let endpoint = context.endpoint_telling(Some(mode.listener(context)?))?;
     let is_peer = called_as.is_some();
     let link = if is_peer { Link::again(&endpoint)? } else { Link::once(&endpoint)? };
-    let is_cluster = link.is_cluster();
-    let mut lines = Lines {
-        renderer: context.renderer()?,
-        format: context.config.style.format,
-        source: source.name().to_owned(),
-        shell: Shell::new(link),
-        mode,
-        is_cluster,
-        passes_over: context.config.fakes_terminal,
-        is_peer,
-        exit: Exit::Done,
-        address: endpoint.address.to_string(),
-    };
+    let mut lines = Lines { is_peer, ..Lines::new(context, &endpoint, link, mode, source.name())? };
     let place = endpoint.address.to_string();
     let mut request = Request::default();
     loop {
@@ -105,6 +95,23 @@ struct Lines {
 }
 
 impl Lines {
+    /// Those of this source, over this connection.
+    fn new(context: &Context, endpoint: &Endpoint, link: Link, mode: Mode, source: &str) -> Outcome<Self> {
+        let is_cluster = link.is_cluster();
+        Ok(Self {
+            renderer: context.renderer()?,
+            format: context.config.style.format,
+            source: source.to_owned(),
+            shell: Shell::new(link),
+            mode,
+            is_cluster,
+            passes_over: context.config.fakes_terminal,
+            is_peer: false,
+            exit: Exit::Done,
+            address: endpoint.address.to_string(),
+        })
+    }
+
     fn place(&self, request: &Request) -> String {
         format!("{}:{}", self.source, request.line)
     }
@@ -139,6 +146,10 @@ impl Lines {
         if !self.passes_over || !bad.recoverable {
             return Err(bad.into());
         }
+        self.refuse_line()
+    }
+
+    fn refuse_line(&mut self) -> Outcome<()> {
         self.exit = self.exit.or(Exit::Usage);
         self.renderer.write_text("Invalid argument(s)\n").map_err(Failure::output)?;
         self.renderer.flush().map_err(Failure::output)

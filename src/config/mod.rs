@@ -22,7 +22,7 @@ use self::parts::settle;
 use self::place::decide_place;
 use self::url::Place;
 use crate::cli::prompt::refuse_session_options;
-use crate::cli::{CalledAs, Cli, ConnectionOptions, Label, Verb, YesNo, fakes_terminal};
+use crate::cli::{CalledAs, Cli, ConnectionOptions, Label, Verb, YesNo, fakes_prompt, fakes_terminal};
 use crate::exit::{Failure, Outcome};
 use crate::net::{Endpoint, Protocol};
 use crate::render::{Format, Style};
@@ -44,6 +44,8 @@ pub struct Config {
     pub is_format_chosen: bool,
     /// Whether what is read and written is to look as on a terminal.
     pub fakes_terminal: bool,
+    /// Whether there is a prompt though there is no terminal.
+    pub fakes_prompt: bool,
     /// The tool by whose name rcli was called, if it is one of those.
     pub called_as: Option<CalledAs>,
     /// Whether pushes are written (`--show-pushes`).
@@ -111,6 +113,7 @@ impl Config {
             style,
             is_format_chosen,
             fakes_terminal: fakes_terminal(),
+            fakes_prompt: fakes_prompt(),
             called_as: CalledAs::now(),
             show_pushes,
             is_sure,

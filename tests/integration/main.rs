@@ -59,6 +59,7 @@ mod dead_peer;
 mod encodings;
 mod error_texts;
 mod exec;
+mod fake_prompt;
 mod faults;
 mod formats;
 mod generated;
