@@ -64,20 +64,25 @@ fn completable() -> Command {
         .mut_args(conceal)
         .mut_subcommands(|verb| {
             let verb = verb.mut_args(conceal);
-            if verb.is_hide_set() { verb.name(UNTYPED) } else { verb }
+            let untyped = verb.is_hide_set().then(|| untyped(verb.get_name()));
+            if let Some(name) = untyped { verb.name(name) } else { verb }
         })
 }
 
-/// What nobody types: what is hidden is offered where nothing else fits, so it is given this name.
+/// What no name begins with: what is hidden is offered where nothing else fits, so its name is put behind this.
 const UNTYPED: &str = " ";
 
 fn conceal(arg: Arg) -> Arg {
     if !arg.is_hide_set() || arg.is_positional() {
         return arg;
     }
-    // clap wants names that stay; this process ends with its answer.
-    let name: &'static str = format!("{UNTYPED}{}", arg.get_id()).leak();
+    let name = untyped(arg.get_id().as_str());
     arg.long(name).short(None)
+}
+
+/// A name of its own that nobody types. clap wants names that stay; this process ends with its answer.
+fn untyped(name: &str) -> &'static str {
+    format!("{UNTYPED}{name}").leak()
 }
 
 /// Offers the names of Redis commands.
