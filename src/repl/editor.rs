@@ -1,9 +1,10 @@
 //! Where lines come from: rustyline on a terminal, plain lines on one that cannot move its cursor. Keeps the history.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::fd::AsFd as _;
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,12 +20,13 @@ use super::history::HistoryFile;
 use super::keys::{GoOut, Keys, Pressed};
 use super::prompt::Prompt;
 use super::recall::Recall;
+use super::redirect::describe_status;
 use super::tokens::{holds_secret, open_quote};
 use crate::exit::{Failure, Outcome};
 use crate::net::{WaitError, poll};
 use crate::report::report;
 use crate::signal::{self, Signal};
-use crate::text::describe_io;
+use crate::text::{self, describe_io};
 
 /// What was typed.
 #[derive(Debug, PartialEq, Eq)]
@@ -267,27 +269,36 @@ impl Editor {
 }
 
 /// What somebody makes of a text in the editor of the environment; the text itself where that fails.
-fn edit_elsewhere(text: String) -> String {
-    let edited = || -> io::Result<String> {
+fn edit_elsewhere(line: String) -> String {
+    let named = ["VISUAL", "EDITOR"].into_iter().find_map(|name| Some((name, named_editor(name)?)));
+    let (origin, editor) = named.map_or(("$VISUAL and $EDITOR are not set", "vi".into()), |(name, editor)| {
+        (if name == "VISUAL" { "named by $VISUAL" } else { "named by $EDITOR" }, editor)
+    });
+    let edited = || -> io::Result<Result<String, ExitStatus>> {
         let mut file = tempfile::Builder::new().prefix("rcli-").suffix(".redis").tempfile()?;
-        file.write_all(text.as_bytes())?;
-        let named = ["VISUAL", "EDITOR"].into_iter().filter_map(std::env::var_os).find(|name| !name.is_empty());
-        let editor = named.unwrap_or_else(|| "vi".into());
-        let mut script = editor;
-        script.push(" \"$0\"");
-        let status = Command::new("sh").arg("-c").arg(script).arg(file.path()).status()?;
-        if !status.success() {
-            return Err(io::Error::other("the editor failed; the line stays as it was"));
-        }
-        std::fs::read_to_string(file.path())
+        file.write_all(line.as_bytes())?;
+        let mut script = editor.clone();
+        script.push(" \"$1\"");
+        let status = Command::new("sh").arg("-c").arg(script).arg("sh").arg(file.path()).status()?;
+        if status.success() { std::fs::read_to_string(file.path()).map(Ok) } else { Ok(Err(status)) }
     };
-    match edited() {
-        Ok(edited) => edited.trim_end().to_owned(),
-        Err(error) => {
-            report(&describe_io(&error));
-            text
-        }
-    }
+    let reason = match edited() {
+        Ok(Ok(edited)) => return edited.trim_end().to_owned(),
+        // What a shell ends with where it finds no such command.
+        Ok(Err(status)) if status.code() == Some(127) => "is not there; set $VISUAL or $EDITOR".to_owned(),
+        Ok(Err(status)) => format!("ended with {}", describe_status(status)),
+        Err(error) => format!("cannot be used: {}", describe_io(&error)),
+    };
+    report(&format!(
+        "the editor {} ({origin}) {reason}; the line stays as it was",
+        text::line(&editor.to_string_lossy())
+    ));
+    line
+}
+
+/// The editor that a variable of the environment names.
+fn named_editor(variable: &str) -> Option<OsString> {
+    std::env::var_os(variable).filter(|editor| !editor.is_empty())
 }
 
 /// The error of a terminal that was closed; the same number everywhere.

@@ -14,7 +14,7 @@ use crate::context::OpenLines;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::render::{self, Format, Renderer, Style};
 use crate::report::{notice, report};
-use crate::signal;
+use crate::signal::{self, Signal};
 use crate::text::{self, describe_io};
 
 /// Where a reply goes.
@@ -123,8 +123,7 @@ impl Repl<'_> {
     pub(super) fn run_shell(&mut self, command: &str) -> Outcome<Flow> {
         self.flush()?;
         match Command::new("sh").arg("-c").arg(command).status() {
-            Ok(status) if status.success() => {}
-            Ok(status) => notice(&format!("the shell command ended with {}", describe_status(status))),
+            Ok(status) => tell_failure(status),
             Err(error) => report(&format!("cannot run a shell: {}", describe_io(&error))),
         }
         signal::forget_ctrl_c();
@@ -154,10 +153,8 @@ fn finish(ran: Outcome<Flow>, flushed: &io::Result<()>, target: &Target<'_>, she
         let status = shell.wait();
         // Ctrl-C was for the command.
         signal::forget_ctrl_c();
-        if let Ok(status) = status
-            && !status.success()
-        {
-            notice(&format!("the shell command ended with {}", describe_status(status)));
+        if let Ok(status) = status {
+            tell_failure(status);
         }
     }
     if let (Err(error), Target::File { path, .. }) = (flushed, target) {
@@ -182,6 +179,17 @@ impl io::Write for Broken {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// Says how a shell command ended, unless it is done or Ctrl-C ended it: whoever pressed that knows.
+fn tell_failure(status: std::process::ExitStatus) {
+    use std::os::unix::process::ExitStatusExt as _;
+    let interrupt = Signal::Interrupt;
+    let is_interrupted = status.code() == Some(interrupt.status().into())
+        || status.signal() == Some(rustix::process::Signal::from(interrupt).as_raw());
+    if !status.success() && !is_interrupted {
+        notice(&format!("the shell command ended with {}", describe_status(status)));
     }
 }
 

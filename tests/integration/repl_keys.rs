@@ -297,6 +297,27 @@ fn a_line_is_edited_in_the_editor_of_the_environment() {
 }
 
 #[test]
+fn an_editor_that_is_not_there_is_named_and_the_line_stays() {
+    let server = Server::start();
+    let terminal = server.rcli([""; 0]).env("VISUAL", "").env("EDITOR", "nosuch -w").on_terminal(160);
+    let prompt = format!("{}>", server.address());
+    terminal.wait("the prompt", |rows| rows.last() == Some(&prompt));
+    terminal.keys("ECHO one");
+    terminal.press("\x18\x05");
+    let why = "rcli: the editor nosuch -w (named by $EDITOR) is not there; set $VISUAL or $EDITOR; the line stays as it \
+               was";
+    terminal.wait("the line that stayed", |rows| {
+        rows.len() > 1
+            && rows[rows.len() - 2] == why
+            && rows[rows.len() - 1].starts_with(&format!("{prompt} ECHO one"))
+            && !rows.join(" ").contains(".redis")
+    });
+    terminal.keys("\r");
+    terminal.ends_with(&["\"one\"", &prompt]);
+    terminal.leave();
+}
+
+#[test]
 fn tab_offers_nothing_on_an_empty_line_and_no_list_pages() {
     let server = Server::start();
     let keys: Vec<String> = (0..400).map(|number| format!("key:{number:03} v")).collect();

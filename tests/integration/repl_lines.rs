@@ -56,7 +56,9 @@ fn a_stream_goes_to_a_shell_command_line_by_line() {
     server.ask("PUBLISH news hello");
     terminal.ends_with(&["subscribe", "message"]);
     terminal.keys("\x03");
+    // Whoever ends it so need not be told.
     terminal.run(&prompt, "PING", &["PONG"]);
+    assert!(!terminal.rows().join(" ").contains("rcli:"), "{:?}", terminal.rows());
     let expired = "rcli: --timeout: 0.01 s have passed with 0 of 1 messages";
     terminal.run(&prompt, "sub news --count 1 --timeout 0.01 -m | cat", &[expired]);
     terminal.leave();
