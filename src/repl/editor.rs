@@ -15,7 +15,7 @@ use rustyline::config::{BellStyle, ColorMode, CompletionType, Config, Configurer
 use rustyline::error::ReadlineError;
 use rustyline::{Editor as LineEditor, Event, EventHandler, ExternalPrinter, KeyEvent};
 
-use super::helper::LineHelper;
+use super::helper::{LineHelper, columns};
 use super::history::HistoryFile;
 use super::keys::{GoOut, Keys, Pressed};
 use super::prompt::Prompt;
@@ -176,6 +176,7 @@ impl Editor {
     pub fn read(&mut self, prompt: &Prompt) -> Outcome<Typed> {
         if let Some(helper) = self.helper() {
             helper.prompt.clone_from(&prompt.raw);
+            helper.drawn_at.set(columns());
         }
         if self.plain.is_some() { self.read_plain(&prompt.raw) } else { self.read_rich(prompt) }
     }

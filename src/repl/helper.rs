@@ -1,7 +1,8 @@
 //! Joins the line editor to completion, hints, colours, and the parser that says whether a line is complete.
 
 use std::borrow::Cow;
-use std::io;
+use std::cell::Cell;
+use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -40,6 +41,8 @@ pub struct LineHelper {
     pub is_asking: bool,
     /// What keys left behind.
     pub pressed: Arc<Pressed>,
+    /// How wide the terminal was when the line was drawn.
+    pub drawn_at: Cell<usize>,
 }
 
 /// What stands behind the cursor.
@@ -82,6 +85,7 @@ impl Hinter for LineHelper {
 
     fn hint(&self, line: &str, pos: usize, context: &Context<'_>) -> Option<Shown> {
         self.lookup.heed(&line[..pos]);
+        self.keep_rows_above(line, pos);
         if self.pressed.is_at_newest.swap(false, Relaxed) {
             return self.shown("  (nothing is newer; Ctrl-R searches back)", line, None);
         }
@@ -96,6 +100,31 @@ impl Hinter for LineHelper {
 }
 
 impl LineHelper {
+    /// Before the line is drawn again on a terminal of another width. The editor clears as many rows above the cursor as
+    /// the line had before. Most terminals have broken the line anew by then, and if it has fewer rows now, the others are
+    /// of what was printed above it. So the cursor goes down by as many first; a terminal that breaks no lines anew keeps
+    /// a row of the old line then, which is the lesser evil. Where fewer rows are cleared than the line has now, they stay
+    /// for the same reason.
+    fn keep_rows_above(&self, line: &str, pos: usize) {
+        let columns = columns();
+        let before = self.drawn_at.replace(columns);
+        if before == columns {
+            return;
+        }
+        let typed = format!("{}{}", self.prompt, visible(&line[..pos]));
+        let line = format!("{}{}", self.prompt, visible(line));
+        let row_of = |text: &str, columns| place_behind(text, 0, columns).0;
+        let (cursor, end) = (row_of(&typed, before), row_of(&line, before));
+        let gone = cursor.saturating_sub(row_of(&typed, columns));
+        let below = end - cursor;
+        let mut moves = "\n".repeat(gone + below);
+        if below > 0 {
+            moves.push_str(&format!("\x1b[{below}A"));
+        }
+        let mut stdout = io::stdout();
+        let _ = stdout.write_all(moves.as_bytes()).and_then(|()| stdout.flush());
+    }
+
     /// This text behind the line, as far as there is room for it.
     fn shown(&self, text: &str, line: &str, rest: Option<String>) -> Option<Shown> {
         let columns = columns();
@@ -190,15 +219,20 @@ fn rows() -> usize {
     })
 }
 
-/// In which column the cursor stands behind a text that begins in this one: wide characters take two, and one that does
-/// not fit the row begins the next.
+/// In which column the cursor stands behind a text that begins in this one.
 fn column_behind(text: &str, from: usize, columns: usize) -> usize {
+    place_behind(text, from, columns).1
+}
+
+/// In which row and column the cursor stands behind a text that begins in this column: wide characters take two, and one
+/// that does not fit the row begins the next.
+fn place_behind(text: &str, from: usize, columns: usize) -> (usize, usize) {
     const TAB: usize = 8;
-    let mut column = from;
+    let (mut row, mut column) = (0, from);
     for c in text.chars() {
         let taken = match c {
             '\n' => {
-                column = 0;
+                (row, column) = (row + 1, 0);
                 continue;
             }
             '\t' => TAB - column % TAB,
@@ -206,10 +240,10 @@ fn column_behind(text: &str, from: usize, columns: usize) -> usize {
         };
         column += taken;
         if column > columns {
-            column = taken;
+            (row, column) = (row + 1, taken);
         }
     }
-    if column >= columns { 0 } else { column }
+    if column >= columns { (row + 1, 0) } else { (row, column) }
 }
 
 /// The hint, cut to what is left of the row: it must not push the line about. None where hardly any row is left.

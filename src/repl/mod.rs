@@ -28,6 +28,7 @@ mod tokens;
 mod verbs;
 mod views;
 
+use std::cell::Cell;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
@@ -92,6 +93,7 @@ pub fn run(context: &Context, run: RunVerb) -> Outcome<Exit> {
         known: Known::default(),
         is_asking: false,
         pressed: Arc::default(),
+        drawn_at: Cell::default(),
     };
     let mut editor = Editor::open(helper)?;
     let mut pushes = None;

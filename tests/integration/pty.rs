@@ -209,6 +209,32 @@ impl Terminal {
         self.seen.0.lock().unwrap().screen.screen_mut().set_size(size(rows), size(columns));
     }
 
+    /// Gives it another width, and breaks the lines anew that did not fit, as most terminals do.
+    pub fn rewrap(&self, columns: u16) {
+        let mut seen = self.seen.0.lock().unwrap();
+        let old = seen.screen.screen();
+        let (rows, old_columns) = old.size();
+        let (cursor_row, cursor_column) = old.cursor_position();
+        let mut wrapped = vt100::Parser::new(rows, size(columns), 0);
+        for (row, text) in (0..rows.get()).zip(old.rows(0, old_columns.into())) {
+            if row == cursor_row {
+                // The cursor is saved where it is in the text, and found there again.
+                let before: String = text.chars().take(cursor_column.into()).collect();
+                wrapped.process(format!("{before:<0$}\x1b7", usize::from(cursor_column)).as_bytes());
+                wrapped.process(text.chars().skip(cursor_column.into()).collect::<String>().as_bytes());
+            } else {
+                wrapped.process(text.as_bytes());
+            }
+            if row >= cursor_row && !old.row_wrapped(row) {
+                break;
+            }
+            wrapped.process(if old.row_wrapped(row) { b"" } else { b"\r\n" });
+        }
+        wrapped.process(b"\x1b8");
+        seen.screen = wrapped;
+        self.pty.resize(Size::new(rows.get(), columns)).expect("its size");
+    }
+
     /// As long as this is held nobody reads what comes out: the terminal is full after a while.
     pub fn stall(&self) -> MutexGuard<'_, ()> {
         self.gate.lock().unwrap()

@@ -1,6 +1,6 @@
 //! Streaming views in the REPL: in the foreground until Ctrl-C, and above the prompt. Contract section 10.
 
-use crate::pty::open;
+use crate::pty::{open, open_at};
 use crate::server::Server;
 
 const CTRL_C: &str = "\x03";
@@ -219,4 +219,41 @@ fn a_format_that_is_named_at_the_start_is_that_of_views_too() {
         terminal.leave();
         server.wait_until("PUBSUB CHANNELS", |channels| !channels.contains("news"));
     }
+}
+
+#[test]
+fn a_terminal_that_becomes_wider_keeps_what_was_printed_above_a_long_line() {
+    let server = Server::start();
+    let (terminal, prompt) = open_at(&server, &[], 70);
+    terminal.resize(12, 70);
+    terminal.run(&prompt, ":set hints off", &[]);
+    terminal.line("SUBSCRIBE news &");
+    terminal.ends_with(&[&confirmation("subscribe", "news", 1), &prompt]);
+    let line = format!("SET key {}", "0123456789".repeat(9));
+    terminal.keys(&line);
+    let typed = format!("{prompt} {line}");
+    let mut shown = Vec::new();
+    let publish = |data: &str, shown: &mut Vec<String>| {
+        server.ask(&format!("PUBLISH news {data}"));
+        shown.push(message("news", data));
+        terminal.wait("all messages", |rows| {
+            let rows = rows.concat();
+            let last = &shown[shown.len().saturating_sub(3)..];
+            last.iter().all(|message| rows.contains(message)) && rows.ends_with(&typed)
+        });
+    };
+    for data in 0..8 {
+        publish(&format!("before-{data}"), &mut shown);
+    }
+    terminal.rewrap(160);
+    publish("wide", &mut shown);
+    terminal.rewrap(62);
+    publish("narrow", &mut shown);
+    // The cursor in the first of the line's rows, at the bottom of the screen.
+    terminal.press("\x01");
+    publish("begin", &mut shown);
+    terminal.rewrap(160);
+    publish("wide-again", &mut shown);
+    terminal.keys("\x05\x15");
+    terminal.wait("an empty line", |rows| rows.last() == Some(&prompt));
 }
