@@ -26,7 +26,16 @@ impl Cluster {
 
     /// Three primaries and a replica of each.
     pub fn with_replicas() -> Self {
-        let cluster = Self::with_args(6, &[]);
+        Self::with_replicas_and(&[])
+    }
+
+    /// The same where no replica takes over by itself, however long a busy machine keeps a node from answering.
+    pub fn with_steady_replicas() -> Self {
+        Self::with_replicas_and(&["--cluster-replica-no-failover", "yes"])
+    }
+
+    fn with_replicas_and(extra: &[&str]) -> Self {
+        let cluster = Self::with_args(6, extra);
         for replica in 3..6 {
             let primary = cluster.id(replica - 3);
             wait_for("the replica to know its primary", || {

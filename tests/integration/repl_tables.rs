@@ -173,7 +173,7 @@ fn entries_of_several_streams_stand_below_their_names() {
 
 #[test]
 fn the_nodes_of_a_cluster_stand_in_the_order_of_their_slots() {
-    let cluster = Cluster::with_replicas();
+    let cluster = Cluster::with_steady_replicas();
     let terminal = cluster.nodes[0].rcli([""; 0]).on_terminal(160);
     let prompt = format!("{}>", cluster.nodes[0].address());
     terminal.wait("the first prompt", |rows| rows.last() == Some(&prompt));

@@ -133,9 +133,10 @@ pub fn shards<'a>(_: &Request, frame: Frame<'a>, place: Place) -> Option<Lines<'
             rows.push(vec![slots.join(" "), address(host, port), told("role"), told("health"), offset, told("id")]);
         }
     }
-    // In the order of their slots; those without any come last.
+    // In the order of their slots, the primary first; those without any come last.
     rows.sort_by_cached_key(|row: &Vec<String>| {
-        row[0].split(['-', ' ']).next().and_then(|first| first.parse().ok()).unwrap_or(u32::MAX)
+        let first = row[0].split(['-', ' ']).next().and_then(|first| first.parse().ok()).unwrap_or(u32::MAX);
+        (first, row[2] != "master")
     });
     let head = ["slots", "address", "role", "health", "offset", "id"];
     (frame.kind() == Kind::Array).then(|| Table::new(&head, &rows, 1)).flatten().map(|table| table.lines(place))
