@@ -18,6 +18,9 @@ use crate::signal::{self, Signal};
 /// A command that takes this long says how long it took (contract section 10).
 const SLOW: Duration = Duration::from_millis(500);
 
+/// How long a server may take to be connected to again after Ctrl-C, before the prompt comes without it.
+const PATIENCE: Duration = Duration::from_millis(250);
+
 /// How many elements a list has, if so many of them took a line each in human format: none of them is a list itself.
 fn elements(frame: Frame<'_>, printed: u64) -> Option<u64> {
     let head = frame.head();
@@ -182,14 +185,19 @@ impl Repl<'_> {
         self.say("\n")?;
         self.flush()?;
         notice(&format!("cancelled: {command}"));
-        if self.shell.link().was_open() {
-            match self.shell.link().ready() {
-                Ok(_) => {}
-                Err(unopened) => match unopened.into_message() {
-                    Ok(message) => report(&message),
-                    Err(Signal::Interrupt) => signal::forget_ctrl_c(),
-                    Err(signal) => return Err(Failure::quiet(Exit::Signal(signal))),
-                },
+        let begun = Instant::now();
+        if self.shell.link().was_open()
+            && let Err(unopened) = self.shell.link().ready_within(PATIENCE)
+        {
+            match unopened.into_message() {
+                // It may be at what was cancelled for long. The prompt says that there is no connection.
+                Ok(_) if begun.elapsed() >= PATIENCE => {
+                    let place = self.shell.link().place();
+                    notice(&format!("{place} is still busy; the next command connects again"));
+                }
+                Ok(message) => report(&message),
+                Err(Signal::Interrupt) => signal::forget_ctrl_c(),
+                Err(signal) => return Err(Failure::quiet(Exit::Signal(signal))),
             }
         }
         self.report_notices();

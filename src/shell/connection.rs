@@ -2,6 +2,7 @@
 //! A command is never sent twice: whoever asked learns that the connection was lost.
 
 use std::mem;
+use std::time::Duration;
 
 use crate::command::request::Request;
 use crate::command::restrictions::{Effect, Setting, effect_of, refuse_in_cluster};
@@ -178,6 +179,16 @@ impl Link {
             }
             None => Err(Unopened::Unreachable(format!("{}: not connected", self.state.endpoint().address))),
         }
+    }
+
+    /// The same where the server answers within this time; an error where it does not. A server that is busy with what
+    /// was asked of it is then not waited for.
+    pub fn ready_within(&mut self, limit: Duration) -> Result<(), Unopened> {
+        if self.server.is_none() {
+            // What is kept has the limits that were asked for.
+            Server::open(&Endpoint { connect_timeout: limit, wait: Duration::ZERO, ..self.endpoint().clone() })?;
+        }
+        self.ready().map(drop)
     }
 
     /// Takes a connection that was opened, which may show that there is no cluster.

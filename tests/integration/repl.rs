@@ -81,12 +81,36 @@ fn ctrl_c_cancels_the_command_that_is_waited_for_and_its_connection_is_closed() 
     server.wait_until("CLIENT LIST", |list| list.contains("cmd=blpop"));
     terminal.keys(CTRL_C);
     terminal.shows("cancelled: BLPOP q 0");
+    // A busy machine has it come with the next command.
+    terminal.wait("a prompt", |rows| rows.last().is_some_and(|row| row.ends_with('>')));
+    terminal.line("RPUSH q x");
     terminal.wait("a new connection", |rows| {
-        rows.iter().any(|row| row.contains("connected again")) && rows.last() == Some(&prompt)
+        rows.iter().any(|row| row.contains("connected again"))
+            && rows[rows.len() - 2] == "(integer) 1"
+            && rows.last() == Some(&prompt)
     });
     assert!(!server.ask("CLIENT LIST").contains("cmd=blpop"), "the old connection is still there");
-    terminal.run(&prompt, "RPUSH q x", &["(integer) 1"]);
     terminal.run(&prompt, "LRANGE q 0 -1", &["1) \"x\""]);
+    terminal.leave();
+}
+
+#[test]
+fn ctrl_c_gives_the_prompt_though_the_server_is_busy_with_what_was_asked() {
+    let server = Server::start();
+    let (terminal, prompt) = open(&server, &[]);
+    terminal.line("BLPOP q 0");
+    server.wait_until("CLIENT LIST", |list| list.contains("cmd=blpop"));
+    server.hang();
+    terminal.keys(CTRL_C);
+    let place = server.address();
+    terminal.ends_with(&[
+        "rcli: cancelled: BLPOP q 0",
+        &format!("rcli: {place} is still busy; the next command connects again"),
+        &format!("{place} (not connected)>"),
+    ]);
+    server.revive();
+    terminal.line("PING");
+    terminal.ends_with(&[&format!("rcli: connected again to {place}"), "PONG", &prompt]);
     terminal.leave();
 }
 
