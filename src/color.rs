@@ -13,6 +13,11 @@ pub fn is_color(name: &str) -> bool {
     COLORS.contains(&name)
 }
 
+/// Of the 256 colours that are the same in every palette.
+const GREEN: u8 = 28;
+const TEAL: u8 = 30;
+const BLUE: u8 = 32;
+
 /// What a piece of text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -79,19 +84,46 @@ impl Colors {
 }
 
 impl Part {
-    /// Of the terminal's own sixteen, which its owner chose for its background: not yellow and white, which are hard to
-    /// read on a light one, and blue only bold, which is hard to read on a dark one. What a part is, is told by words,
-    /// signs or its place too.
+    /// Red and magenta are the terminal's own, which can be read on light and dark grounds in every usual palette. Its
+    /// green and cyan are pale on white there and its blue is lost on black, so these three are fixed ones between the
+    /// two. What a part is, is told by words, signs or its place too.
     fn color(self, text: &str) -> ColoredString {
         match self {
-            Self::Prompt | Self::Key => text.cyan(),
+            Self::Prompt | Self::Key => text.ansi_color(TEAL),
             Self::Block => text.magenta().bold(),
-            Self::Command => text.blue().bold(),
-            Self::String | Self::Fast => text.green(),
+            Self::Command => text.ansi_color(BLUE).bold(),
+            Self::String | Self::Fast => text.ansi_color(GREEN),
             Self::Number | Self::Slow => text.magenta(),
             Self::Error | Self::Hanging => text.red(),
             Self::Alarm => text.red().bold(),
             Self::Notice | Self::Hint => text.dimmed(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BLUE, GREEN, TEAL};
+
+    /// How bright a colour is to the eye: black is 0, white 1.
+    fn brightness(red: f64, green: f64, blue: f64) -> f64 {
+        let linear = |part: f64| ((part / 255.0 + 0.055) / 1.055).powf(2.4);
+        0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue)
+    }
+
+    #[test]
+    fn fixed_colors_can_be_read_on_light_and_dark_grounds() {
+        const STEPS: [f64; 6] = [0.0, 95.0, 135.0, 175.0, 215.0, 255.0];
+        let step = |color: u8, size: u8| STEPS[usize::from((color - 16) / size % 6)];
+        // White, black, and Solarized's two.
+        let grounds = [(255.0, 255.0, 255.0), (0.0, 0.0, 0.0), (253.0, 246.0, 227.0), (0.0, 43.0, 54.0)];
+        for color in [GREEN, TEAL, BLUE] {
+            let text = brightness(step(color, 36), step(color, 6), step(color, 1)) + 0.05;
+            for (red, green, blue) in grounds {
+                let ground = brightness(red, green, blue) + 0.05;
+                let contrast = text.max(ground) / text.min(ground);
+                assert!(contrast > 3.0, "{color} on {red} {green} {blue}: {contrast}");
+            }
         }
     }
 }

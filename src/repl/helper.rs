@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -119,7 +120,7 @@ impl LineHelper {
         let below = end - cursor;
         let mut moves = "\n".repeat(gone + below);
         if below > 0 {
-            moves.push_str(&format!("\x1b[{below}A"));
+            let _ = write!(moves, "\x1b[{below}A");
         }
         let mut stdout = io::stdout();
         let _ = stdout.write_all(moves.as_bytes()).and_then(|()| stdout.flush());

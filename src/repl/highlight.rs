@@ -152,8 +152,8 @@ mod tests {
 
     #[test]
     fn commands_strings_and_numbers_have_colours() {
-        assert_eq!(painted("SET k 12 \"a b\""), "^[1;34mSET^ k ^[35m12^ ^[32m\"a b\"^");
-        assert_eq!(painted("  help SET"), "  ^[1;34mhelp^ SET");
+        assert_eq!(painted("SET k 12 \"a b\""), "^[1;38;5;32mSET^ k ^[35m12^ ^[38;5;28m\"a b\"^");
+        assert_eq!(painted("  help SET"), "  ^[1;38;5;32mhelp^ SET");
     }
 
     #[test]
@@ -161,12 +161,12 @@ mod tests {
         assert_eq!(painted("NOSUCH x"), "^[31mNOSUCH^ x");
         assert_eq!(painted("SE"), "SE");
         assert_eq!(painted("SE x"), "^[31mSE^ x");
-        assert_eq!(painted("SET k \"a b"), "^[1;34mSET^ k ^[31m\"a b^");
+        assert_eq!(painted("SET k \"a b"), "^[1;38;5;32mSET^ k ^[31m\"a b^");
     }
 
     #[test]
     fn a_number_before_a_command_a_shell_line_and_a_note_are_no_unknown_commands() {
-        assert_eq!(painted("5 INCR x"), "^[35m5^ ^[1;34mINCR^ x");
+        assert_eq!(painted("5 INCR x"), "^[35m5^ ^[1;38;5;32mINCR^ x");
         assert_eq!(painted("5"), "^[35m5^");
         assert_eq!(painted("5 NOSUCH x"), "^[35m5^ ^[31mNOSUCH^ x");
         assert_eq!(painted("!ls 5"), "!ls 5");
@@ -175,29 +175,32 @@ mod tests {
 
     #[test]
     fn a_command_in_json_has_its_colours_and_shows_where_it_is_wrong() {
-        assert_eq!(painted("[\"SET\",\"k\",12]"), "[^[32m\"SET\"^,^[32m\"k\"^,^[35m12^]");
-        assert_eq!(painted("[\"SET\",{\"base64\":\"AA==\"}]"), "[^[32m\"SET\"^,{^[36m\"base64\"^:^[32m\"AA==\"^}]");
-        assert_eq!(painted("[\"SET\",\"k"), "[^[32m\"SET\"^,^[32m\"k^");
-        assert_eq!(painted("[\"SET\","), "[^[32m\"SET\"^,");
-        assert_eq!(painted("[\"SET\" 1]"), "[^[32m\"SET\"^ ^[31m1]^");
-        assert_eq!(painted("[\"SET\",null]"), "[^[32m\"SET\"^,^[31mnull]^");
-        assert_eq!(painted("[\"ü\",{\"b\":1}]"), "[^[32m\"ü\"^,{^[31m\"b\":1}]^");
+        assert_eq!(painted("[\"SET\",\"k\",12]"), "[^[38;5;28m\"SET\"^,^[38;5;28m\"k\"^,^[35m12^]");
+        assert_eq!(
+            painted("[\"SET\",{\"base64\":\"AA==\"}]"),
+            "[^[38;5;28m\"SET\"^,{^[38;5;30m\"base64\"^:^[38;5;28m\"AA==\"^}]"
+        );
+        assert_eq!(painted("[\"SET\",\"k"), "[^[38;5;28m\"SET\"^,^[38;5;28m\"k^");
+        assert_eq!(painted("[\"SET\","), "[^[38;5;28m\"SET\"^,");
+        assert_eq!(painted("[\"SET\" 1]"), "[^[38;5;28m\"SET\"^ ^[31m1]^");
+        assert_eq!(painted("[\"SET\",null]"), "[^[38;5;28m\"SET\"^,^[31mnull]^");
+        assert_eq!(painted("[\"ü\",{\"b\":1}]"), "[^[38;5;28m\"ü\"^,{^[31m\"b\":1}]^");
         assert_eq!(painted("[\"AUTH\",\"pw\"]"), "[\"AUTH\",\"pw\"]");
     }
 
     #[test]
     fn secrets_have_no_colour() {
         assert_eq!(painted("AUTH 123"), "AUTH 123");
-        assert_eq!(painted("AUTH"), "^[1;34mAUTH^");
+        assert_eq!(painted("AUTH"), "^[1;38;5;32mAUTH^");
     }
 
     #[test]
     fn json_has_colours_and_nothing_else_changes() {
         let line = "{\"a\":null,\"b\\\"\":[-1.5e+3,\"x\"]}\n";
         let mut plain = highlight_json(line, Colors(true)).into_owned();
-        assert!(plain.starts_with("{\x1b[36m\"a\"\x1b[0m:\x1b[2mnull\x1b[0m,"), "{plain:?}");
-        assert!(plain.contains("[\x1b[35m-1.5e+3\x1b[0m,\x1b[32m\"x\"\x1b[0m]"), "{plain:?}");
-        for code in ["36", "2", "35", "32", "0"] {
+        assert!(plain.starts_with("{\x1b[38;5;30m\"a\"\x1b[0m:\x1b[2mnull\x1b[0m,"), "{plain:?}");
+        assert!(plain.contains("[\x1b[35m-1.5e+3\x1b[0m,\x1b[38;5;28m\"x\"\x1b[0m]"), "{plain:?}");
+        for code in ["38;5;30", "2", "35", "38;5;28", "0"] {
             plain = plain.replace(&format!("\x1b[{code}m"), "");
         }
         assert_eq!(plain, line);

@@ -21,7 +21,7 @@ impl Repl<'_> {
     pub(super) fn run_text(&mut self, text: &str) -> Outcome<Flow> {
         let commands = tokens::commands(text);
         let is_pasted = commands.len() > 1;
-        let begin = |repl: &mut Self, command: &str| {
+        let begin = |repl: &mut Self, _: usize, command: &str| {
             repl.editor.remember(command);
             if !is_pasted {
                 return Ok(());
@@ -34,16 +34,17 @@ impl Repl<'_> {
         self.run_all(&commands, begin, |left| format!("the {left} pasted lines after it were not run"))
     }
 
-    /// Runs commands one by one; `begin` comes before each, and `not_run` tells how many are left where one ends them.
+    /// Runs commands one by one; `begin` comes before each, by its number among them, and `not_run` tells how many are left where one ends them.
     fn run_all(
         &mut self,
         commands: &[String],
-        begin: impl Fn(&mut Self, &str) -> Outcome<()>,
+        begin: impl Fn(&mut Self, usize, &str) -> Outcome<()>,
         not_run: impl Fn(u64) -> String,
     ) -> Outcome<Flow> {
         let is_last = self.is_last;
-        for (command, left) in commands.iter().zip((0..commands.len() as u64).rev()) {
-            begin(self, command)?;
+        for (at, command) in commands.iter().enumerate() {
+            let left = (commands.len() - at - 1) as u64;
+            begin(self, at, command)?;
             self.is_last = is_last && left == 0;
             match self.run_command(command)? {
                 Flow::On => {}
@@ -98,9 +99,16 @@ impl Repl<'_> {
                 }
             },
         };
-        self.sources += 1;
+        let (numbers, commands): (Vec<usize>, Vec<String>) = tokens::numbered(&content).into_iter().unzip();
+        let begin = |repl: &mut Self, at: usize, _: &str| {
+            repl.source_line = Some(format!("{shown}:{}", numbers[at]));
+            Ok(())
+        };
         let not_run = |left| format!("{shown}: not run: the {} after it", counted(left, "command"));
-        let ran = self.run_all(&tokens::commands(&content), |_, _| Ok(()), not_run);
+        self.sources += 1;
+        let outer = self.source_line.take();
+        let ran = self.run_all(&commands, begin, not_run);
+        self.source_line = outer;
         self.sources -= 1;
         ran
     }

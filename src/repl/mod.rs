@@ -118,6 +118,7 @@ pub fn run(context: &Context, run: RunVerb) -> Outcome<Exit> {
         terminal: None,
         is_last: true,
         sources: 0,
+        source_line: None,
     };
     repl.heed_settings();
     repl.arrive(true)?;
@@ -148,6 +149,8 @@ struct Repl<'a> {
     is_last: bool,
     /// How many files are being run, one from within the other.
     sources: usize,
+    /// Where the line stands that runs, if it is of a file: `FILE:LINE`.
+    source_line: Option<String>,
 }
 
 /// What `config.toml` says of the prompt. What is wrong in it is told, and keeps nobody from it.
@@ -247,7 +250,8 @@ impl Repl<'_> {
         if let Err(malformed) = parse(text.as_bytes(), &mut request) {
             // The lines of what was pasted do not depend on each other more than typed ones do.
             let (reason, pointer) = describe_bad(text.as_bytes(), text.as_bytes(), &malformed);
-            report_pointing(&reason, pointer.as_deref());
+            let place = self.source_line.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
+            report_pointing(&format!("{place}{reason}"), pointer.as_deref());
             return Ok(Flow::On);
         }
         if request.is_empty() {
@@ -286,7 +290,8 @@ impl Repl<'_> {
 
     /// Asks before a command that destroys, stops or blocks a server; whether it may run, in this database.
     fn is_agreed(&mut self, request: &Request, db: u32) -> Outcome<bool> {
-        if !asks_first(request) || self.context.config.is_sure {
+        // What is refused is not asked about.
+        if !asks_first(request) || self.context.config.is_sure || self.shell.link().refuse(request).is_some() {
             return Ok(true);
         }
         self.prompt();
@@ -354,6 +359,11 @@ impl Repl<'_> {
             && let Some(pretty) = readable::pretty(frame.head().text)
         {
             return self.write(&format!("{}\n", printable(&pretty, Escape::Lines)));
+        }
+        if self.settings.is_pretty
+            && let Some(mut elements) = readable::pretty_elements(frame)
+        {
+            return elements.try_for_each(|element| self.write(&element));
         }
         let Some(note) = readable::note(request, frame) else { return self.record(record) };
         let mut shown = Vec::new();

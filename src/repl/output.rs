@@ -108,6 +108,10 @@ impl Repl<'_> {
     /// Says what to do about an error reply, where there is something to do.
     fn advise(&mut self, request: &Request, reply: Frame<'_>) -> Outcome<()> {
         let Some(error) = ErrorReply::of(reply) else { return Ok(()) };
+        if let Some(place) = self.source_line.clone() {
+            self.flush()?;
+            notice(&format!("{place}: {}", request.shown(SHOWN)));
+        }
         let details = error.details().unwrap_or_default();
         if details.starts_with("unknown command") || details.starts_with("unknown subcommand") {
             self.suggest(request)?;

@@ -7,9 +7,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::command::request::Request;
+use crate::command::request::{Request, quote};
 use crate::reply::{Frame, Kind};
-use crate::text::width;
+use crate::text::{Escape, printable, width};
 
 /// What a command's integer counts.
 #[derive(Clone, Copy)]
@@ -72,6 +72,30 @@ fn single(frame: Frame<'_>) -> Option<Frame<'_>> {
 fn integer(frame: Frame<'_>) -> Option<i64> {
     let head = frame.head();
     matches!(head.kind, Kind::Integer | Kind::Bulk).then(|| std::str::from_utf8(head.text).ok()?.parse().ok()).flatten()
+}
+
+/// How many elements of an array are looked at for one that is JSON text.
+const LOOKED_AT: usize = 100;
+
+/// The elements of an array of strings, JSON text among them indented; none where there is no such.
+pub fn pretty_elements(frame: Frame<'_>) -> Option<impl Iterator<Item = String> + use<'_>> {
+    let is_flat = || frame.children().all(|element| element.is_nil() || element.kind() == Kind::Bulk);
+    let is_json = |element: Frame<'_>| element.kind() == Kind::Bulk && pretty(element.head().text).is_some();
+    if frame.kind() != Kind::Array || !frame.children().take(LOOKED_AT).any(is_json) || !is_flat() {
+        return None;
+    }
+    let digits = frame.head().count.to_string().len();
+    Some(frame.children().zip(1_u64..).map(move |(element, at)| {
+        let text = element.head().text;
+        let mut shown = String::new();
+        match pretty(text) {
+            _ if element.is_nil() => shown.push_str("(nil)"),
+            Some(pretty) => shown.push_str(&printable(&pretty, Escape::Lines)),
+            None => quote(text, &mut shown),
+        }
+        let indent = " ".repeat(digits + 2);
+        format!("{at:>digits$}) {}\n", shown.replace('\n', &format!("\n{indent}")))
+    }))
 }
 
 /// A line that fits.

@@ -90,19 +90,24 @@ pub fn holds_secret(line: &str) -> bool {
 
 /// The commands of a text: each line is one, but for a line whose quote is open, which goes on in the next.
 pub fn commands(text: &str) -> Vec<String> {
-    let mut commands: Vec<String> = Vec::new();
+    numbered(text).into_iter().map(|(_, command)| command).collect()
+}
+
+/// The same, each with the number of the line it begins in.
+pub fn numbered(text: &str) -> Vec<(usize, String)> {
+    let mut commands: Vec<(usize, String)> = Vec::new();
     let mut open = None;
-    for line in text.lines() {
+    for (line, number) in text.lines().zip(1..) {
         match commands.last_mut().filter(|_| open.is_some()) {
-            Some(command) => {
+            Some((_, command)) => {
                 command.push('\n');
                 command.push_str(line);
             }
-            None => commands.push(line.to_owned()),
+            None => commands.push((number, line.to_owned())),
         }
         open = open_quote(open, line);
     }
-    commands.retain(|command| !command.trim().is_empty());
+    commands.retain(|(_, command)| !command.trim().is_empty());
     commands
 }
 

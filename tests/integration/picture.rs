@@ -16,11 +16,11 @@ fn color(cell: &vt100::Cell) -> &'static str {
     }
     match cell.fgcolor() {
         vt100::Color::Idx(1 | 9) => "#ff7b72",
-        vt100::Color::Idx(2 | 10) => "#7ee787",
+        vt100::Color::Idx(2 | 10 | 28) => "#7ee787",
         vt100::Color::Idx(3 | 11) => "#f2cc60",
-        vt100::Color::Idx(4 | 12) => "#79c0ff",
+        vt100::Color::Idx(4 | 12 | 32) => "#79c0ff",
         vt100::Color::Idx(5 | 13) => "#d2a8ff",
-        vt100::Color::Idx(6 | 14) => "#56d4dd",
+        vt100::Color::Idx(6 | 14 | 30) => "#56d4dd",
         _ => "#e6edf3",
     }
 }

@@ -199,7 +199,7 @@ fn a_command_in_json_shows_where_it_is_wrong() {
     terminal.keys("\r");
     terminal.ends_with(&["OK", &prompt]);
     let seen = String::from_utf8_lossy(&terminal.bytes()).into_owned();
-    assert!(seen.contains("[\x1b[32m\"SET\"\x1b[0m,\x1b[32m\"k\"\x1b[0m,\x1b[35m1\x1b[0m]"), "{seen:?}");
+    assert!(seen.contains("[\x1b[38;5;28m\"SET\"\x1b[0m,\x1b[38;5;28m\"k\"\x1b[0m,\x1b[35m1\x1b[0m]"), "{seen:?}");
     assert!(!seen.contains("\x1b[31m"), "{seen:?}");
     terminal.keys("[\"SET\" 1]");
     row(&terminal, &prompt, "[\"SET\" 1]");

@@ -117,6 +117,20 @@ fn a_file_is_run_as_if_it_were_typed() {
     terminal.shows("loop.txt: 16 files are being run already, one from within the other");
     terminal.run(&prompt, "GET n", &["\"2\""]);
     terminal.run(&prompt, "source nosuch", &["rcli: nosuch: No such file or directory"]);
+    home(&terminal, "wrong.txt", "GET n\n\nLPUSH n x\nSET \"a\"b\nGET n\n");
+    terminal.run(
+        &prompt,
+        "source wrong.txt",
+        &[
+            "\"2\"",
+            "(error) WRONGTYPE Operation against a key holding the wrong kind of value",
+            "rcli: wrong.txt:3: LPUSH n x",
+            "rcli: wrong.txt:4: a closing quote must be followed by a space or the end of the line",
+            "  SET \"a\"b",
+            "         ^",
+            "\"2\"",
+        ],
+    );
     home(&terminal, "ask.txt", "FLUSHALL\nINCR n\n");
     terminal.line("source ask.txt");
     terminal.shows("(y/N)");

@@ -103,3 +103,12 @@ fn the_prompt_of_a_sandbox_is_its_name() {
     terminal.run("sandbox>", "PING", &["PONG"]);
     terminal.leave();
 }
+
+#[test]
+fn what_read_only_refuses_is_not_asked_about() {
+    let server = Server::start();
+    let (terminal, prompt) = crate::pty::open(&server, &["--read-only"]);
+    let refused = "rcli: FLUSHALL is not run under --read-only: it may change something";
+    terminal.run(&prompt, "FLUSHALL", &[refused]);
+    terminal.leave();
+}

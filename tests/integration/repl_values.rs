@@ -120,5 +120,9 @@ fn text_that_is_json_is_indented_where_that_is_set() {
     server.call(&[b"SET", b"j", b"{\"a\":[1.10,{}],\"b\":\"x\"}"]);
     terminal.run(&prompt, "GET j", &["{", "  \"a\": [", "    1.10,", "    {}", "  ],", "  \"b\": \"x\"", "}"]);
     terminal.run(&prompt, "GET plain", &["\"text\""]);
+    let elements =
+        ["1) \"text\"", "2) {", "     \"a\": [", "       1.10,", "       {}", "     ],", "     \"b\": \"x\"", "   }"];
+    terminal.run(&prompt, "MGET plain j nosuch", &[&elements[..], &["3) (nil)"]].concat());
+    terminal.run(&prompt, "MGET plain nosuch", &["1) \"text\"", "2) (nil)"]);
     terminal.leave();
 }

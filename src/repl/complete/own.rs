@@ -93,7 +93,7 @@ fn one_value(line: &Line<'_>, verb: &VerbSyntax, argv: &[&[u8]], value: &ValueSy
     let topic = match (value.name.as_str(), verb.name.as_str()) {
         ("SHARD_CHANNEL", _) => Topic::ShardChannels,
         ("PATTERN", "ls") => match behind("--in") {
-            Some(key) => Topic::Elements(Elements::Fields, key),
+            Some(key) => Topic::Elements(Elements::Any, key),
             None => Topic::Keys(None),
         },
         ("CHANNEL" | "PATTERN", _) => Topic::Channels,

@@ -46,6 +46,8 @@ pub enum Elements {
     Members,
     /// Members of a sorted set.
     Ranked,
+    /// Whichever of these the key has.
+    Any,
 }
 
 /// What is asked for.

@@ -28,6 +28,9 @@ pub fn answer(
 ) {
     let walk = match &question.topic {
         Topic::Keys(kind) => Some(Walk::over_keys(crowd, question, *kind)),
+        Topic::Elements(Elements::Any, key) => {
+            elements_of(crowd, key).map(|which| Walk::over_elements(crowd, question, which, key))
+        }
         Topic::Elements(which, key) => Some(Walk::over_elements(crowd, question, *which, key)),
         _ => None,
     };
@@ -48,6 +51,17 @@ pub fn answer(
         }
     }
     describe(crowd, question, found);
+}
+
+/// What a key is made of, by its type.
+fn elements_of(crowd: &mut Crowd, key: &[u8]) -> Option<Elements> {
+    let asked = asked(crowd, &Whom::Owner(key.to_vec()), vec![command(&[b"TYPE", key])]);
+    match crowd.ask(&asked).into_iter().flatten().find_map(facts::told::<String>)?.as_str() {
+        "hash" => Some(Elements::Fields),
+        "set" => Some(Elements::Members),
+        "zset" => Some(Elements::Ranked),
+        _ => None,
+    }
 }
 
 /// What a few commands answer.
@@ -128,7 +142,7 @@ impl Walk {
     fn over_elements(crowd: &Crowd, question: &Question, which: Elements, key: &[u8]) -> Self {
         let (scan, end, is_paired): (&[u8], _, _) = match which {
             // Servers before Redis 7.4 and Valkey 8 give the values too.
-            Elements::Fields => (b"HSCAN", vec![b"NOVALUES".to_vec()], false),
+            Elements::Fields | Elements::Any => (b"HSCAN", vec![b"NOVALUES".to_vec()], false),
             Elements::Members => (b"SSCAN", Vec::new(), false),
             Elements::Ranked => (b"ZSCAN", Vec::new(), true),
         };
