@@ -137,7 +137,7 @@ fn a_file_is_run_as_if_it_were_typed() {
     terminal.line("n");
     terminal.shows("ask.txt: not run: the 1 command after it");
     terminal.run(&prompt, "GET n", &["\"2\""]);
-    terminal.run(&prompt, "history 1", &["    7  history 1"]);
+    terminal.run(&prompt, "history 1", &["    8  history 1"]);
     terminal.leave();
 }
 
