@@ -11,7 +11,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 pub use self::stop::{Stop, heed, heeded};
@@ -87,7 +87,8 @@ pub fn install() -> io::Result<()> {
     let ctrl_c = writer.try_clone()?;
     ctrlc::set_handler(move || note(Signal::Interrupt, &ctrl_c)).map_err(io::Error::other)?;
     let ignored = ignored();
-    let mut heard = vec![SIGTERM];
+    // A file that may not grow any more (`ulimit -f`) is an error of the write, as a full disk is.
+    let mut heard = vec![SIGTERM, SIGXFSZ];
     // Where SIGHUP is ignored, as nohup has it, it stays so, for what is run from here as well.
     if !has(ignored, SIGHUP) {
         heard.push(SIGHUP);

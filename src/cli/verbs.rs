@@ -269,7 +269,7 @@ pub struct PipeArgs {
     #[arg(long, hide = true)]
     pub totals: bool,
     /// When the input has ended: limit on the silence while an answer is waited for, in seconds; 0: none
-    #[arg(long, hide = true, value_name = "SECS", allow_negative_numbers = true, value_parser = parse_seconds)]
+    #[arg(long = "pipe-timeout", hide = true, value_name = "SECS", allow_negative_numbers = true, value_parser = parse_seconds)]
     pub reply_timeout: Option<std::time::Duration>,
     /// Files of commands; - is standard input, which is also the default
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]

@@ -212,6 +212,20 @@ fn what_cannot_be_written_is_told() {
 }
 
 #[test]
+fn a_file_that_may_not_grow_is_a_write_that_fails() {
+    let server = Server::with_args(WAYS[0]);
+    filled(&server);
+    let directory = TempDir::new().unwrap();
+    let limited = "ulimit -f 8; exec \"$0\" \"$@\"";
+    let run = server.rcli(["rdb", &word(&directory, "x.rdb")]).through_sh(limited);
+    run.status(3).complains(&["cannot write ", "x.rdb: File too large"]).run();
+    assert!(names(directory.path()).is_empty());
+    let out = fs::File::create(directory.path().join("out")).unwrap();
+    let run = server.rcli(["ls"]).through_sh(limited).stdout_to(out);
+    run.status(3).complains(&["cannot write the output: File too large"]).run();
+}
+
+#[test]
 fn a_link_keeps_leading_to_its_file() {
     let server = Server::with_args(WAYS[0]);
     let directory = TempDir::new().unwrap();

@@ -76,6 +76,9 @@ fn pipe_waits_so_long_for_replies_once_the_input_has_ended() {
     let server = Server::start();
     let run = server.rcli(["--pipe", "--pipe-timeout", "0.2"]).stdin("SET a 1\nBLPOP l 0\n");
     run.status(3).complains(&["0.2 s", "1 commands answered", "--skip 1"]).run();
+    // A shorter limit on every answer is not taken back by that.
+    let run = server.rcli(["--pipe", "--read-timeout", "0.2"]).stdin("SET a 1\nBLPOP l 0\n");
+    run.status(3).complains(&["0.2 s", "1 commands answered"]).run();
     // While there may be more input, no limit holds.
     let mut run = server.rcli(["--pipe", "--pipe-timeout", "0.2"]).interactive().any_stdout().start();
     run.send_line("BLPOP l 0");
@@ -109,6 +112,7 @@ fn options_of_a_mode_need_it_and_a_mode_takes_no_command() {
     rcli(["--pipe", "SET", "a", "b"]).status(2).complains(&["--pipe takes no command: SET"]).run();
     rcli(["--pipe", "--scan"]).status(2).complains(&["--pipe and --scan cannot stand together"]).run();
     rcli(["--pipe", "--pipe-timeout"]).status(2).complains(&["--pipe-timeout: a value is missing"]).run();
+    rcli(["--pipe", "--pipe-timeout", "-1"]).status(2).complains(&["'-1' for '--pipe-timeout <SECS>'"]).run();
 }
 
 #[test]

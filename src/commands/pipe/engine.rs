@@ -338,11 +338,11 @@ impl Engine {
         wait_for_any(nodes.filter_map(|(node, _)| node.session.as_mut()), input, deadline)
     }
 
-    /// Sets another limit on the silence while an answer is waited for, where there is one to set; zero is none.
+    /// Sets one more limit on the silence while an answer is waited for: the shorter one counts. Zero is none.
     pub fn limit_silence(&mut self, limit: Option<Duration>) {
-        let Some(limit) = limit else { return };
+        let Some(limit) = limit.filter(|limit| !limit.is_zero()) else { return };
         for session in self.nodes.iter_mut().filter_map(|node| node.session.as_mut()) {
-            session.limit_silence(Some(limit).filter(|limit| !limit.is_zero()));
+            session.limit_silence(limit);
         }
     }
 

@@ -238,9 +238,9 @@ impl Session {
         self.endpoint.read_timeout.map(|limit| self.active + limit)
     }
 
-    /// Sets another read limit; none for no limit.
-    pub fn limit_silence(&mut self, limit: Option<Duration>) {
-        self.endpoint.read_timeout = limit;
+    /// Sets one more read limit: the shorter one counts.
+    pub fn limit_silence(&mut self, limit: Duration) {
+        self.endpoint.read_timeout = Some(self.endpoint.read_timeout.map_or(limit, |other| other.min(limit)));
     }
 
     /// The failure of a server that stayed silent beyond the read limit.
