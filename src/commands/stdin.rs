@@ -179,7 +179,8 @@ impl Lines {
                 self.exit = self.exit.or(failure.report());
             }
         }
-        if self.is_peer {
+        // Which node of a cluster has answered is for the prompt.
+        if self.is_peer && !self.is_cluster {
             self.shell.link().take_notices().into_iter().for_each(Told::report);
         }
         self.renderer.flush().map_err(Failure::output)
