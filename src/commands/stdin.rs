@@ -179,8 +179,7 @@ impl Lines {
                 self.exit = self.exit.or(failure.report());
             }
         }
-        // Which node of a cluster has answered is for the prompt.
-        if self.is_peer && !self.is_cluster {
+        if self.is_peer {
             self.shell.link().take_notices().into_iter().for_each(Told::report);
         }
         self.renderer.flush().map_err(Failure::output)
