@@ -32,28 +32,30 @@ fn many_digits(bytes: &[u8]) -> Option<(usize, usize)> {
     None
 }
 
-/// The length of a string and how many bytes its header takes, where that is usual. Eight bytes are there as a rule, and
+/// The length of a string and how many bytes its header takes, where that is usual. Five bytes are there in any case, and
 /// are looked at at once.
 #[inline(always)]
+#[expect(clippy::inline_always, reason = "as for `digits`")]
 pub(super) fn string_header(bytes: &[u8]) -> Option<(usize, usize)> {
-    const ONE_DIGIT: (u64, u64) = (word(*b"\xff\0\xff\xff\0\0\0\0"), word(*b"$\0\r\n\0\0\0\0"));
-    const TWO_DIGITS: (u64, u64) = (word(*b"\xff\0\0\xff\xff\0\0\0"), word(*b"$\0\0\r\n\0\0\0"));
-    if let Some(beginning) = bytes.first_chunk() {
-        let begin = word(*beginning);
-        let digit = |at: u32| (begin >> (8 * at) & 0xff).wrapping_sub(0x30);
-        if begin & ONE_DIGIT.0 == ONE_DIGIT.1 && digit(1) < 10 {
-            return Some((usize::try_from(digit(1)).ok()?, 4));
+    if let Some([header @ .., fifth]) = bytes.first_chunk::<5>() {
+        let begin = word(*header);
+        // What differs from zeros in the place of the digits: the digits, where each of them is one.
+        let digit = begin ^ word(*b"$0\r\n");
+        if (digit | digit.wrapping_add(0x0600)) & 0xffff_f0ff == 0 {
+            return Some(((digit >> 8) as usize, 4));
         }
-        if begin & TWO_DIGITS.0 == TWO_DIGITS.1 && digit(1) < 10 && digit(2) < 10 {
-            return Some((usize::try_from(digit(1) * 10 + digit(2)).ok()?, 5));
+        let digits = begin ^ word(*b"$00\r");
+        if (digits | digits.wrapping_add(0x06_0600)) & 0xfff0_f0ff == 0 && *fifth == b'\n' {
+            // Ten times the first, and the second, in the highest byte.
+            return Some(((digits.wrapping_mul(0x0a_0100) >> 24) as usize, 5));
         }
     }
     let (length, used) = digits(bytes.strip_prefix(b"$")?)?;
     Some((length, 1 + used))
 }
 
-const fn word(bytes: [u8; 8]) -> u64 {
-    u64::from_le_bytes(bytes)
+const fn word(bytes: [u8; 4]) -> u32 {
+    u32::from_le_bytes(bytes)
 }
 
 /// What stands behind a string or an integer that is wholly there; none where it is something else or unusual.
@@ -61,12 +63,11 @@ const fn word(bytes: [u8; 8]) -> u64 {
 #[expect(clippy::inline_always, reason = "as for `digits`")]
 pub(super) fn pass_usual(bytes: &[u8]) -> Option<&[u8]> {
     match bytes {
-        [b'$', ..] => {
+        [b':', b'-', rest @ ..] | [b':', rest @ ..] => digits(rest).map(|(_, used)| &rest[used..]),
+        _ => {
             let (length, used) = string_header(bytes)?;
             bytes.get(used + length..)?.strip_prefix(b"\r\n")
         }
-        [b':', b'-', rest @ ..] | [b':', rest @ ..] => digits(rest).map(|(_, used)| &rest[used..]),
-        _ => None,
     }
 }
 

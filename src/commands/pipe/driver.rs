@@ -149,8 +149,8 @@ impl<'a> Driver<'a> {
     fn load(&mut self) -> Result<bool, Halt> {
         while self.may_load() {
             if self.current == Current::Routed {
-                if !self.is_read_only && self.engine.take_plain(&mut self.files) {
-                    continue;
+                if !self.is_read_only && !self.engine.take_plain(&mut self.files) {
+                    return Ok(false);
                 }
                 match self.files.next(&mut self.request) {
                     Ok(Next::Command) if !self.is_read_only && is_ordinary(self.request.arg(0)) => {}

@@ -150,11 +150,24 @@ impl InFlight {
         });
     }
 
-    /// The same of a command that `pack` appends to the packed ones; it tells its line. Where it appends nothing, it
-    /// tells none; whether it did.
+    /// The same of one command after the other while there is room, each of which `pack` appends to the packed ones and
+    /// tells its line; where it appends nothing, it tells none. Whether there was room to the last.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "called with what packs the lines of the input, for every batch of them")]
+    pub fn push_while(&mut self, first: u64, file: u32, mut pack: impl FnMut(&mut Vec<u8>) -> Option<u64>) -> bool {
+        let mut number = first;
+        while self.push_with(number, file, &mut pack) {
+            number += 1;
+            if !self.has_room() {
+                return false;
+            }
+        }
+        true
+    }
+
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "called for every command; the call costs as much as what it does")]
-    pub fn push_with(&mut self, number: u64, file: u32, pack: impl FnOnce(&mut Vec<u8>) -> Option<u64>) -> bool {
+    fn push_with(&mut self, number: u64, file: u32, pack: impl FnOnce(&mut Vec<u8>) -> Option<u64>) -> bool {
         if self.room == 0 {
             self.add_batch();
         }

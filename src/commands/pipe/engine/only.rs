@@ -21,17 +21,15 @@ impl Engine {
         self.cluster.is_none()
     }
 
-    /// Takes the next command straight from the input where that is a plain line for the only node; false where it is
-    /// not, and is to be read first.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "called for every command; the call costs as much as what it does")]
+    /// Takes the next commands straight from the input while they are plain lines for the only node, and it has room.
+    /// Whether it has room to the last: then the next command is to be read first.
     pub fn take_plain(&mut self, files: &mut InputFiles) -> bool {
-        let Some(at) = self.only else { return false };
+        let Some(at) = self.only else { return true };
         let (number, file, cluster) = (self.next_number(), files.file(), &mut self.cluster);
-        let takes = |name: &[u8], words| {
+        let mut takes = |name: &[u8], words| {
             is_ordinary(name) && cluster.as_mut().is_none_or(|cluster| cluster.has_one_key(name, words))
         };
-        self.nodes[at].in_flight.push_with(number, file, |packed| files.pack_plain(packed, takes))
+        self.nodes[at].in_flight.push_while(number, file, |packed| files.pack_plain(packed, &mut takes))
     }
 
     /// Finds the only node, and connects to it; nothing is in flight.
