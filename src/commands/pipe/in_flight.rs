@@ -27,7 +27,7 @@ impl Packed {
 }
 
 /// Commands that were packed together; its memory is used again.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Batch {
     packed: Vec<u8>,
     commands: Vec<Packed>,
@@ -36,6 +36,12 @@ struct Batch {
 }
 
 impl Batch {
+    /// Memory for all that it will hold: to grow step by step would copy most of it twice. What is not written to is not
+    /// taken.
+    fn new() -> Self {
+        Self { packed: Vec::with_capacity(BATCH_BYTES), commands: Vec::with_capacity(BATCH_COMMANDS), answered: 0 }
+    }
+
     fn unanswered(&self) -> &[Packed] {
         &self.commands[self.answered..]
     }
@@ -190,7 +196,7 @@ impl InFlight {
         if self.answered == 0 && self.count == 0 {
             self.window.begin();
         }
-        self.batches.push_back(self.spare.pop().unwrap_or_default());
+        self.batches.push_back(self.spare.pop().unwrap_or_else(Batch::new));
         self.room = BATCH_COMMANDS;
     }
 
