@@ -13,6 +13,8 @@ const LARGEST: usize = 128 * 1024;
 const COMMANDS_A_SECOND: f64 = 1_300_000.0;
 /// Commands and their expected replies, in bytes: what is in flight is in the server's memory, and in ours.
 const COMMAND_BYTES: usize = 4 * 1024 * 1024;
+/// Over a long round trip so many bytes a command: the largest window is to hold short ones.
+const COMMAND_SIZE: usize = 64;
 const REPLY_BYTES: u64 = 8 * 1024 * 1024;
 /// So many replies tell the size of the next.
 const SAMPLE: u64 = 64;
@@ -26,6 +28,8 @@ pub struct Window {
     size: usize,
     /// What it takes where replies are small, once their size is known.
     full_size: usize,
+    /// How many bytes of commands it takes.
+    command_bytes: usize,
     /// Whether it was filled and not enough of it is answered yet.
     is_full: bool,
     /// The size of a reply in bytes, averaged over the latest.
@@ -44,6 +48,7 @@ impl Window {
             fixed,
             size: fixed.unwrap_or(FIRST),
             full_size: NEARBY,
+            command_bytes: COMMAND_BYTES,
             is_full: false,
             reply_size: 0,
             noted: (0, 0),
@@ -59,7 +64,7 @@ impl Window {
         if self.is_full && commands > self.size - self.size / 4 {
             return false;
         }
-        let fits = commands < self.size && (bytes < COMMAND_BYTES || self.fixed.is_some() || commands == 0);
+        let fits = commands < self.size && (bytes < self.command_bytes || self.fixed.is_some() || commands == 0);
         self.is_full = !fits;
         fits
     }
@@ -77,7 +82,7 @@ impl Window {
             return;
         }
         if let Some(started) = self.started.take() {
-            self.full_size = self.full_size.max(over(started.elapsed()));
+            self.widen(started.elapsed());
         }
         if self.fixed.is_some() || replies < SAMPLE && waiting > 0 {
             return;
@@ -89,10 +94,31 @@ impl Window {
         let most = REPLY_BYTES / self.reply_size.max(1) + 1;
         self.size = self.full_size.min(usize::try_from(most).unwrap_or(usize::MAX));
     }
+
+    /// A round trip takes so long.
+    fn widen(&mut self, round_trip: Duration) {
+        self.full_size = self.full_size.max(over(round_trip));
+        self.command_bytes = COMMAND_BYTES.max(COMMAND_SIZE * self.full_size);
+    }
 }
 
 /// The window that keeps a connection of this round trip busy.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small positive numbers")]
 fn over(round_trip: Duration) -> usize {
     ((round_trip.as_secs_f64() * COMMANDS_A_SECOND) as usize).min(LARGEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn over_a_long_round_trip_there_is_room_for_more_bytes() {
+        let mut window = Window::new(None);
+        let takes = |window: &mut Window, bytes| window.has_room(1, bytes);
+        window.widen(Duration::from_millis(1));
+        assert!(takes(&mut window, COMMAND_BYTES - 1) && !takes(&mut window, COMMAND_BYTES));
+        window.widen(Duration::from_secs(1));
+        assert!(takes(&mut window, 2 * COMMAND_BYTES - 1) && !takes(&mut window, 2 * COMMAND_BYTES));
+    }
 }
