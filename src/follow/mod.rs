@@ -51,23 +51,28 @@ impl<F: Feed, W: Write, A: FnMut(Told)> Follower<'_, F, W, A> {
     fn run(&mut self) -> Outcome<End> {
         let mut busy = 0;
         loop {
-            if let Some(given) = self.feed.next()? {
-                match self.sink.take(&given)? {
-                    Taken::Done => {}
-                    Taken::End(end) => return Ok(end),
-                    Taken::Nonsense => self.feed.distrust("the server sent what belongs to no such stream")?,
+            // What it gives is large: it is looked at where it is.
+            match self.feed.next() {
+                Ok(Some(ref given)) => {
+                    match self.sink.take(given)? {
+                        Taken::Done => {}
+                        Taken::End(end) => return Ok(end),
+                        Taken::Nonsense => self.feed.distrust("the server sent what belongs to no such stream")?,
+                    }
+                    busy += 1;
+                    if busy < BUSY_MESSAGES {
+                        continue;
+                    }
+                    self.feed.attend()?;
                 }
-                busy += 1;
-                if busy < BUSY_MESSAGES {
-                    continue;
+                Ok(None) => {
+                    self.sink.flush()?;
+                    self.note_done();
+                    if let Some(end) = self.sleep()? {
+                        return Ok(end);
+                    }
                 }
-                self.feed.attend()?;
-            } else {
-                self.sink.flush()?;
-                self.note_done();
-                if let Some(end) = self.sleep()? {
-                    return Ok(end);
-                }
+                Err(error) => return Err(error.into()),
             }
             busy = 0;
             if let Some(end) = asked() {

@@ -194,12 +194,20 @@ impl Connection {
     }
 
     /// What has come; none if nothing waits. Does not block.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "called for every message, from one place; what it gives is large")]
     pub fn receive(&mut self) -> Result<Option<Received>, Loss> {
         loop {
             let received = self.session.advance();
             self.heartbeat.hear(self.session.received());
-            if !received? {
-                return self.unsendable.take().map_or(Ok(None), Err);
+            match received {
+                Ok(true) => {}
+                Ok(false) => return self.unsendable.take().map_or(Ok(None), Err),
+                Err(lost) => return Err(lost.into()),
+            }
+            if let Some(form) = self.usual_form() {
+                self.has_delivered = true;
+                return Ok(Some(Received::Heard(form)));
             }
             if let Some(received) = self.read()? {
                 return Ok(Some(received));
@@ -219,20 +227,20 @@ impl Connection {
         }
     }
 
-    /// What the frame that was received last means; none if it is for this side only. What most are is told at once.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "called for every message, from one place")]
-    fn read(&mut self) -> Result<Option<Received>, Loss> {
+    /// What most of what comes is to whoever listens; none where the frame that was received last is anything else.
+    #[inline]
+    fn usual_form(&self) -> Option<Form> {
         let frame = self.session.current();
-        let form = if self.is_monitor { Form::Line } else { Form::Message(MessageKind::Message) };
-        if if self.is_monitor { is_line(frame) } else { MessageKind::of(frame) == Some(MessageKind::Message) } {
-            self.has_delivered = true;
-            return Ok(Some(Received::Heard(form)));
+        if self.is_monitor {
+            return is_line(frame).then_some(Form::Line);
         }
-        self.read_other()
+        let kind = MessageKind::of(frame).filter(|kind| *kind == MessageKind::Message);
+        kind.map(Form::Message)
     }
 
-    fn read_other(&mut self) -> Result<Option<Received>, Loss> {
+    /// What the frame that was received last means; none if it is for this side only.
+    #[inline(never)]
+    fn read(&mut self) -> Result<Option<Received>, Loss> {
         let frame = self.session.current();
         if let Some(error) = ErrorReply::of(frame) {
             return match self.unanswered.answer_error(&error) {

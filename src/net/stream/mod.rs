@@ -144,15 +144,17 @@ impl Stream {
 
     /// What has come, and where; none if nothing waits. Does not block.
     pub fn next(&mut self) -> Result<Option<Given<'_>>, Unopened> {
-        let heard = match self.advance()? {
-            Some((at, form)) => Some(self.connections[at].heard(form)),
-            None => self.given.as_ref().and_then(Queued::heard),
+        let heard = match self.advance() {
+            Ok(Some((at, form))) => self.connections[at].heard(form),
+            Ok(None) => match self.given.as_ref().and_then(Queued::heard) {
+                Some(heard) => heard,
+                None => return Ok(None),
+            },
+            Err(error) => return Err(error),
         };
         let place = &*self.current;
-        Ok(heard.map(|heard| {
-            let tells_node = self.tells_node || self.tells_shard && heard.is_sharded();
-            Given { heard, place, node: tells_node.then_some(place) }
-        }))
+        let tells_node = self.tells_node || self.tells_shard && heard.is_sharded();
+        Ok(Some(Given { heard, place, node: tells_node.then_some(place) }))
     }
 
     /// Receives until there is something to be told: the connection that received it last and its form, or it stands
@@ -162,55 +164,75 @@ impl Stream {
     fn advance(&mut self) -> Result<Option<(usize, Form)>, Unopened> {
         let mut silent = 0;
         loop {
-            self.given = None;
-            if let Some((name, queued)) = self.announced.pop_front() {
-                self.current = name;
-                self.given = Some(queued);
-                return Ok(None);
+            if self.given.is_some() || !self.announced.is_empty() {
+                self.given = None;
+                if self.take_announced() {
+                    return Ok(None);
+                }
             }
             if silent >= self.connections.len() {
                 return Ok(None);
             }
             let at = self.turn % self.connections.len();
             match self.connections[at].receive() {
-                Ok(None) => {
-                    self.pass_on();
-                    silent += 1;
-                    continue;
-                }
                 Ok(Some(Received::Heard(form))) => {
                     if self.hear(at, form) {
                         return Ok(Some((at, form)));
                     }
                 }
-                Ok(Some(Received::Confirmed(id, message))) => {
-                    self.note_current(at);
-                    if let Some(message) = self.confirm(at, id, message) {
-                        self.given = Some(Queued::Message(message));
+                Ok(None) => {
+                    self.pass_on();
+                    silent += 1;
+                    continue;
+                }
+                Ok(Some(received)) => {
+                    if let Some(form) = self.take(at, received)? {
+                        return Ok(Some((at, form)));
+                    }
+                    if self.given.is_some() {
                         return Ok(None);
                     }
                 }
-                Ok(Some(Received::Refused(id, error))) => self.refuse(at, id, &error)?,
-                Ok(Some(Received::Left(kind))) => {
-                    self.note_current(at);
-                    let form = Form::Message(kind);
-                    if let Heard::Message(message) = self.connections[at].heard(form) {
-                        let channel = message.channel.map(<[u8]>::to_vec);
-                        if self.note_left(kind, channel.as_deref()) {
-                            return Ok(Some((at, form)));
-                        }
-                    }
-                }
-                Ok(Some(Received::Pong(message))) => {
-                    self.note_current(at);
-                    self.given = Some(Queued::Message(message));
-                    return Ok(None);
-                }
-                Ok(Some(Received::Denied(command, error))) => self.deny(at, &command, &error),
                 Err(loss) => self.lose(at, loss)?,
             }
             silent = 0;
         }
+    }
+
+    /// Has what was announced first stand in `given`; false if nothing was.
+    #[inline(never)]
+    fn take_announced(&mut self) -> bool {
+        let Some((name, queued)) = self.announced.pop_front() else { return false };
+        self.current = name;
+        self.given = Some(queued);
+        true
+    }
+
+    /// Takes an answer of a connection: its form if it is to be told, or what is to be told of it stands in `given`.
+    #[inline(never)]
+    fn take(&mut self, at: usize, received: Received) -> Result<Option<Form>, Unopened> {
+        match received {
+            Received::Heard(form) => return Ok(Some(form)),
+            Received::Confirmed(id, message) => {
+                self.note_current(at);
+                self.given = self.confirm(at, id, message).map(Queued::Message);
+            }
+            Received::Refused(id, error) => self.refuse(at, id, &error)?,
+            Received::Left(kind) => {
+                self.note_current(at);
+                let form = Form::Message(kind);
+                if let Heard::Message(message) = self.connections[at].heard(form) {
+                    let channel = message.channel.map(<[u8]>::to_vec);
+                    return Ok(self.note_left(kind, channel.as_deref()).then_some(form));
+                }
+            }
+            Received::Pong(message) => {
+                self.note_current(at);
+                self.given = Some(Queued::Message(message));
+            }
+            Received::Denied(command, error) => self.deny(at, &command, &error),
+        }
+        Ok(None)
     }
 
     /// It is the next connection's turn.
