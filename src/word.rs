@@ -13,11 +13,13 @@ pub fn same(word: u64, byte: u8) -> u64 {
     differs.wrapping_sub(ONES) & !differs & HIGH
 }
 
-/// The same, and no others.
+/// Which of the bytes are not ASCII or are to be escaped in JSON. Above the first that is, there may be more that are not.
 #[inline]
-pub fn all_same(word: u64, byte: u8) -> u64 {
-    let differs = word ^ (ONES * u64::from(byte));
-    !(((differs & !HIGH) + !HIGH) | differs) & HIGH
+pub fn escaped_in_json(word: u64) -> u64 {
+    // With this bit turned the quote stands next to the control characters.
+    let below = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
+    let backslash = (word ^ (ONES * 0x5c)).wrapping_sub(ONES);
+    (below | backslash | word) & HIGH
 }
 
 /// Whether all of them are digits.
@@ -75,12 +77,9 @@ mod tests {
                 assert_eq!(found, if byte < b'(' { 0x80 << (8 * at) } else { 0 }, "{byte:#x} at {at}");
                 let found = same(word, b'"');
                 assert_eq!((found != 0).then(|| first(found)), (byte == b'"').then_some(at), "{byte:#x} at {at}");
-                for other in [b'~', b'"', b'#', 0, 0xff, b'"' ^ 0x80] {
-                    let mut bytes = [other; 8];
-                    bytes[at] = byte;
-                    let expected: u64 = (0..8).map(|at| u64::from(bytes[at] == b'"') << (8 * at + 7)).sum();
-                    assert_eq!(all_same(u64::from_le_bytes(bytes), b'"'), expected, "{bytes:?}");
-                }
+                let found = escaped_in_json(word);
+                let is_escaped = !matches!(byte, b' '..=0x7f) || matches!(byte, b'"' | b'\\');
+                assert_eq!((found != 0).then(|| first(found)), is_escaped.then_some(at), "{byte:#x} at {at}");
                 let mut bytes = *b"01234567";
                 bytes[at] = byte;
                 assert_eq!(are_digits(u64::from_le_bytes(bytes)), byte.is_ascii_digit(), "{byte:#x} at {at}");

@@ -55,10 +55,11 @@ fn bare(address: &[u8]) -> impl Iterator<Item = &u8> {
 #[allow(clippy::unwrap_used, reason = "a test ends by panicking")]
 mod tests {
     use super::*;
+    use crate::reply::ArgPlaces;
 
     fn lets(filter: &Filter, client: &str, command: &str) -> bool {
         let text = format!("1.000000 [3 {client}] {command}");
-        filter.lets(&MonitorLine::parse(text.as_bytes()).unwrap())
+        filter.lets(&MonitorLine::parse(text.as_bytes(), &mut ArgPlaces::default()).unwrap())
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub use self::view::View;
 use self::view::{End, asked, watched};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::net::{Heard, Woken};
+use crate::reply::ArgPlaces;
 use crate::report::Told;
 
 /// Between looks at the clock and at signals while messages come without a pause.
@@ -36,7 +37,8 @@ const SILENCE: Duration = Duration::from_millis(20);
 
 /// Follows a stream to its end. Every message received is written before; `announce` gets the lines for people.
 pub fn follow<F: Feed, W: Write>(feed: F, view: View<W>, announce: &mut impl FnMut(Told)) -> Outcome<Exit> {
-    let mut follower = Follower { feed, sink: Sink { view, announce, refused: Exit::Done, is_short: false } };
+    let sink = Sink { view, announce, refused: Exit::Done, is_short: false, places: ArgPlaces::default() };
+    let mut follower = Follower { feed, sink };
     let end = follower.run();
     follower.finish(end)
 }

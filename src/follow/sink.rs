@@ -12,7 +12,7 @@ use super::words::describe;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::net::{Given, Heard, poll, ready_at};
 use crate::render::Record;
-use crate::reply::{Entry, Event, Message, MessageKind, MonitorLine, describe_no_room};
+use crate::reply::{ArgPlaces, Entry, Event, Message, MessageKind, MonitorLine, describe_no_room};
 use crate::report::Told;
 use crate::signal::{self, Signal};
 use crate::text::describe_io;
@@ -30,6 +30,8 @@ pub(super) struct Sink<'a, W: Write, A: FnMut(Told)> {
     pub(super) refused: Exit,
     /// Whether an entry was given that could not be passed on.
     pub(super) is_short: bool,
+    /// Of the line of MONITOR that was taken last.
+    pub(super) places: ArgPlaces,
 }
 
 /// What became of something that was received.
@@ -113,11 +115,12 @@ impl<W: Write, A: FnMut(Told)> Sink<'_, W, A> {
     }
 
     fn take_line(&mut self, text: &[u8], node: Option<&str>) -> Outcome<Taken> {
-        let Some(line) = MonitorLine::parse(text) else { return Ok(Taken::Nonsense) };
+        let Some(line) = MonitorLine::parse(text, &mut self.places) else { return Ok(Taken::Nonsense) };
         if !self.view.filter.lets(&line) {
             return Ok(Taken::Done);
         }
-        self.write(&Record::Monitored { text, line: &line, node })?;
+        let record = Record::Monitored { text, line: &line, node };
+        self.view.renderer.write(&record).map_err(Failure::output)?;
         Ok(if self.view.limits.count() { Taken::End(End::Done) } else { Taken::Done })
     }
 

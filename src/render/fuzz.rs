@@ -13,7 +13,7 @@ use crate::command::restrictions::Report;
 use crate::fuzz::Decisions;
 use crate::input::parse;
 use crate::memory::Growing;
-use crate::reply::{Frame, Kind, Message, MonitorLine, OwnedFrame, error_words, split_code};
+use crate::reply::{ArgPlaces, Frame, Kind, Message, MonitorLine, OwnedFrame, error_words, split_code};
 use crate::text::is_unprintable;
 
 /// A reply, alone, with its command, in a block and as a push, in every format.
@@ -108,7 +108,8 @@ pub fn monitor(data: &[u8]) {
         (decisions.0.to_vec(), None)
     };
     let shown = text.escape_ascii();
-    let Some(line) = MonitorLine::parse(&text) else {
+    let mut places = ArgPlaces::default();
+    let Some(line) = MonitorLine::parse(&text, &mut places) else {
         assert!(args.is_none(), "{shown}");
         return;
     };

@@ -175,16 +175,7 @@ fn monitored_dictionary(
     node: Option<&str>,
 ) -> io::Result<()> {
     if line.is_plain && !style.base64 && node.is_none() {
-        // Most lines are short, and put together before they are written: a writer would be asked for room as often.
-        let mut text = [0; SHORT_LINE];
-        let mut free = Free(&mut text);
-        return match plain_line(&mut free, line) {
-            Ok(()) => {
-                let left = free.0.len();
-                out.write_all(&text[..SHORT_LINE - left])
-            }
-            Err(_) => plain_line(out, line),
-        };
+        return plain_dictionary(out, line);
     }
     begin_line(out, line)?;
     out.write_all(b",\"client_address\":")?;
@@ -206,6 +197,24 @@ fn monitored_dictionary(
     end(out, None, node)
 }
 
+/// The same of a command that needs no escaping. Most are short, and put together before they are written: a writer would
+/// be asked for room as often.
+#[inline]
+fn plain_dictionary(out: &mut impl Write, line: &MonitorLine<'_>) -> io::Result<()> {
+    let mut text = [0; SHORT_LINE];
+    let mut free = Free(&mut text);
+    if begin_plain(&mut free, line).and_then(|()| free.write_args(line)).is_ok() {
+        let left = free.0.len();
+        return out.write_all(&text[..SHORT_LINE - left]);
+    }
+    begin_plain(out, line)?;
+    for (index, arg) in line.quoted().enumerate() {
+        out.write_all(if index == 0 { b"\"" } else { b"\",\"" })?;
+        out.write_all(arg)?;
+    }
+    out.write_all(b"\"]}\n")
+}
+
 /// Time and database.
 #[inline]
 fn begin_line(out: &mut impl Write, line: &MonitorLine<'_>) -> io::Result<()> {
@@ -215,11 +224,11 @@ fn begin_line(out: &mut impl Write, line: &MonitorLine<'_>) -> io::Result<()> {
         Ok(time) => out.write_all(time)?,
         Err(_) => out.write_all(line.time)?,
     }
-    out.write_all(b",\"db\":")?;
-    match line.db {
-        0 => out.write_all(b"0"),
-        db => out.write_all(itoa::Buffer::new().format(db).as_bytes()),
+    if line.db == 0 {
+        return out.write_all(b",\"db\":0");
     }
+    out.write_all(b",\"db\":")?;
+    out.write_all(itoa::Buffer::new().format(line.db).as_bytes())
 }
 
 /// A message whose channel and payload need no escaping, as most do not.
@@ -232,10 +241,10 @@ fn plain_message(out: &mut impl Write, channel: &[u8], payload: &[u8]) -> io::Re
     out.write_all(b"\"}\n")
 }
 
-/// A command whose text needs no escaping here either, as most do not.
+/// A command whose text needs no escaping here either, as most do not, up to its arguments.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "what is put together stays in registers only where it is inlined")]
-fn plain_line(out: &mut impl Write, line: &MonitorLine<'_>) -> io::Result<()> {
+fn begin_plain(out: &mut impl Write, line: &MonitorLine<'_>) -> io::Result<()> {
     begin_line(out, line)?;
     out.write_all(b",\"client_address\":\"")?;
     out.write_all(line.address)?;
@@ -255,28 +264,43 @@ fn plain_line(out: &mut impl Write, line: &MonitorLine<'_>) -> io::Result<()> {
         out.write_all(b" ")?;
         out.write_all(arg)?;
     }
-    out.write_all(b"\",\"args\":[\"")?;
-    let mut args = line.quoted();
-    out.write_all(args.next().unwrap_or_default())?;
-    for arg in args {
-        out.write_all(b"\",\"")?;
-        out.write_all(arg)?;
-    }
-    out.write_all(b"\"]}\n")
+    out.write_all(b"\",\"args\":[")
 }
 
 /// Bytes that are not filled yet. What has no room there is an error.
 struct Free<'b>(&'b mut [u8]);
 
-impl Write for Free<'_> {
+impl<'b> Free<'b> {
+    /// Fills the first of them with this.
     #[inline]
-    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+    fn fill(&mut self, piece: &[u8]) -> io::Result<&'b mut [u8]> {
         let Some((place, rest)) = std::mem::take(&mut self.0).split_at_mut_checked(piece.len()) else {
             return Err(io::ErrorKind::StorageFull.into());
         };
         place.copy_from_slice(piece);
         self.0 = rest;
-        Ok(piece.len())
+        Ok(place)
+    }
+
+    /// The arguments of a command that needs no escaping, and its end: as the server wrote them, but with commas between
+    /// them.
+    #[inline]
+    fn write_args(&mut self, line: &MonitorLine<'_>) -> io::Result<()> {
+        let (args, blanks) = line.args_in_quotes();
+        let place = self.fill(args)?;
+        for blank in blanks {
+            if let Some(byte) = place.get_mut(blank) {
+                *byte = b',';
+            }
+        }
+        self.write_all(b"]}\n")
+    }
+}
+
+impl Write for Free<'_> {
+    #[inline]
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        self.fill(piece).map(|place| place.len())
     }
 
     #[inline]
@@ -334,17 +358,19 @@ impl fmt::Display for Micros {
 #[allow(clippy::unwrap_used, reason = "a test ends by panicking")]
 mod tests {
     use super::*;
+    use crate::reply::ArgPlaces;
 
     #[test]
     fn a_plain_command_is_written_as_any_other() {
         let style = Style::plain(Format::Json);
-        let lines = [r#"1.5 [0 lua] "GET" "k""#, r#"1.5 [3 [::1]:7] "a b" "" "{'x': 1}""#, r#"1.5 [0 unix:/s] "A""#];
+        let lines = [r#"1.5 [0 lua] "GET" "k""#, r#"1.5 [3 [::1]:7] "a b" "" "{'x': 1}""#, "1.5 [0 unix:/s] \"A\x7f\""];
         let long =
             (0..SHORT_LINE).map(|length| format!("1795332371.970000 [0 ::1:7] \"A\" \"{}\"", "b".repeat(length)));
         for line in lines.map(str::to_owned).into_iter().chain(long) {
-            let plain = MonitorLine::parse(line.as_bytes()).unwrap();
+            let [mut places, mut others] = [ArgPlaces::default(), ArgPlaces::default()];
+            let plain = MonitorLine::parse(line.as_bytes(), &mut places).unwrap();
             assert!(plain.is_plain);
-            let mut careful = MonitorLine::parse(line.as_bytes()).unwrap();
+            let mut careful = MonitorLine::parse(line.as_bytes(), &mut others).unwrap();
             careful.is_plain = false;
             let written = [plain, careful].map(|line| {
                 let mut out = Vec::new();

@@ -25,4 +25,5 @@ pub use self::frame::{Element, Frame, Kind, OwnedFrame, Walk};
 pub use self::framer::Framer;
 pub use self::message::{Data, Message, MessageKind};
 pub use self::monitor_line::{ClientType, MonitorLine};
+pub use self::quoted::ArgPlaces;
 pub use self::value::{error_reason, field_of, text_of, value_of};

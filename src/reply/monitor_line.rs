@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::quoted::{Quoted, unescape};
+use super::quoted::{ArgPlaces, unescape};
 use crate::word;
 
 /// Who sent a monitored command.
@@ -46,36 +46,42 @@ pub struct MonitorLine<'a> {
     pub port: &'a [u8],
     /// What kind of client it was.
     pub client: ClientType,
-    args: Quoted<'a>,
-    /// Whether all of it is printable ASCII with nothing escaped, and no quote that is not an argument's: then what stands
-    /// between the quotes is the argument, and needs no escaping in JSON either. Most lines are so.
+    /// The quoted arguments, and where they stand there.
+    quoted: &'a [u8],
+    places: &'a ArgPlaces,
+    /// Whether all of it is ASCII with nothing escaped, here or in JSON, and no quote that is not an argument's: then what
+    /// stands between the quotes is the argument, and is so in JSON too. Most lines are so.
     pub is_plain: bool,
 }
 
 impl<'a> MonitorLine<'a> {
-    /// Takes a line apart; none if it is no line of MONITOR, which is UTF-8 in any case.
+    /// Takes a line apart; none if it is no line of MONITOR, which is UTF-8 in any case. What is in `places` is of no use
+    /// before, and the line's after.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "called for every command, from one place; what it gives is large")]
-    pub fn parse(line: &'a [u8]) -> Option<Self> {
+    pub fn parse(line: &'a [u8], places: &'a mut ArgPlaces) -> Option<Self> {
         let (time, rest) = split_time(line)?;
         let (db, rest) = split_number(rest.strip_prefix(b" [")?)?;
         let rest = rest.strip_prefix(b" ")?;
-        if let Some((client, args)) = Quoted::split_plain(rest) {
-            let (client, address, port) = describe_client(client);
-            return Some(Self { time, db, address, port, client, args, is_plain: true });
-        }
-        if std::str::from_utf8(line).is_err() {
-            return None;
-        }
-        let (client, args) = split_client(rest)?;
+        let (client, quoted, is_plain) = match places.find_plain(rest) {
+            Some(client) => (client, rest, true),
+            None if std::str::from_utf8(line).is_err() => return None,
+            None => split_client(rest, places).map(|(client, quoted)| (client, quoted, false))?,
+        };
         let (client, address, port) = describe_client(client);
-        Some(Self { time, db, address, port, client, args, is_plain: false })
+        Some(Self { time, db, address, port, client, quoted, places, is_plain })
     }
 
     /// The arguments as the server quoted them, between their quotes; the name first.
     #[inline]
     pub fn quoted(&self) -> impl Iterator<Item = &'a [u8]> {
-        self.args.iter()
+        self.places.of(self.quoted)
+    }
+
+    /// All of the arguments in their quotes, and where the blanks between them stand there.
+    #[inline]
+    pub fn args_in_quotes(&self) -> (&'a [u8], impl Iterator<Item = usize>) {
+        self.places.all(self.quoted)
     }
 
     /// The command's name as bytes, in the case in which it was sent.
@@ -145,6 +151,9 @@ fn to_word(bytes: Option<&[u8]>) -> Option<u64> {
 
 /// The number at the beginning, and the rest; none where none is that fits.
 fn split_number(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    if let [digit @ b'0'..=b'9', b' ', ..] = bytes {
+        return Some((u64::from(digit - b'0'), &bytes[1..]));
+    }
     let (digits, rest) = bytes.split_at(count_digits(bytes));
     digits.first()?;
     let add = |number: u64, digit: &u8| number.checked_mul(10)?.checked_add(u64::from(digit - b'0'));
@@ -154,12 +163,13 @@ fn split_number(bytes: &[u8]) -> Option<(u64, &[u8])> {
 /// The client and the quoted arguments of `CLIENT] "arg" "arg"`. The path of a unix socket may hold anything, so the
 /// client ends at the first place after which nothing but arguments follows.
 #[cold]
-fn split_client(text: &[u8]) -> Option<(&[u8], Quoted<'_>)> {
+fn split_client<'a>(text: &'a [u8], places: &mut ArgPlaces) -> Option<(&'a [u8], &'a [u8])> {
     /// No path holds more of them; a line that is none is given up early.
     const TRIES: usize = 64;
     let is_end = |end: &usize| text[*end..].starts_with(b"] \"");
     let mut ends = memchr::memchr_iter(b']', text).filter(is_end).take(TRIES);
-    ends.find_map(|end| Some((&text[..end], Quoted::split(&text[end + 2..])?)))
+    let end = ends.find(|end| places.find(&text[end + 2..]))?;
+    Some((&text[..end], &text[end + 2..]))
 }
 
 /// Type, address and port, as redis-py tells them.
@@ -183,12 +193,15 @@ mod tests {
     use super::*;
 
     fn args(line: &str) -> Vec<Vec<u8>> {
-        MonitorLine::parse(line.as_bytes()).unwrap().args().map(Cow::into_owned).collect()
+        let mut places = ArgPlaces::default();
+        MonitorLine::parse(line.as_bytes(), &mut places).unwrap().args().map(Cow::into_owned).collect()
     }
 
     #[test]
     fn the_documented_line_gives_the_documented_dictionary() {
-        let line = MonitorLine::parse(br#"1339518083.107412 [0 127.0.0.1:60866] "keys" "*""#).unwrap();
+        let mut places = ArgPlaces::default();
+        let line = br#"1339518083.107412 [0 127.0.0.1:60866] "keys" "*""#;
+        let line = MonitorLine::parse(line, &mut places).unwrap();
         assert_eq!((line.time, line.db), (&b"1339518083.107412"[..], 0));
         assert_eq!((line.address, line.port, line.client), (&b"127.0.0.1"[..], &b"60866"[..], ClientType::Tcp));
         assert_eq!(line.command(), b"keys *");
@@ -207,7 +220,8 @@ mod tests {
             ("", (ClientType::Unknown, "", "")),
         ] {
             let line = format!(r#"1.000000 [15 {client}] "get" "k""#);
-            let line = MonitorLine::parse(line.as_bytes()).unwrap();
+            let mut places = ArgPlaces::default();
+            let line = MonitorLine::parse(line.as_bytes(), &mut places).unwrap();
             let (kind, address, port) = expected;
             assert_eq!((line.client, line.address, line.port), (kind, address.as_bytes(), port.as_bytes()), "{client}");
             assert_eq!(line.db, 15);
@@ -228,10 +242,12 @@ mod tests {
                 let mut arg = vec![b'a'; length];
                 let parse = |arg: &[u8]| {
                     let line = [b"1.5 [0 lua] \"", arg, b"\""].concat();
-                    MonitorLine::parse(&line).map(|line| (line.is_plain, line.args().next().unwrap().into_owned()))
+                    let mut places = ArgPlaces::default();
+                    let line = MonitorLine::parse(&line, &mut places)?;
+                    Some((line.is_plain, line.args().next().unwrap().into_owned()))
                 };
                 assert_eq!(parse(&arg), Some((true, arg.clone())), "{length}");
-                for other in [b'\n', 0x7f, b'\\'] {
+                for other in [b'\n', 0x1f, b'\\'] {
                     arg[at] = other;
                     let is_cut = other == b'\\' && at + 1 == length;
                     assert_eq!(parse(&arg).map(|(is_plain, _)| is_plain), (!is_cut).then_some(false), "{arg:?}");
@@ -247,7 +263,10 @@ mod tests {
     #[test]
     fn command_is_the_escaped_text_with_bare_quotes() {
         let line = r#"1.5 [0 lua] "SET" "a\\" "say \"hi\"" "\x00""#;
-        let command = |line: &str| String::from_utf8(MonitorLine::parse(line.as_bytes()).unwrap().command()).unwrap();
+        let command = |line: &str| {
+            let mut places = ArgPlaces::default();
+            String::from_utf8(MonitorLine::parse(line.as_bytes(), &mut places).unwrap().command()).unwrap()
+        };
         assert_eq!(command(line), r#"SET a\\ say "hi" \x00"#);
         assert_eq!(command("1.5 [0 lua] \"\\\u{e9}\""), "\\\u{e9}");
     }
@@ -268,8 +287,8 @@ mod tests {
             r#"01.5 [0 lua] "a""#,
             r#"1e5 [0 lua] "a""#,
         ] {
-            assert_eq!(MonitorLine::parse(line.as_bytes()), None, "{line}");
+            assert_eq!(MonitorLine::parse(line.as_bytes(), &mut ArgPlaces::default()), None, "{line}");
         }
-        assert_eq!(MonitorLine::parse(b"1.5 [0 lua] \"\xff\""), None, "not UTF-8");
+        assert_eq!(MonitorLine::parse(b"1.5 [0 lua] \"\xff\"", &mut ArgPlaces::default()), None, "not UTF-8");
     }
 }

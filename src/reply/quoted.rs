@@ -2,108 +2,88 @@
 
 use std::borrow::Cow;
 
-use smallvec::SmallVec;
+use crate::word::{escaped_in_json, first, same};
 
-use crate::word::{HIGH, ONES, all_same, first, same};
+/// Where the arguments of a line begin and end, between their quotes: memory that is used again for the next line.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct ArgPlaces(Vec<(usize, usize)>);
 
-/// Quoted arguments in their line.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Quoted<'a> {
-    text: &'a [u8],
-    /// Where each begins and ends, between its quotes. Those of most commands need no memory of their own.
-    places: SmallVec<[(usize, usize); 8]>,
-}
-
-impl<'a> Quoted<'a> {
-    /// Takes `CLIENT] "arg" "arg"` apart where all of it is printable ASCII with nothing escaped, and no quote stands in
-    /// the client: so all the quotes are the arguments' own. The client and the arguments; none where anything else
-    /// comes. All is looked at once, by eight bytes at a time.
+impl ArgPlaces {
+    /// Finds the arguments of `CLIENT] "arg" "arg"` where all of it is ASCII with nothing escaped, and no quote stands in
+    /// the client: so all the quotes are the arguments' own. The client; none where anything else comes. All is looked at
+    /// once, by eight bytes at a time.
     #[inline]
-    pub(super) fn split_plain(text: &'a [u8]) -> Option<(&'a [u8], Self)> {
-        let mut args = Plain { text, client: &[], places: SmallVec::new(), open: None, closed: None };
-        let mut beyond = 0;
-        let (words, rest) = text.as_chunks();
-        for (index, word) in words.iter().enumerate() {
-            let word = u64::from_le_bytes(*word);
-            beyond |= beyond_plain(word);
-            args.note_quotes(8 * index, word)?;
+    pub(super) fn find_plain<'a>(&mut self, text: &'a [u8]) -> Option<&'a [u8]> {
+        self.0.clear();
+        let open = plain_end(text, 0);
+        let client = text[..open].strip_suffix(b"] ")?;
+        if text.get(open) != Some(&b'"') {
+            return None;
         }
-        // The last bytes are looked at with blanks behind them.
-        let mut last = [b' '; 8];
-        last[..rest.len()].copy_from_slice(rest);
-        let word = u64::from_le_bytes(last);
-        beyond |= beyond_plain(word);
-        args.note_quotes(text.len() - rest.len(), word)?;
-        let Plain { client, places, open, closed, .. } = args;
-        let is_whole = beyond & HIGH == 0 && open.is_none() && closed.is_some_and(|end| end + 1 == text.len());
-        is_whole.then_some((client, Self { text, places }))
-    }
-
-    /// Takes `"arg" "arg"` apart; none if the text is anything else.
-    pub(super) fn split(text: &'a [u8]) -> Option<Self> {
-        let mut places = SmallVec::new();
-        let mut start = 1;
-        text.strip_prefix(b"\"")?;
+        let mut begin = open + 1;
         loop {
-            let end = start + find_quote(text.get(start..)?)?;
-            places.push((start, end));
-            match text.get(end + 1..end + 3) {
-                Some(b" \"") => start = end + 3,
-                None if end + 1 == text.len() => return Some(Self { text, places }),
+            let end = plain_end(text, begin);
+            self.0.push((begin, end));
+            match text.get(end..)? {
+                [b'"', b' ', b'"', ..] => begin = end + 3,
+                [b'"'] => return Some(client),
                 _ => return None,
             }
         }
     }
 
-    /// What stands between the quotes of each.
-    #[inline]
-    pub(super) fn iter(&self) -> impl Iterator<Item = &'a [u8]> {
-        let text = self.text;
-        self.places.iter().map(move |(start, end)| &text[*start..*end])
-    }
-}
-
-/// `CLIENT] "arg" "arg"` while its quotes are found.
-struct Plain<'a> {
-    text: &'a [u8],
-    client: &'a [u8],
-    places: SmallVec<[(usize, usize); 8]>,
-    /// Where the argument begins that is not closed yet.
-    open: Option<usize>,
-    /// Where the last one was closed.
-    closed: Option<usize>,
-}
-
-impl Plain<'_> {
-    /// Takes note of the quotes in the eight bytes behind so many; none where one stands in no place of a quote.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "called for every eight bytes")]
-    fn note_quotes(&mut self, passed: usize, word: u64) -> Option<()> {
-        let mut quotes = all_same(word, b'"');
-        while quotes != 0 {
-            let at = passed + first(quotes);
-            quotes &= quotes - 1;
-            if let Some(begin) = self.open.take() {
-                self.places.push((begin, at));
-                self.closed = Some(at);
-                continue;
+    /// Finds those of `"arg" "arg"`; false if the text is anything else.
+    pub(super) fn find(&mut self, text: &[u8]) -> bool {
+        self.0.clear();
+        let mut begin = 1;
+        while text.get(begin - 1) == Some(&b'"')
+            && let Some(length) = find_quote(&text[begin..])
+        {
+            let end = begin + length;
+            self.0.push((begin, end));
+            match &text[end + 1..] {
+                [] => return true,
+                [b' ', ..] => begin = end + 3,
+                _ => return false,
             }
-            match self.closed {
-                Some(end) if end + 2 == at && self.text[end + 1] == b' ' => {}
-                Some(_) => return None,
-                None => self.client = self.text[..at].strip_suffix(b"] ")?,
-            }
-            self.open = Some(at + 1);
         }
-        Some(())
+        false
+    }
+
+    /// The arguments in the text that they were found in.
+    #[inline]
+    pub(super) fn of<'a>(&'a self, text: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+        self.0.iter().map(move |(begin, end)| &text[*begin..*end])
+    }
+
+    /// All of them with their quotes, in the text that they were found in, and where the blanks between them stand there.
+    #[inline]
+    pub(super) fn all<'a>(&'a self, text: &'a [u8]) -> (&'a [u8], impl Iterator<Item = usize>) {
+        let (first, others) = self.0.split_first().map_or((1, &self.0[..]), |((begin, _), others)| (*begin, others));
+        (text.get(first - 1..).unwrap_or_default(), others.iter().map(move |(begin, _)| begin - 1 - first))
     }
 }
 
-/// Whether eight bytes are all printable ASCII and no backslash: then the high bit of none of these is set.
+/// Where the first byte from this place on stands that is not ASCII or has to be escaped in JSON; the length if none does.
 #[inline]
-fn beyond_plain(word: u64) -> u64 {
-    // What is below a blank, DEL, a backslash, and what is no ASCII. Other bits are set above one of them only.
-    word.wrapping_sub(ONES * 0x20) | word.wrapping_add(ONES) | (word ^ (ONES * 0x5c)).wrapping_sub(ONES) | word
+fn plain_end(text: &[u8], from: usize) -> usize {
+    const WORD: usize = size_of::<u64>();
+    let mut at = from;
+    while let Some(word) = text.get(at..).and_then(<[u8]>::first_chunk) {
+        let found = escaped_in_json(u64::from_le_bytes(*word));
+        if found != 0 {
+            return at + first(found);
+        }
+        at += WORD;
+    }
+    // What is left stands at the end of the last eight bytes. Behind it come zeros, which are found.
+    let passed = at + WORD - text.len();
+    let left = match text.last_chunk() {
+        _ if passed == WORD => return text.len(),
+        Some(last) => u64::from_le_bytes(*last) >> (8 * passed),
+        None => (0..).step_by(8).zip(&text[at..]).map(|(shift, byte)| u64::from(*byte) << shift).sum(),
+    };
+    at + first(escaped_in_json(left))
 }
 
 /// Where the argument's closing quote stands: the first that no backslash escapes.

@@ -8,7 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use super::super::Style;
 use super::super::repr::json_repr;
 use crate::reply::{Element, Kind, error_words, split_code};
-use crate::word::{HIGH, ONES, first};
+use crate::word::{escaped_in_json, first};
 
 /// A map's key as an object's name; none where it cannot be one.
 pub(super) fn name_of<'a>(key: &Element<'a>, style: &Style) -> Option<&'a [u8]> {
@@ -123,24 +123,14 @@ fn is_plain_short(bytes: &[u8]) -> bool {
 /// The same of eight bytes at once.
 #[inline]
 fn is_plain_word(word: u64) -> bool {
-    special(word) == 0
-}
-
-/// Which of eight bytes are not ASCII or are to be escaped, by the high bit of each. Above the first that is, there may
-/// be more that are not.
-#[inline]
-fn special(word: u64) -> u64 {
-    // With this bit turned the quote stands next to the control characters.
-    let below = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
-    let backslash = (word ^ (ONES * 0x5c)).wrapping_sub(ONES);
-    (below | backslash | word) & HIGH
+    escaped_in_json(word) == 0
 }
 
 /// How many bytes stand before the first that is not ASCII or is to be escaped.
 #[inline]
 pub fn count_plain(bytes: &[u8; 16]) -> usize {
     let (halves, _) = bytes.as_chunks();
-    let [low, high] = [0, 1].map(|half| halves.get(half).map_or(0, |half| special(u64::from_le_bytes(*half))));
+    let [low, high] = [0, 1].map(|half| halves.get(half).map_or(0, |half| escaped_in_json(u64::from_le_bytes(*half))));
     // Of nothing that is found the first is the ninth.
     if low != 0 { first(low) } else { 8 + first(high) }
 }
