@@ -9,6 +9,7 @@ use super::listen;
 use super::stdin::subscribed;
 use crate::cli::{ExecArgs, ExecOptions};
 use crate::command::request::Request;
+use crate::command::request::secrets::without_quoted;
 use crate::command::restrictions::{refuse_uncounted, report_of};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
@@ -90,7 +91,7 @@ pub fn run(context: &Context, args: &ExecArgs) -> Outcome<Exit> {
             exit = Exit::ErrorReply;
             let advice = error.advice(server.is_cluster());
             if !is_written || !advice.is_empty() {
-                report(&format!("{error}{advice}"));
+                report(&without_quoted(&request, format!("{error}{advice}")));
             }
         }
         left = if left > 0 { left - 1 } else { left };

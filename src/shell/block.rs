@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use redis::Value;
 
 use crate::command::request::Request;
+use crate::command::request::secrets::without_quoted;
 use crate::command::table::Table;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::net::{Lost, LostBlock, Note, Server, Transacted};
@@ -182,6 +183,7 @@ pub fn describe_errors(
     frame.errors().map(move |error| {
         let error = ErrorReply::new(error);
         let advice = error.advice(is_cluster);
-        format!("{source}:{}: {}: {error}{advice}", request.line, request.shown(SHOWN))
+        let said = without_quoted(request, format!("{error}{advice}"));
+        format!("{source}:{}: {}: {said}", request.line, request.shown(SHOWN))
     })
 }

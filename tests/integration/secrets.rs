@@ -206,3 +206,15 @@ fn a_url_in_the_wrong_place_is_not_shown() {
     let history = std::fs::read_to_string(terminal.leave().path().join(".local/state/rcli/history")).unwrap();
     assert_eq!(history, "#V2\n");
 }
+
+#[test]
+fn what_a_server_quotes_of_a_secret_is_not_repeated_in_a_message() {
+    let server = Server::start();
+    let line = "ACL SETUSER bob <hunter2";
+    let said = "ERR Error in ACL SETUSER modifier (not shown): The password";
+    let run = |args: &[&str]| server.rcli(args).stdin(format!("{line}\n")).any_stdout().status(1).any_stderr().run();
+    for args in [&["exec", "ACL", "SETUSER", "bob", "<hunter2"][..], &["pipe", "-q"], &["--json"], &["txn"]] {
+        let err = run(args).err();
+        assert!(err.contains(said) && !err.contains("hunter2"), "{args:?}: {err}");
+    }
+}

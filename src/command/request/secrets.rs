@@ -1,8 +1,8 @@
 //! How a command that may hold a password is shown (contract sections 1 and 10): its arguments are in no message, no
 //! history and no colour, also where a line cannot be parsed. Which commands these are is in `command::restrictions`.
 
-use super::shown_arg;
-use crate::command::restrictions::{holder_of_secrets, holds_url};
+use super::{Request, shown_arg};
+use crate::command::restrictions::{holder_of_secrets, holds_secret, holds_url};
 
 /// What may be shown of a line, or of a command's first word, that cannot be parsed and begins like a command that may
 /// hold a password. In such a line nothing stands for certain where it seems to, so that the name alone decides.
@@ -29,6 +29,17 @@ pub(super) fn without_arguments(name: &[u8]) -> String {
         return "a URL (not shown)".to_owned();
     }
     format!("{} (arguments not shown)", shown_arg(name))
+}
+
+/// What a server said of a command, without the arguments that it quotes of one that may hold a password.
+pub fn without_quoted(request: &Request, said: String) -> String {
+    if !holds_secret(request) {
+        return said;
+    }
+    request.args().skip(1).fold(said, |said, arg| {
+        let quoted = format!("'{}'", String::from_utf8_lossy(arg));
+        if said.contains(&quoted) { said.replace(&quoted, "(not shown)") } else { said }
+    })
 }
 
 #[cfg(test)]
