@@ -5,7 +5,8 @@ use crate::reply::MonitorLine;
 /// What a monitored command must be to be shown; everything by default.
 #[derive(Debug, Default)]
 pub struct Filter {
-    only: Vec<String>,
+    /// Each command, and its subcommand where only that one is meant.
+    only: Vec<(String, Option<String>)>,
     client: Option<String>,
     db: Option<u64>,
 }
@@ -13,7 +14,11 @@ pub struct Filter {
 impl Filter {
     /// Only these commands (all if there are none), this client, and this database.
     pub fn new(only: &[String], client: Option<&str>, db: Option<u64>) -> Self {
-        Self { only: only.to_vec(), client: client.map(str::to_owned), db }
+        let words = |only: &String| match only.split_once(' ') {
+            Some((command, subcommand)) => (command.to_owned(), Some(subcommand.to_owned())),
+            None => (only.clone(), None),
+        };
+        Self { only: only.iter().map(words).collect(), client: client.map(str::to_owned), db }
     }
 
     /// Whether the command is to be shown.
@@ -22,20 +27,18 @@ impl Filter {
             && self.client.as_deref().is_none_or(|client| is_client(client, line))
             && (self.only.is_empty() || {
                 let name = line.name();
-                self.only.iter().any(|only| is_command(only, &name, line))
+                let is_subcommand = |wanted: &String| line.args().nth(1).is_some_and(|word| is_word(&word, wanted));
+                let is_it = |(command, subcommand): &(String, Option<String>)| {
+                    is_word(&name, command) && subcommand.as_ref().is_none_or(is_subcommand)
+                };
+                self.only.iter().any(is_it)
             })
     }
 }
 
-/// Whether the command, or the subcommand behind a blank, is the one asked for.
-fn is_command(wanted: &str, name: &[u8], line: &MonitorLine<'_>) -> bool {
-    let is_it = |word: &[u8], wanted: &str| *word == *wanted.as_bytes() || word.eq_ignore_ascii_case(wanted.as_bytes());
-    match wanted.split_once(' ') {
-        None => is_it(name, wanted),
-        Some((command, subcommand)) => {
-            is_it(name, command) && line.args().nth(1).is_some_and(|word| is_it(&word, subcommand))
-        }
-    }
+/// Whether it is this word, in any case.
+fn is_word(word: &[u8], wanted: &str) -> bool {
+    *word == *wanted.as_bytes() || word.eq_ignore_ascii_case(wanted.as_bytes())
 }
 
 /// Whether the client is the one asked for: by its address, with or without IPv6's brackets, or address and port.
