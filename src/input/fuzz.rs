@@ -1,6 +1,7 @@
 //! What must hold of commands as they are read, whatever the bytes.
-#![allow(clippy::panic, clippy::missing_panics_doc, reason = "a check ends by panicking")]
+#![allow(clippy::panic, clippy::expect_used, clippy::missing_panics_doc, reason = "a check ends by panicking")]
 
+use std::fs::File;
 use std::io::{Seek as _, Write as _};
 use std::sync::Arc;
 
@@ -184,8 +185,16 @@ fn check_resp(bytes: &[u8], size: usize) {
 
 /// A file gives what its lines give one by one.
 fn check_source(bytes: &[u8]) {
-    let Ok(mut file) = tempfile::tempfile() else { return };
-    assert!(file.write_all(bytes).and_then(|()| file.rewind()).is_ok());
+    // One file for all inputs: to make one takes longer than all the rest.
+    thread_local!(static FILE: File = tempfile::tempfile().expect("a file for the inputs"));
+    let file = FILE.with(|mut file| {
+        file.set_len(0)?;
+        file.rewind()?;
+        file.write_all(bytes)?;
+        file.rewind()?;
+        file.try_clone()
+    });
+    let Ok(file) = file else { panic!("{file:?}") };
     let mut source = Source::new("file".to_owned(), file);
     let (mut request, mut came) = (Request::default(), Vec::new());
     loop {
