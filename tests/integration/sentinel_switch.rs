@@ -3,11 +3,11 @@
 use crate::cluster_streams::lines_until;
 use crate::peer::{Peer, peer, send};
 use crate::rcli::rcli;
-use crate::resp::pack;
+use crate::resp::{Reply, pack};
 use crate::running::Running;
 use crate::sentinel::{asking, naming};
 use crate::sentinels::{SentinelSet, replicated};
-use crate::server::{Server, wait_for};
+use crate::server::{DEADLINE, Server, wait_for};
 use rustix::process::Signal;
 use std::time::{Duration, Instant};
 
@@ -68,6 +68,81 @@ fn a_planned_failover_moves_a_stream_at_once() {
     assert!(back.contains(&new) && gap(&back) < 5.0, "{back}");
     hear(&mut run, &set.replica, "two");
     run.signal(Signal::INT);
+    run.finish();
+}
+
+#[test]
+fn lines_that_change_a_subscription_during_a_failover_are_all_confirmed_and_make_it_what_they_say() {
+    const KEPT: usize = 10;
+    let set = SentinelSet::start();
+    let run = rcli(["--sentinel", &set.list(), "--master", "mymaster", "sub", "--control", "--events", "first"]);
+    let mut run = run.interactive().any_stdout().any_stderr().start();
+    run.wait_for_lines(1);
+    for sentinel in &set.sentinels {
+        // In a busy hour the others would take back what one has begun to promote.
+        assert_eq!(sentinel.ask("SENTINEL DEBUG PUBLISH-PERIOD 10000"), "OK");
+        wait_for("a listener", || sentinel.ask("CLIENT LIST").contains("cmd=subscribe"));
+    }
+    // One of every KEPT channels stays, and all of the patterns but one of as many.
+    let tell = |run: &mut Running, at: usize| {
+        let left = if at.is_multiple_of(KEPT) { format!("PUNSUBSCRIBE p{at}") } else { format!("UNSUBSCRIBE c{at}") };
+        run.send(format!("SUBSCRIBE c{at}\nPSUBSCRIBE p{at}\n{left}\n"));
+    };
+    let mut count = 0;
+    let mut tell_more = |run: &mut Running| {
+        tell(run, count);
+        count += 1;
+    };
+    tell_more(&mut run);
+    assert_eq!(set.sentinels[2].ask("SENTINEL FAILOVER mymaster"), "OK");
+    let back = format!("{}: reconnected after", set.replica.address());
+    let begin = Instant::now();
+    while !run.err_so_far().contains(&back) {
+        assert!(begin.elapsed() < DEADLINE, "{}", run.err_so_far());
+        tell_more(&mut run);
+        // Faster, the lines would keep the servers from answering the sentinels in time.
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    tell_more(&mut run);
+    run.send_line("UNSUBSCRIBE first");
+    run.send_line("PING end");
+    let lines = lines_until(&mut run, &["\"pong\"", "\"end\""]);
+    let confirmed = |kind: &str| -> Vec<String> {
+        let begin = format!("{{\"type\":\"{kind}\",\"pattern\":null,\"channel\":\"");
+        lines.iter().filter_map(|line| Some(line.strip_prefix(&begin)?.split('"').next()?.to_owned())).collect()
+    };
+    let (kept, left): (Vec<usize>, Vec<usize>) = (0..count).partition(|at| at.is_multiple_of(KEPT));
+    let named =
+        |initial: &str, numbers: &[usize]| numbers.iter().map(|at| format!("{initial}{at}")).collect::<Vec<_>>();
+    assert_eq!(confirmed("unsubscribe"), [named("c", &left), vec!["first".to_owned()]].concat());
+    assert_eq!(confirmed("punsubscribe"), named("p", &kept));
+    // What was subscribed when the old primary went is confirmed by the new one too, but not what was to be left by then.
+    for (kind, initial) in [("subscribe", "c"), ("psubscribe", "p")] {
+        let told = confirmed(kind);
+        for at in 0..count {
+            let name = format!("{initial}{at}");
+            let gone = format!("{{\"type\":\"un{kind}\",\"pattern\":null,\"channel\":\"{name}\",\"data\":0}}");
+            let gone = gone.replace("unpsub", "punsub");
+            match told.iter().filter(|told| **told == name).count() {
+                1 | 2 => {}
+                0 if lines.contains(&gone) => {}
+                count => panic!("{name} is confirmed {count} times: {lines:#?}"),
+            }
+        }
+    }
+    let sorted = |mut names: Vec<String>| {
+        names.sort();
+        format!("[{}]", names.join(", "))
+    };
+    let Reply::Array(channels) = set.replica.call(&[b"PUBSUB", b"CHANNELS", b"[cf]*"]) else { panic!("no channels") };
+    let channels = channels.iter().map(ToString::to_string).collect();
+    assert_eq!(sorted(channels), sorted(named("c", &kept)));
+    assert_eq!(set.replica.ask("PUBSUB NUMPAT"), left.len().to_string());
+    // A pattern without wildcards is one name.
+    for (name, heard) in [("c0", "1"), ("c1", "0"), ("p1", "1"), ("p0", "0"), ("first", "0")] {
+        assert_eq!(set.replica.ask(&format!("PUBLISH {name} x")), heard, "{name}");
+    }
+    run.close_stdin();
     run.finish();
 }
 

@@ -70,6 +70,12 @@ impl Cluster {
         self.searching(|cluster| cluster.read_map_anywhere(first))
     }
 
+    /// The same, even if it was just read: this node has told of a change since.
+    pub fn refresh_changed(&mut self, node: &Address) -> Result<bool, Lost> {
+        self.refreshed = None;
+        self.refresh(Some(node))
+    }
+
     /// Asks nodes what any of them knows: none that hangs is waited for without a limit.
     fn searching<T>(&mut self, ask: impl FnOnce(&mut Self) -> T) -> T {
         let limit = self.endpoint.search_limit();

@@ -55,7 +55,7 @@ pub struct Search {
     pub doubted: Option<Address>,
     /// The nodes that need no further connection.
     pub have: Vec<Address>,
-    /// The node that should know the map best.
+    /// The node that has told of a change of the map.
     pub first: Option<Address>,
     /// What nodes said of slots that are not theirs: the slot, the node that has it, and who said so.
     pub moves: Vec<(u16, Announced, Address)>,
@@ -195,8 +195,12 @@ fn is_departed(cluster: &mut Cluster, node: &Address) -> bool {
 }
 
 fn find_nodes(cluster: &mut Cluster, search: &Search) -> Found {
-    // A map that cannot be had is the old one.
-    let _ = cluster.refresh(search.first.as_ref());
+    // A map that cannot be had is the old one. Once an old one names who was the primary, that is where shard channels
+    // stay: a replica takes them too.
+    let _ = match &search.first {
+        Some(node) => cluster.refresh_changed(node),
+        None => cluster.refresh(None),
+    };
     for (slot, node, asked) in &search.moves {
         cluster.note_moved(*slot, node, asked);
     }
