@@ -29,21 +29,8 @@ pub(super) struct Globals {
 
 /// The whole definition.
 pub fn definition() -> Command {
-    with_verbs(Verb::augment_subcommands)
-}
-
-/// The same with this subcommand alone, all of them where it is none: each is given all the options, which takes longer
-/// than all else until a command is sent.
-pub(super) fn definition_of(verb: &str) -> Command {
-    with_verbs(|globals| match Verb::augment_subcommands(base()).find_subcommand(verb) {
-        Some(verb) => globals.subcommand(verb.clone()),
-        None => Verb::augment_subcommands(globals),
-    })
-}
-
-fn with_verbs(add_verbs: impl FnOnce(Command) -> Command) -> Command {
     let globals = Globals::augment_args(base()).mut_args(|arg| arg.global(true));
-    add_verbs(ExecOptions::augment_args(globals))
+    Verb::augment_subcommands(ExecOptions::augment_args(globals))
         .about("A command-line REPL and scripting tool for Redis and Valkey")
         .before_help(EXAMPLES)
         .propagate_version(true)
@@ -54,6 +41,15 @@ fn with_verbs(add_verbs: impl FnOnce(Command) -> Command) -> Command {
              Exit status: 0 done, 1 the server answered an error, 2 usage or bad input, 3 connection or output failed, \
              4 aborted by WATCH, 5 a time limit before --count, 130 and 143 interrupted.",
         )
+}
+
+/// What reads a subcommand: it alone where [`Verb::alone`] has it, the global options being its own. To make all of them
+/// and to give each the options takes longer than all else until a command is sent.
+pub(super) fn definition_of(verb: &str) -> Command {
+    match Verb::alone(verb) {
+        Some(verb) => base().propagate_version(true).subcommand(Globals::augment_args(verb)),
+        None => definition(),
+    }
 }
 
 /// The options that stand before a command, and nothing of the subcommands.

@@ -16,7 +16,7 @@ use super::{Cli, ConnectionOptions, describe, prompt};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::stdio;
 
-/// The subcommands that are read by the whole definition: all but `exec`, whose options are those before a command.
+/// The subcommands that are read by a definition of their own: all but `exec`, whose options are those before a command.
 pub(super) const OTHERS: [&str; 16] = [
     "pipe",
     "sub",
@@ -178,7 +178,8 @@ fn read_verb(
         return Ok((exec(command), join_pushes(behind)));
     }
     let matches = parse(&mut definition_of(name), &join_pushes(words))?;
-    Ok((Some(Verb::from_arg_matches(&matches)?), options.words_of(&matches)))
+    let behind = matches.subcommand().map(|(_, matches)| options.words_of(matches)).unwrap_or_default();
+    Ok((Some(Verb::from_arg_matches(&matches)?), behind))
 }
 
 /// A command line of these options and this verb.
@@ -207,6 +208,8 @@ fn assemble(mut options: OptionSet, words: Vec<OsString>, mut verb: Option<Verb>
 
 #[cfg(test)]
 mod tests {
+    use clap::{Arg, Command};
+
     use super::*;
 
     #[test]
@@ -218,5 +221,24 @@ mod tests {
             .collect();
         names.push("help".to_owned());
         assert_eq!(names, OTHERS);
+    }
+
+    #[test]
+    fn a_subcommand_alone_takes_what_it_takes_in_the_whole_definition() {
+        let mut whole = definition();
+        whole.build();
+        for name in OTHERS.into_iter().filter(|name| *name != "help") {
+            let mut alone = definition_of(name);
+            alone.build();
+            assert_eq!(alone.get_subcommands().filter(|verb| verb.get_name() != "help").count(), 1, "{name}");
+            let taken = |definition: &Command| {
+                let arguments = definition.find_subcommand(name).into_iter().flat_map(Command::get_arguments);
+                let plain = |arg: &Arg| format!("{:?}", arg.clone().global(false).display_order(0));
+                let mut taken: Vec<String> = arguments.map(plain).collect();
+                taken.sort();
+                taken
+            };
+            assert!(taken(&alone) == taken(&whole), "{name}");
+        }
     }
 }

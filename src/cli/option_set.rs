@@ -8,6 +8,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::definition::options;
+use super::verbs::EXEC_HEADING;
 
 /// The option whose value may be the next word, if that is one of a few.
 pub(super) const PUSHES: &str = "--show-pushes";
@@ -82,9 +83,10 @@ impl OptionSet {
         found.is_some_and(|(at, letter)| at + letter.len_utf8() == letters.len())
     }
 
-    /// The options that were typed, as words, in their order.
+    /// The global options that were typed, as words, in their order.
     pub(super) fn words_of(&self, matches: &ArgMatches) -> Vec<OsString> {
-        let find = |id: &String| self.all().find(|arg| arg.get_id() == id.as_str());
+        let is_global = |arg: &&Arg| arg.get_help_heading() != Some(EXEC_HEADING);
+        let find = |id: &String| self.all().filter(is_global).find(|arg| arg.get_id() == id.as_str());
         let typed = in_order(matches);
         typed.iter().filter_map(find).map(|arg| word_of(arg, matches.get_raw(arg.get_id().as_str()))).collect()
     }

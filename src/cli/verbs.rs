@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum, ValueHint};
+use clap::{Args, Command, Subcommand, ValueEnum, ValueHint};
 
 use super::keys::LsArgs;
 use super::options::{When, parse_seconds};
@@ -37,6 +37,30 @@ pub enum Verb {
 }
 
 impl Verb {
+    /// The definition of one subcommand and no other; none for `exec`, whose options are read without it.
+    pub(super) fn alone(name: &str) -> Option<Command> {
+        type Augment = fn(Command) -> Command;
+        const ALL: [(&str, Augment); 15] = [
+            ("pipe", PipeArgs::augment_args),
+            ("sub", SubArgs::augment_args),
+            ("psub", PsubArgs::augment_args),
+            ("ssub", SsubArgs::augment_args),
+            ("monitor", MonitorArgs::augment_args),
+            ("tail", TailArgs::augment_args),
+            ("txn", TxnArgs::augment_args),
+            ("ls", LsArgs::augment_args),
+            ("run", RunArgs::augment_args),
+            ("stat", StatArgs::augment_args),
+            ("rdb", RdbArgs::augment_args),
+            ("profiles", ProfilesArgs::augment_args),
+            ("completions", CompletionsArgs::augment_args),
+            ("generate", GenerateArgs::augment_args),
+            ("hints", HintsArgs::augment_args),
+        ];
+        let (name, augment) = ALL.into_iter().find(|(other, _)| *other == name)?;
+        Some(augment(Command::new(name)))
+    }
+
     /// Whether a server is talked to that the command line, the environment or a profile names.
     pub fn needs_server(&self) -> bool {
         match self {
