@@ -131,6 +131,7 @@ fn split_time(line: &[u8]) -> Option<(&[u8], &[u8])> {
     const POINT: u64 = ((b'.' ^ b'0') as u64) << 8;
     if let Some([time @ .., b' ']) = line.first_chunk::<{ USUAL + 1 }>()
         && time[0] != b'0'
+        && time[10] == b'.'
         // Looked at by eight bytes at a time, of which some are looked at twice.
         && let [Some(first), Some(second), Some(last)] = [time.get(..8), time.get(2..10), time.get(9..17)].map(to_word)
         && word::are_digits(first)
@@ -206,6 +207,20 @@ mod tests {
         assert_eq!((line.address, line.port, line.client), (&b"127.0.0.1"[..], &b"60866"[..], ClientType::Tcp));
         assert_eq!(line.command(), b"keys *");
         assert_eq!(*line.name(), *b"keys");
+    }
+
+    #[test]
+    fn a_time_has_one_point_and_digits() {
+        let usual = b"1339518083.107412 ";
+        for at in 0..usual.len() - 1 {
+            for byte in 0..=u8::MAX {
+                let mut line = *usual;
+                line[at] = byte;
+                let is_usual = if at == 10 { byte == b'.' } else { byte.is_ascii_digit() && (at > 0 || byte != b'0') };
+                let found = split_time(&line).is_some_and(|(time, _)| time.len() == 17);
+                assert_eq!(found, is_usual, "{}", line.escape_ascii());
+            }
+        }
     }
 
     #[test]
