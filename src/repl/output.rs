@@ -8,6 +8,7 @@ use super::help::nearest;
 use super::{Flow, Repl, SHOWN, tables};
 use crate::color::Part;
 use crate::command::request::Request;
+use crate::command::request::secrets::without_quoted;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::net::{Lost, LostBlock};
 use crate::render::{Format, Record};
@@ -79,7 +80,8 @@ impl Repl<'_> {
             Answer::Rejected(errors, error) => {
                 for (request, error) in errors {
                     let advice = error.advice(self.shell.link().is_cluster());
-                    report(&format!("{}: {error}{advice}", request.shown(SHOWN)));
+                    let said = without_quoted(request, format!("{error}{advice}"));
+                    report(&format!("{}: {said}", request.shown(SHOWN)));
                 }
                 self.reply(request, error.to_frame().frame())
             }
