@@ -1,7 +1,7 @@
 //! Streaming views in the REPL: in the foreground until Ctrl-C, and above the prompt. Contract section 10.
 
 use crate::pty::{open, open_at};
-use crate::server::Server;
+use crate::server::{Server, wait_for};
 
 const CTRL_C: &str = "\x03";
 
@@ -245,14 +245,21 @@ fn a_terminal_that_becomes_wider_keeps_what_was_printed_above_a_long_line() {
     for data in 0..8 {
         publish(&format!("before-{data}"), &mut shown);
     }
-    terminal.rewrap(160);
+    // What comes before the program has heard of it is drawn as for the width before.
+    let rewrap = |columns| {
+        let before = terminal.bytes().len();
+        terminal.rewrap(columns);
+        wait_for("the line drawn anew", || terminal.bytes().len() > before);
+        terminal.wait("all of it", |rows| rows.concat().ends_with(&typed));
+    };
+    rewrap(160);
     publish("wide", &mut shown);
-    terminal.rewrap(62);
+    rewrap(62);
     publish("narrow", &mut shown);
     // The cursor in the first of the line's rows, at the bottom of the screen.
     terminal.press("\x01");
     publish("begin", &mut shown);
-    terminal.rewrap(160);
+    rewrap(160);
     publish("wide-again", &mut shown);
     terminal.keys("\x05\x15");
     terminal.wait("an empty line", |rows| rows.last() == Some(&prompt));
