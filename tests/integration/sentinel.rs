@@ -175,11 +175,10 @@ fn a_primary_that_never_comes_is_given_up_at_the_connect_limit() {
     for (port, reason) in [(replica.port(), "is a replica"), (free_port(), "Connection refused")] {
         let sentinel = sentinel_naming(port);
         let begin = Instant::now();
-        asking(&[sentinel.port()])
-            .args(["-t", "0.6", "SET", "k", "v"])
-            .status(3)
-            .complains(&["'mymaster'", &format!("127.0.0.1:{port}"), reason])
-            .run();
+        let run = asking(&[sentinel.port()]).args(["-t", "0.6", "SET", "k", "v"]).status(3);
+        let told = run.complains(&["'mymaster'", &format!("127.0.0.1:{port}")]).run().err();
+        // The last try may be cut short.
+        assert!(told.contains(reason) || told.contains("connecting took too long"), "{told}");
         assert!((500..3000).contains(&begin.elapsed().as_millis()), "{:?}", begin.elapsed());
         // Every 50 ms.
         assert!((2..=13).contains(&sentinel.ordinary().len()), "{:?}", sentinel.ordinary());
