@@ -1,5 +1,4 @@
 //! A frame: the bytes of one whole reply, read where they lie. Nothing is copied and nothing is built.
-//!
 //! Only what a [`super::Framer`] passed becomes a frame, so reading cannot fail; should the bytes end too early all the
 //! same, a nil stands for what is missing. Attributes are passed over: only the value they belong to counts.
 
