@@ -56,15 +56,10 @@ impl Rows {
         if form.is_tsv {
             builder.delimiter(b'\t').quoting(false);
         }
-        Self {
-            template: Arc::clone(&form.template),
-            reader: Box::new(builder.build()),
-            cells: vec![0; CELLS],
-            ends: vec![0; ENDS],
-            filled: (0, 0),
-            line: None,
-            bound: None,
-        }
+        let (mut reader, mut cells, mut ends) = (Box::new(builder.build()), vec![0; CELLS], vec![0; ENDS]);
+        // At its beginning the parser takes a byte order mark away, if that comes in one piece. That of the input is gone.
+        reader.read_record(b"\n", &mut cells, &mut ends);
+        Self { template: Arc::clone(&form.template), reader, cells, ends, filled: (0, 0), line: None, bound: None }
     }
 
     /// Whether the header was read.
