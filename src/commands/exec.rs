@@ -26,16 +26,15 @@ use crate::text::describe_io;
 /// Runs the command as often as asked.
 pub fn run(context: &Context, args: &ExecArgs) -> Outcome<Exit> {
     let ExecArgs { options, command } = args;
-    let request = match build(options, command) {
+    let args = match arguments(options, command) {
         // Where redis-cli says it, to scripts that ask for redis-cli.
-        Err(Unbuilt::Quotes(_)) if context.config.called_as.is_some() => {
-            let mut renderer = context.renderer()?;
-            renderer.write_text("Invalid quoted string\n").map_err(Failure::output)?;
-            renderer.flush().map_err(Failure::output)?;
+        Err(_) if context.config.called_as.is_some() => {
+            context.renderer()?.write_now("Invalid quoted string\n").map_err(Failure::output)?;
             return Ok(Exit::Usage);
         }
-        built => built?,
+        args => args?,
     };
+    let request = build(options, args)?;
     if let Some(exit) = listen::command(context, &request) {
         return exit;
     }
@@ -140,48 +139,32 @@ fn refuse_keys_on_all_nodes(server: &mut Server, request: &Request) -> Outcome<(
     Ok(())
 }
 
-/// Why there is no command.
-enum Unbuilt {
-    /// An argument of `--quoted-input` cannot be unquoted.
-    Quotes(Failure),
-    Other(Failure),
+/// The words as arguments, without the quotes of `--quoted-input`.
+fn arguments(options: &ExecOptions, words: &[OsString]) -> Outcome<Vec<Vec<u8>>> {
+    let args = words.iter().map(|word| word.as_bytes());
+    if !options.quoted_input {
+        return Ok(args.map(<[u8]>::to_vec).collect());
+    }
+    let name = args.clone().next().unwrap_or_default();
+    args.map(|arg| unquote(name, arg)).collect()
 }
 
-impl From<Failure> for Unbuilt {
-    fn from(failure: Failure) -> Self {
-        Self::Other(failure)
-    }
-}
-
-impl From<Unbuilt> for Failure {
-    fn from(unbuilt: Unbuilt) -> Self {
-        match unbuilt {
-            Unbuilt::Quotes(failure) | Unbuilt::Other(failure) => failure,
-        }
-    }
-}
-
-/// Builds the command from the words and, where an option says so, from stdin.
-fn build(options: &ExecOptions, words: &[OsString]) -> Result<Request, Unbuilt> {
-    let mut args: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
-    if options.quoted_input {
-        let name = args.first().cloned().unwrap_or_default();
-        args = args.into_iter().map(|arg| unquote(&name, &arg)).collect::<Outcome<_>>().map_err(Unbuilt::Quotes)?;
-    }
+/// Builds the command from its arguments and, where an option says so, from stdin.
+fn build(options: &ExecOptions, mut args: Vec<Vec<u8>>) -> Outcome<Request> {
     if options.stdin_last {
         args.push(read_stdin()?);
     } else if let Some(tag) = &options.stdin_tag {
         let tag = tag.as_bytes();
         let Some(place) = args.iter().skip(1).position(|arg| arg == tag) else {
-            return Err(Unbuilt::Other(Failure::usage(format!(
+            return Err(Failure::usage(format!(
                 "-X {0}: tag not matched: no argument of the command is {0}",
                 String::from_utf8_lossy(tag)
-            ))));
+            )));
         };
         args[place + 1] = read_stdin()?;
     }
     if args.first().is_none_or(Vec::is_empty) {
-        return Err(Unbuilt::Other(Failure::usage("the command has no name")));
+        return Err(Failure::usage("the command has no name"));
     }
     Ok(Request::new(args))
 }

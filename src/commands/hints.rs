@@ -26,16 +26,14 @@ pub fn run(context: &Context, args: &HintsArgs) -> Outcome<Exit> {
         }
         (None, None) => return Err(Failure::usage("hints: name a line or a file")),
     };
-    renderer.write_text(&text).and_then(|()| renderer.flush()).map_err(Failure::output)?;
+    renderer.write_now(&text).map_err(Failure::output)?;
     Ok(exit)
 }
 
 /// The commands as a server describes them; none where it cannot be asked.
 fn ask(endpoint: &Endpoint) -> Option<Table> {
     let mut session = Session::open(&Endpoint { cluster: None, ..endpoint.clone() }).ok()?;
-    let command = session.ask(&redis::cmd("COMMAND")).ok()?;
-    let docs = session.ask(redis::cmd("COMMAND").arg("DOCS")).ok()?;
-    Table::from_replies(&command, Some(&docs))
+    Table::of_server(|question| session.ask(question).ok())
 }
 
 /// Compares the hints of a file of pairs, each in quotes: comments and what is no pair are passed over.

@@ -119,8 +119,7 @@ impl Lines {
     /// Runs a line, as often as the number before it says: a bare one, as redis-cli takes it.
     fn take(&mut self, request: &mut Request, line: &[u8]) -> Outcome<()> {
         if let (Some(setting), None) = (self.setting(request), self.shell.queued()) {
-            self.renderer.write_text(setting).map_err(Failure::output)?;
-            return self.renderer.flush().map_err(Failure::output);
+            return self.renderer.write_now(setting).map_err(Failure::output);
         }
         let count = repetitions(request, line);
         if count.is_some() {
@@ -151,8 +150,7 @@ impl Lines {
 
     fn refuse_line(&mut self) -> Outcome<()> {
         self.exit = self.exit.or(Exit::Usage);
-        self.renderer.write_text("Invalid argument(s)\n").map_err(Failure::output)?;
-        self.renderer.flush().map_err(Failure::output)
+        self.renderer.write_now("Invalid argument(s)\n").map_err(Failure::output)
     }
 
     fn feed(&mut self, request: &Request) -> Outcome<()> {

@@ -208,6 +208,12 @@ impl<W: Write> Renderer<W> {
         self.write_bytes(text.as_bytes())
     }
 
+    /// Writes text for a person, who is to see it now.
+    pub fn write_now(&mut self, text: &str) -> io::Result<()> {
+        self.write_text(text)?;
+        self.flush()
+    }
+
     /// Writes what was rendered before.
     pub fn write_bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.writer.write_all(bytes)

@@ -63,7 +63,7 @@ impl Repl<'_> {
         let above = self.editor.above()?;
         let Self { jobs, renderer, run, .. } = self;
         // Said before anything of it comes.
-        let say = |line: String| renderer.write_text(&line).and_then(|()| renderer.flush()).map_err(Failure::output);
+        let say = |line: String| renderer.write_now(&line).map_err(Failure::output);
         if wanted.subscriptions.is_empty() {
             jobs.start(wanted.title, config, verb, *run, (above, say))
         } else {

@@ -4,8 +4,9 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use super::tokens::Words;
 use super::{Flow, Repl, builtins::stay};
@@ -143,7 +144,7 @@ impl Repl<'_> {
     /// What of a reply belongs to the terminal, wherever the reply goes.
     pub(super) fn say(&mut self, text: &str) -> Outcome<()> {
         let Some((terminal, _)) = &mut self.terminal else { return self.write(text) };
-        terminal.write_text(text).and_then(|()| terminal.flush()).map_err(Failure::output)
+        terminal.write_now(text).map_err(Failure::output)
     }
 }
 
@@ -183,8 +184,7 @@ impl io::Write for Broken {
 }
 
 /// Says how a shell command ended, unless it is done or Ctrl-C ended it: whoever pressed that knows.
-fn tell_failure(status: std::process::ExitStatus) {
-    use std::os::unix::process::ExitStatusExt as _;
+fn tell_failure(status: ExitStatus) {
     let interrupt = Signal::Interrupt;
     let is_interrupted = status.code() == Some(interrupt.status().into())
         || status.signal() == Some(rustix::process::Signal::from(interrupt).as_raw());
@@ -194,8 +194,7 @@ fn tell_failure(status: std::process::ExitStatus) {
 }
 
 /// How a child ended, in words.
-pub fn describe_status(status: std::process::ExitStatus) -> String {
-    use std::os::unix::process::ExitStatusExt as _;
+pub fn describe_status(status: ExitStatus) -> String {
     match (status.code(), status.signal().and_then(signal::name)) {
         (Some(code), _) => format!("status {code}"),
         (None, Some(name)) => name.to_owned(),

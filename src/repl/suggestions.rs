@@ -235,9 +235,5 @@ fn answer_all(board: &Board) {
 
 fn read_table(endpoint: &Endpoint) -> Option<Table> {
     let mut crowd = Crowd::open(&Endpoint { cluster: None, ..endpoint.clone() })?;
-    let command = crowd.ask_one(redis::cmd("COMMAND"))?;
-    let mut docs = redis::cmd("COMMAND");
-    docs.arg("DOCS");
-    let docs = crowd.ask_one(docs)?;
-    Table::from_replies(&command, Some(&docs))
+    Table::of_server(|question| crowd.ask_one(question.clone()))
 }

@@ -56,6 +56,13 @@ impl Table {
         Self { entries: entry.into_iter().collect() }
     }
 
+    /// The table of a running server, which `ask` asks for it; none where that has no answer, or one that names no command.
+    pub fn of_server(mut ask: impl FnMut(&redis::Cmd) -> Option<redis::Value>) -> Option<Self> {
+        let command = ask(&redis::cmd("COMMAND"))?;
+        let docs = ask(redis::cmd("COMMAND").arg("DOCS"))?;
+        Self::from_replies(&command, Some(&docs))
+    }
+
     /// The table of a running server from its replies to COMMAND and, if it has it, COMMAND DOCS, in RESP2 or RESP3.
     /// What the server does not document is taken from the built-in table. `None` when the reply to COMMAND names
     /// no command, as when an ACL forbids it.

@@ -138,7 +138,7 @@ impl Lines {
     }
 
     fn write(&mut self, text: &str) -> Outcome<()> {
-        self.renderer.write_text(text).and_then(|()| self.renderer.flush()).map_err(Failure::output)
+        self.renderer.write_now(text).map_err(Failure::output)
     }
 }
 

@@ -72,7 +72,7 @@ impl Table {
         }
         let text = if self.format == Format::Json { self.json(&seen) } else { self.rows(&seen) };
         self.requests = seen.into_iter().map(|seen| (seen.name, seen.info.requests)).collect();
-        self.renderer.write_text(&text).and_then(|()| self.renderer.flush()).map_err(Failure::output)?;
+        self.renderer.write_now(&text).map_err(Failure::output)?;
         Ok(true)
     }
 

@@ -160,5 +160,5 @@ impl Search {
 }
 
 fn write(out: &mut Renderer<Stdout>, text: &str) -> Outcome<()> {
-    out.write_text(text).and_then(|()| out.flush()).map_err(Failure::output)
+    out.write_now(text).map_err(Failure::output)
 }
