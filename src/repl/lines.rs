@@ -19,7 +19,7 @@ const DEEPEST: usize = 16;
 impl Repl<'_> {
     /// Runs what was typed: one command, or the lines of what was pasted.
     pub(super) fn run_text(&mut self, text: &str) -> Outcome<Flow> {
-        let commands = tokens::commands(text);
+        let commands = tokens::numbered(text);
         let is_pasted = commands.len() > 1;
         let begin = |repl: &mut Self, _: usize, command: &str| {
             repl.editor.remember(command);
@@ -34,17 +34,17 @@ impl Repl<'_> {
         self.run_all(&commands, begin, |left| format!("the {left} pasted lines after it were not run"))
     }
 
-    /// Runs commands one by one; `begin` comes before each, by its number among them, and `not_run` tells how many are left where one ends them.
+    /// Runs commands one by one, each with the number of its line; `begin` comes before each, and `not_run` tells how many
+    /// are left where one ends them.
     fn run_all(
         &mut self,
-        commands: &[String],
+        commands: &[(usize, String)],
         begin: impl Fn(&mut Self, usize, &str) -> Outcome<()>,
         not_run: impl Fn(u64) -> String,
     ) -> Outcome<Flow> {
         let is_last = self.is_last;
-        for (at, command) in commands.iter().enumerate() {
-            let left = (commands.len() - at - 1) as u64;
-            begin(self, at, command)?;
+        for ((line, command), left) in commands.iter().zip((0..commands.len() as u64).rev()) {
+            begin(self, *line, command)?;
             self.is_last = is_last && left == 0;
             match self.run_command(command)? {
                 Flow::On => {}
@@ -99,15 +99,14 @@ impl Repl<'_> {
                 }
             },
         };
-        let (numbers, commands): (Vec<usize>, Vec<String>) = tokens::numbered(&content).into_iter().unzip();
-        let begin = |repl: &mut Self, at: usize, _: &str| {
-            repl.source_line = Some(format!("{shown}:{}", numbers[at]));
+        let begin = |repl: &mut Self, line: usize, _: &str| {
+            repl.source_line = Some(format!("{shown}:{line}"));
             Ok(())
         };
         let not_run = |left| format!("{shown}: not run: the {} after it", counted(left, "command"));
         self.sources += 1;
         let outer = self.source_line.take();
-        let ran = self.run_all(&commands, begin, not_run);
+        let ran = self.run_all(&tokens::numbered(&content), begin, not_run);
         self.source_line = outer;
         self.sources -= 1;
         ran

@@ -14,7 +14,7 @@ use crate::config::ReplSettings;
 use crate::config::profile::Profiles;
 use crate::repl::local;
 use crate::repl::redirect::home;
-use crate::repl::suggestions::{Candidate, Elements, Topic};
+use crate::repl::suggestions::{Candidate, Topic};
 use crate::repl::tokens::Word;
 use crate::repl::verbs::is_verb_name;
 
@@ -93,7 +93,7 @@ fn one_value(line: &Line<'_>, verb: &VerbSyntax, argv: &[&[u8]], value: &ValueSy
     let topic = match (value.name.as_str(), verb.name.as_str()) {
         ("SHARD_CHANNEL", _) => Topic::ShardChannels,
         ("PATTERN", "ls") => match behind("--in") {
-            Some(key) => Topic::Elements(Elements::Any, key),
+            Some(key) => Topic::AnyElements(key),
             None => Topic::Keys(None),
         },
         ("CHANNEL" | "PATTERN", _) => Topic::Channels,

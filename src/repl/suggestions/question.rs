@@ -46,8 +46,6 @@ pub enum Elements {
     Members,
     /// Members of a sorted set.
     Ranked,
-    /// Whichever of these the key has.
-    Any,
 }
 
 /// What is asked for.
@@ -57,6 +55,8 @@ pub enum Topic {
     Keys(Option<&'static str>),
     /// Parts of this key.
     Elements(Elements, Vec<u8>),
+    /// Parts of this key, whatever they are.
+    AnyElements(Vec<u8>),
     /// Elements of this list.
     List(Vec<u8>),
     /// Groups of this stream, or of any.
@@ -130,9 +130,11 @@ impl Question {
         let any = |words: &[&[u8]]| (Whom::Any, vec![command(words)]);
         let all = |words: &[&[u8]]| (Whom::All, vec![command(words)]);
         match &self.topic {
-            Topic::Keys(_) | Topic::Elements(..) | Topic::Groups(None) | Topic::Consumers(None, _) => {
-                (Whom::Any, Vec::new())
-            }
+            Topic::Keys(_)
+            | Topic::Elements(..)
+            | Topic::AnyElements(_)
+            | Topic::Groups(None)
+            | Topic::Consumers(None, _) => (Whom::Any, Vec::new()),
             Topic::List(key) => owner(key, &[b"LRANGE", key, b"0", few.as_bytes()]),
             Topic::Groups(Some(key)) => owner(key, &[b"XINFO", b"GROUPS", key]),
             Topic::Consumers(Some(key), group) => owner(key, &[b"XINFO", b"CONSUMERS", key, group]),

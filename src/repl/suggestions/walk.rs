@@ -28,7 +28,7 @@ pub fn answer(
 ) {
     let walk = match &question.topic {
         Topic::Keys(kind) => Some(Walk::over_keys(crowd, question, *kind)),
-        Topic::Elements(Elements::Any, key) => {
+        Topic::AnyElements(key) => {
             elements_of(crowd, key).map(|which| Walk::over_elements(crowd, question, which, key))
         }
         Topic::Elements(which, key) => Some(Walk::over_elements(crowd, question, *which, key)),
@@ -142,7 +142,7 @@ impl Walk {
     fn over_elements(crowd: &Crowd, question: &Question, which: Elements, key: &[u8]) -> Self {
         let (scan, end, is_paired): (&[u8], _, _) = match which {
             // Servers before Redis 7.4 and Valkey 8 give the values too.
-            Elements::Fields | Elements::Any => (b"HSCAN", vec![b"NOVALUES".to_vec()], false),
+            Elements::Fields => (b"HSCAN", vec![b"NOVALUES".to_vec()], false),
             Elements::Members => (b"SSCAN", Vec::new(), false),
             Elements::Ranked => (b"ZSCAN", Vec::new(), true),
         };
