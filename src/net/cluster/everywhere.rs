@@ -79,8 +79,7 @@ impl Cluster {
         }
         let mut sent = Vec::with_capacity(nodes.len());
         for node in nodes {
-            let known = self.nodes.iter_mut().find(|known| known.address == node);
-            let begun = known.and_then(|known| known.session.as_mut()).ok_or(Lost::Closed).and_then(|session| {
+            let begun = self.open_session(&node).ok_or(Lost::Closed).and_then(|session| {
                 session.begin(request);
                 session.send()
             });
@@ -88,9 +87,7 @@ impl Cluster {
         }
         let answer = |(node, begun): (Address, Result<(), Lost>)| {
             self.last = node.clone();
-            let known = self.nodes.iter_mut().find(|known| known.address == node);
-            let session = known.and_then(|known| known.session.as_mut());
-            let answer = begun.and_then(|()| session.map_or(Err(Lost::Closed), Session::answer));
+            let answer = begun.and_then(|()| self.open_session(&node).map_or(Err(Lost::Closed), Session::answer));
             (node, answer)
         };
         Ok(sent.into_iter().map(answer).collect())

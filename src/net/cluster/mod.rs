@@ -84,14 +84,6 @@ pub struct Cluster {
     asker: Asker,
 }
 
-/// Where to send a command next.
-enum Way {
-    /// As the map says.
-    Map,
-    /// To this node for once, with ASKING.
-    Ask(Address),
-}
-
 /// What became of one try.
 pub(super) enum Tried<T> {
     Done(T),
@@ -108,9 +100,8 @@ impl Cluster {
 
     /// Notices that the node that watches keys has closed its connection, or the one that stands for the cluster.
     pub fn look_after(&mut self) -> Result<(), Lost> {
-        let home = self.nodes.iter_mut().find(|node| node.address == self.endpoint.address);
-        if home.and_then(|node| node.session.as_mut()).is_some_and(|session| session.look_after().is_err()) {
-            let home = self.endpoint.address.clone();
+        let home = self.endpoint.address.clone();
+        if self.open_session(&home).is_some_and(|session| session.look_after().is_err()) {
             if self.watch.as_ref().is_none_or(|watch| watch.node != home) {
                 self.drop_session(&home);
             }
@@ -275,19 +266,16 @@ impl Cluster {
         mut attempt: impl FnMut(&mut Session, bool) -> Result<Tried<T>, E>,
     ) -> Result<T, E> {
         let mut retry = Retry::new(&self.endpoint);
-        let mut way = Way::Map;
+        // Where to go for once, with ASKING.
+        let mut asked: Option<Address> = None;
         let mut is_read = is_read;
         loop {
             let reader = if is_read { self.reader(slot) } else { None };
-            let is_asked = matches!(way, Way::Ask(_));
-            let is_reader = !is_asked && reader.is_some();
-            let node = match std::mem::replace(&mut way, Way::Map) {
-                Way::Ask(node) => Some(node),
-                Way::Map => reader.or_else(|| match self.map.owner(slot) {
-                    Some(shard) => Some(shard.primary.clone()),
-                    None => self.refreshed.is_none().then(|| self.seed.clone()),
-                }),
-            };
+            let (is_asked, is_reader) = (asked.is_some(), asked.is_none() && reader.is_some());
+            let node = asked.take().or(reader).or_else(|| match self.map.owner(slot) {
+                Some(shard) => Some(shard.primary.clone()),
+                None => self.refreshed.is_none().then(|| self.seed.clone()),
+            });
             let Some(node) = node else {
                 if retry.pause()? {
                     self.refresh(None)?;
@@ -330,7 +318,7 @@ impl Cluster {
                     }
                     self.note_moved(slot, &owner, &node);
                 }
-                Redirect::Ask(_, other) if retry.follow()? => way = Way::Ask(self.places.reach(&other, &node)),
+                Redirect::Ask(_, other) if retry.follow()? => asked = Some(self.places.reach(&other, &node)),
                 Redirect::TryAgain | Redirect::Down if retry.pause()? => {
                     if redirect == Redirect::Down {
                         self.refresh(None)?;

@@ -48,20 +48,16 @@ impl Cluster {
             None => Session::open_telling(endpoint, &|_| ())?,
             Some(_) => Session::open_once(endpoint)?,
         };
+        let has_hung_up = |cluster: &mut Self| cluster.open_session(&seed).is_some_and(|session| session.has_ended());
         let mut cluster = Self { is_of_sentinels: replica.is_some(), ..Self::over(endpoint, session) };
         match replica {
             None => match cluster.read_map(&seed) {
-                Err(Lost::Unreached(_)) if may_lack_map && cluster.has_hung_up() => cluster.drop_session(&seed),
+                Err(Lost::Unreached(_)) if may_lack_map && has_hung_up(&mut cluster) => cluster.drop_session(&seed),
                 read => read.map_err(|lost| lost.while_opening(&seed.to_string()))?,
             },
             Some(replica) => cluster.map = SlotMap::of_one(seed, replica.address),
         }
         Ok(cluster)
-    }
-
-    /// Whether the node that was named has ended the first connection.
-    fn has_hung_up(&self) -> bool {
-        self.nodes.first().and_then(|node| node.session.as_ref()).is_some_and(Session::has_ended)
     }
 
     /// With this session with the node that was named.

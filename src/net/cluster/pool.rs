@@ -11,6 +11,11 @@ use super::{Cluster, Node};
 use crate::command::request::Request;
 
 impl Cluster {
+    /// The session with a node, if there is one.
+    pub(super) fn open_session(&mut self, address: &Address) -> Option<&mut Session> {
+        self.nodes.iter_mut().find(|node| node.address == *address)?.session.as_mut()
+    }
+
     pub(super) fn drop_session(&mut self, address: &Address) {
         if let Some(node) = self.nodes.iter_mut().find(|node| node.address == *address) {
             node.session = None;

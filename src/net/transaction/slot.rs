@@ -111,17 +111,16 @@ impl Cluster {
     }
 
     fn transact_at_slot(&mut self, block: &[&Request]) -> Result<Transacted, LostBlock> {
-        let lost_before = |lost| LostBlock { lost, may_have_run: false };
-        let slot = match self.check_block(block.iter().copied()).map_err(lost_before)? {
+        let slot = match self.check_block(block.iter().copied())? {
             Ok(slot) => slot,
             Err((_, reason)) => return Ok(Transacted::Denied(ErrorReply::new(reason.as_bytes()))),
         };
         if let Some(watch) = &self.watch {
             self.last = watch.node.clone();
             let first = watch.is_asked.then(asking);
-            let at = self.watching().map_err(lost_before)?;
-            self.follow_state(at).map_err(lost_before)?;
-            let session = self.watching_session().map_err(lost_before)?;
+            let at = self.watching()?;
+            self.follow_state(at)?;
+            let session = self.watching_session()?;
             let done = session.transact_behind(first.as_ref(), block.iter().copied())?;
             if done.ends_watch() {
                 self.watch = None;
