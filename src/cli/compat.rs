@@ -118,7 +118,29 @@ const CLUSTER_WORDS: [&str; 12] = [
     "help",
 ];
 
-/// The tool by whose name rcli was called, through a link: then more is as there (contract section 1).
+/// What rcli is to be taken for (contract section 1).
+#[derive(Clone, Copy, Debug)]
+pub struct Guise {
+    /// The tool by whose name rcli was called, if it is one of those.
+    pub called_as: Option<CalledAs>,
+    /// Whether what is read and written is to look as on a terminal, as redis-cli's own tests want it.
+    pub fakes_terminal: bool,
+    /// Whether there is a prompt though there is no terminal.
+    pub fakes_prompt: bool,
+}
+
+impl Guise {
+    /// What the name in front of the words of the command line, and the environment, say.
+    pub fn now() -> Self {
+        Self {
+            called_as: CalledAs::now(),
+            fakes_terminal: env::var_os("FAKETTY").is_some(),
+            fakes_prompt: env::var_os("FAKETTY_WITH_PROMPT").is_some(),
+        }
+    }
+}
+
+/// The tool by whose name rcli was called, through a link: then more is as there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CalledAs {
     /// `redis-cli`.
@@ -128,8 +150,8 @@ pub enum CalledAs {
 }
 
 impl CalledAs {
-    /// What the name in front of the words of the command line says; a suffix may stand behind the tool's.
-    pub fn now() -> Option<Self> {
+    /// A suffix may stand behind the tool's name.
+    fn now() -> Option<Self> {
         let path = env::args_os().next()?;
         let name = Path::new(&path).file_name()?.to_str()?;
         match name {
@@ -138,16 +160,6 @@ impl CalledAs {
             _ => None,
         }
     }
-}
-
-/// Whether the environment wants what is read and written to look as on a terminal, as redis-cli's own tests do.
-pub fn fakes_terminal() -> bool {
-    env::var_os("FAKETTY").is_some()
-}
-
-/// Whether it wants the prompt too, where there is no terminal.
-pub fn fakes_prompt() -> bool {
-    env::var_os("FAKETTY_WITH_PROMPT").is_some()
 }
 
 /// The line without redis-cli's spellings.
@@ -167,15 +179,13 @@ pub(super) fn translate(options: &OptionSet, words: Vec<OsString>) -> Outcome<Ve
     {
         return line.end(&[&[name.to_ascii_uppercase()], args].concat());
     }
-    if line.is_unchanged {
-        return Ok(words);
-    }
-    line.end(rest)
+    if line.is_changed { line.end(rest) } else { Ok(words) }
 }
 
 /// A line that is being translated.
+#[derive(Default)]
 struct Translated {
-    is_unchanged: bool,
+    is_changed: bool,
     /// Options of rcli.
     options: Vec<OsString>,
     /// What stands in place of a command, the option that says so, and its words.
@@ -186,20 +196,6 @@ struct Translated {
     interval: Vec<OsString>,
     has_stdin_last: bool,
     has_stdin_tag: bool,
-}
-
-impl Default for Translated {
-    fn default() -> Self {
-        Self {
-            is_unchanged: true,
-            options: Vec::new(),
-            mode: None,
-            details: Vec::new(),
-            interval: Vec::new(),
-            has_stdin_last: false,
-            has_stdin_tag: false,
-        }
-    }
 }
 
 impl Translated {
@@ -237,7 +233,7 @@ impl Translated {
             && value.as_bytes().starts_with(b"-")
             && !is_option(options, value)
         {
-            self.is_unchanged = false;
+            self.is_changed = true;
             self.options.push(joined(text, value));
             return Ok(behind);
         }
@@ -252,7 +248,7 @@ impl Translated {
         spelling: Spelling,
         behind: &'w [OsString],
     ) -> Outcome<&'w [OsString]> {
-        self.is_unchanged = false;
+        self.is_changed = true;
         let value = || behind.split_first().ok_or_else(|| Failure::usage(format!("{name}: a value is missing")));
         match spelling {
             Granted => {}
@@ -275,15 +271,10 @@ impl Translated {
     }
 
     fn set_mode(&mut self, mode: Mode, name: &'static str, words: &[&str], value: Option<&OsString>) -> Outcome<()> {
+        // --memkeys --memkeys-samples 5, and --latency --latency-history: the later one says more.
         let is_same = |other: Mode| other == mode && matches!(mode, Largest | Stat);
-        match &self.mode {
-            // --memkeys --memkeys-samples 5, and --latency --latency-history: the later one says more.
-            Some((other, ..)) if !is_same(*other) => {
-                let (_, other, _) =
-                    self.mode.as_ref().map_or((mode, name, &[][..]), |(mode, name, words)| (*mode, *name, words));
-                return Err(Failure::usage(format!("{other} and {name} cannot stand together")));
-            }
-            _ => {}
+        if let Some((_, earlier, _)) = self.mode.as_ref().filter(|(other, ..)| !is_same(*other)) {
+            return Err(Failure::usage(format!("{earlier} and {name} cannot stand together")));
         }
         let words = words.iter().map(OsString::from).chain(value.cloned()).collect();
         self.mode = Some((mode, name, words));
@@ -356,8 +347,8 @@ impl Spelling {
 /// Whether a word is an option that there is, or a lone sign.
 fn is_option(options: &OptionSet, word: &OsStr) -> bool {
     let name = word.as_bytes().split(|byte| *byte == b'=').next().unwrap_or_default();
-    let is_spelling = || SPELLINGS.iter().any(|(spelling, _)| spelling.as_bytes() == name);
-    matches!(word.as_bytes(), b"-" | b"--") || options.has(OsStr::from_bytes(name)) || is_spelling()
+    let is_known = |name| options.find(name).is_some() || SPELLINGS.iter().any(|(spelling, _)| *spelling == name);
+    matches!(word.as_bytes(), b"-" | b"--") || std::str::from_utf8(name).is_ok_and(is_known)
 }
 
 fn joined(option: &str, value: &OsStr) -> OsString {

@@ -43,11 +43,13 @@ pub fn definition() -> Command {
         )
 }
 
-/// What reads a subcommand: it alone where [`Verb::alone`] has it, the global options being its own. To make all of them
+/// What reads a subcommand: it alone where it is among [`Verb::OTHERS`], the global options being its own. To make all of them
 /// and to give each the options takes longer than all else until a command is sent.
 pub(super) fn definition_of(verb: &str) -> Command {
-    match Verb::alone(verb) {
-        Some(verb) => base().propagate_version(true).subcommand(Globals::augment_args(verb)),
+    match Verb::OTHERS.into_iter().find(|(name, _)| *name == verb) {
+        Some((name, augment)) => {
+            base().propagate_version(true).subcommand(Globals::augment_args(augment(Command::new(name))))
+        }
         None => definition(),
     }
 }

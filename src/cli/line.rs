@@ -16,26 +16,6 @@ use super::{Cli, ConnectionOptions, describe, prompt};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::stdio;
 
-/// The subcommands that are read by a definition of their own: all but `exec`, whose options are those before a command.
-pub(super) const OTHERS: [&str; 16] = [
-    "pipe",
-    "sub",
-    "psub",
-    "ssub",
-    "monitor",
-    "tail",
-    "txn",
-    "ls",
-    "run",
-    "stat",
-    "rdb",
-    "profiles",
-    "completions",
-    "generate",
-    "hints",
-    "help",
-];
-
 /// The options that were typed, and what reads them.
 pub(super) struct Line {
     options: OptionSet,
@@ -138,10 +118,14 @@ impl Wrong {
 fn read(options: OptionSet, words: &[OsString]) -> Result<Cli, Wrong> {
     let (before, rest) = options.split(words);
     let before = &join_pushes(before);
-    let verb = rest.first().and_then(|word| word.to_str()).filter(|word| *word == "exec" || OTHERS.contains(word));
+    let verb = rest.first().and_then(|word| word.to_str()).filter(|word| is_verb(word));
     read_verb(&options, verb, rest)
         .and_then(|(verb, behind)| assemble(options, [before.as_slice(), &behind].concat(), verb))
         .map_err(|wrong| wrong.blame(before, verb))
+}
+
+fn is_verb(word: &str) -> bool {
+    matches!(word, "exec" | "help") || Verb::others().any(|verb| verb == word)
 }
 
 /// `--show-pushes` with its value in one word, where the next one is a value: clap would take any (contract section 1).
@@ -214,20 +198,16 @@ mod tests {
 
     #[test]
     fn every_other_subcommand_is_known() {
-        let mut names: Vec<String> = definition()
-            .get_subcommands()
-            .map(|verb| verb.get_name().to_owned())
-            .filter(|name| name != "exec")
-            .collect();
-        names.push("help".to_owned());
-        assert_eq!(names, OTHERS);
+        let whole = definition();
+        let names = whole.get_subcommands().map(Command::get_name).filter(|name| *name != "exec");
+        assert!(names.eq(Verb::others()));
     }
 
     #[test]
     fn a_subcommand_alone_takes_what_it_takes_in_the_whole_definition() {
         let mut whole = definition();
         whole.build();
-        for name in OTHERS.into_iter().filter(|name| *name != "help") {
+        for name in Verb::others() {
             let mut alone = definition_of(name);
             alone.build();
             assert_eq!(alone.get_subcommands().filter(|verb| verb.get_name() != "help").count(), 1, "{name}");

@@ -19,7 +19,7 @@ use clap::error::{ContextKind, ContextValue};
 
 use self::line::Line;
 
-pub use self::compat::{CalledAs, fakes_prompt, fakes_terminal};
+pub use self::compat::{CalledAs, Guise};
 
 pub use self::definition::definition;
 pub use self::keys::{Column, LsArgs, Measure};

@@ -51,10 +51,9 @@ impl OptionSet {
         words.split_at(at.min(words.len()))
     }
 
-    /// Whether there is an option of this name, `-x` or `--name`.
-    pub(super) fn has(&self, name: &OsStr) -> bool {
-        let Some(name) = name.to_str() else { return false };
-        self.0.get_arguments().any(|arg| match (name.strip_prefix("--"), name.strip_prefix('-')) {
+    /// The option of this name, `-x` or `--name`.
+    pub(super) fn find(&self, name: &str) -> Option<&Arg> {
+        self.all().find(|arg| match (name.strip_prefix("--"), name.strip_prefix('-')) {
             (Some(long), _) => {
                 arg.get_long() == Some(long) || arg.get_all_aliases().is_some_and(|aliases| aliases.contains(&long))
             }
@@ -65,21 +64,15 @@ impl OptionSet {
 
     /// Whether the value of an option is the next word. What is no option is left to clap.
     pub(super) fn takes_next(&self, word: &OsStr) -> bool {
-        let has_value = |arg: &&Arg| {
-            let may_do_without = arg.get_num_args().is_some_and(|count| count.min_values() == 0);
-            arg.get_action().takes_values() && !may_do_without
-        };
+        let has_value = |arg: &Arg| arg.get_action().takes_values() && !may_stand_alone(arg);
         let Some(word) = word.to_str() else { return false };
-        if let Some(long) = word.strip_prefix("--") {
-            let has_name = |arg: &&Arg| {
-                arg.get_long() == Some(long) || arg.get_all_aliases().is_some_and(|aliases| aliases.contains(&long))
-            };
-            return self.0.get_arguments().find(has_name).is_some_and(|arg| has_value(&arg));
+        if word.starts_with("--") {
+            return self.find(word).is_some_and(has_value);
         }
         // Of several letters the first one with a value has all that follows for it.
-        let named = |letter: char| self.0.get_arguments().find(|arg| arg.get_short() == Some(letter)).filter(has_value);
         let letters = &word[1..];
-        let found = letters.char_indices().find(|(_, letter)| named(*letter).is_some());
+        let is_it = |letter: char| self.all().any(|arg| arg.get_short() == Some(letter) && has_value(arg));
+        let found = letters.char_indices().find(|(_, letter)| is_it(*letter));
         found.is_some_and(|(at, letter)| at + letter.len_utf8() == letters.len())
     }
 
@@ -90,6 +83,11 @@ impl OptionSet {
         let typed = in_order(matches);
         typed.iter().filter_map(find).map(|arg| word_of(arg, matches.get_raw(arg.get_id().as_str()))).collect()
     }
+}
+
+/// Whether an option needs no value: one that it has stands behind a `=`.
+pub(super) fn may_stand_alone(option: &Arg) -> bool {
+    option.get_num_args().is_some_and(|count| count.min_values() == 0)
 }
 
 /// Reads words by a definition.

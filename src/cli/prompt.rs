@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use clap::{Arg, ArgAction, Command, ValueHint};
 
 use super::definition::definition;
-use super::line::OTHERS;
-use super::{Cli, OptionSet};
+use super::option_set::may_stand_alone;
+use super::{Cli, OptionSet, Verb};
 use crate::exit::{Failure, Outcome};
 
 /// What the session does not decide for the verbs that are typed in it; all else about a connection it does.
@@ -64,7 +64,7 @@ pub fn is_verb(word: &[u8]) -> bool {
 
 /// The names of the subcommands but `exec`, which alone is the server's EXEC.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    OTHERS.into_iter().filter(|name| !matches!(*name, "help" | "generate" | "hints"))
+    Verb::others().filter(|name| !matches!(*name, "generate" | "hints"))
 }
 
 /// What the subcommand of this name takes.
@@ -172,17 +172,14 @@ impl VerbSyntax {
 
     /// Whether a value is awaited behind these words: the last one is an option that takes one.
     pub fn awaits_value(&self, words: &[&[u8]]) -> Option<&ValueSyntax> {
-        let last = std::str::from_utf8(words.last()?).ok()?;
-        self.option(last)?.value.as_ref()
+        self.read(words).1
     }
 }
 
 impl OptionSyntax {
     fn of(option: &Arg) -> Option<Self> {
-        // One that may stand alone has its value behind a `=`.
-        let may_stand_alone = option.get_num_args().is_some_and(|count| count.min_values() == 0);
         let may_take_value = matches!(option.get_action(), ArgAction::Set | ArgAction::Append);
-        let takes_value = may_take_value && !may_stand_alone;
+        let takes_value = may_take_value && !may_stand_alone(option);
         Some(Self {
             long: format!("--{}", option.get_long()?),
             short: option.get_short(),

@@ -6,7 +6,7 @@ use std::ffi::{OsStr, OsString};
 
 use clap::{Arg, ArgAction, ValueHint};
 
-use super::option_set::{OptionSet, word};
+use super::option_set::{OptionSet, may_stand_alone, word};
 use super::{describe, verbs};
 
 /// Keys that say the same of a server in different ways: each with those that it cannot stand beside.
@@ -63,7 +63,7 @@ impl OptionSet {
 
     /// Whether the options take these values, all of them at once. The error says why not.
     pub fn check(&mut self, words: &[OsString]) -> Result<(), String> {
-        self.parse(words).map(|_| ()).map_err(|error| describe(&error))
+        self.parse(words).map(drop).map_err(|error| describe(&error))
     }
 }
 
@@ -97,9 +97,8 @@ impl<'d> Key<'d> {
     pub fn word(&self, value: &Value) -> Result<Option<OsString>, String> {
         let (name, option) = (&self.name, self.option);
         let is_flag = matches!(option.get_action(), ArgAction::SetTrue);
-        let may_be_flag = option.get_num_args().is_some_and(|count| count.min_values() == 0);
         match value {
-            Value::Flag(is_on) if is_flag || may_be_flag => Ok(is_on.then(|| word(option, None))),
+            Value::Flag(is_on) if is_flag || may_stand_alone(option) => Ok(is_on.then(|| word(option, None))),
             _ if is_flag => Err(format!("'{name}' is true or false")),
             Value::Flag(_) => Err(format!("'{name}' is a string or a number")),
             Value::Text(text) | Value::Number(text) => Ok(Some(word(option, Some(OsStr::new(text))))),

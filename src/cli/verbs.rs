@@ -36,29 +36,32 @@ pub enum Verb {
     Hints(HintsArgs),
 }
 
+/// Gives a command the options and arguments of a subcommand.
+type Augment = fn(Command) -> Command;
+
 impl Verb {
-    /// The definition of one subcommand and no other; none for `exec`, whose options are read without it.
-    pub(super) fn alone(name: &str) -> Option<Command> {
-        type Augment = fn(Command) -> Command;
-        const ALL: [(&str, Augment); 15] = [
-            ("pipe", PipeArgs::augment_args),
-            ("sub", SubArgs::augment_args),
-            ("psub", PsubArgs::augment_args),
-            ("ssub", SsubArgs::augment_args),
-            ("monitor", MonitorArgs::augment_args),
-            ("tail", TailArgs::augment_args),
-            ("txn", TxnArgs::augment_args),
-            ("ls", LsArgs::augment_args),
-            ("run", RunArgs::augment_args),
-            ("stat", StatArgs::augment_args),
-            ("rdb", RdbArgs::augment_args),
-            ("profiles", ProfilesArgs::augment_args),
-            ("completions", CompletionsArgs::augment_args),
-            ("generate", GenerateArgs::augment_args),
-            ("hints", HintsArgs::augment_args),
-        ];
-        let (name, augment) = ALL.into_iter().find(|(other, _)| *other == name)?;
-        Some(augment(Command::new(name)))
+    /// All but `exec`, whose options are those before a command: each has a definition of its own.
+    pub(super) const OTHERS: [(&str, Augment); 15] = [
+        ("pipe", PipeArgs::augment_args),
+        ("sub", SubArgs::augment_args),
+        ("psub", PsubArgs::augment_args),
+        ("ssub", SsubArgs::augment_args),
+        ("monitor", MonitorArgs::augment_args),
+        ("tail", TailArgs::augment_args),
+        ("txn", TxnArgs::augment_args),
+        ("ls", LsArgs::augment_args),
+        ("run", RunArgs::augment_args),
+        ("stat", StatArgs::augment_args),
+        ("rdb", RdbArgs::augment_args),
+        ("profiles", ProfilesArgs::augment_args),
+        ("completions", CompletionsArgs::augment_args),
+        ("generate", GenerateArgs::augment_args),
+        ("hints", HintsArgs::augment_args),
+    ];
+
+    /// Their names.
+    pub(super) fn others() -> impl Iterator<Item = &'static str> {
+        Self::OTHERS.into_iter().map(|(name, _)| name)
     }
 
     /// Whether a server is talked to that the command line, the environment or a profile names.

@@ -28,7 +28,7 @@ pub fn run(context: &Context, args: &ExecArgs) -> Outcome<Exit> {
     let ExecArgs { options, command } = args;
     let args = match arguments(options, command) {
         // Where redis-cli says it, to scripts that ask for redis-cli.
-        Err(_) if context.config.called_as.is_some() => {
+        Err(_) if context.config.guise.called_as.is_some() => {
             context.renderer()?.write_now("Invalid quoted string\n").map_err(Failure::output)?;
             return Ok(Exit::Usage);
         }
@@ -75,7 +75,7 @@ pub fn run(context: &Context, args: &ExecArgs) -> Outcome<Exit> {
         };
         let frame = reply.frame();
         // `$(rcli GET k)` never captures an error; a script that calls redis-cli looks for it there.
-        let is_raw = context.config.style.format == Format::Raw && context.config.called_as.is_none();
+        let is_raw = context.config.style.format == Format::Raw && context.config.guise.called_as.is_none();
         let is_apart = options.errors_apart || is_raw;
         let is_written = !is_apart || !frame.is_error();
         if is_written {

@@ -45,7 +45,7 @@ pub fn run(context: &Context, verb: Option<&Verb>) -> Outcome<Exit> {
         Some(Verb::Hints(args)) => hints::run(context, args),
         // With stdout elsewhere the prompt and the colours would be in somebody's data.
         None if io::stdin().is_terminal() && io::stdout().is_terminal() => repl::run(context, run),
-        None if context.config.fakes_prompt => stdin::prompted::run(context),
+        None if context.config.guise.fakes_prompt => stdin::prompted::run(context),
         None => stdin::run(context),
     }
 }

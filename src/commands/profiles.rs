@@ -8,8 +8,8 @@ use serde::ser::{SerializeMap as _, Serializer};
 
 use crate::cli::settings::Value;
 use crate::cli::{OptionSet, ProfilesArgs};
-use crate::config::describe_url;
 use crate::config::profile::{Profile, Profiles, Setting, is_secret};
+use crate::config::without_password;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::render::{self, Format};
@@ -91,7 +91,7 @@ fn shown(setting: &Setting) -> Value {
     match &setting.value {
         _ if is_secret(&setting.key) => Value::Text("set".to_owned()),
         Value::Text(url) if setting.key == "url" => {
-            Value::Text(describe_url(url, "url").map_or_else(|_| "not a URL".to_owned(), |said| said.without_password))
+            Value::Text(without_password(url).unwrap_or_else(|| "not a URL".to_owned()))
         }
         value => value.clone(),
     }

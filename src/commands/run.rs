@@ -33,7 +33,7 @@ pub fn run(context: &Context, args: &RunArgs) -> Outcome<Exit> {
     let endpoint = context.endpoint()?;
     let is_read_only = endpoint.read_only;
     let mut server = Server::open(&endpoint)?;
-    let is_peer = context.config.called_as.is_some();
+    let is_peer = context.config.guise.called_as.is_some();
     let mut output = Output {
         renderer: context.renderer()?,
         is_raw: context.config.style.format == Format::Raw && !is_peer,

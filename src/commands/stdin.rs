@@ -26,7 +26,7 @@ use crate::shell::{Answer, Shell, Trouble};
 
 /// Reads stdin to its end, to a line `exit` or `quit`, or to the first line that cannot be run.
 pub fn run(context: &Context) -> Outcome<Exit> {
-    let called_as = context.config.called_as;
+    let called_as = context.config.guise.called_as;
     let quotes = if called_as == Some(CalledAs::ValkeyCli) { Quotes::Joined } else { Quotes::Strict };
     let mut source = Source::stdin()?.with_quotes(quotes);
     let mode = Mode::new(context);
@@ -105,7 +105,7 @@ impl Lines {
             shell: Shell::new(link),
             mode,
             is_cluster,
-            passes_over: context.config.fakes_terminal,
+            passes_over: context.config.guise.fakes_terminal,
             is_peer: false,
             exit: Exit::Done,
             address: endpoint.address.to_string(),

@@ -20,9 +20,9 @@ use std::ffi::OsString;
 
 use self::parts::settle;
 use self::place::decide_place;
-use self::url::Place;
+use self::url::{Place, holds_secret};
 use crate::cli::prompt::refuse_session_options;
-use crate::cli::{CalledAs, Cli, ConnectionOptions, Label, Verb, YesNo, fakes_prompt, fakes_terminal};
+use crate::cli::{Cli, ConnectionOptions, Guise, Label, Verb, YesNo};
 use crate::exit::{Failure, Outcome};
 use crate::net::{Endpoint, Protocol};
 use crate::render::{Format, Style};
@@ -31,7 +31,7 @@ pub use self::connection::{Connection, Login};
 pub use self::place::{parse_node, refuse_url, url_in_environment};
 pub use self::repl::{Pager, ReplSettings};
 pub use self::style::decide_stderr_color;
-pub use self::url::describe_url;
+pub use self::url::without_password;
 
 /// Every decision taken.
 #[derive(Clone, Debug)]
@@ -42,12 +42,8 @@ pub struct Config {
     pub style: Style,
     /// Whether an option or the environment names the format.
     pub is_format_chosen: bool,
-    /// Whether what is read and written is to look as on a terminal.
-    pub fakes_terminal: bool,
-    /// Whether there is a prompt though there is no terminal.
-    pub fakes_prompt: bool,
-    /// The tool by whose name rcli was called, if it is one of those.
-    pub called_as: Option<CalledAs>,
+    /// What rcli is to be taken for.
+    pub guise: Guise,
     /// Whether pushes are written (`--show-pushes`).
     pub show_pushes: bool,
     /// Whether dangerous commands run unasked (`--yes`).
@@ -82,7 +78,8 @@ impl Config {
     pub fn decide(cli: &Cli, mut warnings: Vec<String>) -> Outcome<Self> {
         let verb = cli.verb.as_ref();
         refuse_all_nodes(&cli.connection, verb)?;
-        let style = style::decide_style(&cli.output, verb)?;
+        let guise = Guise::now();
+        let style = style::decide_style(&cli.output, verb, guise)?;
         let default_protocol = default_protocol(style.format, verb);
         let any_server = ConnectionOptions {
             db: None,
@@ -112,9 +109,7 @@ impl Config {
             connection,
             style,
             is_format_chosen,
-            fakes_terminal: fakes_terminal(),
-            fakes_prompt: fakes_prompt(),
-            called_as: CalledAs::now(),
+            guise,
             show_pushes,
             is_sure,
             label,
@@ -131,7 +126,7 @@ impl Config {
         refuse_session_options(cli)?;
         let verb = cli.verb.as_ref();
         let typed = &cli.connection;
-        let style = style::decide_style_at_prompt(cli, style, streams)?;
+        let style = style::decide_style_at_prompt(cli, self.guise, style, streams)?;
         let mut endpoint = Endpoint { db: typed.db.unwrap_or(endpoint.db), ..endpoint.clone() };
         endpoint.read_only |= typed.read_only;
         endpoint.may_log_in = false;
@@ -197,7 +192,7 @@ fn default_protocol(format: Format, verb: Option<&Verb>) -> Protocol {
 
 /// The warnings for passwords on the command line, where others can see them: `typed` is nothing but that.
 pub fn warnings_of_typed_passwords(typed: &ConnectionOptions) -> Vec<String> {
-    let is_in_url = typed.url.as_ref().is_some_and(|url| describe_url(url, "-u").is_ok_and(|said| said.holds_secret));
+    let is_in_url = typed.url.as_deref().is_some_and(holds_secret);
     let ways = [
         (
             "-a",

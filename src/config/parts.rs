@@ -1,9 +1,10 @@
 //! The parts of a server that several options say: where it is, the database, who we are, the version of RESP. Of the
 //! words that say the same part the last one counts; what a URL does not say it does not change (contract section 1).
 
-use super::url::{Said, describe_url};
+use super::url::{Place, parse_url};
 use crate::cli::ConnectionOptions;
 use crate::exit::Outcome;
+use crate::net::Address;
 
 /// Options that give a password.
 const PASSWORDS: [&str; 4] = ["pass", "pass_file", "password_command", "askpass"];
@@ -15,7 +16,7 @@ pub(super) fn settle(options: &ConnectionOptions) -> Outcome<ConnectionOptions> 
     }
     let mut settled = options.clone();
     if let Some(url) = &options.url {
-        set_aside_by_url(&mut settled, &describe_url(url, "-u")?);
+        set_aside_by_url(&mut settled, &parse_url(url, "-u")?);
     }
     set_aside_by_address(&mut settled);
     Ok(settled)
@@ -27,31 +28,31 @@ fn last(options: &ConnectionOptions, names: &[&str]) -> Option<usize> {
 }
 
 /// What the URL says behind other words.
-fn set_aside_by_url(options: &mut ConnectionOptions, said: &Said) {
+fn set_aside_by_url(options: &mut ConnectionOptions, said: &Place) {
     let url = last(options, &["url"]);
     let is_earlier = |options: &ConnectionOptions, names: &[&str]| last(options, names) < url;
-    if said.has_host && is_earlier(options, &["host"]) {
+    if said.says_host && is_earlier(options, &["host"]) {
         options.host = None;
     }
-    if said.has_port && is_earlier(options, &["port"]) {
+    if said.says_port && is_earlier(options, &["port"]) {
         options.port = None;
     }
     if is_earlier(options, &["socket"]) {
         options.socket = None;
     }
-    if said.is_sentinel && last(options, &["host", "port", "socket"]) > url {
+    if matches!(said.address, Address::Sentinel(_)) && last(options, &["host", "port", "socket"]) > url {
         (options.sentinel_user, options.sentinel_pass) = (None, None);
     }
-    if said.has_db && is_earlier(options, &["db"]) {
+    if said.db.is_some() && is_earlier(options, &["db"]) {
         options.db = None;
     }
-    if said.has_user && is_earlier(options, &["user"]) {
+    if said.user.is_some() && is_earlier(options, &["user"]) {
         options.user = None;
     }
-    if said.has_password && is_earlier(options, &PASSWORDS) {
+    if said.password.is_some() && is_earlier(options, &PASSWORDS) {
         (options.pass, options.pass_file, options.password_command, options.askpass) = (None, None, None, false);
     }
-    if said.has_protocol && is_earlier(options, &["resp2", "resp3"]) {
+    if said.protocol.is_some() && is_earlier(options, &["resp2", "resp3"]) {
         (options.resp2, options.resp3) = (false, false);
     }
     if said.is_insecure && is_earlier(options, &["verify"]) {

@@ -8,7 +8,8 @@ use std::ffi::OsString;
 use crate::cli::settings::{Key, Value};
 use crate::cli::{Cli, Label, OptionSet, Verb};
 use crate::color::{COLORS, is_color};
-use crate::config::{describe_url, environment, url_in_environment};
+use crate::config::url::{holds_secret, parse_url};
+use crate::config::{environment, url_in_environment, without_password};
 use crate::exit::Outcome;
 
 pub use file::{Profile, Profiles};
@@ -77,7 +78,7 @@ fn put_under(mut cli: Cli, name: &str, yields: bool) -> Outcome<Cli> {
         // What is left out is to be right as well. The rest is read below.
         profiles.check(&profile, cli.options_mut())?;
     }
-    if yields && has_password_in_environment() {
+    if yields && is_overridden_by_environment("pass") {
         // The URL stays, its password does not.
         for setting in &mut settings {
             setting.drop_url_password(&cli);
@@ -110,10 +111,6 @@ fn is_overridden_by_environment(key: &str) -> bool {
     ENVIRONMENT.iter().any(|(variable, keys)| keys.contains(&key) && environment(variable).is_some())
 }
 
-fn has_password_in_environment() -> bool {
-    is_overridden_by_environment("pass")
-}
-
 /// Takes out what the profile says of its server where the command line or the environment names another: neither
 /// its password nor its certificate is for that one. A host or port that is typed only corrects the profile's own.
 fn yield_to_another_server(settings: &mut Vec<Setting>, cli: &Cli) -> Outcome<()> {
@@ -137,12 +134,12 @@ fn yield_to_another_server(settings: &mut Vec<Setting>, cli: &Cli) -> Outcome<()
         settings.retain(|setting| !setting.is_about_server);
     } else if let Some((url, source)) = url {
         // The profile names no server: it completes what the URL leaves open.
-        let said = describe_url(&url, source)?;
+        let said = parse_url(&url, source)?;
+        let says_who = said.user.is_some() || said.password.is_some();
         settings.retain(|setting| match setting.key.as_str() {
-            "db" => !said.has_db,
-            "user" => !said.has_user && !said.has_password,
-            "resp2" | "resp3" => !said.has_protocol,
-            key => !((said.has_user || said.has_password) && PASSWORDS.contains(&key)),
+            "db" => said.db.is_none(),
+            "resp2" | "resp3" => said.protocol.is_none(),
+            key => !(says_who && (key == "user" || PASSWORDS.contains(&key))),
         });
     }
     Ok(())
@@ -158,7 +155,7 @@ fn holds_password(key: &str, value: Option<&Value>) -> bool {
     match (key, value) {
         ("pass" | "sentinel-pass", _) => true,
         // One that cannot be read is an error of its own.
-        ("url", Some(Value::Text(url))) => describe_url(url, "url").is_ok_and(|said| said.holds_secret),
+        ("url", Some(Value::Text(url))) => holds_secret(url),
         _ => false,
     }
 }
@@ -188,9 +185,9 @@ impl Setting {
     fn drop_url_password(&mut self, cli: &Cli) {
         if self.key == "url"
             && let Value::Text(url) = &self.value
-            && let Ok(said) = describe_url(url, "url")
+            && let Some(url) = without_password(url)
             && let Some(key) = cli.options().key(&self.key)
-            && let Ok(setting) = Self::new(&key, Value::Text(said.without_password), self.line)
+            && let Ok(setting) = Self::new(&key, Value::Text(url), self.line)
         {
             *self = setting;
         }

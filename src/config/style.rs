@@ -5,18 +5,18 @@ use std::io::{self, IsTerminal as _};
 use std::os::unix::ffi::OsStrExt as _;
 
 use super::environment;
-use crate::cli::{CalledAs, Cli, Encoding, OutputOptions, ReportsForm, Verb, When, fakes_terminal};
+use crate::cli::{Cli, Encoding, Guise, OutputOptions, ReportsForm, Verb, When};
 use crate::color::Colors;
 use crate::exit::{Failure, Outcome};
 use crate::render::{Format, Style};
 use crate::report::set_colors;
 
 /// Decides how the output of a verb looks.
-pub(super) fn decide_style(output: &OutputOptions, verb: Option<&Verb>) -> Outcome<Style> {
-    style_of(output, verb, decide_format(output, verb)?)
+pub(super) fn decide_style(output: &OutputOptions, verb: Option<&Verb>, guise: Guise) -> Outcome<Style> {
+    style_of(output, verb, guise, decide_format(output, verb, guise)?)
 }
 
-fn style_of(output: &OutputOptions, verb: Option<&Verb>, format: Format) -> Outcome<Style> {
+fn style_of(output: &OutputOptions, verb: Option<&Verb>, guise: Guise, format: Format) -> Outcome<Style> {
     let delimiter = |given: &Option<OsString>| given.as_ref().map_or(b"\n".to_vec(), |text| text.as_bytes().to_vec());
     if let (Format::Csv, Some(name)) = (format, verb.and_then(Verb::without_csv)) {
         return Err(Failure::usage(format!(
@@ -30,7 +30,7 @@ fn style_of(output: &OutputOptions, verb: Option<&Verb>, format: Format) -> Outc
         one_line_errors: matches!(verb, Some(Verb::Pipe(_))),
         base64: output.encoding == Some(Encoding::Base64),
         quoted: output.quoted_json,
-        keeps_bytes: (fakes_terminal() || CalledAs::now().is_some()) && !io::stdout().is_terminal(),
+        keeps_bytes: (guise.fakes_terminal || guise.called_as.is_some()) && !io::stdout().is_terminal(),
         whole_messages: matches!(verb, Some(Verb::Exec(_)) | None),
         quotes_keys: false,
         parses_reports: output.reports != Some(ReportsForm::Text),
@@ -42,15 +42,15 @@ fn style_of(output: &OutputOptions, verb: Option<&Verb>, format: Format) -> Outc
 
 /// The same for a verb that is typed at the prompt: what is not said there looks as in the session, whose streams have
 /// a format of their own.
-pub(super) fn decide_style_at_prompt(cli: &Cli, session: &Style, streams: Format) -> Outcome<Style> {
+pub(super) fn decide_style_at_prompt(cli: &Cli, guise: Guise, session: &Style, streams: Format) -> Outcome<Style> {
     let (output, verb) = (&cli.output, cli.verb.as_ref());
     let format = match verb {
         Some(Verb::Pipe(args)) if args.envelope => Format::Json,
-        _ if output.names_format() => decide_format(output, verb)?,
+        _ if output.names_format() => decide_format(output, verb, guise)?,
         Some(verb) if verb.is_stream() => streams,
         _ => session.format,
     };
-    let typed = style_of(output, verb, format)?;
+    let typed = style_of(output, verb, guise, format)?;
     let or = |typed, is_typed, session: &Vec<u8>| if is_typed { typed } else { session.clone() };
     Ok(Style {
         element_delimiter: or(typed.element_delimiter, output.element_delimiter.is_some(), &session.element_delimiter),
@@ -83,7 +83,7 @@ fn decide_colors(when: Option<When>, is_terminal: bool) -> Colors {
     }
 }
 
-fn decide_format(output: &OutputOptions, verb: Option<&Verb>) -> Outcome<Format> {
+fn decide_format(output: &OutputOptions, verb: Option<&Verb>, guise: Guise) -> Outcome<Format> {
     let is_envelope = matches!(verb, Some(Verb::Pipe(args)) if args.envelope);
     if output.json || output.quoted_json || is_envelope {
         return Ok(Format::Json);
@@ -104,7 +104,7 @@ fn decide_format(output: &OutputOptions, verb: Option<&Verb>) -> Outcome<Format>
             .ok_or_else(|| Failure::usage(format!("RCLI_FORMAT={}: {} is expected", name.display(), Format::NAMES))),
         // The lines of a stream are JSON unless something else is asked for (contract section 8).
         None if verb.is_some_and(Verb::is_stream) => Ok(Format::Json),
-        None if io::stdout().is_terminal() || fakes_terminal() => Ok(Format::Human),
+        None if io::stdout().is_terminal() || guise.fakes_terminal => Ok(Format::Human),
         None => Ok(Format::Raw),
     }
 }

@@ -65,51 +65,16 @@ impl Place {
 /// The variables that hold the URL of a server, the first one first.
 pub(super) const VARIABLES: [&str; 2] = ["RCLI_URL", "REDIS_URL"];
 
-/// What a URL says beside where the server is, and the URL as it may be shown.
-#[derive(Debug)]
-pub struct Said {
-    /// A host, or an address of another kind.
-    pub has_host: bool,
-    /// A port, or an address of another kind.
-    pub has_port: bool,
-    /// Sentinels.
-    pub is_sentinel: bool,
-    /// That certificates are not checked.
-    pub is_insecure: bool,
-    /// A database.
-    pub has_db: bool,
-    /// A version of RESP.
-    pub has_protocol: bool,
-    /// A user.
-    pub has_user: bool,
-    /// A password, which may be empty.
-    pub has_password: bool,
-    /// A password that is not.
-    pub holds_secret: bool,
-    /// The URL without its password.
-    pub without_password: String,
+/// Whether a URL can be read and holds a password that is not empty.
+pub(super) fn holds_secret(text: &str) -> bool {
+    let place = read_url(text);
+    place.is_ok_and(|place| place.unknown_keys.is_empty() && place.password.is_some_and(|it| !it.is_empty()))
 }
 
-/// Tells what a URL from `source` says.
-pub fn describe_url(text: &str, source: &str) -> Outcome<Said> {
-    let place = parse_url(text, source)?;
-    Ok(Said {
-        has_host: place.says_host,
-        has_port: place.says_port,
-        is_sentinel: matches!(place.address, Address::Sentinel(_)),
-        is_insecure: place.is_insecure,
-        has_db: place.db.is_some(),
-        has_protocol: place.protocol.is_some(),
-        has_user: place.user.is_some(),
-        has_password: place.password.is_some(),
-        holds_secret: place.password.is_some_and(|password| !password.is_empty()),
-        without_password: without_password(text),
-    })
-}
-
-/// A URL that can be read, without the password after its user and without that of a unix socket's query.
-fn without_password(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else { return String::new() };
+/// A URL without the password after its user and without that of a unix socket's query; none if it cannot be read.
+pub fn without_password(text: &str) -> Option<String> {
+    parse_url(text, "url").ok()?;
+    let (scheme, rest) = text.split_once("://")?;
     let (rest, query) = rest.split_once('?').map_or((rest, None), |(rest, query)| (rest, Some(query)));
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let authority = match authority.rsplit_once('@') {
@@ -122,7 +87,7 @@ fn without_password(text: &str) -> String {
     let kept: Vec<&str> =
         query.iter().flat_map(|query| query.split('&')).filter(|pair| !pair.starts_with("pass=")).collect();
     let query = if kept.is_empty() { String::new() } else { format!("?{}", kept.join("&")) };
-    format!("{scheme}://{authority}{path}{query}")
+    Some(format!("{scheme}://{authority}{path}{query}"))
 }
 
 /// What may be wrong with a URL whose password cuts it in pieces.

@@ -45,7 +45,7 @@ impl Mode {
     /// Nothing is subscribed. `tells`: the output is a terminal, or is to look so.
     pub fn new(context: &Context) -> Self {
         let style = &context.config.style;
-        let tells = style.format == Format::Human && (style.is_terminal || context.config.fakes_terminal);
+        let tells = style.format == Format::Human && (style.is_terminal || context.config.guise.fakes_terminal);
         Self { tells, ..Self::default() }
     }
 

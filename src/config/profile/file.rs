@@ -13,7 +13,8 @@ use toml::de::{DeTable, DeValue};
 use super::{Setting, holds_password};
 use crate::cli::OptionSet;
 use crate::cli::settings::{Value, refuse_together};
-use crate::config::{ReplSettings, describe_url, refuse_url};
+use crate::config::url::parse_url;
+use crate::config::{ReplSettings, refuse_url};
 use crate::exit::{Failure, Outcome};
 use crate::text::describe_io;
 
@@ -230,7 +231,7 @@ impl Profiles {
             Some(value) => value.clone(),
         };
         match (&*key.name, &value) {
-            ("url", Value::Text(url)) => describe_url(url, "url").map(|_| ()),
+            ("url", Value::Text(url)) => parse_url(url, "url").map(drop),
             ("host" | "socket" | "sentinel", Value::Text(text)) => refuse_url(&key.name, text),
             ("sentinel", Value::List(texts)) => texts.iter().try_for_each(|text| refuse_url(&key.name, text)),
             _ => Ok(()),
