@@ -18,7 +18,7 @@ pub struct RowForm {
 }
 
 /// The rows of one input.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Rows {
     template: Arc<Template>,
     reader: Box<Reader>,

@@ -300,11 +300,7 @@ impl Source {
 
     /// Reads once; blocks when nothing is there yet. At the end of the input [`Self::next`] says so.
     pub fn fill(&mut self) -> Outcome<()> {
-        if self.start > 0 && (self.start == self.end || self.start > self.buffer.len() / 2) {
-            self.buffer.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
-            self.start = 0;
-        }
+        self.drop_parsed();
         if self.buffer.len() - self.end < CHUNK / 2 {
             self.grow()?;
         }
@@ -317,6 +313,25 @@ impl Source {
             }
             return Ok(());
         }
+    }
+
+    /// Makes room in front, where what was parsed is much.
+    fn drop_parsed(&mut self) {
+        if self.start > 0 && (self.start == self.end || self.start > self.buffer.len() / 2) {
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+    }
+
+    /// Takes these bytes as if they were read; none are the end.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn give(&mut self, bytes: &[u8]) {
+        self.drop_parsed();
+        self.buffer.truncate(self.end);
+        self.buffer.extend_from_slice(bytes);
+        self.end += bytes.len();
+        self.ended = bytes.is_empty();
     }
 
     /// Makes the buffer larger. What a RESP command declares is to have room before it is read for nothing.

@@ -127,7 +127,7 @@ fn pieces<C>(arg: &[u8], column: impl Fn(&[u8]) -> Result<C, &'static str>) -> R
 }
 
 /// A template whose columns are known by their places.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Bound {
     args: Vec<Vec<Piece<usize>>>,
     /// How many cells a row has.
