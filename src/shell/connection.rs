@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::command::request::Request;
 use crate::command::restrictions::{Effect, Setting, effect_of, refuse_in_cluster};
 use crate::exit::Outcome;
-use crate::net::{ConnectionState, Endpoint, Lost, Note, Server, Unopened, Watch};
+use crate::net::{ConnectionState, Endpoint, Lost, Note, Protocol, Server, Unopened, Watch};
 use crate::reply::{ErrorReply, Frame};
 use crate::report::Told;
 
@@ -242,7 +242,8 @@ impl Link {
         self.state.learn(request, answer);
         if effect_of(request) == Effect::Sets(Setting::User)
             && !answer.is_error()
-            && let (true, Some(Server::One(session, _))) = (self.reopens, &mut self.server)
+            && self.endpoint().protocol == Protocol::Resp3
+            && let Some(Server::One(session, _)) = &mut self.server
         {
             session.greet_again()?;
         }

@@ -26,6 +26,17 @@ fn reset_on_stdin_goes_back_to_the_version_user_and_database_of_the_start() {
 }
 
 #[test]
+fn an_auth_on_stdin_brings_the_version_of_resp_that_was_refused_without_it() {
+    let server = Server::with_password("secret");
+    let script = "AUTH secret\nHSET h a 1\nHGETALL h\n";
+    server.rcli(["--json"]).stdin(script).prints("\"OK\"\n1\n{\"a\":\"1\"}\n").run();
+    server.rcli(["--json", "-2"]).stdin("AUTH secret\nHGETALL h\n").prints("\"OK\"\n[\"a\",\"1\"]\n").run();
+    let chosen = "HELLO 2 AUTH default secret\nAUTH secret\nHGETALL h\n";
+    let run = server.rcli(["--json"]).stdin(chosen).any_stdout().run();
+    assert_eq!(run.out().lines().last(), Some("[\"a\",\"1\"]"));
+}
+
+#[test]
 fn reset_in_an_open_block_discards_it_and_ends_the_watch() {
     let server = Server::start();
     server
