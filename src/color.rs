@@ -8,11 +8,6 @@ use colored::{ColoredString, Colorize as _};
 /// The colours that a profile's prompt can have.
 pub const COLORS: [&str; 7] = ["red", "green", "yellow", "blue", "magenta", "cyan", "white"];
 
-/// Whether a prompt can have a colour of this name.
-pub fn is_color(name: &str) -> bool {
-    COLORS.contains(&name)
-}
-
 /// Of the 256 colours that are the same in every palette.
 const GREEN: u8 = 28;
 const TEAL: u8 = 30;

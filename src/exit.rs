@@ -4,7 +4,7 @@ mod connection;
 
 use std::io;
 
-use crate::report::report_pointing;
+use crate::report::Told;
 use crate::signal::Signal;
 use crate::text::describe_io;
 
@@ -89,18 +89,8 @@ impl Failure {
         Self { exit: Exit::Expired, message: Some(message.into()), pointer: None }
     }
 
-    /// The server has answered an error that ends the run: status 1.
+    /// The server has answered an error that ends the run, or a program that rcli ran has failed: status 1.
     pub fn error_reply(message: impl Into<String>) -> Self {
-        Self { exit: Exit::ErrorReply, message: Some(message.into()), pointer: None }
-    }
-
-    /// A program that rcli ran has failed: status 1 (contract sections 7 and 8).
-    pub fn program(message: impl Into<String>) -> Self {
-        Self { exit: Exit::ErrorReply, message: Some(message.into()), pointer: None }
-    }
-
-    /// A server's error reply ends it: status 1.
-    pub fn refused(message: impl Into<String>) -> Self {
         Self { exit: Exit::ErrorReply, message: Some(message.into()), pointer: None }
     }
 
@@ -141,7 +131,7 @@ impl Failure {
     /// Writes the message, if there is one, and gives the status.
     pub fn report(self) -> Exit {
         if let Some(message) = &self.message {
-            report_pointing(message, self.pointer.as_deref());
+            Told::Failure(message.clone()).report_pointing(self.pointer.as_deref());
         }
         self.exit
     }

@@ -79,8 +79,8 @@ impl Told {
         self.report_pointing(None);
     }
 
-    /// The same with lines below it.
-    fn report_pointing(self, pointer: Option<&str>) {
+    /// The same with lines below it, that point at a place in the input.
+    pub fn report_pointing(self, pointer: Option<&str>) {
         let voice = voice();
         let told = match &voice {
             Some(voice) => self.of(&voice.name),
@@ -93,7 +93,8 @@ impl Told {
         }
         match voice {
             Some(voice) => (voice.print)(lines),
-            None => write_stderr(&lines),
+            // Nowhere is left to say that stderr is gone.
+            None => drop(io::stderr().write_all(lines.as_bytes())),
         }
     }
 }
@@ -106,14 +107,4 @@ pub fn report(message: &str) {
 /// Writes `rcli: MESSAGE` to stderr: something has happened that is no failure.
 pub fn notice(message: &str) {
     Told::Notice(message.to_owned()).report();
-}
-
-/// A failure, and lines below that point at a place in the input.
-pub fn report_pointing(message: &str, pointer: Option<&str>) {
-    Told::Failure(message.to_owned()).report_pointing(pointer);
-}
-
-fn write_stderr(text: &str) {
-    // Nowhere is left to say that stderr is gone.
-    let _ = io::stderr().write_all(text.as_bytes());
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::options::parse_seconds;
+use super::streams::RetryOptions;
 
 /// Show a server at a glance, or how long it takes to answer
 #[derive(Args, Debug)]
@@ -42,10 +43,6 @@ pub struct StatArgs {
     /// With --latency: how many round trips took how long, every -i seconds
     #[arg(long, requires = "latency")]
     pub dist: bool,
-    /// End with status 3 when the connection is lost
-    #[arg(long, conflicts_with = "max_retries")]
-    pub no_reconnect: bool,
-    /// How often in a row to try a new connection [default: for ever]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    pub max_retries: Option<u32>,
+    #[command(flatten)]
+    pub retries: RetryOptions,
 }

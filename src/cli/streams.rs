@@ -171,16 +171,32 @@ pub struct LimitOptions {
     pub idle: Option<std::time::Duration>,
 }
 
+/// How often a lost connection is tried again (contract section 8).
+#[derive(Args, Clone, Debug)]
+pub struct RetryOptions {
+    /// End with status 3 when the connection is lost
+    #[arg(long, conflicts_with = "max_retries")]
+    pub no_reconnect: bool,
+
+    /// How often in a row to try a new connection [default: for ever]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub max_retries: Option<u32>,
+}
+
+impl RetryOptions {
+    /// How often; none: any number.
+    pub fn limit(&self) -> Option<u32> {
+        if self.no_reconnect { Some(0) } else { self.max_retries }
+    }
+}
+
 /// What is done about a lost connection of a stream (contract section 8).
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Lost connections")]
 pub struct ReconnectOptions {
-    /// End with status 3 when the connection is lost
-    #[arg(long, conflicts_with = "max_retries")]
-    pub no_reconnect: bool,
-    /// How often in a row to try a new connection [default: for ever]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    pub max_retries: Option<u32>,
+    #[command(flatten)]
+    pub retries: RetryOptions,
+
     /// Write {"type":"disconnected",...} and {"type":"reconnected","gap":...} lines among the messages
     #[arg(long)]
     pub events: bool,

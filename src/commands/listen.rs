@@ -3,7 +3,7 @@
 
 use rustix::event::{PollFd, PollFlags};
 
-use crate::cli::{Control, ListenOptions, MonitorArgs, OnHandlerError, PsubArgs, ReconnectOptions, SsubArgs, SubArgs};
+use crate::cli::{Control, ListenOptions, MonitorArgs, OnHandlerError, PsubArgs, SsubArgs, SubArgs};
 use crate::command::request::Request;
 use crate::config;
 use crate::context::Context;
@@ -46,8 +46,8 @@ pub fn ssub(context: &Context, args: &SsubArgs) -> Outcome<Exit> {
 pub fn monitor(context: &Context, args: &MonitorArgs) -> Outcome<Exit> {
     refuse_json_options(context, &[("--events", args.reconnect.events)])?;
     let handler = args.on_disconnect.as_deref().map(Handler::of_events).transpose()?;
-    let limits = Limits::begin(&args.limits);
-    let stream = open(context, Source::Monitor, retries(&args.reconnect), args.node.as_deref())?;
+    let limits = Limits::begin(&args.limits, "messages");
+    let stream = open(context, Source::Monitor, args.reconnect.retries.limit(), args.node.as_deref())?;
     let mut view = View::new(context.renderer()?, limits);
     view.events = args.reconnect.events;
     view.pushes = context.config.show_pushes;
@@ -126,14 +126,14 @@ fn listen(
             ("--events", options.reconnect.events),
         ],
     )?;
-    let limits = Limits::begin(&options.limits);
+    let limits = Limits::begin(&options.limits, "messages");
     let changes = match options.control {
         Some(control) => Some(Changes::lines(input::Source::stdin()?, control == Control::Keep)),
         None => None,
     };
     let is_changing = changes.is_some();
     let source = if is_changing { Source::Changing(subscriptions) } else { Source::Subscriptions(subscriptions) };
-    let stream = open(context, source, retries(&options.reconnect), node)?;
+    let stream = open(context, source, options.reconnect.retries.limit(), node)?;
     let mut view = View::new(context.renderer()?, limits);
     view.confirmations = !options.ignore_subscribe_messages;
     view.time = options.time;
@@ -161,11 +161,6 @@ fn open(context: &Context, source: Source, retries: Option<u32>, node: Option<&s
         Some(node) => Stream::open_node(&endpoint, config::parse_node(node, endpoint.cluster)?, source, retries)?,
         None => Stream::open(&endpoint, source, retries)?,
     })
-}
-
-/// How often a lost connection is tried again; none: any number.
-pub(super) fn retries(options: &ReconnectOptions) -> Option<u32> {
-    if options.no_reconnect { Some(0) } else { options.max_retries }
 }
 
 /// Options that only JSON lines can follow are not passed over in silence.

@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 
 use self::nodes::Nodes;
 use self::table::Table;
-use crate::cli::StatArgs;
+use crate::cli::{LimitOptions, StatArgs};
 use crate::context::Context;
-use crate::exit::{Exit, Failure, Outcome};
+use crate::exit::{Exit, Outcome};
+use crate::follow::Limits;
 
 /// More lines than this nobody reads.
 const SHORTEST: Duration = Duration::from_millis(10);
@@ -26,9 +27,9 @@ pub fn run(context: &Context, args: &StatArgs) -> Outcome<Exit> {
     if args.latency {
         return latency::run(context, args);
     }
-    let mut limits = Limits::begin(args);
+    let mut limits = Limits::begin(&limits_of(args), "lines");
     let endpoint = context.endpoint_telling(None)?;
-    let mut nodes = Nodes::open(&endpoint, retries(args))?;
+    let mut nodes = Nodes::open(&endpoint, args.retries.limit())?;
     let mut table = Table::new(context, nodes.is_cluster())?;
     let interval = interval(args, INTERVAL);
     let mut next = Instant::now();
@@ -53,42 +54,7 @@ fn interval(args: &StatArgs, default: Duration) -> Duration {
     args.interval.filter(|interval| !interval.is_zero()).unwrap_or(default).max(SHORTEST)
 }
 
-fn retries(args: &StatArgs) -> Option<u32> {
-    if args.no_reconnect { Some(0) } else { args.max_retries }
-}
-
 /// `--count` and `--timeout`.
-struct Limits {
-    count: Option<u64>,
-    timeout: Option<Duration>,
-    begun: Instant,
-    seen: u64,
-}
-
-impl Limits {
-    fn begin(args: &StatArgs) -> Self {
-        Self { count: args.count, timeout: args.timeout, begun: Instant::now(), seen: 0 }
-    }
-
-    /// Counts a line; whether that was the last that is wanted.
-    fn count(&mut self) -> bool {
-        self.seen += 1;
-        self.count == Some(self.seen)
-    }
-
-    /// This time, or that of `--timeout` if it is earlier.
-    fn no_later_than(&self, time: Instant) -> Instant {
-        self.timeout.and_then(|timeout| self.begun.checked_add(timeout)).map_or(time, |end| end.min(time))
-    }
-
-    fn is_over(&self) -> bool {
-        self.timeout.is_some_and(|timeout| self.begun.elapsed() >= timeout)
-    }
-
-    /// The end of a run whose time is over: well, unless a count was asked for and not reached.
-    fn end(&self) -> Outcome<Exit> {
-        let Some(count) = self.count else { return Ok(Exit::Done) };
-        let seconds = self.timeout.unwrap_or_default().as_secs_f64();
-        Err(Failure::expired(format!("--timeout: {seconds} s have passed with {} of {count} lines", self.seen)))
-    }
+fn limits_of(args: &StatArgs) -> LimitOptions {
+    LimitOptions { count: args.count, timeout: args.timeout, idle: None }
 }

@@ -3,7 +3,7 @@
 
 use std::os::unix::ffi::OsStrExt as _;
 
-use super::listen::{refuse_json_options, retries};
+use super::listen::refuse_json_options;
 use crate::cli::{Ack, OnHandlerError, TailArgs};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
@@ -32,7 +32,7 @@ pub fn run(context: &Context, args: &TailArgs) -> Outcome<Exit> {
     let handler = args.handling.handler.as_deref().map(Handler::of_entries).transpose()?;
     let on_disconnect = args.handling.on_disconnect.as_deref().map(Handler::of_events).transpose()?;
     let handlers: Vec<Handler> = handler.into_iter().chain(on_disconnect).collect();
-    let limits = Limits::begin(&args.limits);
+    let limits = Limits::begin(&args.limits, "messages");
     let endpoint = context.endpoint_telling(None)?;
     if endpoint.read_only && reading.group.is_some() {
         return Err(Failure::usage("--read-only: a group is told what was read; tail reads without --group"));
@@ -73,7 +73,7 @@ fn reading(args: &TailArgs) -> Outcome<Reading> {
             Some(text) => Some(Until::Id(id_of("--until", text, u64::MAX)?)),
         },
         group: group(args)?,
-        retries: retries(&args.reconnect),
+        retries: args.reconnect.retries.limit(),
     })
 }
 

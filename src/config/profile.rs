@@ -7,7 +7,7 @@ use std::ffi::OsString;
 
 use crate::cli::settings::{Key, Value};
 use crate::cli::{Cli, Label, OptionSet, Verb};
-use crate::color::{COLORS, is_color};
+use crate::color::COLORS;
 use crate::config::url::{holds_secret, parse_url};
 use crate::config::{environment, url_in_environment, without_password};
 use crate::exit::Outcome;
@@ -175,7 +175,7 @@ impl Setting {
 
     /// The colour of a profile's prompt, which is no option. The error says what it can be.
     fn of_color(name: &str, line: usize) -> Result<Self, String> {
-        if is_color(name) {
+        if COLORS.contains(&name) {
             let value = Value::Text(name.to_owned());
             return Ok(Self { key: "color".to_owned(), value, word: None, is_about_server: true, line });
         }

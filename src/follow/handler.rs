@@ -19,7 +19,7 @@ use crate::reply::{Message, Ticket};
 
 /// What a handler takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Takes {
+pub(super) enum Takes {
     /// The messages of this channel or pattern.
     Messages(Vec<u8>),
     /// Entries of streams.

@@ -1,4 +1,4 @@
-//! When a stream has brought enough: `--count`, `--timeout` and `--idle` (contract section 8).
+//! When a stream, or `stat`, has brought enough: `--count`, `--timeout` and `--idle` (contract sections 8 and 18).
 
 use std::time::{Duration, Instant};
 
@@ -11,24 +11,27 @@ pub struct Limits {
     count: Option<u64>,
     timeout: Option<Duration>,
     idle: Option<Duration>,
+    /// What is counted.
+    what: &'static str,
     begun: Instant,
     last: Instant,
     seen: u64,
 }
 
 impl Limits {
-    /// The limits of the options; time begins now.
-    pub fn begin(options: &LimitOptions) -> Self {
+    /// The limits of the options; time begins now. `what` is what is counted.
+    pub fn begin(options: &LimitOptions, what: &'static str) -> Self {
+        let LimitOptions { count, timeout, idle } = *options;
         let now = Instant::now();
-        Self { count: options.count, timeout: options.timeout, idle: options.idle, begun: now, last: now, seen: 0 }
+        Self { count, timeout, idle, what, begun: now, last: now, seen: 0 }
     }
 
     /// No limits.
     pub fn none() -> Self {
-        Self::begin(&LimitOptions { count: None, timeout: None, idle: None })
+        Self::begin(&LimitOptions { count: None, timeout: None, idle: None }, "messages")
     }
 
-    /// Counts a message; whether that was the last that is wanted.
+    /// Counts one more; whether that was the last that is wanted.
     pub fn count(&mut self) -> bool {
         self.seen += 1;
         if self.idle.is_some() {
@@ -62,6 +65,11 @@ impl Limits {
         self.timeout.and_then(|timeout| self.begun.checked_add(timeout))
     }
 
+    /// This time, or when the time is over if that is earlier.
+    pub fn no_later_than(&self, time: Instant) -> Instant {
+        self.deadline().map_or(time, |deadline| deadline.min(time))
+    }
+
     /// Whether the time is over.
     pub fn is_over(&self) -> bool {
         self.deadline().is_some_and(|deadline| deadline <= Instant::now())
@@ -73,6 +81,6 @@ impl Limits {
         let is_timeout = self.timeout.is_some_and(|timeout| self.begun.elapsed() >= timeout);
         let (name, limit) = if is_timeout { ("--timeout", self.timeout) } else { ("--idle", self.idle) };
         let seconds = limit.unwrap_or_default().as_secs_f64();
-        Err(Failure::expired(format!("{name}: {seconds} s have passed with {} of {count} messages", self.seen)))
+        Err(Failure::expired(format!("{name}: {seconds} s have passed with {} of {count} {}", self.seen, self.what)))
     }
 }

@@ -145,7 +145,7 @@ impl<F: Feed, W: Write, A: FnMut(Told)> Follower<'_, F, W, A> {
             End::Expired => self.sink.view.limits.end(),
             End::HandlerFailed => {
                 let left = self.sink.view.handlers.as_ref().map_or(0, Handlers::dropped);
-                Err(Failure::program(format!(
+                Err(Failure::error_reply(format!(
                     "ended by --on-handler-error stop, with {left} messages that were received and not handled"
                 )))
             }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::event::{PollFd, PollFlags};
 
-use super::handler::{Handlers, variables_of};
+use super::handler::{Handlers, Takes, variables_of};
 use super::view::{End, View, Watched, asked, watched};
 use super::words::describe;
 use crate::exit::{Exit, Failure, Outcome};
@@ -55,7 +55,7 @@ impl<W: Write, A: FnMut(Told)> Sink<'_, W, A> {
             Heard::Push(_) => {}
             Heard::Nonsense => return Ok(Taken::Nonsense),
             Heard::Entry(entry) => return self.take_entry(entry),
-            Heard::Refused(words) => return Err(Failure::refused(*words)),
+            Heard::Refused(words) => return Err(Failure::error_reply(*words)),
             Heard::End => return Ok(Taken::End(End::Done)),
             Heard::Event(event) => {
                 if let Event::Refused { .. } = event {
@@ -99,7 +99,7 @@ impl<W: Write, A: FnMut(Told)> Sink<'_, W, A> {
     fn pass_on(&mut self, entry: &Entry<'_>) -> Outcome<Taken> {
         let time = self.now();
         let record = Record::Entry { entry, time };
-        let handler = self.view.handlers.as_ref().and_then(Handlers::find_for_entries);
+        let handler = self.view.handlers.as_ref().and_then(|handlers| handlers.find_for(&Takes::Entries));
         if let (Some(handlers), Some(index)) = (&self.view.handlers, handler) {
             handlers.push_entry(index, &record, entry).map_err(|error| match error.kind() {
                 io::ErrorKind::OutOfMemory => Failure::failed("memory has no room for an entry"),
@@ -130,7 +130,7 @@ impl<W: Write, A: FnMut(Told)> Sink<'_, W, A> {
             self.write(&record)?;
         }
         let Some(handlers) = &self.view.handlers else { return Ok(Taken::Done) };
-        let Some(handler) = handlers.find_for_events() else { return Ok(Taken::Done) };
+        let Some(handler) = handlers.find_for(&Takes::Events) else { return Ok(Taken::Done) };
         let pushed = handlers.push(handler, &record, &[("RCLI_EVENT", event.name().as_bytes())]);
         pushed.map_err(|error| Failure::failed(describe_io(&error)))?;
         Ok(self.await_room()?.map_or(Taken::Done, Taken::End))

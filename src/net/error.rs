@@ -58,6 +58,15 @@ impl Unopened {
         }
     }
 
+    /// Whether the server may be there in a moment. One that refuses us will most often go on to.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::NobodyListens(_) => true,
+            Self::Refused { code, .. } => code == LOADING,
+            Self::Interrupted(_) => false,
+        }
+    }
+
     /// The message; a signal has none, and stays what it is.
     pub fn into_message(self) -> Result<String, Signal> {
         match self {

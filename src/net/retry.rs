@@ -5,7 +5,7 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::time::{Duration, Instant};
 
 use super::endpoint::Endpoint;
-use super::error::{LOADING, Lost, Unopened, WaitError};
+use super::error::{Lost, Unopened, WaitError};
 use super::poll::{sleep_until, wait_for_any};
 
 /// Pauses that are doubled.
@@ -45,19 +45,10 @@ pub(super) fn open_patiently<T>(
         let pause = PAUSES_OF_OPENING.after(tries).min(deadline.saturating_duration_since(Instant::now()));
         match opened {
             Ok((is_ready, opened)) if is_ready || pause.is_zero() => return Ok(opened),
-            Err(why) if pause.is_zero() || !may_come(&why) => return Err(why),
+            Err(why) if pause.is_zero() || !why.may_pass() => return Err(why),
             _ => sleep_until(Instant::now() + pause)?,
         }
         tries += 1;
-    }
-}
-
-/// Whether a server may be there in a moment. One that refuses us will most often go on to.
-fn may_come(why: &Unopened) -> bool {
-    match why {
-        Unopened::Unreachable(_) | Unopened::NobodyListens(_) => true,
-        Unopened::Refused { code, .. } => code == LOADING,
-        Unopened::Interrupted(_) => false,
     }
 }
 

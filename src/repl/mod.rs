@@ -54,7 +54,7 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::input::{describe_bad, parse};
 use crate::render::{self, Format, Record, Renderer, Stdout, Style};
 use crate::reply::{ErrorReply, Frame, Kind};
-use crate::report::{notice, report, report_pointing};
+use crate::report::{Told, notice, report};
 use crate::shell::Shell;
 use crate::shell::connection::Link;
 use crate::signal;
@@ -251,7 +251,7 @@ impl Repl<'_> {
             // The lines of what was pasted do not depend on each other more than typed ones do.
             let (reason, pointer) = describe_bad(text.as_bytes(), text.as_bytes(), &malformed);
             let place = self.source_line.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
-            report_pointing(&format!("{place}{reason}"), pointer.as_deref());
+            Told::Failure(format!("{place}{reason}")).report_pointing(pointer.as_deref());
             return Ok(Flow::On);
         }
         if request.is_empty() {

@@ -8,7 +8,7 @@ use super::scan::{Counts, Target};
 use super::walk::{Halt, Servers, Walk};
 use crate::command::request::Request;
 use crate::exit::Failure;
-use crate::net::{Address, Cluster, Holdings, Lost, SLOTS, SlotSet};
+use crate::net::{Address, Cluster, Holdings, SLOTS, SlotSet};
 
 /// With CLUSTERSCAN a slot is walked by itself; of more than so many a node is walked whole.
 const FEW: usize = 64;
@@ -87,7 +87,7 @@ impl Walk {
 
     fn has_clusterscan(&mut self) -> Result<bool, Halt> {
         let Servers::Cluster(cluster) = &mut self.servers else { return Ok(false) };
-        let known = cluster.call(&Request::new(["COMMAND", "INFO", "CLUSTERSCAN"])).map_err(Halt::Lost)?;
+        let known = cluster.call(&Request::new(["COMMAND", "INFO", "CLUSTERSCAN"]))?;
         Ok(known.frame().children().next().is_some_and(|entry| entry.kind().is_aggregate()))
     }
 
@@ -96,9 +96,9 @@ impl Walk {
         let mut retry = self.servers.retry();
         loop {
             let Servers::Cluster(cluster) = &mut self.servers else { return Ok(Vec::new()) };
-            let all = cluster.holdings().map_err(Halt::Lost)?;
+            let all = cluster.holdings()?;
             let Some(slot) = missing(cluster, walked, &all) else { return Ok(all) };
-            if !retry.pause().map_err(Halt::Lost)? {
+            if !retry.pause()? {
                 let why = match cluster.map().owner(slot) {
                     Some(shard) => format!("{}: it owns slot {slot} and cannot be asked", shard.primary),
                     None => format!("{}: slot {slot} is not served by any node", cluster.place()),
@@ -153,13 +153,6 @@ fn moved(before: &[Holdings], walked: &[Walked], after: &[Holdings]) -> Vec<(Add
         }
     }
     targets
-}
-
-/// Says which of the nodes it is.
-impl From<Lost> for Halt {
-    fn from(lost: Lost) -> Self {
-        Self::Lost(lost)
-    }
 }
 
 #[cfg(test)]

@@ -37,6 +37,12 @@ impl From<Failure> for Halt {
     }
 }
 
+impl From<Lost> for Halt {
+    fn from(lost: Lost) -> Self {
+        Self::Lost(lost)
+    }
+}
+
 /// Who is walked.
 pub enum Servers {
     /// One server, and the connection there is with it already.
@@ -130,7 +136,7 @@ impl Walk {
         let open = self.nodes.iter_mut().filter(|node| !node.is_done()).filter_map(|node| node.session.as_mut());
         // What nobody reads any more is told so also where no key is found for long.
         let output = PollFd::from_borrowed_fd(rustix::stdio::stdout(), PollFlags::empty());
-        let (_, gone) = wait_among(open, &[output], limit).map_err(Halt::Lost)?;
+        let (_, gone) = wait_among(open, &[output], limit)?;
         if gone.contains(&true) {
             return Err(Halt::Failure(Failure::quiet(Exit::Done)));
         }
@@ -175,7 +181,7 @@ impl Walk {
     fn pause(&mut self, at: usize) -> Result<(), Halt> {
         let retry = self.servers.retry();
         let node = &mut self.nodes[at];
-        let may_go_on = node.retry.get_or_insert(retry).pause().map_err(Halt::Lost)?;
+        let may_go_on = node.retry.get_or_insert(retry).pause()?;
         if may_go_on {
             return Ok(());
         }
@@ -218,7 +224,7 @@ impl Walk {
     /// Whether a node that cannot be reached is not to be waited for: another one has its slots.
     fn is_given_up(&mut self, at: usize) -> Result<bool, Halt> {
         let Servers::Cluster(cluster) = &mut self.servers else { return Ok(false) };
-        cluster.refresh(None).map_err(Halt::Lost)?;
+        cluster.refresh(None)?;
         let node = &mut self.nodes[at];
         if let Some(key) = self.scan.key() {
             if let Some(owner) = cluster.map().owner(slot_of(key)) {
@@ -272,7 +278,7 @@ impl Walk {
             Redirect::TryAgain | Redirect::Down => return Ok(()),
         };
         (node.session, node.reader, node.run_id, node.has_begun) = (None, None, None, false);
-        if !node.retry.get_or_insert(retry).follow().map_err(Halt::Lost)? {
+        if !node.retry.get_or_insert(retry).follow()? {
             return Err(Halt::Failure(Failure::failed(format!("{}: its slot is sent around", node.address))));
         }
         if node.has_given {

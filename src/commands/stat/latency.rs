@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use super::nodes::Nodes;
 use super::round_trips::{RoundTrips, in_ms};
 use super::table::{json_of, time_in_seconds};
-use super::{INTERVAL, Limits, interval, retries, spectrum};
+use super::{INTERVAL, interval, limits_of, spectrum};
 use crate::cli::StatArgs;
 use crate::color::Colors;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::follow::Limits;
 use crate::net::Endpoint;
 use crate::render::{Format, Renderer, Stdout};
 
@@ -28,12 +29,13 @@ pub fn run(context: &Context, args: &StatArgs) -> Outcome<Exit> {
     let style = &context.config.style;
     let is_live = context.may_redraw() && style.format == Format::Human && !args.dist;
     let is_plain = !args.history && !args.dist;
-    let mut limits = Limits::begin(args);
+    let mut limits = limits_of(args);
     if is_plain && !is_live && style.format != Format::Json {
         limits.count = limits.count.or(Some(1));
     }
+    let mut limits = Limits::begin(&limits, "lines");
     let endpoint = Endpoint { cluster: None, ..context.endpoint_telling(None)? };
-    let mut nodes = Nodes::open(&endpoint, retries(args))?;
+    let mut nodes = Nodes::open(&endpoint, args.retries.limit())?;
     let mut lines = Lines {
         renderer: context.renderer()?,
         format: style.format,

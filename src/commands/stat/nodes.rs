@@ -7,7 +7,7 @@ use super::info::Info;
 use super::round_trips::RoundTrips;
 use crate::command::request::Request;
 use crate::exit::{Failure, Outcome};
-use crate::net::{Address, Cluster, Endpoint, Lost, Session, Unopened, reconnect_pause, wait_for_any};
+use crate::net::{Address, Cluster, Endpoint, Lost, Session, reconnect_pause, wait_for_any};
 use crate::reply::{ErrorReply, Frame, OwnedFrame};
 use crate::report::{notice, report};
 
@@ -276,7 +276,7 @@ impl Node {
                 self.is_busy = true;
                 Ok(None)
             }
-            Some(error) => Err(Failure::program(format!("{}: INFO: {error}", self.name()))),
+            Some(error) => Err(Failure::error_reply(format!("{}: INFO: {error}", self.name()))),
         }
     }
 
@@ -316,12 +316,7 @@ impl Node {
             Err(why) => why,
         };
         self.tries += 1;
-        let may_be_there_later = match &why {
-            Unopened::Unreachable(_) | Unopened::NobodyListens(_) => true,
-            Unopened::Refused { code, .. } => code == "LOADING",
-            Unopened::Interrupted(_) => false,
-        };
-        if !may_be_there_later || retries.is_some_and(|retries| self.tries >= retries) {
+        if !why.may_pass() || retries.is_some_and(|retries| self.tries >= retries) {
             return Err(why.into());
         }
         self.next_try = Instant::now() + reconnect_pause(self.tries);

@@ -248,7 +248,7 @@ impl<'a> Attempt<'a> {
             },
             (None, None) => "ended for no known reason".to_owned(),
         };
-        Failure::program(format!("{} {how}: its block was not run", self.program.output.name()))
+        Failure::error_reply(format!("{} {how}: its block was not run", self.program.output.name()))
     }
 
     /// The connection is gone, or a signal came, before anything was executed.

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{OFlags, fcntl_setfl};
+use rustix::io::retry_on_intr;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, getpgrp, kill_process, kill_process_group, waitid};
 use rustix::termios::tcgetpgrp;
 
@@ -190,9 +191,7 @@ fn watch_end(child: &Child) -> io::Result<PipeReader> {
     let (ended, writer) = io::pipe()?;
     let pid = Pid::from_child(child);
     thread::Builder::new().name("program".to_owned()).stack_size(64 * 1024).spawn(move || {
-        while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
-        {
-        }
+        let _ = retry_on_intr(|| waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT));
         drop(writer);
     })?;
     Ok(ended)

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::io::{ioctl_fionbio, retry_on_intr};
 use rustix::process::{Pid, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::{Handler, Job, Takes};
@@ -95,7 +95,7 @@ impl Handlers {
         let failed = |error: io::Error| Failure::failed(format!("cannot start the handlers: {}", describe_io(&error)));
         let (wake, done) = io::pipe().map_err(failed)?;
         for fd in [wake.as_fd(), done.as_fd()] {
-            set_nonblocking(fd).map_err(failed)?;
+            ioctl_fionbio(fd, true).map_err(|error| failed(error.into()))?;
         }
         let shared =
             Arc::new(Shared { handlers, stop_on_error: stop, state: Mutex::default(), arrived: Condvar::new(), done });
@@ -120,14 +120,9 @@ impl Handlers {
         self.shared.handlers.iter().position(is_it)
     }
 
-    /// The handler of entries.
-    pub fn find_for_entries(&self) -> Option<usize> {
-        self.shared.handlers.iter().position(|handler| handler.takes == Takes::Entries)
-    }
-
-    /// The handler of what happens to connections.
-    pub fn find_for_events(&self) -> Option<usize> {
-        self.shared.handlers.iter().position(|handler| handler.takes == Takes::Events)
+    /// The handler of entries, or of what happens to connections.
+    pub(in crate::follow) fn find_for(&self, what: &Takes) -> Option<usize> {
+        self.shared.handlers.iter().position(|handler| handler.takes == *what)
     }
 
     /// Puts something into the backlog: its handler gets the record as a JSON line, and these variables. Whether there
@@ -311,7 +306,7 @@ impl Shared {
 
     /// Waits for the end of a process. Its id leaves the list before it is free for another process.
     fn wait(&self, child: &mut Child, pid: Pid, bound: Bound) -> io::Result<ExitStatus> {
-        let waited = retry(|| waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT));
+        let waited = retry_on_intr(|| waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT));
         self.lock().running.retain(|other| *other != pid);
         drop(bound);
         waited?;
@@ -332,7 +327,7 @@ fn set_variables(command: &mut Command, job: &Job) {
 
 /// Writes the line to a handler's stdin. A handler need not read it: its end, or its closing of stdin, ends the write.
 fn feed(mut stdin: ChildStdin, line: &[u8], pid: Pid) -> io::Result<()> {
-    set_nonblocking(stdin.as_fd())?;
+    ioctl_fionbio(&stdin, true)?;
     let mut rest = line;
     while !rest.is_empty() {
         match stdin.write(rest) {
@@ -355,21 +350,7 @@ fn feed(mut stdin: ChildStdin, line: &[u8], pid: Pid) -> io::Result<()> {
 
 fn has_ended(pid: Pid) -> io::Result<bool> {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
-    Ok(retry(|| waitid(WaitId::Pid(pid), options))?.is_some())
-}
-
-fn retry<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> io::Result<T> {
-    loop {
-        match call() {
-            Err(rustix::io::Errno::INTR) => {}
-            result => return result.map_err(Into::into),
-        }
-    }
-}
-
-fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
-    fcntl_setfl(fd, fcntl_getfl(fd)? | OFlags::NONBLOCK)?;
-    Ok(())
+    Ok(retry_on_intr(|| waitid(WaitId::Pid(pid), options))?.is_some())
 }
 
 fn describe_status(status: ExitStatus) -> String {
