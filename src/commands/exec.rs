@@ -88,9 +88,8 @@ pub fn run(context: &Context, args: &ExecArgs) -> Outcome<Exit> {
         renderer.flush().map_err(Failure::output)?;
         for error in frame.errors().map(ErrorReply::new) {
             exit = Exit::ErrorReply;
-            let advice = error.advice(server.is_cluster());
-            if !is_written || !advice.is_empty() {
-                report(&without_quoted(&request, format!("{error}{advice}")));
+            if !is_written || !error.advice(server.is_cluster()).is_empty() {
+                report(&without_quoted(&request, error.advised(server.is_cluster())));
             }
         }
         left = if left > 0 { left - 1 } else { left };

@@ -29,7 +29,8 @@ pub fn run(context: &Context, args: &RdbArgs) -> Outcome<Exit> {
     progress.show(None, "{spinner} {msg}", "waiting for the snapshot");
     let asked = Snapshot::ask(*session, args.functions).map_err(|lost| lost.into_failure(&place))?;
     let what = if args.functions { "SYNC of functions" } else { "SYNC" };
-    let mut snapshot = asked.map_err(|error| Failure::error_reply(format!("{place}: {what}: {error}")))?;
+    let mut snapshot =
+        asked.map_err(|error| Failure::error_reply(format!("{place}: {what}: {}", error.advised(false))))?;
     let length = snapshot.length();
     let template = if length.is_some() {
         "{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta} left"

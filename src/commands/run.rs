@@ -238,7 +238,7 @@ impl Output<'_> {
             if self.is_peer {
                 continue;
             }
-            report(&format!("{}{}", self.script.describe(&error.to_string()), error.advice(self.is_cluster)));
+            report(&self.script.describe(&error.advised(self.is_cluster)));
         }
         Ok(())
     }

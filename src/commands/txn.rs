@@ -159,8 +159,7 @@ impl<'a> Txn<'a> {
         match self.server.watch(&keys).map_err(|lost| lost.into_failure(&self.server.place()))? {
             Ok(()) => Ok(None),
             Err(error) => {
-                let advice = error.advice(self.server.is_cluster());
-                report(&format!("nothing was run: {error}{advice}"));
+                report(&format!("nothing was run: {}", error.advised(self.server.is_cluster())));
                 Ok(Some(error.to_frame()))
             }
         }

@@ -111,7 +111,9 @@ fn summary(out: &mut impl Write, ranking: &Ranking, name_bytes: u64, cut_at: Opt
     let known = |name: &[u8]| ranking.types.iter().find(|sum| sum.largest.key_type == name);
     let is_other = |sum: &&TypeSum| TYPES.iter().all(|(name, _)| *name != sum.largest.key_type);
     let others = || ranking.types.iter().filter(is_other);
-    for sum in TYPES.iter().filter_map(|(name, _)| known(name)).chain(others()).filter(|sum| sum.largest.size > 0) {
+    // A type that nobody knows a size of has no largest.
+    let sized = others().filter(|sum| sum.largest.size > 0);
+    for sum in TYPES.iter().filter_map(|(name, _)| known(name)).chain(sized) {
         let key_type = &sum.largest.key_type;
         write!(out, "Biggest {:>6} found ", name_of(key_type))?;
         human::quoted(out, &sum.largest.key)?;

@@ -79,8 +79,7 @@ impl Repl<'_> {
             }
             Answer::Rejected(errors, error) => {
                 for (request, error) in errors {
-                    let advice = error.advice(self.shell.link().is_cluster());
-                    let said = without_quoted(request, format!("{error}{advice}"));
+                    let said = without_quoted(request, error.advised(self.shell.link().is_cluster()));
                     report(&format!("{}: {said}", request.shown(SHOWN)));
                 }
                 self.reply(request, error.to_frame().frame())
@@ -133,7 +132,8 @@ impl Repl<'_> {
         // A subcommand is unknown where its container is not.
         let count = if table.find(&[request.arg(0)]).is_some() { 2 } else { 1 };
         let typed = words.iter().take(count).map(AsRef::as_ref).collect::<Vec<&str>>().join(" ");
-        if let Some(near) = nearest(&typed, &table) {
+        // What is renamed or disabled at this server stands in rcli's own table.
+        if let Some(near) = nearest(&typed, &table).filter(|near| !near.eq_ignore_ascii_case(&typed)) {
             self.flush()?;
             notice(&format!("did you mean {near}?"));
         }

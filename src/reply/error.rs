@@ -42,7 +42,16 @@ impl ErrorReply {
     pub fn advice(&self, is_cluster: bool) -> &'static str {
         match self.code() {
             "MOVED" | "ASK" if !is_cluster => "; this server is a node of a cluster: use -c",
+            "NOAUTH" => "; AUTH, --askpass, --pass-file, -a or REDISCLI_AUTH gives the password",
             _ => "",
+        }
+    }
+
+    /// Its words, and what to do about it.
+    pub fn advised(&self, is_cluster: bool) -> String {
+        match self.advice(is_cluster) {
+            "" => self.text.clone(),
+            advice => format!("{}{advice}", self.reason()),
         }
     }
 

@@ -182,8 +182,7 @@ pub fn describe_errors(
     const SHOWN: usize = 100;
     frame.errors().map(move |error| {
         let error = ErrorReply::new(error);
-        let advice = error.advice(is_cluster);
-        let said = without_quoted(request, format!("{error}{advice}"));
+        let said = without_quoted(request, error.advised(is_cluster));
         format!("{source}:{}: {}: {said}", request.line, request.shown(SHOWN))
     })
 }

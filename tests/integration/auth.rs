@@ -180,7 +180,17 @@ fn a_missing_password_is_said_in_the_servers_words() {
     for args in [&["GET", "k"][..], &["-2", "--human", "GET", "k"], &["--json", "GET", "k"]] {
         let run = server.rcli(args).status_among(&[1, 3]).any_stdout().any_stderr().run();
         assert!(format!("{}{}", run.out(), run.err()).contains("NOAUTH"), "{args:?}: {}{}", run.out(), run.err());
+        assert!(run.err().contains("required; AUTH, --askpass, --pass-file, -a or REDISCLI_AUTH"), "{}", run.err());
     }
+    for args in [&["ls"][..], &["ls", "--in", "k"], &["stat"], &["run", "-"], &["tail", "s"], &["rdb", "-"]] {
+        let run = server.rcli(args).stdin("return 1").status(1).any_stdout();
+        run.complains(&["NOAUTH Authentication required; AUTH, --askpass"]).run();
+    }
+    for args in [&["sub", "c"][..], &["monitor"]] {
+        server.rcli(args).status(3).complains(&["NOAUTH Authentication required; AUTH, --askpass"]).run();
+    }
+    let advice = ["stdin:1: GET k: NOAUTH Authentication required; AUTH, --askpass"];
+    server.rcli(["pipe"]).stdin("GET k\n").status(1).any_stdout().complains(&advice).run();
 }
 
 #[test]

@@ -157,6 +157,9 @@ fn replicas_are_walked_where_reads_go_to_them() {
         assert_eq!(stats.contains("cmdstat_scan"), index > 2, "{index}: {stats}");
         assert!(index < 3 || !stats.contains("failed_calls=1"), "{stats}");
     }
+    // One that is named without -c tells of its own keys.
+    let of_one = cluster.nodes[3].rcli(["ls", "--with", "type"]).any_stdout().run().out();
+    assert!(!of_one.is_empty() && of_one.lines().all(|line| line.starts_with("string\tkey:")), "{of_one}");
 }
 
 #[test]

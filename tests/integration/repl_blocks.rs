@@ -159,6 +159,7 @@ fn auth_and_protocol_survive_a_reconnect() {
     let (terminal, prompt) = open(&server, &[]);
     terminal.line("GET k");
     terminal.shows("(error) NOAUTH");
+    terminal.shows("rcli: AUTH, --askpass, --pass-file, -a or REDISCLI_AUTH gives the password");
     terminal.run(&prompt, "AUTH secret", &["OK"]);
     // RESP3, which the server refused before AUTH.
     terminal.line("HGETALL none");

@@ -282,6 +282,15 @@ fn an_unknown_command_names_the_nearest_one() {
 }
 
 #[test]
+fn a_command_that_a_server_has_under_another_name_is_not_offered_as_it_was_typed() {
+    let server = Server::with_args(["--rename-command", "COMMAND", "", "--rename-command", "TYPE", "KIND"]);
+    let (terminal, prompt) = open_at(&server, &[], 120);
+    terminal.line("type k");
+    terminal.ends_with(&["(error) ERR unknown command 'type', with args beginning with: 'k'", &prompt]);
+    terminal.leave();
+}
+
+#[test]
 fn a_line_is_edited_in_the_editor_of_the_environment() {
     let server = Server::start();
     let terminal = server.rcli([""; 0]).env("EDITOR", "sed -i s/one/two/").on_terminal(120);

@@ -93,8 +93,7 @@ fn container_of(server: &mut Server, key: &[u8]) -> Outcome<Option<Container>> {
     let reply = server.call(&Request::new([&b"TYPE"[..], key]));
     let reply = reply.map_err(|lost| lost.into_failure(&server.place()))?;
     if let Some(error) = ErrorReply::of(reply.frame()) {
-        let advice = error.advice(server.is_cluster());
-        return Err(Failure::error_reply(format!("TYPE: {error}{advice}")));
+        return Err(Failure::error_reply(format!("TYPE: {}", error.advised(server.is_cluster()))));
     }
     let key_type = String::from_utf8_lossy(reply.frame().head().text).into_owned();
     if key_type == "none" {

@@ -233,8 +233,8 @@ impl Output {
         self.exit = self.exit.or(Exit::ErrorReply);
         if !self.told.contains(&question) {
             self.told.push(question);
-            let advice = error.advice(self.is_cluster);
-            self.bar.suspend(|| Told::Failure(format!("{question}: {error}{advice}")).report());
+            let said = error.advised(self.is_cluster);
+            self.bar.suspend(|| Told::Failure(format!("{question}: {said}")).report());
         }
     }
 

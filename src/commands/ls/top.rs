@@ -46,17 +46,17 @@ impl Tallies {
         self.measure
     }
 
-    /// Counts a key: its type and its size are the cells. What has no size has none to be compared.
+    /// Counts a key: its type and its size are the cells. What has no size is no largest.
     pub fn count(&mut self, node: usize, key: &[u8], cells: &[(&str, Cell<'_>)]) -> Counted {
         let [(_, key_type), (_, size)] = cells else { return Counted::default() };
         let key_type = type_of(key_type);
-        let size = if let Cell::Number(size) = size { *size } else { 0 };
+        let (size, has_size) = if let Cell::Number(size) = size { (*size, true) } else { (0, false) };
         if self.nodes.len() <= node {
             self.nodes.resize_with(node + 1, Tally::default);
         }
         let rivals = self.nodes.iter().flat_map(|tally| &tally.types);
         let is_largest =
-            size > 0 && !rivals.into_iter().any(|sum| sum.largest.key_type == key_type && sum.largest.size >= size);
+            has_size && !rivals.into_iter().any(|sum| sum.largest.key_type == key_type && sum.largest.size >= size);
         let is_among_top = self.nodes[node].count(self.limit, key, key_type, size);
         Counted { size, is_largest, is_among_top }
     }

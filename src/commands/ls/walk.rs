@@ -197,8 +197,13 @@ impl Walk {
     fn open(&mut self, at: usize, output: &mut Output) -> Result<(), Halt> {
         loop {
             let opened = self.servers.open(&self.nodes[at]).and_then(|mut session| {
-                let run_id = run_id_of(&mut session)?;
-                Ok((session, run_id))
+                let info = session.ask(redis::cmd("INFO").arg("server"))?;
+                let info = text_of(&info).unwrap_or_default();
+                // A replica, named without -c, tells of its keys only then.
+                if matches!(self.servers, Servers::One(..)) && is_node(info) {
+                    session.call(&Request::new(["READONLY"]))?;
+                }
+                Ok((session, value_in(info, "run_id").map(str::to_owned)))
             });
             let node = &mut self.nodes[at];
             match opened {
@@ -294,11 +299,14 @@ impl Walk {
     }
 }
 
-/// Which process a server is; none where it does not tell.
-fn run_id_of(session: &mut Session) -> Result<Option<String>, Lost> {
-    let info = session.ask(redis::cmd("INFO").arg("server"))?;
-    let text = text_of(&info).unwrap_or_default();
-    Ok(text.lines().find_map(|line| line.strip_prefix("run_id:")).map(|id| id.trim().to_owned()))
+/// A value in the text of INFO; none where the server does not tell.
+fn value_in<'i>(info: &'i str, name: &str) -> Option<&'i str> {
+    info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
+}
+
+/// Whether INFO is that of a node of a cluster, of Redis or of Valkey.
+fn is_node(info: &str) -> bool {
+    ["redis_mode", "server_mode"].iter().any(|name| value_in(info, name) == Some("cluster"))
 }
 
 /// The failure that ends a run for this reason.
@@ -308,7 +316,7 @@ pub fn failure_of(halt: Halt, place: &str) -> Outcome<()> {
         Halt::Failure(failure) => Err(failure),
         Halt::Lost(lost) => Err(lost.into_failure(place)),
         Halt::Later(why) => Err(Failure::failed(format!("{place}: {why}"))),
-        Halt::Refused(error) => Err(Failure::error_reply(format!("{place}: {error}"))),
+        Halt::Refused(error) => Err(Failure::error_reply(format!("{place}: {}", error.advised(false)))),
         Halt::Redirected(_) => Err(Failure::failed(format!("{place}: the key is elsewhere"))),
     }
 }

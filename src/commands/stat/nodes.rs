@@ -276,7 +276,7 @@ impl Node {
                 self.is_busy = true;
                 Ok(None)
             }
-            Some(error) => Err(Failure::error_reply(format!("{}: INFO: {error}", self.name()))),
+            Some(error) => Err(Failure::error_reply(format!("{}: INFO: {}", self.name(), error.advised(false)))),
         }
     }
 

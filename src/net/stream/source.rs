@@ -189,7 +189,7 @@ impl Subject {
         } else if is_shard && error.code() == "MOVED" {
             "; this server is a node of a cluster, and the channel belongs to another one"
         } else {
-            ""
+            error.advice(true)
         };
         format!("{command} was refused: {}{hint}", error.reason())
     }
