@@ -123,7 +123,6 @@ impl Failure {
         self
     }
 
-    /// The message alone.
     pub fn into_message(self) -> String {
         self.message.unwrap_or_default()
     }

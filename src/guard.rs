@@ -38,7 +38,6 @@ pub struct Bound {
 }
 
 impl Bound {
-    /// Binds a process.
     pub fn process(pid: Pid) -> Self {
         Self::new(pid.as_raw_nonzero().to_string())
     }

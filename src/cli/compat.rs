@@ -143,9 +143,7 @@ impl Guise {
 /// The tool by whose name rcli was called, through a link: then more is as there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CalledAs {
-    /// `redis-cli`.
     RedisCli,
-    /// `valkey-cli`.
     ValkeyCli,
 }
 

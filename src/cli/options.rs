@@ -206,7 +206,6 @@ pub struct OutputOptions {
 }
 
 impl OutputOptions {
-    /// Whether a format is asked for.
     pub fn names_format(&self) -> bool {
         self.json || self.quoted_json || self.raw || self.human || self.csv
     }

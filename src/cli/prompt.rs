@@ -20,7 +20,6 @@ const NOT_HERE: [&str; 3] = ["profile", "version", "control"];
 /// What a subcommand takes.
 #[derive(Debug)]
 pub struct VerbSyntax {
-    /// Its name.
     pub name: String,
     /// Everything behind its name: `[OPTIONS] [CHANNEL]...`.
     pub usage: String,
@@ -51,7 +50,6 @@ pub struct ValueSyntax {
     pub name: String,
     /// All that it can be; empty where that is not told.
     pub words: Vec<String>,
-    /// Whether it is the name of a file.
     pub is_file: bool,
     /// Whether it may be several, with commas between them.
     pub is_list: bool,

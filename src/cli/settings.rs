@@ -31,9 +31,7 @@ pub enum Value {
     Flag(bool),
     /// A decimal number, as it is written.
     Number(String),
-    /// A string.
     Text(String),
-    /// A list of them.
     List(Vec<String>),
 }
 

@@ -14,7 +14,6 @@ use crate::command::request::Request;
 pub enum Effect {
     /// Nothing that outlasts its reply.
     None,
-    /// It sets this.
     Sets(Setting),
     /// HELLO: the version of RESP, and with its options the user and the name.
     Hello,
@@ -35,9 +34,7 @@ pub enum Effect {
 /// Something that a connection keeps until it is set again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setting {
-    /// The database.
     Database,
-    /// The user.
     User,
     /// Whether a replica in a cluster answers reads.
     Replica,
@@ -45,7 +42,6 @@ pub enum Setting {
     Name,
     /// The name of the library in CLIENT LIST.
     LibraryName,
-    /// Its version.
     LibraryVersion,
     /// Whether the connection is spared when clients take too much memory.
     NoEvict,
@@ -64,15 +60,10 @@ pub enum Setting {
 pub enum Report {
     /// Of no form that is known.
     Text,
-    /// INFO's.
     Info,
-    /// CLIENT LIST's.
     ClientList,
-    /// CLIENT INFO's.
     ClientInfo,
-    /// CLUSTER INFO's.
     ClusterInfo,
-    /// CLUSTER NODES's.
     ClusterNodes,
 }
 

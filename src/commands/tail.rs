@@ -17,7 +17,6 @@ use crate::report::Told;
 /// the rest is left to other consumers.
 const PER_HANDLER: u64 = 2;
 
-/// Runs `rcli tail`.
 pub fn run(context: &Context, args: &TailArgs) -> Outcome<Exit> {
     let has_handler = args.handling.handler.is_some();
     refuse_json_options(

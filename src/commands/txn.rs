@@ -90,7 +90,6 @@ fn read_block(
     }
 }
 
-/// One run of `txn`.
 struct Txn<'a> {
     context: &'a Context,
     endpoint: Endpoint,

@@ -50,9 +50,7 @@ pub struct Config {
     pub is_sure: bool,
     /// What the prompt shows in place of the address.
     pub label: Option<Label>,
-    /// What there is to warn of.
     pub warnings: Vec<String>,
-    /// What holds for any server.
     any_server: ConnectionOptions,
     default_protocol: Protocol,
 }
@@ -60,11 +58,9 @@ pub struct Config {
 /// Another server than the one that rcli was started with.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Elsewhere {
-    /// A URL.
     Url(String),
     /// A host and a port.
     Tcp(String, u16),
-    /// The server of a profile.
     Profile(String),
 }
 

@@ -35,7 +35,6 @@ impl fmt::Debug for Password {
 }
 
 impl Password {
-    /// Fetches it.
     pub fn fetch(&self) -> Outcome<Vec<u8>> {
         match self {
             Self::Known(password) => Ok(password.clone()),

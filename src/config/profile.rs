@@ -35,7 +35,6 @@ const ENVIRONMENT: [(&str, &[&str]); 6] = [
 pub struct Setting {
     /// The option's long name.
     pub key: String,
-    /// Its value.
     pub value: Value,
     /// Both as a word of a command line; none if the option is switched off.
     word: Option<OsString>,

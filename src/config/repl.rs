@@ -2,7 +2,6 @@
 
 use crate::render::Format;
 
-/// Settings of the prompt.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReplSettings {
     /// Whether keys are vi's.
@@ -29,7 +28,6 @@ pub enum Pager {
     Default,
     /// Nothing.
     Off,
-    /// This shell command.
     Command(String),
 }
 

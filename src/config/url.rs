@@ -32,7 +32,6 @@ pub(super) struct Place {
     pub(super) password: Option<Vec<u8>>,
     /// Query keys of a URL that say nothing here.
     unknown_keys: Vec<String>,
-    /// What there is to warn of.
     pub(super) warning: Option<String>,
 }
 

@@ -16,7 +16,6 @@ pub trait Feed {
     /// Sleeps until something comes, one of the other descriptors is ready, or the deadline passes.
     fn wait(&mut self, others: &[PollFd<'_>], deadline: Option<Instant>) -> Result<Woken, Unopened>;
 
-    /// Whether there is a connection.
     fn is_connected(&self) -> bool;
 
     /// Gives up the connection that was heard last, which sends what cannot be understood.

@@ -17,12 +17,10 @@ use crate::net::Subscription;
 use crate::render::{Format, Record, Renderer, Style};
 use crate::reply::{Message, Ticket};
 
-/// What a handler takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Takes {
     /// The messages of this channel or pattern.
     Messages(Vec<u8>),
-    /// Entries of streams.
     Entries,
     /// What happens to connections.
     Events,
@@ -72,7 +70,6 @@ impl Handler {
 struct Job {
     /// The place of its handler.
     handler: usize,
-    /// The JSON line.
     line: Vec<u8>,
     /// What its environment tells beside.
     variables: Vec<(&'static str, Vec<u8>)>,

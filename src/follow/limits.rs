@@ -26,7 +26,6 @@ impl Limits {
         Self { count, timeout, idle, what, begun: now, last: now, seen: 0 }
     }
 
-    /// No limits.
     pub fn none() -> Self {
         Self::begin(&LimitOptions { count: None, timeout: None, idle: None }, "messages")
     }
@@ -70,7 +69,6 @@ impl Limits {
         self.deadline().map_or(time, |deadline| deadline.min(time))
     }
 
-    /// Whether the time is over.
     pub fn is_over(&self) -> bool {
         self.deadline().is_some_and(|deadline| deadline <= Instant::now())
     }

@@ -39,7 +39,6 @@ pub(super) struct Sink<'a, W: Write, A: FnMut(Told)> {
 pub(super) enum Taken {
     /// It is written or handled, or not wanted.
     Done,
-    /// It ends the view.
     End(End),
     /// It is not what such a stream gives.
     Nonsense,

@@ -23,7 +23,6 @@ use crate::reply::{ErrorReply, Frame, OwnedFrame};
 pub enum Server {
     /// One server, and where reads go instead, where they do.
     One(Box<Session>, Option<Box<Reader>>),
-    /// A cluster.
     Cluster(Box<Cluster>),
 }
 

@@ -25,7 +25,6 @@ impl Settings {
         self.kept.push((self.latest, setting, request.clone()));
     }
 
-    /// The commands.
     pub fn iter(&self) -> impl Iterator<Item = &Request> {
         self.since(0)
     }

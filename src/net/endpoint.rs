@@ -13,12 +13,10 @@ use crate::command::request::Request;
 use crate::command::restrictions::read_only::refuse_write;
 use crate::text;
 
-/// The address of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
     /// A host name or IP address, and a port.
     Tcp(String, u16),
-    /// The path of a unix socket.
     Unix(PathBuf),
     /// The primary that sentinels name, asked whenever a session is opened. Shown as the address that they named last.
     Sentinel(Sentinels),
@@ -63,9 +61,7 @@ pub enum Protocol {
 /// All that is needed to open a session, and to open it again.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
-    /// Where the server is.
     pub address: Address,
-    /// How hosts are reached.
     pub reach: Reach,
     /// TLS over TCP.
     pub tls: Option<Tls>,

@@ -195,7 +195,6 @@ impl From<Unopened> for Lost {
 /// A connection lost while a block was with the server.
 #[derive(Debug)]
 pub struct LostBlock {
-    /// Why.
     pub lost: Lost,
     /// Whether the server may have got all of it, EXEC included.
     pub may_have_run: bool,
@@ -211,14 +210,12 @@ impl From<Lost> for LostBlock {
 /// Why a sleep with no server to wait for came to nothing.
 #[derive(Debug)]
 pub enum WaitError {
-    /// A signal came.
     Interrupted(Signal),
     /// The system cannot wait.
     Failed(io::Error),
 }
 
 impl WaitError {
-    /// In words.
     pub fn reason(&self) -> String {
         match self {
             Self::Interrupted(_) => "interrupted".to_owned(),

@@ -22,7 +22,6 @@ pub struct Ready {
     pub expired: bool,
 }
 
-/// Whether a deadline has passed.
 pub(super) fn is_over(deadline: Option<Instant>) -> bool {
     deadline.is_some_and(|deadline| deadline <= Instant::now())
 }

@@ -14,12 +14,9 @@ use super::error::Unopened;
 use super::transport::wait_until;
 use crate::text::describe_io;
 
-/// A family of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
-    /// IPv4.
     V4,
-    /// IPv6.
     V6,
 }
 
@@ -36,7 +33,6 @@ impl Family {
     }
 }
 
-/// A host and a port.
 pub type HostPort = (String, u16);
 
 /// How hosts are reached. What is shown, and what TLS checks, stays the address that was announced.
@@ -55,7 +51,6 @@ impl Reach {
         self.map.iter().rev().find(is_it).map_or((host, port), |(_, (host, port))| (host, *port))
     }
 
-    /// The addresses of a host.
     pub(super) fn resolve(&self, host: &str, port: u16, deadline: Instant) -> Result<Vec<SocketAddr>, Unopened> {
         let (host, port) = self.place(host, port);
         let mut addresses = resolve(host, port, deadline)?;

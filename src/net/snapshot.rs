@@ -21,7 +21,6 @@ enum End {
     Mark(Vec<u8>),
 }
 
-/// A snapshot that is coming.
 pub struct Snapshot {
     session: Session,
     end: End,

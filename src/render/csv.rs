@@ -48,7 +48,6 @@ fn scalar(out: &mut impl Write, element: &Element<'_>) -> io::Result<()> {
     }
 }
 
-/// Writes a text in quotes.
 pub fn quoted(out: &mut impl Write, text: &[u8]) -> io::Result<()> {
     out.write_all(b"\"")?;
     repr(out, text)?;

@@ -125,7 +125,6 @@ impl Level {
     }
 }
 
-/// Writes a value.
 fn value(out: &mut impl Write, style: &Style, frame: Frame<'_>) -> io::Result<()> {
     let mut walk = frame.walk();
     let Some(head) = walk.next() else { return Ok(()) };

@@ -14,7 +14,6 @@ pub enum Cell<'a> {
     Null,
     /// A count, or seconds, or bytes.
     Number(i64),
-    /// A word.
     Word(&'a [u8]),
 }
 
@@ -173,16 +172,12 @@ pub fn command(out: &mut impl Write, request: &Request, in_base64: Option<usize>
 pub struct Ranked {
     /// Bytes, elements or uses.
     pub size: i64,
-    /// The key.
     pub key: Vec<u8>,
-    /// Its type.
     pub key_type: Vec<u8>,
 }
 
-/// All keys of a type.
 #[derive(Clone, Debug)]
 pub struct TypeSum {
-    /// How many there are.
     pub keys: u64,
     /// The sum of their sizes.
     pub size: i64,

@@ -40,13 +40,11 @@ pub enum Format {
 }
 
 impl Format {
-    /// All of them.
     pub const ALL: [Self; 4] = [Self::Human, Self::Raw, Self::Csv, Self::Json];
 
     /// The names of all of them, as they stand in a sentence.
     pub const NAMES: &str = "human, raw, csv or json";
 
-    /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Human => "human",
@@ -56,7 +54,6 @@ impl Format {
         }
     }
 
-    /// The format of this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.name() == name)
     }
@@ -71,7 +68,6 @@ impl Format {
 /// Everything that decides how records look.
 #[derive(Clone, Debug)]
 pub struct Style {
-    /// The output format.
     pub format: Format,
     /// Raw: between the elements of a reply.
     pub element_delimiter: Vec<u8>,

@@ -11,9 +11,7 @@ use crate::reply::{Entry, Event, Frame, Message, MonitorLine};
 /// Where reports are in a reply: that is told by the command (contract section 2).
 #[derive(Clone, Copy, Debug)]
 pub enum Reports<'a> {
-    /// Nowhere.
     None,
-    /// It is one.
     Whole(Report),
     /// Each value of a map is one, or an error: the replies of several nodes.
     OfEach(Report),
@@ -29,7 +27,6 @@ impl Reports<'_> {
 }
 
 impl<'a> Record<'a> {
-    /// The reply to a command.
     pub fn reply_to(request: &Request, frame: Frame<'a>) -> Self {
         match Reports::of(request) {
             Reports::None => Self::Reply { frame, is_report: false },
@@ -50,7 +47,6 @@ impl<'a> Record<'a> {
 /// What a renderer writes.
 #[derive(Debug)]
 pub enum Record<'a> {
-    /// The reply to a command.
     Reply {
         /// The server's answer, a server error included.
         frame: Frame<'a>,
@@ -61,7 +57,6 @@ pub enum Record<'a> {
     Report {
         /// The server's answer.
         frame: Frame<'a>,
-        /// Where the reports are.
         reports: Reports<'a>,
     },
     /// A reply with the command it answers (`pipe --envelope`).
@@ -72,12 +67,10 @@ pub enum Record<'a> {
         request: &'a Request,
         /// The server's answer.
         frame: Frame<'a>,
-        /// Where reports are in it.
         reports: Reports<'a>,
     },
     /// What EXEC did, each reply with its command (REPL).
     Block {
-        /// The commands.
         block: &'a [Request],
         /// EXEC's reply: theirs in order.
         frame: Frame<'a>,
@@ -86,7 +79,6 @@ pub enum Record<'a> {
     Push(Frame<'a>),
     /// A message of a subscription, or a confirmation (contract section 8).
     Message {
-        /// The message.
         message: &'a Message<'a>,
         /// When it came, since 1970 (`--time`).
         time: Option<Duration>,
@@ -104,14 +96,12 @@ pub enum Record<'a> {
     },
     /// An entry of a stream (contract section 15).
     Entry {
-        /// The entry.
         entry: &'a Entry<'a>,
         /// When it came, since 1970 (`--time`).
         time: Option<Duration>,
     },
     /// What happened to the connection of a stream (`--events`).
     Event {
-        /// What happened.
         event: &'a Event,
         /// When, since 1970 (`--time`).
         time: Option<Duration>,
@@ -123,12 +113,7 @@ pub enum Record<'a> {
     /// The names of the columns of [`Self::Row`], where a person is shown them.
     RowHead(&'a [&'a str]),
     /// A key and what is told of it, each by its name.
-    Row {
-        /// The key.
-        key: &'a [u8],
-        /// The columns.
-        cells: &'a [(&'a str, Cell<'a>)],
-    },
+    Row { key: &'a [u8], cells: &'a [(&'a str, Cell<'a>)] },
     /// A field with its value, or a member with its score.
     Pair {
         /// What the two are called.
@@ -140,7 +125,6 @@ pub enum Record<'a> {
     },
     /// A command for `pipe`, a line of JSON in every format.
     CommandLine {
-        /// The command.
         request: &'a Request,
         /// The argument that is in base64 whatever it holds.
         in_base64: Option<usize>,

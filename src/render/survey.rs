@@ -20,21 +20,17 @@ pub enum Survey<'a> {
         measure: &'static str,
         /// How much of the keys was seen before it.
         percent: f64,
-        /// The key.
         key: &'a [u8],
-        /// Its type.
         key_type: &'a [u8],
         /// Bytes, elements or uses.
         size: i64,
     },
     /// So many keys were seen.
     Sampled {
-        /// How many.
         keys: u64,
         /// How much of the keys that is.
         percent: f64,
     },
-    /// The end.
     Summary {
         /// The largest, and the sums by type.
         ranking: &'a Ranking,

@@ -10,7 +10,6 @@ use super::frame::{Frame, Kind, Walk};
 pub struct EntryId {
     /// Milliseconds since 1970, as a rule.
     pub ms: u64,
-    /// The number.
     pub seq: u64,
 }
 
@@ -67,14 +66,11 @@ pub enum Deliveries {
 pub struct Ticket {
     /// The place of its stream among those that are read.
     pub stream: usize,
-    /// Its id.
     pub id: EntryId,
 }
 
-/// An entry of a stream.
 #[derive(Debug)]
 pub struct Entry<'a> {
-    /// Which it is.
     pub ticket: Ticket,
     /// The stream's name.
     pub stream: &'a [u8],
@@ -91,7 +87,6 @@ pub struct Entry<'a> {
 pub struct Found {
     /// The name of its stream; empty in a list of entries.
     pub stream: Range<usize>,
-    /// Its id.
     pub id: Range<usize>,
     /// Its fields; none where it was deleted meanwhile.
     pub fields: Option<Range<usize>>,

@@ -7,11 +7,9 @@ use super::entries::EntryId;
 /// What happens to the connection of a stream.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// It is lost.
     Disconnected {
         /// The one channel that is not heard any more, where the connection is still there.
         channel: Option<Vec<u8>>,
-        /// Why.
         reason: String,
         /// Whether it will be tried again.
         retrying: bool,
@@ -25,7 +23,6 @@ pub enum Event {
     },
     /// A shard channel is heard from another node of the cluster.
     Moved {
-        /// Which.
         channel: Vec<u8>,
         /// The node it was heard from before.
         from: String,
@@ -34,7 +31,6 @@ pub enum Event {
     },
     /// A channel is not listened to any more: it belongs to another node than the one that was asked for.
     PassedOver {
-        /// Which.
         channel: Vec<u8>,
         /// The server's words.
         reason: String,
@@ -57,9 +53,7 @@ pub enum Event {
     },
     /// Entries of a stream are not there any more, or it has begun again.
     Gap {
-        /// The stream.
         stream: Vec<u8>,
-        /// What happened.
         reason: GapReason,
         /// The last entry before the gap.
         after: EntryId,
@@ -70,9 +64,7 @@ pub enum Event {
     },
     /// The group of a stream was gone, and is made again.
     GroupMade {
-        /// The stream.
         stream: Vec<u8>,
-        /// The group.
         group: Vec<u8>,
         /// What comes behind this entry is delivered.
         after: EntryId,

@@ -47,7 +47,6 @@ impl Kind {
 /// One element of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Element<'a> {
-    /// What it is.
     pub kind: Kind,
     /// The bytes of a scalar, as the server wrote them; empty for nil and aggregates.
     pub text: &'a [u8],
@@ -80,17 +79,14 @@ impl<'a> Frame<'a> {
         self.walk().next().unwrap_or(NIL)
     }
 
-    /// What the reply is.
     pub fn kind(self) -> Kind {
         self.head().kind
     }
 
-    /// Whether the reply is an error.
     pub fn is_error(self) -> bool {
         self.has_error && self.kind() == Kind::Error
     }
 
-    /// Whether it is a push.
     pub fn is_push(self) -> bool {
         match self.bytes.first() {
             Some(b'|') => self.kind() == Kind::Push,
@@ -98,7 +94,6 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// Whether it is nil.
     pub fn is_nil(self) -> bool {
         self.kind() == Kind::Nil
     }
@@ -176,7 +171,6 @@ impl OwnedFrame {
         Self { bytes, has_error }
     }
 
-    /// The reply.
     pub fn frame(&self) -> Frame<'_> {
         Frame { bytes: &self.bytes, has_error: self.has_error }
     }

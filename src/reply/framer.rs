@@ -257,7 +257,6 @@ pub struct Found {
 }
 
 impl Found {
-    /// Whether an error stands in it.
     pub fn has_error(&self) -> bool {
         self.errors > 0
     }

@@ -96,7 +96,6 @@ pub enum Data<'a> {
 /// One message or confirmation, read from its frame.
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'a> {
-    /// What it is.
     pub kind: MessageKind,
     /// The pattern that matched; only with [`MessageKind::PMessage`].
     pub pattern: Option<&'a [u8]>,

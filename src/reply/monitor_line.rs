@@ -15,7 +15,6 @@ pub enum ClientType {
     Tcp,
     /// A client of the unix socket: the path stands in place of the port.
     Unix,
-    /// A script.
     Lua,
     /// The server did not say.
     Unknown,
@@ -38,7 +37,6 @@ impl ClientType {
 pub struct MonitorLine<'a> {
     /// Seconds since 1970 with six decimals, as the server wrote them.
     pub time: &'a [u8],
-    /// The database.
     pub db: u64,
     /// The client's address; `unix` or `lua` for those.
     pub address: &'a [u8],

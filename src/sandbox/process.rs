@@ -73,7 +73,6 @@ impl Process {
         self.port
     }
 
-    /// Its unix socket.
     pub(super) fn socket(&self) -> PathBuf {
         self.home.join("socket")
     }

@@ -108,12 +108,10 @@ impl Link {
         }
     }
 
-    /// Whether it was open before.
     pub fn was_open(&self) -> bool {
         self.was_open
     }
 
-    /// Whether keys are watched.
     pub fn watch(&self) -> Watch {
         self.state.watch
     }

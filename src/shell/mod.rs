@@ -23,7 +23,6 @@ pub enum Answer {
     Stopped,
     /// EXEC ran the block.
     Executed {
-        /// Its commands.
         block: Vec<Request>,
         /// EXEC's reply: their replies in order.
         replies: OwnedFrame,
@@ -74,7 +73,6 @@ impl Shell {
         Self { link, transaction: Transaction::default(), check: BlockCheck::default() }
     }
 
-    /// The connection.
     pub fn link(&mut self) -> &mut Link {
         &mut self.link
     }

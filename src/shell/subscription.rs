@@ -36,7 +36,6 @@ pub fn changes_subscriptions(request: &Request) -> bool {
 }
 
 impl Subscriptions {
-    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -35,7 +35,6 @@ impl Stop {
         Ok(Self(Box::leak(Box::new(Flag { is_set: AtomicBool::new(false), reader, writer }))))
     }
 
-    /// Asks for the end.
     pub fn ask(&self) {
         if !self.0.is_set.swap(true, Ordering::SeqCst) {
             let _ = (&self.0.writer).write_all(&[0]);

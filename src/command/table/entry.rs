@@ -83,7 +83,6 @@ pub struct KeySpec {
     /// What is done to the keys (`RO`, `OW`, `access`, …), and `not_key`, `incomplete`, `variable_flags`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<String>,
-    /// Where to begin.
     pub begin: BeginSearch,
     /// Which words from there are keys.
     pub find: FindKeys,
@@ -169,9 +168,7 @@ pub enum Kind {
     String,
     /// A whole number.
     Integer,
-    /// A number.
     Double,
-    /// The name of a key.
     Key,
     /// A glob-style pattern.
     Pattern,

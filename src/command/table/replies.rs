@@ -188,7 +188,6 @@ fn read_arguments(reply: &Value) -> Vec<Argument> {
     items(reply).iter().map(|reply| read_argument(&pairs(reply))).collect()
 }
 
-/// Reads one argument.
 fn read_argument(fields: &[(&Value, &Value)]) -> Argument {
     let field = |name| text(get(fields, name));
     let flags = texts(get(fields, "flags"));
@@ -232,7 +231,6 @@ fn pairs(reply: &Value) -> Vec<(&Value, &Value)> {
     plain(reply).as_map_iter().map(Iterator::collect).unwrap_or_default()
 }
 
-/// The value of a key.
 fn get<'v>(pairs: &[(&'v Value, &'v Value)], key: &str) -> &'v Value {
     pairs.iter().find(|(name, _)| text(name).as_deref() == Some(key)).map_or(&Value::Nil, |(_, value)| *value)
 }

@@ -65,7 +65,6 @@ impl Look {
     }
 }
 
-/// The name of a column.
 pub fn name_of(column: Column) -> &'static str {
     match column {
         Column::Type => "type",
@@ -107,7 +106,6 @@ pub enum Told {
 /// When a key expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expiry {
-    /// It does not.
     Never,
     /// At this time: milliseconds since 1970.
     At(i64),
@@ -263,7 +261,6 @@ impl Looks {
         u16::try_from(at).ok()
     }
 
-    /// The value of a column.
     pub fn cell(&self, column: Column, facts: &Facts) -> Cell<'_> {
         match facts.known[Look::of(column) as usize] {
             Some(Fact::Number(number)) => Cell::Number(number),
@@ -282,7 +279,6 @@ impl Looks {
     }
 }
 
-/// The column that shows a measure.
 pub fn column_of(measure: Measure) -> Column {
     match measure {
         Measure::Memory => Column::Memory,

@@ -27,7 +27,6 @@ use crate::net::{Address, Server, slot_of};
 use crate::render::Format;
 use crate::reply::{ErrorReply, Frame};
 
-/// Runs `rcli ls`.
 pub fn run(context: &Context, args: &LsArgs) -> Outcome<Exit> {
     let form = form_of(args)?;
     let endpoint = context.endpoint()?.for_reads();
@@ -126,7 +125,6 @@ fn count_keys(server: &mut Server) -> Outcome<u64> {
     Ok(if server.is_cluster() { reply.frame().children().map(count).sum() } else { count(reply.frame()) })
 }
 
-/// Walks what there is to walk.
 fn begin(walk: &mut Walk, output: &mut Output, counts: Counts) -> Result<(), Halt> {
     let address = match (&walk.servers, walk.scan.key()) {
         (Servers::One(endpoint, _), _) => endpoint.address.clone(),

@@ -16,9 +16,7 @@ use crate::reply::{ErrorReply, Frame, Kind};
 
 /// What a reply will be to.
 enum Expected {
-    /// ASKING.
     Asking,
-    /// A SCAN.
     Scan,
     /// The questions about a page.
     Looks(Page),
@@ -52,7 +50,6 @@ pub struct Node {
     pub was_given_up: bool,
     /// Whether it was no owner of a slot that was to be walked by itself.
     pub was_refused: bool,
-    /// All that is to be walked.
     plan: Vec<Target>,
     /// What of that is left; the first is being walked.
     targets: VecDeque<Target>,
@@ -187,7 +184,6 @@ impl Node {
         self.rests_until.filter(|_| self.is_due)
     }
 
-    /// Whether answers are awaited.
     pub fn awaits(&self) -> bool {
         !self.expected.is_empty()
     }
@@ -311,7 +307,6 @@ impl Node {
         Ok(())
     }
 
-    /// A SCAN is refused.
     fn refused(&mut self, error: ErrorReply, scan: &Scan, output: &mut Output) -> Result<(), Halt> {
         match Redirect::of_error(&error) {
             Some(Redirect::Down | Redirect::TryAgain) => Err(Halt::Later(error.reason().to_owned())),

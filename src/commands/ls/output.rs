@@ -23,7 +23,6 @@ pub enum Form {
     Keys,
     /// A command of this template.
     Template(Bound),
-    /// RESTORE.
     Restore,
     /// Nothing before the end: the largest.
     Ranking(Tallies),
@@ -46,7 +45,6 @@ pub struct Output {
     told: Vec<&'static str>,
     /// How it ends as far as is known.
     pub exit: Exit,
-    /// The bar.
     pub bar: Bar,
 }
 

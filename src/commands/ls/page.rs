@@ -7,7 +7,6 @@ use super::walk::Halt;
 use crate::net::Redirect;
 use crate::reply::{ErrorReply, Frame};
 
-/// The keys of a page.
 #[derive(Debug, Default)]
 pub struct Page {
     /// The keys as bulk strings, one behind the other.
@@ -76,7 +75,6 @@ impl Page {
         self.keys.len()
     }
 
-    /// Whether there is no key in it.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }

@@ -24,7 +24,6 @@ impl Bar {
         Self { bar: None, is_wanted, shares_terminal, started: Instant::now() }
     }
 
-    /// Whether there is to be one.
     pub fn is_wanted(&self) -> bool {
         self.is_wanted
     }

@@ -11,7 +11,6 @@ use crate::net::{SlotSet, slot_of};
 /// What of a server is to be walked.
 #[derive(Clone, Debug)]
 pub enum Target {
-    /// All that is there.
     All,
     /// All, of which only the keys of these slots are given.
     Slots(SlotSet),
@@ -37,7 +36,6 @@ impl Target {
 /// The container whose elements are walked.
 #[derive(Debug)]
 pub struct Container {
-    /// Its key.
     pub key: Vec<u8>,
     /// HSCAN, SSCAN or ZSCAN.
     command: &'static str,
@@ -91,7 +89,6 @@ impl Scan {
         self.container.is_none() && self.key_type.is_none() && self.pattern.as_ref().is_none_or(|all| all == b"*")
     }
 
-    /// The command.
     pub fn request(&self, target: &Target, cursor: &[u8], count: u32) -> Request {
         let mut request = match (&self.container, target) {
             (Some(container), _) => Request::new([container.command.as_bytes(), &container.key]),

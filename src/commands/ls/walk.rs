@@ -19,11 +19,9 @@ use crate::reply::{ErrorReply, text_of};
 pub enum Halt {
     /// As many were given as were asked for.
     Enough,
-    /// It ends.
     Failure(Failure),
     /// The server refuses to scan.
     Refused(ErrorReply),
-    /// The connection is lost.
     Lost(Lost),
     /// The server cannot answer just now: why.
     Later(String),
@@ -47,7 +45,6 @@ impl From<Lost> for Halt {
 pub enum Servers {
     /// One server, and the connection there is with it already.
     One(Box<Endpoint>, Option<Box<Session>>),
-    /// The nodes of a cluster.
     Cluster(Box<Cluster>),
 }
 
@@ -55,7 +52,6 @@ pub enum Servers {
 pub struct Walk {
     /// Who can be walked.
     pub servers: Servers,
-    /// What is asked for.
     pub scan: Scan,
     /// What is asked about each key.
     pub looks: Looks,

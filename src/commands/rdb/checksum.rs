@@ -11,7 +11,6 @@ const HEADER: usize = 9;
 /// Older versions have no checksum.
 const FIRST_VERSION: u32 = 5;
 
-/// The checksum of what has come.
 pub struct Checksum {
     digest: Digest<'static, u64, Table<16>>,
     /// The first bytes.

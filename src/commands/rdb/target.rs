@@ -59,7 +59,6 @@ impl Target {
         }
     }
 
-    /// What it is called.
     pub fn name(&self) -> String {
         match self {
             Self::Stdout(_) => "stdout".to_owned(),

@@ -14,11 +14,9 @@ const LONGEST: usize = 512 * 1024 * 1024;
 /// A mark that editors write, and Lua does not read.
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// A script, or a library.
 pub struct Script {
     /// The file, as messages name it.
     pub name: String,
-    /// What it holds.
     pub code: Vec<u8>,
     /// What the library is called; none for a script.
     pub library: Option<String>,

@@ -24,7 +24,6 @@ enum Asked {
     Info,
 }
 
-/// A server.
 pub struct Node {
     endpoint: Endpoint,
     session: Option<Session>,
@@ -42,7 +41,6 @@ pub struct Node {
     /// Since when it is away: an answer ends that.
     lost: Option<Instant>,
     tries: u32,
-    /// Whether it has ever answered.
     has_answered: bool,
     /// Whether it was told that INFO is refused just now.
     is_busy: bool,
@@ -51,7 +49,6 @@ pub struct Node {
 
 /// What a line says of a server.
 pub struct Seen {
-    /// Where it is.
     pub name: String,
     /// What it says of itself.
     pub info: Info,
@@ -61,7 +58,6 @@ pub struct Seen {
     pub trips: RoundTrips,
 }
 
-/// The servers.
 pub struct Nodes {
     nodes: Vec<Node>,
     cluster: Option<Box<Cluster>>,
@@ -132,7 +128,6 @@ impl Nodes {
         all
     }
 
-    /// Forgets them.
     pub fn forget_trips(&mut self) {
         self.nodes.iter_mut().for_each(|node| node.trips = RoundTrips::default());
     }

@@ -6,19 +6,15 @@ use std::time::Duration;
 /// Round trips that were measured.
 #[derive(Clone, Debug, Default)]
 pub struct RoundTrips {
-    /// How many.
     pub count: u64,
     total: Duration,
-    /// The shortest.
     pub min: Duration,
-    /// The longest.
     pub max: Duration,
     /// How many took so many microseconds, of which three digits are kept.
     rounded: BTreeMap<u64, u64>,
 }
 
 impl RoundTrips {
-    /// Adds one.
     pub fn note(&mut self, took: Duration) {
         self.min = if self.count == 0 { took } else { self.min.min(took) };
         self.max = self.max.max(took);
@@ -27,7 +23,6 @@ impl RoundTrips {
         *self.rounded.entry(round(took)).or_default() += 1;
     }
 
-    /// Adds others.
     pub fn add(&mut self, others: &Self) {
         if others.count > 0 {
             self.min = if self.count == 0 { others.min } else { self.min.min(others.min) };
@@ -40,7 +35,6 @@ impl RoundTrips {
         }
     }
 
-    /// Their mean.
     pub fn mean(&self) -> Duration {
         if self.count == 0 { Duration::ZERO } else { Duration::from_secs_f64(self.total.as_secs_f64() / self.exact()) }
     }

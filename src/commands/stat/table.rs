@@ -181,7 +181,6 @@ impl Table {
     }
 }
 
-/// Those that are shown.
 fn only(cells: &[String], shown: &[bool]) -> Vec<String> {
     cells.iter().zip(shown).filter(|(_, shown)| **shown).map(|(cell, _)| cell.clone()).collect()
 }

@@ -22,7 +22,6 @@ const CTRL_S: u8 = 0x13;
 const ESCAPE: u8 = 0x1b;
 const DELETE: u8 = 0x7f;
 
-/// What is looked for.
 #[derive(Default)]
 struct Search {
     is_forward: bool,

@@ -46,7 +46,6 @@ pub struct Program {
     taken: usize,
     /// Whether its input is to be closed behind the last of them.
     is_last_reply: bool,
-    /// Its standard output.
     pub output: Source,
     /// Readable once the process has ended.
     ended: PipeReader,
@@ -101,7 +100,6 @@ impl Program {
         })
     }
 
-    /// How it ended, if it has.
     pub fn status(&self) -> Option<ExitStatus> {
         self.status
     }

@@ -8,7 +8,6 @@ use crate::command::request::Request;
 use crate::command::table::Table;
 use crate::reply::{Frame, Kind};
 
-/// What is watched in one try.
 #[derive(Debug)]
 pub struct Watched {
     keys: Vec<Vec<u8>>,
@@ -18,7 +17,6 @@ pub struct Watched {
 }
 
 impl Watched {
-    /// These keys.
     pub fn new(keys: &[OsString]) -> Self {
         let keys = keys.iter().map(|key| key.as_bytes().to_vec()).collect();
         Self { keys, is_elsewhere: false, is_written: false }

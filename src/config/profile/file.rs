@@ -34,7 +34,6 @@ pub struct Profiles {
 /// The options kept under one name, in the order of the file.
 #[derive(Debug)]
 pub struct Profile {
-    /// Its name.
     pub name: String,
     /// Its settings: each is an option that exists, with a value of a kind that it takes.
     pub settings: Vec<Setting>,
@@ -268,7 +267,6 @@ struct Tables {
     aliases: Vec<Entry>,
 }
 
-/// The text of the file.
 struct Text<'a>(&'a str);
 
 impl Text<'_> {

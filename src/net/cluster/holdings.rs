@@ -11,7 +11,6 @@ use super::Cluster;
 use super::key_slot::SLOTS;
 use crate::reply::{error_reason, text_of};
 
-/// A set of slots.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlotSet(Vec<bool>);
 
@@ -22,14 +21,12 @@ impl Default for SlotSet {
 }
 
 impl SlotSet {
-    /// Adds a slot.
     pub fn insert(&mut self, slot: u16) {
         if let Some(is_in) = self.0.get_mut(usize::from(slot)) {
             *is_in = true;
         }
     }
 
-    /// Whether the slot is in it.
     #[inline]
     pub fn contains(&self, slot: u16) -> bool {
         self.0.get(usize::from(slot)).is_some_and(|is_in| *is_in)
@@ -40,7 +37,6 @@ impl SlotSet {
         (0..SLOTS).zip(&self.0).filter(|(_, is_in)| **is_in).map(|(slot, _)| slot)
     }
 
-    /// Whether there is none in it.
     pub fn is_empty(&self) -> bool {
         self.iter().next().is_none()
     }
@@ -49,7 +45,6 @@ impl SlotSet {
 /// What a primary has, as it says itself.
 #[derive(Clone, Debug)]
 pub struct Holdings {
-    /// Where it is reached.
     pub node: Address,
     /// The slots that are its own.
     pub owned: SlotSet,

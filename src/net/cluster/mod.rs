@@ -64,7 +64,6 @@ pub struct Cluster {
     map: SlotMap,
     places: Places,
     pub(super) nodes: Vec<Node>,
-    /// The keys that are watched.
     pub(super) watch: Option<Watch>,
     /// What else was set on the connections: every one gets it that is used.
     settings: Settings,

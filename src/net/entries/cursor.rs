@@ -12,7 +12,6 @@ use crate::reply::EntryId;
 pub enum Phase {
     /// Those that this consumer did not acknowledge, behind this one.
     Pending(EntryId),
-    /// New ones.
     New,
 }
 

@@ -6,7 +6,6 @@ use crate::reply::{EntryId, Frame, GapReason, Kind};
 /// What XINFO STREAM tells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Look {
-    /// The first entry that is there.
     pub first: Option<EntryId>,
     /// The last entry that ever was.
     pub last: EntryId,
@@ -45,7 +44,6 @@ pub fn fields_of(frame: Frame<'_>) -> impl Iterator<Item = (Frame<'_>, Frame<'_>
     std::iter::from_fn(move || Some((children.next()?, children.next()?)))
 }
 
-/// The id that a string is.
 pub fn id_of(frame: Frame<'_>) -> Option<EntryId> {
     let head = frame.head();
     if head.kind == Kind::Bulk { EntryId::parse(head.text) } else { None }
@@ -62,7 +60,6 @@ pub fn group_in(frame: Frame<'_>, group: &[u8]) -> Option<EntryId> {
     })
 }
 
-/// What is missing in a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Missing {
     pub reason: GapReason,

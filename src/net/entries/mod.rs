@@ -56,14 +56,12 @@ pub enum Acknowledge {
     Written,
     /// Once its handler has ended well.
     Handled,
-    /// Not at all.
     Never,
 }
 
 /// The group that is read as.
 #[derive(Clone, Debug)]
 pub struct Group {
-    /// Its name.
     pub name: Vec<u8>,
     /// The consumer's name.
     pub consumer: Vec<u8>,
@@ -77,14 +75,12 @@ pub struct Group {
     pub window: Option<u64>,
 }
 
-/// What is read.
 #[derive(Clone, Debug)]
 pub struct Reading {
     /// The streams, each once.
     pub streams: Vec<Vec<u8>>,
     /// Where it begins; with a group, where that is made.
     pub from: From,
-    /// Where it ends.
     pub until: Option<Until>,
     /// Read as a consumer of this group.
     pub group: Option<Group>,
@@ -102,7 +98,6 @@ enum Queued {
     End,
 }
 
-/// What there is to be given.
 enum Step {
     Queued,
     Push(usize),
@@ -131,7 +126,6 @@ pub struct Entries {
     given: Option<Queued>,
     /// The server that was heard last.
     current: Arc<str>,
-    /// Whose turn it is.
     turn: usize,
     /// The reader that was asked for new entries last.
     asked_last: usize,
@@ -147,7 +141,6 @@ pub struct Entries {
 }
 
 impl Entries {
-    /// Whether there is a connection.
     pub fn is_connected(&self) -> bool {
         self.readers.iter().any(|reader| reader.link.is_some())
     }

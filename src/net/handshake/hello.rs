@@ -81,7 +81,6 @@ pub(super) enum Greeting {
 }
 
 impl Greeting {
-    /// Reads an answer.
     pub(super) fn of(answer: Value) -> Self {
         match answer {
             Value::Map(_) => Self::Welcome(server_version(&answer)),

@@ -18,7 +18,6 @@ pub enum Home {
     Anywhere,
     /// At the node that owns the slot.
     Slot(u16),
-    /// At this node.
     Node(Address),
 }
 

@@ -61,7 +61,6 @@ pub struct Search {
     pub moves: Vec<(u16, Announced, Address)>,
 }
 
-/// What was found.
 #[derive(Default)]
 pub struct Found {
     /// Each node that was tried.
@@ -124,7 +123,6 @@ impl Discovery {
         }
     }
 
-    /// Begins a search.
     pub fn begin(&mut self, search: Search) -> Result<(), Unopened> {
         let (ended, ending) = io::pipe()
             .map_err(|error| Unopened::Unreachable(format!("cannot look for the server: {}", describe_io(&error))))?;

@@ -7,7 +7,6 @@ use crate::reply::{Entry, Event, Frame, Message, OwnedFrame};
 pub enum Heard<'a> {
     /// A message, or the confirmation of a subscription.
     Message(Message<'a>),
-    /// A line of MONITOR.
     Line(&'a [u8]),
     /// A push of another kind.
     Push(Frame<'a>),
@@ -33,7 +32,6 @@ impl Heard<'_> {
 /// What a stream gives, and where it was heard.
 #[derive(Debug)]
 pub struct Given<'a> {
-    /// What it gives.
     pub heard: Heard<'a>,
     /// The server's address, for messages to people.
     pub place: &'a str,

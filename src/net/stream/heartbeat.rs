@@ -19,7 +19,6 @@ pub enum Verdict {
     Well,
     /// The server is to be asked for a sign of life.
     Ask,
-    /// The server is dead.
     Dead,
 }
 

@@ -137,7 +137,6 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// Whether there is a connection.
     pub fn is_connected(&self) -> bool {
         !self.connections.is_empty()
     }

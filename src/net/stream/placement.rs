@@ -163,7 +163,6 @@ impl Stream {
         Ok(())
     }
 
-    /// What there is to be searched for.
     pub(super) fn search(&mut self) -> Search {
         let missing = || self.assignments.values().filter(|assignment| assignment.connection.is_none());
         let slots = missing().filter_map(|missing| if let Home::Slot(slot) = missing.home { Some(slot) } else { None });

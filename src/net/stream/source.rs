@@ -10,11 +10,8 @@ use crate::reply::{ErrorReply, MessageKind};
 /// What a subscription names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Topic {
-    /// A channel.
     Channel,
-    /// A pattern of channels.
     Pattern,
-    /// A channel of one shard.
     ShardChannel,
 }
 
@@ -55,7 +52,6 @@ impl Topic {
 /// One channel or pattern.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Subscription {
-    /// What the name is.
     pub topic: Topic,
     /// The name, any bytes.
     pub name: Vec<u8>,
@@ -149,7 +145,6 @@ pub(super) enum Subject {
 }
 
 impl Subject {
-    /// The command.
     pub fn request(&self) -> Request {
         match self {
             Self::Subscription(Subscription { topic, name }) => Request::new([topic.command().as_bytes(), name]),

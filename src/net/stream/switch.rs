@@ -25,7 +25,6 @@ const CHANNEL: &[u8] = b"+switch-master";
 
 /// A primary that was found after a switch.
 pub struct Switched {
-    /// A session with it.
     pub session: Session,
     /// When the switch was told.
     pub since: Instant,

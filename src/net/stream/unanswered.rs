@@ -163,7 +163,6 @@ impl Pending {
 /// What a message is that tells that something was left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Departed {
-    /// An answer.
     Asked,
     /// An answer that says nothing new.
     Told,
@@ -171,7 +170,6 @@ pub enum Departed {
     Unasked,
 }
 
-/// What an error answers.
 pub enum Answered {
     Command(Unanswered),
     /// A command that is over.

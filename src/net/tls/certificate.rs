@@ -13,7 +13,6 @@ use x509_parser::time::ASN1Time;
 pub(super) struct Certificate<'a>(X509Certificate<'a>);
 
 impl<'a> Certificate<'a> {
-    /// Reads one; none if it is none.
     pub(super) fn read(der: &'a [u8]) -> Option<Self> {
         X509Certificate::from_der(der).ok().map(|(_, certificate)| Self(certificate))
     }

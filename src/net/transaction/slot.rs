@@ -17,7 +17,6 @@ pub struct Watch {
     slot: u16,
     /// One of the keys, for messages.
     key: Vec<u8>,
-    /// The node that watches.
     pub node: Address,
     /// Whether the slot was on its way to that node, which is to be told so each time.
     is_asked: bool,

@@ -56,7 +56,6 @@ fn whole(out: &mut impl Write, style: &Style, frame: Frame<'_>, kind: Option<Rep
     }
 }
 
-/// Writes the text of a report.
 fn report(out: &mut impl Write, style: &Style, report: Report, text: &[u8]) -> io::Result<()> {
     let node = match report {
         Report::Info => sections(text),
@@ -71,7 +70,6 @@ fn report(out: &mut impl Write, style: &Style, report: Report, text: &[u8]) -> i
 
 /// What a report is made of.
 enum Node<'a> {
-    /// A string.
     Text(&'a [u8]),
     /// A number with the server's own digits.
     Number(&'a [u8]),
