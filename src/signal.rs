@@ -11,7 +11,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 pub use self::stop::{Stop, heed, heeded};
@@ -35,12 +35,7 @@ impl Signal {
 
     fn number(self) -> u8 {
         // The numbers of signals that end a process are small.
-        u8::try_from(match self {
-            Self::Interrupt => SIGINT,
-            Self::Terminate => SIGTERM,
-            Self::HangUp => SIGHUP,
-        })
-        .unwrap_or_default()
+        u8::try_from(rustix::process::Signal::from(self).as_raw()).unwrap_or_default()
     }
 }
 

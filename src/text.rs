@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::str::FromStr;
 
 /// How control characters are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +122,11 @@ pub fn width(text: &str) -> usize {
 /// A number of things, in words: `1 command`, `2 commands`.
 pub fn counted(count: u64, thing: &str) -> String {
     format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
+/// The number that bytes are in decimal digits; none where they are none, or it does not fit.
+pub fn number<N: FromStr>(bytes: &[u8]) -> Option<N> {
+    std::str::from_utf8(bytes).ok()?.parse().ok()
 }
 
 /// The bytes in pieces that can be shown one by one.

@@ -5,7 +5,7 @@ pub mod secrets;
 use std::fmt::Write as _;
 
 use crate::command::restrictions::holds_secret;
-use crate::text::{Escape, escape_char, is_unprintable};
+use crate::text::{self, Escape, escape_char, is_unprintable};
 
 /// A command: its arguments as bytes, the name first, in one reusable buffer.
 ///
@@ -184,7 +184,7 @@ fn take_length(rest: &mut &[u8], mark: u8) -> Option<usize> {
     if rest[0] != mark {
         return None;
     }
-    let length = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    let length = text::number(digits)?;
     *rest = &rest[line_end + 1..];
     Some(length)
 }

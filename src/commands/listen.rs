@@ -9,7 +9,7 @@ use crate::config;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::follow::handler::{Handler, Handlers, parse_handlers};
-use crate::follow::{Changes, Changing, Filter, Limits, View, follow};
+use crate::follow::{Changes, Filter, Limits, Listening, View, follow};
 use crate::input;
 use crate::net::{Change, Heard, Source, Stream, Subscription, Topic, Woken};
 use crate::render::{Format, Record, Renderer, Stdout};
@@ -45,18 +45,14 @@ pub fn ssub(context: &Context, args: &SsubArgs) -> Outcome<Exit> {
 /// Runs `rcli monitor`.
 pub fn monitor(context: &Context, args: &MonitorArgs) -> Outcome<Exit> {
     refuse_json_options(context, &[("--events", args.reconnect.events)])?;
-    let handler = args.on_disconnect.as_deref().map(Handler::of_events).transpose()?;
+    let handlers = args.on_disconnect.as_deref().map(Handler::of_events).transpose()?.into_iter().collect();
     let limits = Limits::begin(&args.limits, "messages");
     let stream = open(context, Source::Monitor, args.reconnect.retries.limit(), args.node.as_deref())?;
-    let mut view = View::new(context.renderer()?, limits);
+    let mut view = view(context, limits)?;
     view.events = args.reconnect.events;
-    view.pushes = context.config.show_pushes;
     view.filter = Filter::new(&args.only, args.client.as_deref(), args.in_db);
-    view.output = Some(rustix::stdio::stdout());
-    if let Some(handler) = handler {
-        view.handlers = Some(Handlers::start(vec![handler], 1, false, &context.config.style)?);
-    }
-    follow(stream, view, &mut |told: Told| told.report())
+    view.handlers = Handlers::start(handlers, 1, false, &context.config.style)?;
+    follow(Listening::new(stream, None), view, &mut |told: Told| told.report())
 }
 
 /// Runs SUBSCRIBE and its kind, and MONITOR, typed as commands: the stream in redis-cli's own form, which ends with its
@@ -74,14 +70,11 @@ pub fn command(context: &Context, request: &Request) -> Option<Outcome<Exit>> {
 fn stream(context: &Context, source: Source) -> Outcome<Exit> {
     let is_confirmed = source == Source::Monitor && context.config.style.format != Format::Json;
     let mut stream = open(context, source, Some(0), None)?;
-    let mut renderer = context.renderer()?;
+    let mut view = view(context, Limits::none())?;
     if is_confirmed {
-        confirm_monitor(&mut stream, &mut renderer)?;
+        confirm_monitor(&mut stream, &mut view.renderer)?;
     }
-    let mut view = View::new(renderer, Limits::none());
-    view.pushes = context.config.show_pushes;
-    view.output = Some(rustix::stdio::stdout());
-    follow(stream, view, &mut |told: Told| told.report())
+    follow(Listening::new(stream, None), view, &mut |told: Told| told.report())
 }
 
 /// Writes MONITOR's reply when it has come, and the line that came with it.
@@ -131,27 +124,25 @@ fn listen(
         Some(control) => Some(Changes::lines(input::Source::stdin()?, control == Control::Keep)),
         None => None,
     };
-    let is_changing = changes.is_some();
-    let source = if is_changing { Source::Changing(subscriptions) } else { Source::Subscriptions(subscriptions) };
+    let source = if changes.is_some() { Source::Changing(subscriptions) } else { Source::Subscriptions(subscriptions) };
     let stream = open(context, source, options.reconnect.retries.limit(), node)?;
-    let mut view = View::new(context.renderer()?, limits);
+    let mut view = view(context, limits)?;
     view.confirmations = !options.ignore_subscribe_messages;
     view.time = options.time;
     view.events = options.reconnect.events;
-    view.pushes = context.config.show_pushes;
-    if !handlers.is_empty() {
-        let stop = options.on_handler_error == OnHandlerError::Stop;
-        view.handlers = Some(Handlers::start(handlers, options.handler_jobs.into(), stop, &context.config.style)?);
-    }
+    let stop = options.on_handler_error == OnHandlerError::Stop;
+    view.handlers = Handlers::start(handlers, options.handler_jobs.into(), stop, &context.config.style)?;
     // With handlers it goes on where nobody reads what is written.
-    if !has_handlers {
-        view.output = Some(rustix::stdio::stdout());
-    }
-    let mut announce = |told: Told| told.report();
-    match changes {
-        Some(changes) => follow(Changing::new(stream, changes), view, &mut announce),
-        None => follow(stream, view, &mut announce),
-    }
+    view.output = view.output.filter(|_| !has_handlers);
+    follow(Listening::new(stream, changes), view, &mut |told: Told| told.report())
+}
+
+/// How a stream is shown on standard output, whose reader ends it by going away.
+pub(super) fn view(context: &Context, limits: Limits) -> Outcome<View<Stdout>> {
+    let mut view = View::new(context.renderer()?, limits);
+    view.pushes = context.config.show_pushes;
+    view.output = Some(rustix::stdio::stdout());
+    Ok(view)
 }
 
 /// Listens to the server, or to the cluster, or to that node of it.

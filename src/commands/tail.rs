@@ -3,12 +3,12 @@
 
 use std::os::unix::ffi::OsStrExt as _;
 
-use super::listen::refuse_json_options;
+use super::listen::{refuse_json_options, view};
 use crate::cli::{Ack, OnHandlerError, TailArgs};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::follow::handler::{Handler, Handlers};
-use crate::follow::{Limits, View, follow};
+use crate::follow::{Limits, follow};
 use crate::net::{Acknowledge, Entries, From, Group, Reading, Until};
 use crate::reply::EntryId;
 use crate::report::Told;
@@ -37,18 +37,12 @@ pub fn run(context: &Context, args: &TailArgs) -> Outcome<Exit> {
         return Err(Failure::usage("--read-only: a group is told what was read; tail reads without --group"));
     }
     let entries = Entries::open(&endpoint, reading)?;
-    let mut view = View::new(context.renderer()?, limits);
+    let mut view = view(context, limits)?;
     view.time = args.time;
     view.events = args.reconnect.events;
-    view.pushes = context.config.show_pushes;
-    if !handlers.is_empty() {
-        let stop = args.handling.on_handler_error == OnHandlerError::Stop;
-        let jobs = args.handling.handler_jobs.into();
-        view.handlers = Some(Handlers::start(handlers, jobs, stop, &context.config.style)?);
-    }
-    if !has_handler {
-        view.output = Some(rustix::stdio::stdout());
-    }
+    let stop = args.handling.on_handler_error == OnHandlerError::Stop;
+    view.handlers = Handlers::start(handlers, args.handling.handler_jobs.into(), stop, &context.config.style)?;
+    view.output = view.output.filter(|_| !has_handler);
     follow(entries, view, &mut |told: Told| told.report())
 }
 

@@ -1,4 +1,5 @@
-//! Where the changes of a running stream come from: lines of commands, or another thread (contract sections 8 and 10).
+//! A stream that is followed, and where its changes come from meanwhile: lines of commands, or another thread (contract
+//! sections 8 and 10).
 
 use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
@@ -121,37 +122,29 @@ impl Changes {
         self.is_over = true;
         self.exit = self.exit.or(failure.report());
     }
-
-    /// Whether the stream is to end when all is carried out.
-    fn is_to_end(&self) -> bool {
-        self.is_over && !self.keeps
-    }
-
-    /// The status of what could not be understood.
-    fn exit(&self) -> Exit {
-        self.exit
-    }
 }
 
-/// A stream whose subscriptions change while it is followed. It was opened for that ([`crate::net::Source::Changing`]).
-pub struct Changing {
+/// A stream that is followed.
+pub struct Listening {
     stream: Stream,
-    changes: Changes,
+    /// What changes it; none where nothing does.
+    changes: Option<Changes>,
     /// The next change, which cannot be made yet.
     next: Option<Change>,
     has_ended: bool,
 }
 
-impl Changing {
-    /// The stream, and what changes it.
-    pub fn new(stream: Stream, changes: Changes) -> Self {
+impl Listening {
+    /// One that changes was opened for that ([`crate::net::Source::Changing`]).
+    pub fn new(stream: Stream, changes: Option<Changes>) -> Self {
         Self { stream, changes, next: None, has_ended: false }
     }
 
     /// Makes the changes that have come, as far as they can be made now.
     fn carry_out(&mut self) {
+        let Some(changes) = &mut self.changes else { return };
         while self.stream.may_change()
-            && let Some(change) = self.next.take().or_else(|| self.changes.next())
+            && let Some(change) = self.next.take().or_else(|| changes.next())
         {
             if !self.stream.may_make(&change) {
                 self.next = Some(change);
@@ -159,11 +152,11 @@ impl Changing {
             }
             self.stream.change(change);
         }
-        self.has_ended = self.next.is_none() && self.changes.is_to_end() && self.stream.is_settled();
+        self.has_ended = self.next.is_none() && changes.is_over && !changes.keeps && self.stream.is_settled();
     }
 }
 
-impl Feed for Changing {
+impl Feed for Listening {
     #[inline]
     fn next(&mut self) -> Result<Option<Given<'_>>, Unopened> {
         self.stream.next()
@@ -171,7 +164,7 @@ impl Feed for Changing {
 
     fn wait(&mut self, others: &[PollFd<'_>], deadline: Option<Instant>) -> Result<Woken, Unopened> {
         // After a signal what is on its way is read, and nothing else is begun.
-        if signal::received().is_some() {
+        if self.changes.is_none() || signal::received().is_some() {
             return self.stream.wait(others, deadline);
         }
         self.carry_out();
@@ -180,10 +173,11 @@ impl Feed for Changing {
         }
         let mut fds = others.to_vec();
         if self.next.is_none() && self.stream.may_change() {
-            fds.extend(self.changes.fd().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+            let changes = self.changes.as_ref().and_then(Changes::fd);
+            fds.extend(changes.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         }
         match self.stream.wait(&fds, deadline)? {
-            Woken::Other(at) if at == others.len() => self.changes.fill(),
+            Woken::Other(at) if at == others.len() => self.changes.iter_mut().for_each(Changes::fill),
             woken => return Ok(woken),
         }
         Ok(Woken::Stream)
@@ -198,7 +192,7 @@ impl Feed for Changing {
     }
 
     fn attend(&mut self) -> Result<(), Unopened> {
-        self.wait(&[], Some(Instant::now())).map(|_| ())
+        if self.changes.is_some() { self.wait(&[], Some(Instant::now())).map(drop) } else { Ok(()) }
     }
 
     fn has_ended(&self) -> bool {
@@ -206,7 +200,7 @@ impl Feed for Changing {
     }
 
     fn exit(&self) -> Exit {
-        self.changes.exit()
+        self.changes.as_ref().map_or(Exit::Done, |changes| changes.exit)
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 use rustix::event::PollFd;
 
 use crate::exit::Exit;
-use crate::net::{Entries, Given, Stream, Unopened, Woken};
+use crate::net::{Entries, Given, Unopened, Woken};
 use crate::reply::Ticket;
 
 /// What is followed: what it gives, and the sleep until there is more.
@@ -48,25 +48,6 @@ pub trait Feed {
     /// Acknowledges what was written and handled, until then. How many entries are not known to be acknowledged.
     fn finish(&mut self, _until: Instant) -> usize {
         0
-    }
-}
-
-impl Feed for Stream {
-    #[inline]
-    fn next(&mut self) -> Result<Option<Given<'_>>, Unopened> {
-        self.next()
-    }
-
-    fn wait(&mut self, others: &[PollFd<'_>], deadline: Option<Instant>) -> Result<Woken, Unopened> {
-        self.wait(others, deadline)
-    }
-
-    fn is_connected(&self) -> bool {
-        self.is_connected()
-    }
-
-    fn distrust(&mut self, reason: &str) -> Result<(), Unopened> {
-        self.distrust(reason)
     }
 }
 

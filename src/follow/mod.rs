@@ -13,7 +13,7 @@ mod words;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-pub use self::changes::{ChangeSender, Changes, Changing};
+pub use self::changes::{ChangeSender, Changes, Listening};
 pub use self::feed::Feed;
 pub use self::filter::Filter;
 use self::handler::Handlers;

@@ -7,6 +7,7 @@ use super::error::Lost;
 use super::session::Session;
 use crate::command::request::Request;
 use crate::reply::ErrorReply;
+use crate::text;
 
 /// How long the mark is.
 const MARK: usize = 40;
@@ -119,7 +120,7 @@ fn read_line(session: &mut Session) -> Result<Vec<u8>, Lost> {
 }
 
 fn length_of(line: &[u8]) -> Option<u64> {
-    std::str::from_utf8(line.strip_prefix(b"$")?).ok()?.parse().ok()
+    text::number(line.strip_prefix(b"$")?)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use rustix::event::PollFd;
 use crate::command::request::Request;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
-use crate::follow::{Changes, Changing, Feed, Limits, View, follow};
+use crate::follow::{Changes, Feed, Limits, Listening, View, follow};
 use crate::net::{Given, Heard, Source, Stream, Subscription, Topic, Unopened, Woken};
 use crate::reply::{Event, Message, MessageKind};
 use crate::report::Told;
@@ -120,14 +120,14 @@ pub fn run(
     subscribed: &Subscribed,
 ) -> Outcome<Exit> {
     let stream = Stream::open(&context.endpoint_telling(None)?, Source::Changing(subscriptions), None)?;
-    let feed = Observed { feed: Changing::new(stream, changes), subscribed };
+    let feed = Observed { feed: Listening::new(stream, Some(changes)), subscribed };
     let view = View::new(context.renderer()?, Limits::none());
     follow(feed, view, &mut |told: Told| told.report())
 }
 
 /// A stream whose confirmations are taken note of.
 struct Observed<'s> {
-    feed: Changing,
+    feed: Listening,
     subscribed: &'s Subscribed,
 }
 

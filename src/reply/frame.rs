@@ -4,7 +4,7 @@
 
 use super::declared::describe_no_room;
 use super::header::{digits, header, string_header};
-use crate::word;
+use crate::{text, word};
 
 /// What an element is. Both of RESP's error forms are [`Kind::Error`], its three nils [`Kind::Nil`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,8 +182,9 @@ impl OwnedFrame {
 
     /// The same, a string of bytes.
     pub fn bulk(text: &[u8]) -> Self {
-        let header = format!("${}\r\n", text.len());
-        Self { bytes: [header.as_bytes(), text, b"\r\n"].concat(), has_error: false }
+        let mut bytes = Vec::new();
+        push_bulk(&mut bytes, text);
+        Self { bytes, has_error: false }
     }
 
     /// The same, an error.
@@ -197,7 +198,7 @@ impl OwnedFrame {
     }
 
     /// The same, a number.
-    pub fn integer(number: u64) -> Self {
+    pub fn integer(number: impl std::fmt::Display) -> Self {
         Self { bytes: format!(":{number}\r\n").into_bytes(), has_error: false }
     }
 
@@ -205,11 +206,18 @@ impl OwnedFrame {
     pub fn map(pairs: &[(String, Self)]) -> Self {
         let mut bytes = format!("%{}\r\n", pairs.len()).into_bytes();
         for (key, value) in pairs {
-            bytes.extend_from_slice(format!("${}\r\n{key}\r\n", key.len()).as_bytes());
+            push_bulk(&mut bytes, key.as_bytes());
             bytes.extend_from_slice(&value.bytes);
         }
         Self { bytes, has_error: pairs.iter().any(|(_, value)| value.has_error) }
     }
+}
+
+/// Appends a string of bytes.
+pub(super) fn push_bulk(bytes: &mut Vec<u8>, text: &[u8]) {
+    bytes.extend_from_slice(format!("${}\r\n", text.len()).as_bytes());
+    bytes.extend_from_slice(text);
+    bytes.extend_from_slice(b"\r\n");
 }
 
 fn one_line(text: &str) -> String {
@@ -341,7 +349,7 @@ impl<'a> Walk<'a> {
             b'(' => scalar(Kind::BigNumber),
             b'_' => NIL,
             // A length that is longer than usual, or RESP2's nil.
-            mark => match std::str::from_utf8(line).ok().and_then(|digits| digits.parse().ok()) {
+            mark => match text::number(line) {
                 Some(length) => self.begin(mark, length),
                 None => NIL,
             },

@@ -1,7 +1,7 @@
 //! What a subscribed connection receives, as redis-py's dictionaries name it (contract section 8). Knows frames, not
 //! connections, and not how a message looks.
 
-use super::frame::{Element, Frame, Kind, OwnedFrame, Walk};
+use super::frame::{Element, Frame, Kind, OwnedFrame, Walk, push_bulk};
 
 /// The type of a message: the first key of its dictionary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,12 +160,6 @@ impl<'a> Message<'a> {
         bytes.extend_from_slice(b":0\r\n");
         OwnedFrame::new(bytes, false)
     }
-}
-
-fn push_bulk(bytes: &mut Vec<u8>, text: &[u8]) {
-    bytes.extend_from_slice(format!("${}\r\n", text.len()).as_bytes());
-    bytes.extend_from_slice(text);
-    bytes.extend_from_slice(b"\r\n");
 }
 
 /// The bytes of an element that is a string.

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use super::{BeginSearch, Entry, FindKeys, KeySpec, Table};
+use crate::text;
 
 /// Commands whose options decide whether they write to their key.
 const MAY_ONLY_READ: [&str; 2] = ["BITFIELD", "GETEX"];
@@ -185,8 +186,7 @@ fn find_keyword<A: AsRef<[u8]>>(argv: &[A], word: &str, from: i64) -> Option<i64
 
 /// The number at a position of an argv.
 fn number_at<A: AsRef<[u8]>>(argv: &[A], at: i64) -> Option<i64> {
-    let word = argv.get(usize::try_from(at).ok()?)?.as_ref();
-    std::str::from_utf8(word).ok()?.parse().ok()
+    text::number(argv.get(usize::try_from(at).ok()?)?.as_ref())
 }
 
 /// SORT's keys: the first word, and what the last STORE names. Its options take words that may look like STORE.

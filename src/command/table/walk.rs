@@ -3,6 +3,7 @@
 //! for a number nothing else will be right. The face of it is in `hints`.
 
 use super::{Argument, Kind};
+use crate::text;
 
 /// Something that may be typed at a place.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -290,7 +291,7 @@ fn count_given(arg: &Argument, words: &[&[u8]]) -> Option<u64> {
     if arg.kind != Kind::Integer || !arg.name.starts_with("num") {
         return None;
     }
-    std::str::from_utf8(words.last()?).ok()?.parse().ok()
+    text::number(words.last()?)
 }
 
 /// Whether a word could be a value of that kind.

@@ -6,6 +6,7 @@
 use crate::cli::{Column, LsArgs, Measure};
 use crate::render::Cell;
 use crate::reply::{ErrorReply, Frame, Kind};
+use crate::text;
 
 /// One question about a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -221,7 +222,7 @@ impl Looks {
     /// Takes note of an answer; DUMP's is the caller's.
     pub fn note(&mut self, look: Look, reply: Frame<'_>, facts: &mut Facts) -> Told {
         let head = reply.head();
-        let number = || std::str::from_utf8(head.text).ok().and_then(|text| text.parse::<i64>().ok());
+        let number = || text::number::<i64>(head.text);
         let fact = match (look, head.kind) {
             (_, Kind::Error) => return self.refusal(look, reply),
             (_, Kind::Nil) => return Told::Gone,

@@ -26,6 +26,7 @@ use crate::input::Bound;
 use crate::net::{Address, Server, slot_of};
 use crate::render::Format;
 use crate::reply::{ErrorReply, Frame};
+use crate::text;
 
 pub fn run(context: &Context, args: &LsArgs) -> Outcome<Exit> {
     let form = form_of(args)?;
@@ -119,9 +120,7 @@ fn count_keys(server: &mut Server) -> Outcome<u64> {
         Server::Cluster(cluster) => cluster.call_all(&request),
     };
     let reply = reply.map_err(|lost| lost.into_failure(&server.place()))?;
-    let count = |reply: Frame<'_>| -> u64 {
-        std::str::from_utf8(reply.head().text).ok().and_then(|text| text.parse().ok()).unwrap_or_default()
-    };
+    let count = |reply: Frame<'_>| text::number::<u64>(reply.head().text).unwrap_or_default();
     Ok(if server.is_cluster() { reply.frame().children().map(count).sum() } else { count(reply.frame()) })
 }
 

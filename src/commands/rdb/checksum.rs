@@ -2,6 +2,8 @@
 
 use crc::{CRC_64_REDIS, Crc, Digest, Table};
 
+use crate::text;
+
 /// The widest table of the crate: the sum keeps up with any network.
 static CRC: Crc<u64, Table<16>> = Crc::<u64, Table<16>>::new(&CRC_64_REDIS);
 /// How long the checksum is.
@@ -49,8 +51,9 @@ impl Checksum {
     /// Says what is wrong with what has come. A server that keeps no checksum writes 0.
     pub fn check(&self) -> Result<(), String> {
         let version = [&b"REDIS"[..], b"VALKEY"].iter().find_map(|name| self.head.strip_prefix(*name));
-        let version = version.and_then(|digits| std::str::from_utf8(digits).ok()?.parse::<u32>().ok());
-        let Some(version) = version else { return Err("what came is no snapshot".to_owned()) };
+        let Some(version) = version.and_then(text::number::<u32>) else {
+            return Err("what came is no snapshot".to_owned());
+        };
         let Ok(told) = <[u8; LENGTH]>::try_from(self.last.as_slice()) else {
             return Err(format!("the snapshot has {} bytes only", self.count));
         };

@@ -8,7 +8,6 @@ use crate::command::request::Request;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::parse;
-use crate::report::Told;
 use crate::shell::connection::Link;
 
 /// Reads lines until the input ends, or one says so.
@@ -38,7 +37,6 @@ pub fn run(context: &Context) -> Outcome<Exit> {
         {
             return Ok(lines.exit.or(exit));
         }
-        lines.shell.link().take_notices().into_iter().for_each(Told::report);
     }
 }
 

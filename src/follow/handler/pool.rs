@@ -90,8 +90,11 @@ impl State {
 }
 
 impl Handlers {
-    /// Starts the threads, `jobs` of them. `stop` is `--on-handler-error stop`.
-    pub fn start(handlers: Vec<Handler>, jobs: usize, stop: bool, style: &Style) -> Outcome<Self> {
+    /// Starts the threads, `jobs` of them; none where there are no handlers. `stop` is `--on-handler-error stop`.
+    pub fn start(handlers: Vec<Handler>, jobs: usize, stop: bool, style: &Style) -> Outcome<Option<Self>> {
+        if handlers.is_empty() {
+            return Ok(None);
+        }
         let failed = |error: io::Error| Failure::failed(format!("cannot start the handlers: {}", describe_io(&error)));
         let (wake, done) = io::pipe().map_err(failed)?;
         for fd in [wake.as_fd(), done.as_fd()] {
@@ -107,7 +110,7 @@ impl Handlers {
             };
             thread::Builder::new().name("handler".to_owned()).spawn(work).map_err(failed)?;
         }
-        Ok(Self { shared, wake, style: style.clone() })
+        Ok(Some(Self { shared, wake, style: style.clone() }))
     }
 
     /// The handler of a message: by its pattern if it has one, else by its channel.

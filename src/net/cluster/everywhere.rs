@@ -10,6 +10,7 @@ use super::Cluster;
 use crate::command::policies::{Combine, Nodes, is_alike_anywhere, policy_of};
 use crate::command::request::Request;
 use crate::reply::{Frame, Kind, OwnedFrame};
+use crate::text;
 
 /// The longest part of a command in a note, in characters.
 const SHOWN: usize = 60;
@@ -132,30 +133,24 @@ fn combined(combine: Combine, replies: &[(Address, OwnedFrame)]) -> OwnedFrame {
     }
     let made = match combine {
         Combine::AllSucceeded | Combine::OneSucceeded => None,
-        Combine::Sum => numbers(frames()).map(|numbers| integer(numbers.into_iter().fold(0, i64::saturating_add))),
+        Combine::Sum => {
+            numbers(frames()).map(|numbers| OwnedFrame::integer(numbers.into_iter().fold(0, i64::saturating_add)))
+        }
         Combine::Least => least(&frames().collect::<Vec<_>>()),
         Combine::Union => union(&frames().collect::<Vec<_>>()),
     };
     made.unwrap_or_else(|| first.to_owned())
 }
 
-fn integer(number: i64) -> OwnedFrame {
-    OwnedFrame::new(format!(":{number}\r\n").into_bytes(), false)
-}
-
 /// The numbers that these are, if all are.
 fn numbers<'a>(frames: impl Iterator<Item = Frame<'a>>) -> Option<Vec<i64>> {
-    let number = |frame: Frame<'_>| {
-        let head = frame.head();
-        (head.kind == Kind::Integer).then(|| std::str::from_utf8(head.text).ok()?.parse().ok())?
-    };
-    frames.map(number).collect()
+    frames.map(|frame| text::number(frame.head().text).filter(|_| frame.kind() == Kind::Integer)).collect()
 }
 
 /// The least number, or of arrays as long as each other the least of each element.
 fn least(frames: &[Frame<'_>]) -> Option<OwnedFrame> {
     if let Some(numbers) = numbers(frames.iter().copied()) {
-        return numbers.into_iter().min().map(integer);
+        return numbers.into_iter().min().map(OwnedFrame::integer);
     }
     let arrays: Vec<Vec<i64>> = frames
         .iter()

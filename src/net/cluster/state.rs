@@ -7,6 +7,7 @@ use super::Cluster;
 use crate::command::request::Request;
 use crate::command::restrictions::{Effect, Setting, effect_of};
 use crate::reply::{ErrorReply, Frame, OwnedFrame};
+use crate::text;
 
 /// The longest part of a command in a message, in characters.
 const SHOWN: usize = 60;
@@ -39,8 +40,7 @@ impl Cluster {
         let told = self.nodes.iter_mut().filter(|node| is_told(&node.address));
         match effect_of(request) {
             Effect::Sets(Setting::Database) => {
-                let chosen = std::str::from_utf8(request.arg(1)).ok().and_then(|text| text.parse().ok());
-                let Some(db) = chosen else { return };
+                let Some(db) = text::number(request.arg(1)) else { return };
                 self.endpoint.db = db;
                 told.for_each(|node| node.db = db);
             }

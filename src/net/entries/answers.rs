@@ -11,6 +11,7 @@ use super::reader::{Asked, Block};
 use super::requests::{CANDIDATES, next_claims};
 use super::{Acknowledge, Entries, Queued, Step, streams_of};
 use crate::reply::{BadForm, Deliveries, EntryId, ErrorReply, Event, Found, Frame, GapReason, Place};
+use crate::text;
 
 fn nonsense() -> Loss {
     Loss::now("the server sent what belongs to no stream of entries")
@@ -317,7 +318,6 @@ fn candidates_in(frame: Frame<'_>) -> impl Iterator<Item = (EntryId, &[u8], u64)
     frame.children().filter_map(|row| {
         let mut row = row.children();
         let (id, consumer, _idle, count) = (row.next()?, row.next()?, row.next()?, row.next()?);
-        let count = std::str::from_utf8(count.head().text).ok()?.parse().ok()?;
-        Some((id_of(id)?, consumer.head().text, count))
+        Some((id_of(id)?, consumer.head().text, text::number(count.head().text)?))
     })
 }

@@ -2,6 +2,7 @@
 //! stream (contract section 15).
 
 use crate::reply::{EntryId, Frame, GapReason, Kind};
+use crate::text;
 
 /// What XINFO STREAM tells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,7 +21,7 @@ impl Look {
     pub fn read(frame: Frame<'_>) -> Self {
         let mut look = Self::default();
         for (name, value) in fields_of(frame) {
-            let number = || std::str::from_utf8(value.head().text).ok().and_then(|text| text.parse().ok());
+            let number = || text::number(value.head().text);
             match name.head().text {
                 b"last-generated-id" => look.last = id_of(value).unwrap_or_default(),
                 b"length" => look.length = number().unwrap_or_default(),

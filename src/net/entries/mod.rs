@@ -13,6 +13,7 @@ mod refusals;
 mod requests;
 
 use std::collections::VecDeque;
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -23,12 +24,11 @@ use self::reader::{Asked, Link, Reader};
 use super::cluster::key_slot::slot_of;
 use super::cluster::slot_map::Announced;
 use super::endpoint::Address;
-use super::error::{Lost, Unopened, WaitError};
-use super::poll;
+use super::error::{Lost, Unopened};
 use super::stream::discovery::Discovery;
 use super::stream::retries::Retries;
 use super::stream::switch::Switches;
-use super::stream::{Given, Heard, Loss, Woken, ready_at};
+use super::stream::{Given, Heard, Loss, Woken, sleep};
 use crate::reply::{Deliveries, Entry, EntryId, Event, Found, Frame, Ticket};
 
 /// Where reading begins.
@@ -87,9 +87,6 @@ pub struct Reading {
     /// How often a lost connection is tried again; none: any number.
     pub retries: Option<u32>,
 }
-
-/// What happened to the connections, by their readers.
-type Events = Vec<(usize, PollFlags)>;
 
 /// What is given before any entry that comes.
 enum Queued {
@@ -300,8 +297,15 @@ impl Entries {
         let links = self.readers.iter_mut().filter_map(|reader| reader.link.as_mut());
         let times: Vec<_> = links.map(Link::prepare).collect();
         let until = times.into_iter().flatten().chain(search).chain(rests).chain(deadline).min();
-        let (other, events) = self.sleep(others, until)?;
-        self.conclude(&events)?;
+        let linked: Vec<usize> = (0..self.readers.len()).filter(|at| self.readers[*at].link.is_some()).collect();
+        let links = self.readers.iter_mut().filter_map(|reader| reader.link.as_mut());
+        let interests: Vec<PollFlags> = links.map(|link| link.session.interest()).collect();
+        let links = self.readers.iter().filter_map(|reader| reader.link.as_ref());
+        let sockets = links.map(|link| link.session.as_fd()).zip(interests);
+        let (other, events) = sleep(sockets, others, &self.discovery, self.switches.as_ref(), until)?;
+        for (at, events) in linked.into_iter().zip(events) {
+            self.conclude(at, events)?;
+        }
         if let Some(found) = self.discovery.receive()? {
             self.settle(found)?;
         }
@@ -309,38 +313,14 @@ impl Entries {
         Ok(other.map_or(Woken::Stream, Woken::Other))
     }
 
-    /// The one sleep: which of the others is ready, and what happened to the connections, by their readers.
-    fn sleep(&mut self, others: &[PollFd<'_>], until: Option<Instant>) -> Result<(Option<usize>, Events), Unopened> {
-        let links = self.readers.iter_mut().enumerate();
-        let links = links.filter_map(|(at, reader)| reader.link.as_mut().map(|link| (at, link)));
-        let interests: Vec<(usize, PollFlags)> = links.map(|(at, link)| (at, link.session.interest())).collect();
-        let mut fds = others.to_vec();
-        for (at, interest) in &interests {
-            if let Some(link) = &self.readers[*at].link {
-                fds.push(PollFd::new(&link.session, *interest));
-            }
+    /// Draws the conclusions from a sleep that found these events at a connection.
+    fn conclude(&mut self, at: usize, events: PollFlags) -> Result<(), Unopened> {
+        let Some(link) = &mut self.readers[at].link else { return Ok(()) };
+        link.session.note_woken(events);
+        match link.overdue().filter(|_| !events.intersects(!PollFlags::OUT)) {
+            Some(lost) => self.lose(at, lost.into()),
+            None => Ok(()),
         }
-        let last = fds.len();
-        let found = self.discovery.fd().into_iter().chain(self.switches.as_ref().map(Switches::fd));
-        fds.extend(found.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
-        poll::sleep(&mut fds, until).map_err(WaitError::Failed)?;
-        let events = interests.iter().zip(&fds[others.len()..last]);
-        let events = events.map(|((at, _), fd)| (*at, fd.revents())).collect();
-        Ok((ready_at(&fds[..others.len()]), events))
-    }
-
-    /// Draws the conclusions from a sleep.
-    fn conclude(&mut self, events: &Events) -> Result<(), Unopened> {
-        for (at, events) in events {
-            let Some(link) = &mut self.readers[*at].link else { continue };
-            link.session.note_woken(*events);
-            if !events.intersects(!PollFlags::OUT)
-                && let Some(lost) = link.overdue()
-            {
-                self.lose(*at, lost.into())?;
-            }
-        }
-        Ok(())
     }
 
     /// Groups streams that are read over one connection.

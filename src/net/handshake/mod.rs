@@ -126,8 +126,7 @@ impl Session {
         // Who hangs up at HELLO does not answer INFO either.
         if self.server.is_none() && !self.endpoint.hello.is_hung_up_at() {
             let deadline = Instant::now() + self.endpoint.connect_timeout;
-            self.put(redis::cmd("INFO").arg("server"));
-            let info = self.answer_before(deadline)?;
+            let info = self.call_before(redis::cmd("INFO").arg("server"), deadline)?;
             self.server = text_of(&info).and_then(version_of_info);
         }
         Ok(self.server.clone())
@@ -191,16 +190,11 @@ impl Session {
                 }
             }
         }
-        if let Some(credentials) = &self.endpoint.credentials {
-            self.put(&auth(credentials));
-            let answer = self.answer_before(deadline)?;
+        if let Some(auth) = self.endpoint.credentials.as_ref().map(auth) {
+            let answer = self.call_before(&auth, deadline)?;
             self.check_ok("AUTH", "refused the credentials", answer)?;
         }
-        let mut selected = None;
-        if let Some(select) = &select {
-            self.put(select);
-            selected = Some(self.answer_before(deadline)?);
-        }
+        let selected = select.map(|select| self.call_before(&select, deadline)).transpose()?;
         self.check_select(selected)
     }
 

@@ -21,7 +21,7 @@ pub(super) mod switch;
 mod unanswered;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -302,7 +302,9 @@ impl Stream {
         let times: Vec<_> = self.connections.iter_mut().map(Connection::prepare).collect();
         let search = self.due.filter(|_| self.discovery.is_idle());
         let until = times.iter().map(|(_, due)| *due).chain(search).chain(deadline).min();
-        let (other, events) = self.sleep(others, until)?;
+        let interests: Vec<PollFlags> = self.connections.iter_mut().map(Connection::interest).collect();
+        let sockets = self.connections.iter().map(AsFd::as_fd).zip(interests);
+        let (other, events) = sleep(sockets, others, &self.discovery, self.switches.as_ref(), until)?;
         for (at, ((slept, _), events)) in times.into_iter().zip(events).enumerate().rev() {
             if let Err(loss) = self.connections[at].conclude(slept, events) {
                 self.lose(at, loss)?;
@@ -314,24 +316,24 @@ impl Stream {
         self.follow_switch()?;
         Ok(other.map_or(Woken::Stream, Woken::Other))
     }
+}
 
-    /// The one sleep: which of the others is ready, and what happened to the connections.
-    fn sleep(
-        &mut self,
-        others: &[PollFd<'_>],
-        until: Option<Instant>,
-    ) -> Result<(Option<usize>, Vec<PollFlags>), Unopened> {
-        let interests: Vec<PollFlags> = self.connections.iter_mut().map(Connection::interest).collect();
-        let mut fds = others.to_vec();
-        let sockets = self.connections.iter().zip(interests);
-        fds.extend(sockets.map(|(connection, interest)| PollFd::from_borrowed_fd(connection.as_fd(), interest)));
-        let last = fds.len();
-        let found = self.discovery.fd().into_iter().chain(self.switches.as_ref().map(Switches::fd));
-        fds.extend(found.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
-        poll::sleep(&mut fds, until).map_err(WaitError::Failed)?;
-        let events = fds[others.len()..last].iter().map(PollFd::revents).collect();
-        Ok((ready_at(&fds[..others.len()]), events))
-    }
+/// The one sleep, until something is found too: which of the others is ready, and what happened to the sockets.
+pub(super) fn sleep<'s>(
+    sockets: impl Iterator<Item = (BorrowedFd<'s>, PollFlags)>,
+    others: &[PollFd<'_>],
+    discovery: &Discovery,
+    switches: Option<&Switches>,
+    until: Option<Instant>,
+) -> Result<(Option<usize>, Vec<PollFlags>), Unopened> {
+    let mut fds = others.to_vec();
+    fds.extend(sockets.map(|(socket, interest)| PollFd::from_borrowed_fd(socket, interest)));
+    let last = fds.len();
+    let found = discovery.fd().into_iter().chain(switches.map(Switches::fd));
+    fds.extend(found.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+    poll::sleep(&mut fds, until).map_err(WaitError::Failed)?;
+    let events = fds[others.len()..last].iter().map(PollFd::revents).collect();
+    Ok((ready_at(&fds[..others.len()]), events))
 }
 
 /// The place of the first descriptor that is ready.

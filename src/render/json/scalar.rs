@@ -8,6 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use super::super::Style;
 use super::super::repr::json_repr;
 use crate::reply::{Element, Kind, error_words, split_code};
+use crate::text;
 use crate::word::{escaped_in_json, first};
 
 /// A map's key as an object's name; none where it cannot be one.
@@ -154,7 +155,7 @@ pub(super) fn integer(out: &mut impl Write, text: &[u8]) -> io::Result<()> {
         return out.write_all(text);
     }
     // `-0`, `+1` or `007`, which no server sends.
-    let number: i64 = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).unwrap_or_default();
+    let number: i64 = text::number(text).unwrap_or_default();
     out.write_all(itoa::Buffer::new().format(number).as_bytes())
 }
 
