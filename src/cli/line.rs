@@ -161,6 +161,10 @@ fn read_verb(
     {
         return Ok((exec(command), join_pushes(behind)));
     }
+    let topic: Vec<String> = words[1..].iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    if name == "help" && topic.first().is_some_and(|word| !word.starts_with('-') && !is_verb(word)) {
+        return Ok((Some(Verb::Help(topic)), Vec::new()));
+    }
     let matches = parse(&mut definition_of(name), &join_pushes(words))?;
     let behind = matches.subcommand().map(|(_, matches)| options.words_of(matches)).unwrap_or_default();
     Ok((Some(Verb::from_arg_matches(&matches)?), behind))

@@ -34,6 +34,9 @@ pub enum Verb {
     Generate(GenerateArgs),
     #[command(hide = true)]
     Hints(HintsArgs),
+    /// `help` before a command of the server, or a group of them: the words behind it. clap's own `help` tells of subcommands.
+    #[command(skip)]
+    Help(Vec<String>),
 }
 
 /// Gives a command the options and arguments of a subcommand.
@@ -68,7 +71,7 @@ impl Verb {
     pub fn needs_server(&self) -> bool {
         match self {
             Self::Pipe(args) => !args.check,
-            Self::Profiles(_) | Self::Completions(_) | Self::Generate(_) => false,
+            Self::Profiles(_) | Self::Completions(_) | Self::Generate(_) | Self::Help(_) => false,
             _ => true,
         }
     }

@@ -4,6 +4,7 @@ mod bar;
 pub mod completions;
 mod exec;
 mod generate;
+mod help;
 mod hints;
 pub mod listen;
 mod ls;
@@ -43,6 +44,7 @@ pub fn run(context: &Context, verb: Option<&Verb>) -> Outcome<Exit> {
         Some(Verb::Completions(args)) => completions::run(args),
         Some(Verb::Generate(args)) => generate::run(context, args),
         Some(Verb::Hints(args)) => hints::run(context, args),
+        Some(Verb::Help(topic)) => help::run(context, topic),
         // With stdout elsewhere the prompt and the colours would be in somebody's data.
         None if io::stdin().is_terminal() && io::stdout().is_terminal() => repl::run(context, run),
         None if context.config.guise.fakes_prompt => stdin::prompted::run(context),

@@ -76,7 +76,8 @@ impl Repl<'_> {
             Local::Leave => return Ok(Flow::Leave),
             Local::Help(topic) => {
                 let text = self.editor.helper().map(|helper| help::help(&topic, &helper.lookup.table(), columns()));
-                self.write(&text.unwrap_or_default())?;
+                let unknown = |why: String| help::wrap(&why, "", columns());
+                self.write(&text.map(|text| text.unwrap_or_else(unknown)).unwrap_or_default())?;
             }
             Local::Clear => self.write("\x1b[H\x1b[2J\x1b[3J")?,
             Local::Connect(place) => return self.connect(&place),

@@ -66,9 +66,9 @@ fn own_text(word: &str, columns: usize) -> Option<String> {
     Some(columns_text([(*typed, *text)].into_iter(), columns))
 }
 
-/// The text for a topic, for a screen so many columns wide.
-pub fn help(topic: &[String], table: &Table, columns: usize) -> String {
-    match topic {
+/// The text for a topic, for a screen so many columns wide; the inner error says that there is none.
+pub fn help(topic: &[String], table: &Table, columns: usize) -> Result<String, String> {
+    Ok(match topic {
         [] => {
             let verbs: Vec<&str> = prompt::names().collect();
             let verbs = format!("Subcommands, as in the shell (help sub, sub --help): {}", verbs.join(" "));
@@ -81,17 +81,17 @@ pub fn help(topic: &[String], table: &Table, columns: usize) -> String {
             format!("{own}\n{keys}\n{lists}")
         }
         [name] if is_verb_name(name.as_bytes(), table) && name != "exec" => prompt::help(name).unwrap_or_default(),
-        [group] if group.starts_with('@') => group_text(group, table, columns),
+        [group] if group.starts_with('@') => return group_text(group, table, columns),
         words => match (find(words, table), words) {
             (Some(entry), _) => entry_text(entry, columns),
             (None, [word]) if let Some(text) = own_text(word, columns) => text,
             (None, words) => {
                 let words = words.join(" ");
                 let near = nearest(&words, table).map(|name| format!("; did you mean {name}?")).unwrap_or_default();
-                wrap(&format!("no command is called '{}'{near}", text::line(&words)), "", columns)
+                return Err(format!("no command is called '{}'{near}", text::line(&words)));
             }
         },
-    }
+    })
 }
 
 /// The command, the subcommand or the word of rcli's that a name is most like; none where nothing is like it.
@@ -120,11 +120,11 @@ fn find<'t>(words: &[String], table: &'t Table) -> Option<&'t Entry> {
     table.find(words).or_else(|| table.find(&words[..1]))
 }
 
-fn group_text(group: &str, table: &Table, columns: usize) -> String {
+fn group_text(group: &str, table: &Table, columns: usize) -> Result<String, String> {
     let entries: Vec<&Entry> = table.in_group(group).collect();
     if entries.is_empty() {
         let groups = table.groups().join(" ");
-        return wrap(&format!("no group is called '{}'; there are {groups}", text::line(group)), "", columns);
+        return Err(format!("no group is called '{}'; there are {groups}", text::line(group)));
     }
     let width = entries.iter().map(|entry| entry.name.len()).max().unwrap_or(0);
     let mut text = String::new();
@@ -132,7 +132,7 @@ fn group_text(group: &str, table: &Table, columns: usize) -> String {
         let line = format!("{:width$}  {}", entry.name, entry.summary);
         text.push_str(&wrap(&line, &" ".repeat(width + 2), columns));
     }
-    text
+    Ok(text)
 }
 
 fn entry_text(entry: &Entry, columns: usize) -> String {
@@ -157,7 +157,7 @@ fn entry_text(entry: &Entry, columns: usize) -> String {
 }
 
 /// Breaks a line between words; the lines after the first are indented.
-fn wrap(line: &str, indent: &str, columns: usize) -> String {
+pub fn wrap(line: &str, indent: &str, columns: usize) -> String {
     let mut text = String::new();
     let mut row = String::new();
     let lead = line.len() - line.trim_start().len();
@@ -183,14 +183,14 @@ mod tests {
 
     #[test]
     fn a_command_is_explained() {
-        let text = help(&["config".to_owned(), "get".to_owned()], Table::builtin(), 80);
+        let text = help(&["config".to_owned(), "get".to_owned()], Table::builtin(), 80).unwrap_or_default();
         assert!(text.starts_with("  CONFIG GET parameter [parameter ...]\n  summary: Returns"), "{text}");
         assert!(text.contains("\n  since: 2.0.0\n  complexity: O(N)"), "{text}");
     }
 
     #[test]
     fn a_group_lists_its_commands_within_the_screen() {
-        let text = help(&["@hash".to_owned()], Table::builtin(), 40);
+        let text = help(&["@hash".to_owned()], Table::builtin(), 40).unwrap_or_default();
         assert!(text.contains("HGET ") && text.lines().all(|line| line.chars().count() < 40), "{text}");
     }
 
@@ -199,7 +199,7 @@ mod tests {
         const NARROW: usize = 40;
         let text = |topic: &[&str]| {
             let topic: Vec<String> = topic.iter().map(|&word| word.to_owned()).collect();
-            let text = help(&topic, Table::builtin(), NARROW);
+            let text = help(&topic, Table::builtin(), NARROW).unwrap_or_default();
             assert!(text.lines().all(|line| line.chars().count() < NARROW), "{text}");
             text
         };
@@ -215,7 +215,15 @@ mod tests {
 
     #[test]
     fn what_is_unknown_is_said() {
-        assert!(help(&["nosuch".to_owned()], Table::builtin(), 80).starts_with("no command is called 'nosuch'"));
-        assert!(help(&["@nosuch".to_owned()], Table::builtin(), 80).starts_with("no group is called '@nosuch'"));
+        assert!(
+            help(&["nosuch".to_owned()], Table::builtin(), 80)
+                .unwrap_err()
+                .starts_with("no command is called 'nosuch'")
+        );
+        assert!(
+            help(&["@nosuch".to_owned()], Table::builtin(), 80)
+                .unwrap_err()
+                .starts_with("no group is called '@nosuch'")
+        );
     }
 }

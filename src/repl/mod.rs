@@ -47,6 +47,7 @@ use crate::cli::{Label, Verb};
 use crate::color::Part;
 use crate::command::request::Request;
 use crate::command::restrictions::asks_first;
+use crate::command::table::Table;
 use crate::config::ReplSettings;
 use crate::config::profile::Profiles;
 use crate::context::Context;
@@ -79,6 +80,11 @@ enum Flow {
 
 /// Runs a verb of the command line.
 pub type RunVerb = fn(&Context, Option<&Verb>) -> Outcome<Exit>;
+
+/// What `help` says of a topic, without a server; the inner error says that there is no such topic.
+pub fn explain(topic: &[String]) -> Result<String, String> {
+    help::help(topic, Table::builtin(), helper::columns())
+}
 
 /// Talks with whoever sits at the terminal until they leave. `run` is what runs a verb that is typed.
 pub fn run(context: &Context, run: RunVerb) -> Outcome<Exit> {

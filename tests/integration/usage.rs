@@ -103,6 +103,16 @@ fn a_wrong_option_is_told_with_the_right_one_and_where_help_is() {
 }
 
 #[test]
+fn help_tells_of_commands_and_their_groups_without_a_server() {
+    let help = |topic: &[&str]| rcli(["-p", "1", "help"]).args(topic).any_stdout().run().out();
+    assert!(help(&["config", "get"]).starts_with("  CONFIG GET parameter"));
+    assert!(help(&["@hash"]).contains("\nHGETALL "));
+    assert_eq!(help(&["pipe"]), rcli(["pipe", "--help"]).any_stdout().run().out());
+    rcli(["help", "hgetal"]).status(2).complains(&["no command is called 'hgetal'; did you mean HGETALL?"]).run();
+    rcli(["help", "@x"]).status(2).complains(&["no group is called '@x'; there are @bitmap"]).run();
+}
+
+#[test]
 fn the_help_names_no_hidden_subcommand() {
     let help = rcli(["--help"]).any_stdout().run().out();
     let named = help.lines().any(|line| line.trim_start().starts_with("generate"));
