@@ -2,6 +2,7 @@
 //! whether it has colours (contract section 1, `--color`).
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use colored::{ColoredString, Colorize as _};
 
@@ -12,6 +13,11 @@ pub const COLORS: [&str; 7] = ["red", "green", "yellow", "blue", "magenta", "cya
 const GREEN: u8 = 28;
 const TEAL: u8 = 30;
 const BLUE: u8 = 32;
+const RED: u8 = 167;
+const GREY: u8 = 244;
+
+/// Whether the terminal shows a grey as such: a Linux console makes one of its own few colours of it, the usual one.
+static HAS_GREY: LazyLock<bool> = LazyLock::new(|| std::env::var_os("TERM").is_none_or(|term| term != "linux"));
 
 /// What a piece of text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +73,16 @@ impl Colors {
         }
     }
 
+    /// What is shown behind a line that is being typed: dim where there are no colours too, for nothing else would tell it
+    /// from what was typed.
+    pub fn paint_hint(self, text: &str) -> Cow<'_, str> {
+        if self.0 || text.is_empty() {
+            return self.paint(Part::Hint, text);
+        }
+        colored::control::set_override(true);
+        Cow::Owned(text.dimmed().to_string())
+    }
+
     /// The text in its colour.
     pub fn paint(self, part: Part, text: &str) -> Cow<'_, str> {
         if !self.0 || text.is_empty() {
@@ -79,9 +95,10 @@ impl Colors {
 }
 
 impl Part {
-    /// Red and magenta are the terminal's own, which can be read on light and dark grounds in every usual palette. Its
-    /// green and cyan are pale on white there and its blue is lost on black, so these three are fixed ones between the
-    /// two. What a part is, is told by words, signs or its place too.
+    /// Magenta is the terminal's own, which can be read on light and dark grounds in every usual palette. Its green and cyan
+    /// are pale on white there, its blue and in some palettes its red are lost on black, and what "dim" makes of a text is
+    /// hardly seen in some and not dim at all in others. So these are fixed ones between the two. What a part is, is told by
+    /// words, signs or its place too.
     fn color(self, text: &str) -> ColoredString {
         match self {
             Self::Prompt | Self::Key => text.ansi_color(TEAL),
@@ -89,8 +106,9 @@ impl Part {
             Self::Command => text.ansi_color(BLUE).bold(),
             Self::String | Self::Fast => text.ansi_color(GREEN),
             Self::Number | Self::Slow => text.magenta(),
-            Self::Error | Self::Hanging => text.red(),
-            Self::Alarm => text.red().bold(),
+            Self::Error | Self::Hanging => text.ansi_color(RED),
+            Self::Alarm => text.ansi_color(RED).bold(),
+            Self::Notice | Self::Hint if *HAS_GREY => text.ansi_color(GREY),
             Self::Notice | Self::Hint => text.dimmed(),
         }
     }
@@ -98,26 +116,41 @@ impl Part {
 
 #[cfg(test)]
 mod tests {
-    use super::{BLUE, GREEN, TEAL};
+    use super::{BLUE, GREEN, GREY, RED, TEAL};
 
     /// How bright a colour is to the eye: black is 0, white 1.
-    fn brightness(red: f64, green: f64, blue: f64) -> f64 {
-        let linear = |part: f64| ((part / 255.0 + 0.055) / 1.055).powf(2.4);
-        0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue)
+    fn brightness(parts: [f64; 3]) -> f64 {
+        let linear = |part: f64| match part / 255.0 {
+            dark if dark < 0.04 => dark / 12.92,
+            part => ((part + 0.055) / 1.055).powf(2.4),
+        };
+        parts.into_iter().zip([0.2126, 0.7152, 0.0722]).map(|(part, weight)| weight * linear(part)).sum()
     }
 
     #[test]
     fn fixed_colors_can_be_read_on_light_and_dark_grounds() {
         const STEPS: [f64; 6] = [0.0, 95.0, 135.0, 175.0, 215.0, 255.0];
         let step = |color: u8, size: u8| STEPS[usize::from((color - 16) / size % 6)];
-        // White, black, and Solarized's two.
-        let grounds = [(255.0, 255.0, 255.0), (0.0, 0.0, 0.0), (253.0, 246.0, 227.0), (0.0, 43.0, 54.0)];
-        for color in [GREEN, TEAL, BLUE] {
-            let text = brightness(step(color, 36), step(color, 6), step(color, 1)) + 0.05;
-            for (red, green, blue) in grounds {
-                let ground = brightness(red, green, blue) + 0.05;
-                let contrast = text.max(ground) / text.min(ground);
-                assert!(contrast > 3.0, "{color} on {red} {green} {blue}: {contrast}");
+        let parts = |color: u8| match color.checked_sub(232) {
+            Some(grey) => [f64::from(8 + 10 * u16::from(grey)); 3],
+            None => [36, 6, 1].map(|size| step(color, size)),
+        };
+        // White, black, Solarized's two, GNOME's, Ubuntu's and Dracula's dark ones.
+        let grounds = [
+            [255.0, 255.0, 255.0],
+            [0.0, 0.0, 0.0],
+            [253.0, 246.0, 227.0],
+            [0.0, 43.0, 54.0],
+            [30.0, 30.0, 30.0],
+            [48.0, 10.0, 36.0],
+            [40.0, 42.0, 54.0],
+        ];
+        for color in [GREEN, TEAL, BLUE, RED, GREY] {
+            let text = brightness(parts(color)) + 0.05;
+            for ground in grounds {
+                let ground_brightness = brightness(ground) + 0.05;
+                let contrast = text.max(ground_brightness) / text.min(ground_brightness);
+                assert!(contrast > 3.0, "{color} on {ground:?}: {contrast}");
             }
         }
     }

@@ -29,7 +29,7 @@ use crate::render::{Format, Style};
 
 pub use self::connection::{Connection, Login};
 pub use self::place::{parse_node, refuse_url, url_in_environment};
-pub use self::repl::{Pager, ReplSettings};
+pub use self::repl::{Pager, ReplSettings, expand};
 pub use self::style::decide_stderr_color;
 pub use self::url::without_password;
 

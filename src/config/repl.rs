@@ -108,11 +108,16 @@ impl ReplSettings {
 
     /// A line with what its first word stands for in place of that word; none if it stands for nothing.
     pub fn expand(&self, line: &str) -> Option<String> {
-        let line = line.trim_start();
-        let end = line.find(char::is_whitespace).unwrap_or(line.len());
-        let (_, text) = self.aliases.iter().find(|(word, _)| *word == line[..end])?;
-        Some(format!("{text}{}", &line[end..]))
+        expand(&self.aliases, line)
     }
+}
+
+/// A line with what these words stand for, as [`ReplSettings::expand`] has it.
+pub fn expand(aliases: &[(String, String)], line: &str) -> Option<String> {
+    let line = line.trim_start();
+    let end = line.find(char::is_whitespace).unwrap_or(line.len());
+    let (_, text) = aliases.iter().find(|(word, _)| *word == line[..end])?;
+    Some(format!("{text}{}", &line[end..]))
 }
 
 #[cfg(test)]

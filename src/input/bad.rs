@@ -3,7 +3,7 @@
 use super::text::Malformed;
 use crate::command::request::secrets;
 use crate::exit::{Exit, Failure};
-use crate::text::{Escape, escape};
+use crate::text::{Escape, escape, width};
 
 /// One line, or one RESP command, that cannot be understood.
 #[derive(Debug)]
@@ -76,5 +76,5 @@ fn point_at(line: &[u8], at: usize) -> String {
     if to < line.len() {
         after.push_str("...");
     }
-    format!("  {before}{after}\n  {}^", " ".repeat(before.chars().count()))
+    format!("  {before}{after}\n  {}^", " ".repeat(width(&before)))
 }

@@ -22,6 +22,7 @@ use super::prompt::Prompt;
 use super::recall::Recall;
 use super::redirect::describe_status;
 use super::tokens::{holds_secret, open_quote};
+use crate::config::expand;
 use crate::exit::{Failure, Outcome};
 use crate::net::{WaitError, poll};
 use crate::report::report;
@@ -120,7 +121,9 @@ impl Editor {
     pub fn remember(&mut self, command: &str) {
         let command = command.trim_end();
         self.recall_news();
-        if holds_secret(command) || !matches!(self.rich.add_history_entry(command), Ok(true)) {
+        let expanded = self.rich.helper().and_then(|helper| expand(&helper.known.aliases, command));
+        let is_secret = holds_secret(expanded.as_deref().unwrap_or(command));
+        if is_secret || !matches!(self.rich.add_history_entry(command), Ok(true)) {
             return;
         }
         let added = self.history.as_mut().map_or(Ok(()), |file| file.add(command));

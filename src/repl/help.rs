@@ -32,7 +32,7 @@ const OWN: [(&str, &str, &str); 17] = [
 /// The keys.
 const KEYS: [(&str, &str); 10] = [
     ("Tab", "completes what is typed"),
-    ("Right, End", "takes over the earlier line that is shown dim behind the cursor; Ctrl-Right a word of it"),
+    ("Right, End", "takes over the earlier line that is shown grey behind the cursor; Ctrl-Right a word of it"),
     ("Up, Down", "earlier lines that begin as this one does"),
     ("Ctrl-R", "searches the history, in any case"),
     ("Ctrl-S", "searches it forward, from where Up or Ctrl-R went"),

@@ -22,7 +22,7 @@ use super::readable::cut;
 use super::recall::LONGEST_SHOWN;
 use super::suggestions::Lookup;
 use super::tokens::{after_count, commands, open_quote};
-use crate::color::{Colors, Part};
+use crate::color::Colors;
 use crate::signal;
 use crate::text::{is_unprintable, width};
 
@@ -44,6 +44,8 @@ pub struct LineHelper {
     pub pressed: Arc<Pressed>,
     /// How wide the terminal was when the line was drawn.
     pub drawn_at: Cell<usize>,
+    /// Whether the line is drawn next for a list to be written below it.
+    pub is_listing: Cell<bool>,
 }
 
 /// What stands behind the cursor.
@@ -77,6 +79,11 @@ impl Completer for LineHelper {
         let ask = |question| self.lookup.ask(question);
         let offer = complete(&line[..pos], &self.lookup.table(), &self.known, &ask);
         let pairs = list::pairs(&offer, &line[offer.start..pos], columns(), rows());
+        if let [first, _, ..] = pairs.as_slice()
+            && pos == line.len()
+        {
+            self.make_room_for_list(first.replacement.len() > pos - offer.start);
+        }
         Ok((offer.start, pairs))
     }
 }
@@ -90,7 +97,7 @@ impl Hinter for LineHelper {
         if self.pressed.is_at_newest.swap(false, Relaxed) {
             return self.shown("  (nothing is newer; Ctrl-R searches back)", line, None);
         }
-        if self.is_asking || self.hides_hints || pos < line.len() || line.contains('\n') {
+        if self.is_listing.take() || self.is_asking || self.hides_hints || pos < line.len() || line.contains('\n') {
             return None;
         }
         let typed = || newest(line, context).and_then(|rest| self.shown(&one_row(&rest), line, Some(rest)));
@@ -101,6 +108,14 @@ impl Hinter for LineHelper {
 }
 
 impl LineHelper {
+    /// Before a list of candidates is written, and the line drawn again below it: what stands behind the cursor would stay
+    /// above the list. The editor draws the line once more above it where something `is_inserted`.
+    fn make_room_for_list(&self, is_inserted: bool) {
+        self.is_listing.set(is_inserted);
+        let mut stdout = io::stdout();
+        let _ = stdout.write_all(b"\x1b[K").and_then(|()| stdout.flush());
+    }
+
     /// Before the line is drawn again on a terminal of another width. The editor clears as many rows above the cursor as
     /// the line had before. Most terminals have broken the line anew by then, and if it has fewer rows now, the others are
     /// of what was printed above it. So the cursor goes down by as many first; a terminal that breaks no lines anew keeps
@@ -174,9 +189,8 @@ impl Highlighter for LineHelper {
         Cow::Owned(prompt.replacen("reverse-i-search", "forward-i-search", 1))
     }
 
-    /// Dim where there are no colours too: nothing else would tell it from what was typed.
     fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {
-        Colors(true).paint(Part::Hint, hint)
+        self.colors.paint_hint(hint)
     }
 
     fn highlight_char(&self, line: &str, _: usize, kind: CmdKind) -> bool {

@@ -11,12 +11,13 @@ use crate::cli::prompt;
 use crate::color::{Colors, Part};
 use crate::command::request::Request;
 use crate::command::table::Table;
+use crate::config::expand;
 use crate::input::parse;
 
 /// The line with its colours; a line that may hold a password has none, nor has one for a shell.
 pub fn highlight(line: &str, table: &Table, aliases: &[(String, String)], colors: Colors) -> String {
     match line.trim_start().chars().next() {
-        _ if holds_secret(line) => return line.to_owned(),
+        _ if holds_secret(expand(aliases, line).as_deref().unwrap_or(line)) => return line.to_owned(),
         Some('!') => return line.to_owned(),
         Some('#') => return colors.paint(Part::Hint, line).into_owned(),
         Some('[') => return highlight_json_command(line, colors),
@@ -158,19 +159,19 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_red_but_not_while_it_may_become_right() {
-        assert_eq!(painted("NOSUCH x"), "^[31mNOSUCH^ x");
+        assert_eq!(painted("NOSUCH x"), "^[38;5;167mNOSUCH^ x");
         assert_eq!(painted("SE"), "SE");
-        assert_eq!(painted("SE x"), "^[31mSE^ x");
-        assert_eq!(painted("SET k \"a b"), "^[1;38;5;32mSET^ k ^[31m\"a b^");
+        assert_eq!(painted("SE x"), "^[38;5;167mSE^ x");
+        assert_eq!(painted("SET k \"a b"), "^[1;38;5;32mSET^ k ^[38;5;167m\"a b^");
     }
 
     #[test]
     fn a_number_before_a_command_a_shell_line_and_a_note_are_no_unknown_commands() {
         assert_eq!(painted("5 INCR x"), "^[35m5^ ^[1;38;5;32mINCR^ x");
         assert_eq!(painted("5"), "^[35m5^");
-        assert_eq!(painted("5 NOSUCH x"), "^[35m5^ ^[31mNOSUCH^ x");
+        assert_eq!(painted("5 NOSUCH x"), "^[35m5^ ^[38;5;167mNOSUCH^ x");
         assert_eq!(painted("!ls 5"), "!ls 5");
-        assert_eq!(painted("# a 5"), "^[2m# a 5^");
+        assert_eq!(painted("# a 5"), "^[38;5;244m# a 5^");
     }
 
     #[test]
@@ -182,9 +183,9 @@ mod tests {
         );
         assert_eq!(painted("[\"SET\",\"k"), "[^[38;5;28m\"SET\"^,^[38;5;28m\"k^");
         assert_eq!(painted("[\"SET\","), "[^[38;5;28m\"SET\"^,");
-        assert_eq!(painted("[\"SET\" 1]"), "[^[38;5;28m\"SET\"^ ^[31m1]^");
-        assert_eq!(painted("[\"SET\",null]"), "[^[38;5;28m\"SET\"^,^[31mnull]^");
-        assert_eq!(painted("[\"ü\",{\"b\":1}]"), "[^[38;5;28m\"ü\"^,{^[31m\"b\":1}]^");
+        assert_eq!(painted("[\"SET\" 1]"), "[^[38;5;28m\"SET\"^ ^[38;5;167m1]^");
+        assert_eq!(painted("[\"SET\",null]"), "[^[38;5;28m\"SET\"^,^[38;5;167mnull]^");
+        assert_eq!(painted("[\"ü\",{\"b\":1}]"), "[^[38;5;28m\"ü\"^,{^[38;5;167m\"b\":1}]^");
         assert_eq!(painted("[\"AUTH\",\"pw\"]"), "[\"AUTH\",\"pw\"]");
     }
 
@@ -198,9 +199,9 @@ mod tests {
     fn json_has_colours_and_nothing_else_changes() {
         let line = "{\"a\":null,\"b\\\"\":[-1.5e+3,\"x\"]}\n";
         let mut plain = highlight_json(line, Colors(true)).into_owned();
-        assert!(plain.starts_with("{\x1b[38;5;30m\"a\"\x1b[0m:\x1b[2mnull\x1b[0m,"), "{plain:?}");
+        assert!(plain.starts_with("{\x1b[38;5;30m\"a\"\x1b[0m:\x1b[38;5;244mnull\x1b[0m,"), "{plain:?}");
         assert!(plain.contains("[\x1b[35m-1.5e+3\x1b[0m,\x1b[38;5;28m\"x\"\x1b[0m]"), "{plain:?}");
-        for code in ["38;5;30", "2", "35", "38;5;28", "0"] {
+        for code in ["38;5;30", "38;5;244", "35", "38;5;28", "0"] {
             plain = plain.replace(&format!("\x1b[{code}m"), "");
         }
         assert_eq!(plain, line);

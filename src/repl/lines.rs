@@ -1,15 +1,16 @@
 //! Lines one by one: of what was typed or pasted, of a file (`source`), and one line again and again (`N CMD`). What ends
 //! a paste ends each of them (contract section 10).
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use super::redirect::home;
 use super::{Flow, Repl, tokens};
 use crate::command::request::Request;
 use crate::exit::{Exit, Outcome};
-use crate::input::Source;
+use crate::input::{Malformed, OPEN_QUOTE, Source, describe_bad};
 use crate::net::poll;
-use crate::report::{notice, report};
+use crate::report::{Told, notice, report};
 use crate::signal::{self, Signal};
 use crate::text::{self, Escape, counted, printable};
 
@@ -60,6 +61,24 @@ impl Repl<'_> {
         Ok(Flow::On)
     }
 
+    /// Says what is wrong with a command, and where: of one that has several lines, in which. A quote that is not closed has
+    /// taken in what is left of a file.
+    pub(super) fn report_bad(&self, text: &str, mut malformed: Malformed) {
+        malformed.at = malformed.at.min(text.len());
+        let begin = memchr::memrchr(b'\n', &text.as_bytes()[..malformed.at]).map_or(0, |end| end + 1);
+        let (before, line) = (text[..begin].lines().count(), text[begin..].lines().next().unwrap_or_default());
+        malformed.at -= begin;
+        let (mut reason, pointer) = describe_bad(tokens::behind_exec(text).as_bytes(), line.as_bytes(), &malformed);
+        if let Some((file, first)) = &self.source_line {
+            reason = format!("{file}:{}: {reason}", first + before);
+        }
+        let behind = text[begin..].lines().count().saturating_sub(1) as u64;
+        if malformed.reason == OPEN_QUOTE && behind > 0 {
+            let _ = write!(reason, "; it takes in {}", counted(behind, "more line"));
+        }
+        Told::Failure(reason).report_pointing(pointer.as_deref());
+    }
+
     /// Runs a line again and again, until Ctrl-C or what ends a paste.
     pub(super) fn run_again(&mut self, count: u64, line: &str) -> Outcome<Flow> {
         for run in 0..count {
@@ -100,7 +119,7 @@ impl Repl<'_> {
             },
         };
         let begin = |repl: &mut Self, line: usize, _: &str| {
-            repl.source_line = Some(format!("{shown}:{line}"));
+            repl.source_line = Some((shown.clone(), line));
             Ok(())
         };
         let not_run = |left| format!("{shown}: not run: the {} after it", counted(left, "command"));

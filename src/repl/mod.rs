@@ -52,10 +52,10 @@ use crate::config::ReplSettings;
 use crate::config::profile::Profiles;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::input::{describe_bad, parse};
+use crate::input::parse;
 use crate::render::{self, Format, Record, Renderer, Stdout, Style};
 use crate::reply::{ErrorReply, Frame, Kind};
-use crate::report::{Told, notice, report};
+use crate::report::{notice, report};
 use crate::shell::Shell;
 use crate::shell::connection::Link;
 use crate::signal;
@@ -100,6 +100,7 @@ pub fn run(context: &Context, run: RunVerb) -> Outcome<Exit> {
         is_asking: false,
         pressed: Arc::default(),
         drawn_at: Cell::default(),
+        is_listing: Cell::default(),
     };
     let mut editor = Editor::open(helper)?;
     let mut pushes = None;
@@ -125,6 +126,7 @@ pub fn run(context: &Context, run: RunVerb) -> Outcome<Exit> {
         is_last: true,
         sources: 0,
         source_line: None,
+        took: Vec::new(),
     };
     repl.heed_settings();
     repl.arrive(true)?;
@@ -155,8 +157,10 @@ struct Repl<'a> {
     is_last: bool,
     /// How many files are being run, one from within the other.
     sources: usize,
-    /// Where the line stands that runs, if it is of a file: `FILE:LINE`.
-    source_line: Option<String>,
+    /// Where the line stands that runs, if it is of a file: the file, as it is shown, and the line.
+    source_line: Option<(String, usize)>,
+    /// How long commands took, in words, where that is to be told and was not yet.
+    took: Vec<String>,
 }
 
 /// What `config.toml` says of the prompt. What is wrong in it is told, and keeps nobody from it.
@@ -255,9 +259,7 @@ impl Repl<'_> {
         let mut request = Request::default();
         if let Err(malformed) = parse(text.as_bytes(), &mut request) {
             // The lines of what was pasted do not depend on each other more than typed ones do.
-            let (reason, pointer) = describe_bad(text.as_bytes(), text.as_bytes(), &malformed);
-            let place = self.source_line.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
-            Told::Failure(format!("{place}{reason}")).report_pointing(pointer.as_deref());
+            self.report_bad(text, malformed);
             return Ok(Flow::On);
         }
         if request.is_empty() {

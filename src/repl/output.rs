@@ -46,9 +46,21 @@ impl Repl<'_> {
         if elapsed >= SLOW || self.settings.is_timed {
             let took = elapsed.as_secs_f64();
             let seconds = if elapsed >= SLOW { format!("({took:.2}s)") } else { format!("({:.2}ms)", took * 1000.0) };
-            self.say(&format!("{}\n", self.style.colors.paint(Part::Hint, &seconds)))?;
+            self.took.push(seconds);
+        }
+        // A shell command has its say first.
+        if self.terminal.is_none() {
+            self.tell_times()?;
         }
         Ok(flow)
+    }
+
+    /// Says how long commands took.
+    pub(super) fn tell_times(&mut self) -> Outcome<()> {
+        for seconds in std::mem::take(&mut self.took) {
+            self.write(&format!("{}\n", self.style.colors.paint(Part::Hint, &seconds)))?;
+        }
+        Ok(())
     }
 
     fn answer(&mut self, request: &Request, answer: &Answer) -> Outcome<()> {
@@ -109,9 +121,9 @@ impl Repl<'_> {
     /// Says what to do about an error reply, where there is something to do.
     fn advise(&mut self, request: &Request, reply: Frame<'_>) -> Outcome<()> {
         let Some(error) = ErrorReply::of(reply) else { return Ok(()) };
-        if let Some(place) = self.source_line.clone() {
+        if let Some((file, line)) = self.source_line.clone() {
             self.flush()?;
-            notice(&format!("{place}: {}", request.shown(SHOWN)));
+            notice(&format!("{file}:{line}: {}", request.shown(SHOWN)));
         }
         let details = error.details().unwrap_or_default();
         if details.starts_with("unknown command") || details.starts_with("unknown subcommand") {

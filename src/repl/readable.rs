@@ -1,5 +1,5 @@
 //! Values that a person can read: what a number of seconds, of milliseconds or of bytes is, a point in time, and text
-//! that is JSON (contract section 10). Shown dim beside the value, never in place of it.
+//! that is JSON (contract section 10). Shown grey beside the value, never in place of it.
 
 use std::fmt::Write as _;
 use std::time::Duration;

@@ -117,7 +117,9 @@ impl Repl<'_> {
         if let Some((terminal, _)) = self.terminal.take() {
             self.renderer = terminal;
         }
-        finish(ran, &flushed, target, shell)
+        let flow = finish(ran, &flushed, target, shell)?;
+        self.tell_times()?;
+        Ok(flow)
     }
 
     /// Runs a shell command.

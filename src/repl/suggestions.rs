@@ -166,8 +166,7 @@ impl Lookup {
         }
     }
 
-    /// What is known of the answer to a question after a tenth of a second at most; nothing where the server is silent
-    /// or gone. What is asked again in the same line goes on from there.
+    /// What is known of the answer to a question after a tenth of a second at most; nothing where the server is gone. What is asked again in the same line goes on from there.
     pub fn ask(&self, question: Question) -> Answer {
         self.ask_for(question, LIMIT)
     }
@@ -198,8 +197,10 @@ impl Lookup {
         {
             state = self.board.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-        state.is_slow |= state.done.is_none();
-        state.answer.clone()
+        // Nothing is told at all before there is a connection.
+        let is_looking = state.done.is_none();
+        state.is_slow |= is_looking;
+        Answer { is_looking, ..state.answer.clone() }
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use crate::cli::prompt;
 use crate::command::request::{Request, secrets};
 use crate::command::restrictions;
 use crate::input::{OPEN_QUOTE, parse, parse_line, spans};
@@ -82,10 +83,38 @@ fn unquote(word: &[u8]) -> Vec<u8> {
 pub fn holds_secret(line: &str) -> bool {
     let mut request = Request::default();
     match parse(line.as_bytes(), &mut request) {
-        Ok(()) if !request.is_empty() => restrictions::holds_secret(&request),
+        Ok(()) if !request.is_empty() => {
+            let words: Vec<&[u8]> = request.args().collect();
+            match words.as_slice() {
+                [number, rest @ ..] if !rest.is_empty() && number.iter().all(u8::is_ascii_digit) => hold_secret(rest),
+                words => hold_secret(words),
+            }
+        }
         // A comment, or a line that is not complete or not right.
-        _ => secrets::shown_bad(line.as_bytes()).is_some(),
+        _ => secrets::shown_bad(behind_exec(line).as_bytes()).is_some(),
     }
+}
+
+/// Whether words may hold a password: those of a command of the server, or of a subcommand, where an option may.
+fn hold_secret(words: &[&[u8]]) -> bool {
+    let is_command = |words: &[&[u8]]| restrictions::holds_secret(&Request::new(words.iter().copied()));
+    let [verb, words @ ..] = words else { return false };
+    if !prompt::is_verb(verb) {
+        return is_command(&[&[*verb], words].concat());
+    }
+    let is_option = |at: usize| words.get(at).is_some_and(|word| word.starts_with(b"-"));
+    // Behind `exec` a command begins where no option stands, or the value of one.
+    let may_begin = |at: &usize| *at == 0 || is_option(*at - 1) || *at > 1 && is_option(*at - 2);
+    let own = if *verb == b"exec" { (0..words.len()).take_while(may_begin).count() } else { words.len() };
+    let is_secret = |word: &&[u8]| {
+        word.starts_with(b"--url") || word.starts_with(b"--pass") || word.starts_with(b"-a") || word.starts_with(b"-u")
+    };
+    words[..own].iter().any(is_secret) || *verb == b"exec" && (0..own).any(|at| is_command(&words[at..]))
+}
+
+/// A line without the word `exec` that it begins with.
+pub fn behind_exec(line: &str) -> &str {
+    line.trim_start().strip_prefix("exec ").unwrap_or(line)
 }
 
 /// The commands of a text: each line is one, but for a line whose quote is open, which goes on in the next.
@@ -193,10 +222,34 @@ mod tests {
             "CONFIG SET \"requirepass\"x pw",
             "[\"CONFIG\",\"SET\",\"requirepass\",\"x",
             "# AUTH pw",
+            "5 AUTH pw",
+            "5 AUTH \"pw",
+            "exec AUTH pw",
+            "exec AUTH \"pw",
+            "exec --json -d x AUTH pw",
+            "2 exec auth pw",
+            "ls -a pw",
+            "sub news -u redis://:pw@host",
+            "stat --pass=pw",
+            "txn --pass pw f",
         ] {
             assert!(holds_secret(line), "{line}");
         }
-        for line in ["GET auth", "AUTH", "SET k \"v", "help AUTH", "ACL GETUSER bob", "# a note", "connect h 6380"] {
+        for line in [
+            "GET auth",
+            "AUTH",
+            "SET k \"v",
+            "help AUTH",
+            "ACL GETUSER bob",
+            "# a note",
+            "connect h 6380",
+            "5",
+            "5 GET auth",
+            "exec GET -a",
+            "exec SET k auth v",
+            "ls -l http://x",
+            "sub auth",
+        ] {
             assert!(!holds_secret(line), "{line}");
         }
     }

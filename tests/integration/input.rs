@@ -160,6 +160,12 @@ fn control_characters_of_a_bad_line_are_escaped_on_stderr() {
 }
 
 #[test]
+fn a_caret_stands_under_its_place_behind_wide_characters() {
+    let lines = complaint("SET 日本 \"x\"y\n");
+    assert_eq!(caret(&lines), "SET 日本 \"x\"".chars().count() + 2, "{lines:?}");
+}
+
+#[test]
 fn a_long_bad_line_is_cut_to_a_window_around_the_caret() {
     let line = format!("SET {} \"open {}", "k".repeat(100_000), "v".repeat(100_000));
     let lines = complaint(format!("{line}\n"));

@@ -117,10 +117,10 @@ fn notices_do_not_look_like_errors() {
     server.kill_nine();
     terminal.line("PING");
     let lost = colours_of(&terminal, "PING was not sent");
-    assert!(error.contains("\x1b[1;31m"), "{error:?}");
+    assert!(error.contains("\x1b[1;38;5;167m"), "{error:?}");
     assert_eq!(lost, error);
     for notice in [cancelled, again, not_run] {
-        assert!(notice.contains("\x1b[2m") && !notice.contains("31m"), "{notice:?}");
+        assert!(notice.contains("\x1b[38;5;244m") && !notice.contains("5;167m"), "{notice:?}");
     }
 }
 
@@ -134,6 +134,6 @@ fn a_stream_that_goes_on_does_not_call_that_an_error() {
     server.ask("PUBLISH c x");
     let told = run.finish().err();
     let lines: Vec<&str> = told.lines().collect();
-    assert!(lines[0].starts_with("\x1b[1;31mrcli:\x1b[0m ") && lines[0].contains("connection lost"), "{told:?}");
-    assert!(lines[1].starts_with("\x1b[2mrcli: ") && lines[1].contains("reconnected"), "{told:?}");
+    assert!(lines[0].starts_with("\x1b[1;38;5;167mrcli:\x1b[0m ") && lines[0].contains("connection lost"), "{told:?}");
+    assert!(lines[1].starts_with("\x1b[38;5;244mrcli: ") && lines[1].contains("reconnected"), "{told:?}");
 }

@@ -11,11 +11,11 @@ const MARGIN: f32 = 16.0;
 
 /// The colour of a cell, on a dark ground.
 fn color(cell: &vt100::Cell) -> &'static str {
-    if cell.dim() {
+    if cell.dim() || cell.fgcolor() == vt100::Color::Idx(244) {
         return "#7f8c98";
     }
     match cell.fgcolor() {
-        vt100::Color::Idx(1 | 9) => "#ff7b72",
+        vt100::Color::Idx(1 | 9 | 167) => "#ff7b72",
         vt100::Color::Idx(2 | 10 | 28) => "#7ee787",
         vt100::Color::Idx(3 | 11) => "#f2cc60",
         vt100::Color::Idx(4 | 12 | 32) => "#79c0ff",

@@ -84,7 +84,7 @@ fn any_global_option_is_a_key() {
     run("json = false", &["LRANGE", "list", "0", "-1"]).prints("a\nb\n").run();
     run("human = true", &["GET", "bytes"]).prints("\"v\"\n").run();
     run("json = true\nencoding = \"base64\"", &["GET", "bytes"]).prints("{\"base64\":\"dg==\"}\n").run();
-    run("human = true\ncolor = \"always\"", &["GET", "nothing"]).prints("\u{1b}[2m(nil)\u{1b}[0m\n").run();
+    run("human = true\ncolor = \"always\"", &["GET", "nothing"]).prints("\u{1b}[38;5;244m(nil)\u{1b}[0m\n").run();
     let delimiters = "element-delimiter = \"-\"\nreply_delimiter = \"\"";
     run(delimiters, &["LRANGE", "list", "0", "-1"]).prints("a-b").run();
     run("db = 3", &["SET", "k", "three"]).prints("OK\n").run();

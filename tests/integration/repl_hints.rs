@@ -35,9 +35,38 @@ fn row(terminal: &Terminal, prompt: &str, text: &str) {
     terminal.wait(&format!("{whole:?}"), |rows| rows.last() == Some(&whole));
 }
 
-/// Whether this was written in dim.
-fn was_dim(terminal: &Terminal, text: &str) -> bool {
-    String::from_utf8_lossy(&terminal.bytes()).contains(&format!("\x1b[2m{text}\x1b[0m"))
+/// Whether this was written in grey.
+fn was_grey(terminal: &Terminal, text: &str) -> bool {
+    String::from_utf8_lossy(&terminal.bytes()).contains(&format!("\x1b[38;5;244m{text}\x1b[0m"))
+}
+
+#[test]
+fn a_list_takes_what_stands_behind_the_cursor_off_the_line_above_it() {
+    let server = Server::start();
+    let (terminal, prompt) = open_at(&server, &[], 100);
+    terminal.run(&prompt, "SETEX key:1 9 one", &["OK"]);
+    terminal.run(&prompt, "ZRANGEBYSCORE z 0 1", &["(empty array)"]);
+    // One of these lengthens the line before the list is written.
+    for (typed, above, begin) in
+        [("SE", "SE", "SELECT"), ("config re", "config re", "resetstat"), ("ZRANGEB", "ZRANGEBY", "ZRANGEBYLEX")]
+    {
+        terminal.keys("\x0c");
+        terminal.keys(typed);
+        terminal.wait("something behind it", |rows| {
+            rows.last().is_some_and(|row| row.len() > prompt.len() + 1 + typed.len())
+        });
+        terminal.keys("\t");
+        terminal.wait("the line above the list", |rows| {
+            rows.len() > 2 && rows[0] == format!("{prompt} {above}") && rows[1].starts_with(begin)
+        });
+        // Below it stands what it was.
+        terminal.wait("the line below it", |rows| {
+            rows.last().is_some_and(|row| row.starts_with(&format!("{prompt} {above}")))
+        });
+        terminal.keys("\x15");
+        row(&terminal, &prompt, "");
+    }
+    terminal.leave();
 }
 
 #[test]
@@ -50,7 +79,7 @@ fn the_newest_line_that_begins_so_is_shown_and_taken_over() {
     for key in ["\x1b[C", "\x1b[F", "\x05", "\x06"] {
         terminal.keys("G");
         row(&terminal, &prompt, "GET key:1");
-        assert!(was_dim(&terminal, "ET key:1"));
+        assert!(was_grey(&terminal, "ET key:1"));
         terminal.keys(key);
         terminal.keys("2");
         row(&terminal, &prompt, "GET key:12");
@@ -116,7 +145,7 @@ fn a_line_with_a_secret_is_never_shown_and_no_hints_is_no_lines() {
     terminal.keys("E");
     row(&terminal, &prompt, "ECHO one");
     // Without colours too it is told from what was typed.
-    assert!(was_dim(&terminal, "CHO one"));
+    assert!(String::from_utf8_lossy(&terminal.bytes()).contains("\x1b[2mCHO one\x1b[0m"));
     terminal.keys(CTRL_U);
     terminal.keys("AUTH");
     terminal.shows("password");
@@ -200,10 +229,10 @@ fn a_command_in_json_shows_where_it_is_wrong() {
     terminal.ends_with(&["OK", &prompt]);
     let seen = String::from_utf8_lossy(&terminal.bytes()).into_owned();
     assert!(seen.contains("[\x1b[38;5;28m\"SET\"\x1b[0m,\x1b[38;5;28m\"k\"\x1b[0m,\x1b[35m1\x1b[0m]"), "{seen:?}");
-    assert!(!seen.contains("\x1b[31m"), "{seen:?}");
+    assert!(!seen.contains("\x1b[38;5;167m"), "{seen:?}");
     terminal.keys("[\"SET\" 1]");
     row(&terminal, &prompt, "[\"SET\" 1]");
-    assert!(String::from_utf8_lossy(&terminal.bytes()).contains("\x1b[31m1]\x1b[0m"));
+    assert!(String::from_utf8_lossy(&terminal.bytes()).contains("\x1b[38;5;167m1]\x1b[0m"));
     terminal.keys("\r");
     terminal.ends_with(&["  [\"SET\" 1]", "         ^", &prompt]);
     terminal.leave();

@@ -171,7 +171,10 @@ fn a_history_that_others_could_read_is_closed_to_them() {
 #[test]
 fn secrets_are_not_stored() {
     let server = Server::start();
-    let (terminal, prompt) = open(&server, &[]);
+    let aliases = "[repl.aliases]\nlogin = \"AUTH bob\"\n";
+    let terminal = server.rcli([""; 0]).file(".config/rcli/config.toml", aliases).on_terminal(160);
+    let prompt = format!("{}>", server.address());
+    terminal.wait("the first prompt", |rows| rows.last() == Some(&prompt));
     for line in [
         "AUTH hunter2",
         "auth bob hunter2",
@@ -183,6 +186,10 @@ fn secrets_are_not_stored() {
         "SENTINEL SET m auth-pass hunter2",
         "connect redis://bob:hunter2@127.0.0.1:1/0",
         "[\"AUTH\",\"hunter2\"]",
+        "2 AUTH hunter2",
+        "exec AUTH hunter2",
+        "ls -a hunter2",
+        "login hunter2",
     ] {
         terminal.line(line);
         terminal.wait("the prompt", |rows| rows.last().is_some_and(|row| row.ends_with('>')));

@@ -219,8 +219,8 @@ fn colours_tell_what_is_what_and_keep_secrets_plain() {
         terminal.wait("an empty line", |rows| rows.last() == Some(&prompt));
     };
     typed("SET k 12 \"a b\"", "\x1b[1;38;5;32mSET\x1b[0m k \x1b[35m12\x1b[0m \x1b[38;5;28m\"a b\"\x1b[0m");
-    typed("NOSUCH x", "\x1b[31mNOSUCH\x1b[0m x");
-    typed("ECHO \"a b", "\x1b[1;38;5;32mECHO\x1b[0m \x1b[31m\"a b\x1b[0m");
+    typed("NOSUCH x", "\x1b[38;5;167mNOSUCH\x1b[0m x");
+    typed("ECHO \"a b", "\x1b[1;38;5;32mECHO\x1b[0m \x1b[38;5;167m\"a b\x1b[0m");
     typed("AUTH 4711", " AUTH 4711");
     assert!(!String::from_utf8_lossy(&terminal.bytes()).contains("m4711"), "a secret in colour");
 }

@@ -131,13 +131,29 @@ fn a_file_is_run_as_if_it_were_typed() {
             "\"2\"",
         ],
     );
+    // Of a command of several lines the one is named that is wrong.
+    home(&terminal, "quotes.txt", "GET n\nECHO \"x\ny\"z\nGET n\nECHO \"x\ny\" \"z\n\nGET n\n");
+    terminal.run(
+        &prompt,
+        "source quotes.txt",
+        &[
+            "\"2\"",
+            "rcli: quotes.txt:3: a closing quote must be followed by a space or the end of the line",
+            "  y\"z",
+            "    ^",
+            "\"2\"",
+            "rcli: quotes.txt:6: a quote is not closed; it takes in 2 more lines",
+            "  y\" \"z",
+            "     ^",
+        ],
+    );
     home(&terminal, "ask.txt", "FLUSHALL\nINCR n\n");
     terminal.line("source ask.txt");
     terminal.shows("(y/N)");
     terminal.line("n");
     terminal.shows("ask.txt: not run: the 1 command after it");
     terminal.run(&prompt, "GET n", &["\"2\""]);
-    terminal.run(&prompt, "history 1", &["    8  history 1"]);
+    terminal.run(&prompt, "history 1", &["    9  history 1"]);
     terminal.leave();
 }
 

@@ -84,6 +84,12 @@ fn each_command_may_show_how_long_it_took() {
         let [.., answer, time, last] = rows else { return false };
         answer == "PONG" && time.starts_with('(') && time.ends_with("ms)") && *last == prompt
     });
+    // What a shell command writes is not torn apart.
+    terminal.line("PING | (cat; sleep 0.2; echo done)");
+    terminal.wait("its time at the end", |rows| {
+        let [.., answer, done, time, last] = rows else { return false };
+        answer == "PONG" && done == "done" && time.starts_with('(') && time.ends_with("ms)") && *last == prompt
+    });
     terminal.leave();
 }
 

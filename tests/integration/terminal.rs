@@ -45,10 +45,10 @@ fn each_stream_has_its_own_colours() {
         terminal.status();
         String::from_utf8_lossy(&terminal.bytes()).into_owned()
     };
-    let nil = "\x1b[2m(nil)\x1b[0m";
+    let nil = "\x1b[38;5;244m(nil)\x1b[0m";
     assert_eq!(shown(server.rcli(["GET", "none"]), "2>/dev/null").trim_end(), nil, "stdout alone is a terminal");
     let wrong = || server.rcli(["--human", "--no-such-option"]);
-    let is_colored = |text: String| text.starts_with("\x1b[1;31mrcli:\x1b[0m ");
+    let is_colored = |text: String| text.starts_with("\x1b[1;38;5;167mrcli:\x1b[0m ");
     assert!(is_colored(shown(wrong(), ">/dev/null")), "stderr alone is a terminal");
     assert!(shown(wrong().env("NO_COLOR", "1").env("CLICOLOR_FORCE", "1"), "").starts_with("rcli: "), "NO_COLOR");
 }

@@ -130,7 +130,7 @@ mod tests {
         }
         assert_eq!(line(&trips, Colors(false)), format!("▂▄  ▂{}▂\n", " ".repeat(25)));
         assert_eq!(classes(&trips).iter().map(|(_, count)| count).sum::<u64>(), 6);
-        assert!(line(&trips, Colors(true)).contains("\u{1b}[31m▂"));
+        assert!(line(&trips, Colors(true)).contains("\u{1b}[38;5;167m▂"));
         assert_eq!(block(1, 100_000), '▁');
         assert_eq!((block(0, 9), block(9, 9), block(0, 0)), (' ', '█', ' '));
     }

@@ -7,7 +7,7 @@ use super::Offer;
 use crate::command::request::{quote_part, shown_arg};
 use crate::repl::readable::cut;
 use crate::repl::suggestions::Candidate;
-use crate::text;
+use crate::text::{self, width};
 
 /// How many are shown at most.
 const MOST: usize = 100;
@@ -154,10 +154,6 @@ fn name(candidate: &Candidate, columns: usize) -> String {
     cut(&shown, columns.saturating_sub(1).max(4))
 }
 
-fn width(text: &str) -> usize {
-    text.chars().count()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,6 +211,15 @@ mod tests {
         let list = offered(&offer(&values), "k", 40).1;
         assert_eq!(list.last().map(String::as_str), Some("(at least 100 more; type on)"));
         assert!(list.len() <= 21 && list.iter().all(|row| row.chars().count() < 40), "{list:?}");
+    }
+
+    #[test]
+    fn wide_characters_take_two_columns() {
+        let values: Vec<Vec<u8>> = (10..30).map(|number| format!("日本語{number}").into_bytes()).collect();
+        let values: Vec<&[u8]> = values.iter().map(Vec::as_slice).collect();
+        let list = offered(&offer(&values), "", 40).1;
+        assert_eq!(list[0], "日本語10  日本語15  日本語20  日本語25");
+        assert!(list.iter().all(|row| width(row) < 40), "{list:?}");
     }
 
     #[test]
