@@ -191,6 +191,36 @@ fn a_stream_that_begins_again_with_lower_ids_is_a_gap_and_read_from_its_beginnin
 }
 
 #[test]
+fn a_stream_that_came_and_went_between_two_looks_is_a_gap_too() {
+    let server = Server::start();
+    let told = "s: gap: it was deleted and has begun again with lower ids: 5-0 was read last, 2-0 is its last one";
+    let run = server.rcli(["tail", "s", "--events"]).any_stdout().status(130).reports_among(&[told]);
+    let mut run = run.start();
+    wait_for_readers(&server, 1);
+    // In one write: the reader is given the first, and then finds another stream.
+    let script = "XADD s 5-0 n 5\nDEL s\nXADD s 1-0 n 1\nXADD s 2-0 n 2\n";
+    server.rcli(["pipe", "--quiet"]).stdin(script).run();
+    event(&mut run, "gap");
+    assert_eq!(entries(&run.interrupt_after(4).out()), lines_of([5, 1, 2], ""));
+}
+
+#[test]
+fn a_stream_that_was_away_and_begins_again_with_higher_ids_is_no_gap() {
+    let server = server_with(3);
+    let mut run = server.rcli(["tail", "s", "--events", "--from", "0"]).prints(lines_of(1..=5, "")).status(130).start();
+    run.wait_for_lines(3);
+    server.ask("DEL s");
+    wait_for("a look", || {
+        let stats = server.ask("INFO commandstats");
+        stats.lines().any(|line| line.starts_with("cmdstat_xinfo") && !line.contains("failed_calls=0"))
+    });
+    add(&server, 4..=5);
+    run.wait_for_lines(5);
+    run.signal(Signal::INT);
+    run.finish();
+}
+
+#[test]
 fn a_group_goes_with_its_stream_and_is_made_again_with_it() {
     let server = server_with(3);
     let run = server.rcli(["tail", "s", "--events", "--from", "0", "--group", "g", "--consumer", "c", "--create"]);

@@ -1,5 +1,7 @@
 //! `tail --group`: what a consumer gets, in which order, and when it is acknowledged (contract section 15).
 
+use std::time::{Duration, Instant};
+
 use crate::rcli::Rcli;
 use crate::server::{Server, wait_for};
 use crate::tail::{add, lines_of, server_with, wait_for_readers};
@@ -32,6 +34,18 @@ fn leave(server: &Server, name: &str, count: usize) {
 
 fn nothing_pending(server: &Server) -> bool {
     pending(server).starts_with("[0,")
+}
+
+#[test]
+fn the_end_waits_for_the_last_acknowledgement_and_no_longer() {
+    let server = server_with_group(9);
+    // On a machine with much to do one of them may be slow.
+    let is_quick = (1..=9).any(|number| {
+        let begun = Instant::now();
+        consumer(&server, "c").args(["--count", "1"]).prints(lines_of([number], ONCE)).run();
+        begun.elapsed() < Duration::from_millis(450)
+    });
+    assert!(is_quick && nothing_pending(&server), "{}", pending(&server));
 }
 
 #[test]

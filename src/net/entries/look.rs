@@ -78,15 +78,15 @@ pub struct Track {
     position: Option<(EntryId, u64)>,
     /// The look before, and up to where the stream was read then.
     before: Option<(Look, EntryId)>,
-    /// The first entry that was read since then.
-    first_read: Option<EntryId>,
+    /// The first entry that was read since then, and the last.
+    read: Option<(EntryId, EntryId)>,
 }
 
 impl Track {
     /// An entry was read that comes next.
     #[inline]
     pub fn advance(&mut self, id: EntryId) {
-        self.first_read.get_or_insert(id);
+        self.read.get_or_insert((id, id)).1 = id;
         if let Some((at, count)) = &mut self.position {
             (*at, *count) = (id, *count + 1);
         }
@@ -100,13 +100,23 @@ impl Track {
     /// Compares a look with the one before. `last` is the last entry that was read, or delivered to the group;
     /// `is_same_connection` since that look: another server may have lost what its primary had.
     pub fn compare(&mut self, last: EntryId, now: Look, is_same_connection: bool) -> Option<Missing> {
+        let read = self.read.take();
+        // Of one that is not there only what comes in its place tells whether something is missing.
+        if now == Look::default() {
+            if let Some((_, newest)) = read {
+                let (then, _) = self.before.get_or_insert((now, last));
+                then.last = then.last.max(newest);
+            }
+            self.position = None;
+            return None;
+        }
         let before = self.before.replace((now, last));
-        let first_read = self.first_read.take();
-        if let Some((then, _)) = before
-            && (now.last < then.last || now.added < then.added)
-        {
+        let then = before.map(|(then, _)| then).unwrap_or_default();
+        let has_less = before.is_some() && (now.last < then.last || now.added < then.added);
+        // What was read since may have come and gone between two looks.
+        if has_less || read.is_some_and(|(_, newest)| now.last < newest) {
             // What was read since came from the new one, if that begins with it: nothing was left out.
-            if first_read.is_some() && first_read == now.first && is_same_connection {
+            if read.is_some_and(|(first, _)| now.first == Some(first)) && is_same_connection {
                 self.position = None;
                 return None;
             }
@@ -241,6 +251,38 @@ mod tests {
         let mut track = Track::default();
         assert_eq!(track.compare(id(5), look(1, 5, 5, 5), true), None);
         assert_eq!(track.compare(id(5), look(6, 9, 2, 2), true), None);
+    }
+
+    #[test]
+    fn a_stream_that_came_and_went_between_two_looks_has_begun_again() {
+        let again = |before| {
+            let (after, before) = (id(5), Some(id(before)));
+            Missing { reason: GapReason::BegunAgain, after, before, lost: None, go_on: Some(EntryId::ZERO) }
+        };
+        // It was not there at first.
+        let mut track = Track::default();
+        assert_eq!(track.compare(id(0), Look::default(), true), None);
+        track.advance(id(5));
+        assert_eq!(track.compare(id(5), look(1, 2, 2, 2), true), Some(again(2)));
+        assert_eq!(track.compare(id(0), look(1, 2, 2, 2), true), None);
+        // It was.
+        let mut track = Track::default();
+        assert_eq!(track.compare(id(1), look(1, 1, 1, 1), true), None);
+        track.advance(id(5));
+        assert_eq!(track.compare(id(5), look(3, 4, 2, 2), true), Some(again(4)));
+    }
+
+    #[test]
+    fn a_stream_that_is_away_is_no_gap_until_it_begins_again() {
+        let mut track = Track::default();
+        assert_eq!(track.compare(id(4), look(1, 5, 5, 5), true), None);
+        track.advance(id(5));
+        let mut other = track;
+        assert_eq!(track.compare(id(5), Look::default(), true), None);
+        track.advance(id(6));
+        assert_eq!(track.compare(id(6), look(6, 9, 2, 2), true), None);
+        assert_eq!(other.compare(id(5), Look::default(), true), None);
+        assert_eq!(other.compare(id(5), look(1, 2, 2, 2), true).map(|missing| missing.before), Some(Some(id(2))));
     }
 
     #[test]
