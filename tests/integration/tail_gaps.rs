@@ -81,7 +81,9 @@ fn a_server_that_restarts_with_its_data_goes_on() {
 fn retries_are_limited_as_for_messages() {
     for (option, told) in [(&["--no-reconnect"][..], "connection lost"), (&["--max-retries", "2"], "with 2 tries")] {
         let server = server_with(1);
-        let run = server.rcli(["tail", "s", "--from", "0"]).args(option).prints(lines_of([1], "")).status(3);
+        // What --wait says is for the first connection.
+        let run = server.rcli(["--wait", "3600", "tail", "s", "--from", "0"]).args(option);
+        let run = run.prints(lines_of([1], "")).status(3);
         let mut run = run.reports_among(&[told]).start();
         run.wait_for_lines(1);
         wait_for_readers(&server, 1);

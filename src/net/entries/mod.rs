@@ -22,13 +22,9 @@ use rustix::event::{PollFd, PollFlags};
 use self::cursor::{Cursor, Phase};
 use self::reader::{Asked, Link, Reader};
 use super::cluster::key_slot::slot_of;
-use super::cluster::slot_map::Announced;
-use super::endpoint::Address;
 use super::error::{Lost, Unopened};
-use super::stream::discovery::Discovery;
-use super::stream::retries::Retries;
-use super::stream::switch::Switches;
-use super::stream::{Given, Heard, Loss, Woken, sleep};
+use super::stream::recovery::Recovery;
+use super::stream::{Given, Heard, Loss, Woken};
 use crate::reply::{Deliveries, Entry, EntryId, Event, Found, Frame, Ticket};
 
 /// Where reading begins.
@@ -108,16 +104,7 @@ pub struct Entries {
     readers: Vec<Reader>,
     last_link: u64,
     is_cluster: bool,
-    discovery: Discovery,
-    retries: Retries,
-    /// When to search, and why something is missing.
-    due: Option<Instant>,
-    reason: String,
-    /// For the next search: the node that was lost last, and what nodes said of slots.
-    lost: Option<Address>,
-    moves: Vec<(u16, Announced, Address)>,
-    /// Who tells that another server is the primary now.
-    switches: Option<Switches>,
+    recovery: Recovery,
     announced: VecDeque<(Arc<str>, Queued)>,
     /// What was given of that last.
     given: Option<Queued>,
@@ -290,21 +277,20 @@ impl Entries {
         if !self.announced.is_empty() {
             return Ok(Woken::Stream);
         }
-        let search = self.due.filter(|_| self.discovery.is_idle());
         let rests = self.readers.iter().filter_map(|reader| reader.rests_until).collect::<Vec<_>>();
         let links = self.readers.iter_mut().filter_map(|reader| reader.link.as_mut());
         let times: Vec<_> = links.map(Link::prepare).collect();
-        let until = times.into_iter().flatten().chain(search).chain(rests).chain(deadline).min();
+        let until = times.into_iter().flatten().chain(self.recovery.due()).chain(rests).chain(deadline).min();
         let linked: Vec<usize> = (0..self.readers.len()).filter(|at| self.readers[*at].link.is_some()).collect();
         let links = self.readers.iter_mut().filter_map(|reader| reader.link.as_mut());
         let interests: Vec<PollFlags> = links.map(|link| link.session.interest()).collect();
         let links = self.readers.iter().filter_map(|reader| reader.link.as_ref());
         let sockets = links.map(|link| link.session.as_fd()).zip(interests);
-        let (other, events) = sleep(sockets, others, &self.discovery, self.switches.as_ref(), until)?;
+        let (other, events) = self.recovery.sleep(sockets, others, until)?;
         for (at, events) in linked.into_iter().zip(events) {
             self.conclude(at, events)?;
         }
-        if let Some(found) = self.discovery.receive()? {
+        if let Some(found) = self.recovery.discovery.receive()? {
             self.settle(found)?;
         }
         self.follow_switch()?;

@@ -11,10 +11,10 @@ use super::super::endpoint::{Address, Endpoint};
 use super::super::error::Unopened;
 use super::super::session::Session;
 use super::super::stream::Loss;
-use super::super::stream::discovery::{Discovery, Found, Search};
-use super::super::stream::retries::{LONGEST_PAUSE, Retries};
+use super::super::stream::discovery::{Found, Search};
+use super::super::stream::recovery::Recovery;
+use super::super::stream::retries::LONGEST_PAUSE;
 use super::super::stream::source::is_final_code;
-use super::super::stream::switch::{Switched, Switches};
 use super::cursor::Cursor;
 use super::reader::{Down, Link, Reader};
 use super::{Entries, Queued, Reading};
@@ -24,32 +24,21 @@ impl Entries {
     /// Reads streams of a server, or of the cluster that it belongs to. That there is no server, or that it refuses us,
     /// ends the run (status 3); only what was read once is tried again.
     pub fn open(endpoint: &Endpoint, reading: Reading) -> Result<Self, Unopened> {
-        let cluster = Cluster::open_if_any(endpoint)?;
-        let is_cluster = cluster.is_some();
-        let (discovery, session) = if let Some(cluster) = cluster {
-            (Discovery::of_cluster(cluster), None)
+        let (recovery, session) = if let Some(cluster) = Cluster::open_if_any(endpoint)? {
+            (Recovery::of_cluster(cluster, reading.retries, LONGEST_PAUSE), None)
         } else {
             let session = Session::open(endpoint)?;
-            (Discovery::of_server(endpoint), Some(session))
+            (Recovery::of_server(endpoint, reading.retries), Some(session))
         };
-        let switches = match &endpoint.address {
-            Address::Sentinel(sentinels) => Switches::watch(sentinels, endpoint).ok(),
-            _ => None,
-        };
+        let is_cluster = session.is_none();
         let cursors: Vec<Cursor> = reading.streams.iter().map(|name| Cursor::new(name, &reading)).collect();
         let mut entries = Self {
             readers: Self::make_readers(&cursors, is_cluster),
             cursors,
             last_link: 0,
             is_cluster,
-            discovery,
-            retries: Retries::new(reading.retries, LONGEST_PAUSE),
+            recovery,
             reading,
-            due: None,
-            reason: String::new(),
-            lost: None,
-            moves: Vec::new(),
-            switches,
             announced: VecDeque::new(),
             given: None,
             current: Arc::from(endpoint.address.to_string()),
@@ -65,7 +54,7 @@ impl Entries {
             entries.connect(0, session.endpoint.address.clone(), session);
         } else {
             let search = entries.search();
-            let found = entries.discovery.search(&search);
+            let found = entries.recovery.discovery.search(&search);
             entries.settle(found)?;
         }
         Ok(entries)
@@ -89,18 +78,13 @@ impl Entries {
     /// A connection is lost, and another one is searched for. A lone server that never answered ends the run.
     pub(super) fn lose(&mut self, at: usize, loss: Loss) -> Result<(), Unopened> {
         let Some(link) = self.disconnect(at) else { return Ok(()) };
-        let Loss { reason, since, is_refusal } = loss;
         if !self.has_begun && !self.is_cluster {
-            let words = if is_refusal { reason } else { format!("{}: connection lost: {reason}", link.name) };
-            return Err(Unopened::Unreachable(words));
+            return Err(loss.into_end(&link.name));
         }
-        let now = Instant::now();
-        self.retries.note_loss(link.was_good());
-        self.due = Some(now + self.retries.pause());
-        self.reason = reason;
-        self.lost = Some(link.address);
+        let was_good = link.was_good();
+        self.recovery.note_loss(link.address, &loss.reason, was_good);
         self.readers[at].is_asking = false;
-        self.note_down(at, since.unwrap_or(now), link.name);
+        self.note_down(at, loss.since.unwrap_or_else(Instant::now), link.name);
         Ok(())
     }
 
@@ -112,8 +96,11 @@ impl Entries {
         let is_news = !self.is_down(&name);
         self.readers[at].down = Some(Down { since, name: Arc::clone(&name) });
         if is_news {
-            let event =
-                Event::Disconnected { channel: None, reason: self.reason.clone(), retrying: self.retries.may_go_on() };
+            let event = Event::Disconnected {
+                channel: None,
+                reason: self.recovery.reason.clone(),
+                retrying: self.recovery.retries.may_go_on(),
+            };
             self.announced.push_back((name, Queued::Event(event)));
         }
     }
@@ -132,9 +119,10 @@ impl Entries {
             let event = Event::Resumed { gap: down.since.elapsed() };
             self.announced.push_back((Arc::clone(&self.current), Queued::Event(event)));
         }
-        if self.retries.count() > 0 && self.readers.iter().all(|reader| reader.link.is_some() && reader.down.is_none())
+        if self.recovery.retries.count() > 0
+            && self.readers.iter().all(|reader| reader.link.is_some() && reader.down.is_none())
         {
-            self.retries.restart();
+            self.recovery.retries.restart();
         }
     }
 
@@ -142,8 +130,8 @@ impl Entries {
     pub(super) fn hop(&mut self, at: usize, to: (u16, Announced), is_asking: bool) {
         let Some(link) = self.disconnect(at) else { return };
         self.readers[at].is_asking = is_asking;
-        self.moves.push((to.0, to.1, link.address));
-        self.due = Some(Instant::now() + self.retries.pause());
+        self.recovery.moves.push((to.0, to.1, link.address));
+        self.recovery.search_after_pause();
     }
 
     fn missing(&self) -> Vec<usize> {
@@ -152,31 +140,28 @@ impl Entries {
 
     fn search(&mut self) -> Search {
         Search {
-            lost: self.lost.clone(),
+            lost: self.recovery.lost.clone(),
             slots: self.missing().into_iter().filter_map(|at| self.readers[at].slot).collect(),
             one_each: true,
-            moves: std::mem::take(&mut self.moves),
+            moves: std::mem::take(&mut self.recovery.moves),
             ..Search::default()
         }
     }
 
     /// Begins a search for what is missing when it is time for that. Ends the run when no further retry is allowed.
     pub(super) fn search_when_due(&mut self) -> Result<(), Unopened> {
-        let Some(due) = self.due.filter(|_| self.discovery.is_idle()) else { return Ok(()) };
+        if self.recovery.due().is_none() {
+            return Ok(());
+        }
         let is_short = !self.missing().is_empty();
-        if is_short && !self.retries.may_go_on() {
-            return Err(self.give_up());
-        }
-        let now = Instant::now();
-        if due <= now {
-            self.due = None;
-            if is_short {
-                self.retries.note_search(now);
+        match self.recovery.take_due(is_short) {
+            Some(true) if is_short => {
                 let search = self.search();
-                self.discovery.begin(search)?;
+                self.recovery.discovery.begin(search)
             }
+            Some(_) => Ok(()),
+            None => Err(self.give_up()),
         }
-        Ok(())
     }
 
     /// Gives what was found to the readers that have no connection.
@@ -194,7 +179,7 @@ impl Entries {
                     | Unopened::Unreachable(message)
                     | Unopened::NobodyListens(message),
                 ) => {
-                    self.reason = message;
+                    self.recovery.reason = message;
                     failed.push(address);
                 }
                 // The signal ends the run, or the next search goes on.
@@ -202,7 +187,7 @@ impl Entries {
             }
         }
         for at in self.missing() {
-            let node = self.readers[at].slot.map(|slot| self.discovery.owner(slot).cloned());
+            let node = self.readers[at].slot.map(|slot| self.recovery.discovery.owner(slot).cloned());
             let is_it = |address: &Address| node.as_ref().is_none_or(|node| node.as_ref() == Some(address));
             if let Some(found) = sessions.iter().position(|(address, _)| is_it(address)) {
                 let (address, session) = sessions.remove(found);
@@ -211,33 +196,33 @@ impl Entries {
             }
             let is_unserved = node.as_ref().is_some_and(Option::is_none);
             if is_unserved {
-                self.reason = format!("no node serves the slot of {}", self.describe(&self.readers[at]));
+                self.recovery.reason = format!("no node serves the slot of {}", self.describe(&self.readers[at]));
             }
             // Where the slot has moved on meanwhile nothing has failed.
             if !found.is_cut_short && (is_unserved || failed.iter().any(is_it)) {
                 let name = node.flatten().map_or_else(|| Arc::clone(&self.current), |node| Arc::from(node.to_string()));
-                self.retries.note_loss(false);
+                self.recovery.retries.note_loss(false);
                 self.note_down(at, Instant::now(), name);
             }
         }
         if !self.missing().is_empty() {
-            self.due = Some(Instant::now() + self.retries.pause());
+            self.recovery.search_after_pause();
         }
         Ok(())
     }
 
     /// Leaves a server that is the primary no more for the one that is.
     pub(super) fn follow_switch(&mut self) -> Result<(), Unopened> {
-        let Some(Switched { session, since }) = self.switches.as_ref().and_then(Switches::next) else { return Ok(()) };
-        let address = session.endpoint.address.clone();
+        let Some(switched) = self.recovery.switched() else { return Ok(()) };
+        let address = switched.session.endpoint.address.clone();
         if let Some(link) = &self.readers[0].link {
             if link.address == address || !self.has_begun {
                 return Ok(());
             }
-            self.lose(0, Loss { since: Some(since), ..Loss::now(format!("{address} is the primary now")) })?;
+            self.lose(0, switched.loss())?;
         }
-        if self.retries.may_go_on() {
-            self.connect(0, address, session);
+        if self.recovery.retries.may_go_on() {
+            self.connect(0, address, switched.session);
         }
         Ok(())
     }
@@ -253,6 +238,6 @@ impl Entries {
         let describe =
             |reader: &Reader| reader.down.as_ref().map_or_else(|| self.describe(reader), |down| down.name.to_string());
         let missing = self.readers.iter().filter(|reader| reader.link.is_none());
-        self.retries.give_up(missing.map(describe), &self.reason)
+        self.recovery.retries.give_up(missing.map(describe), &self.recovery.reason)
     }
 }

@@ -152,10 +152,10 @@ impl Stream {
     fn follow_redirect(&mut self, at: usize, id: AssignmentId, redirect: Redirect, refusal: String) {
         let now = Instant::now();
         let (name, address) = (Arc::clone(&self.connections[at].name), self.connections[at].address.clone());
-        let retrying = self.retries.may_go_on();
-        let is_to_be_told = self.retries.count() >= QUIET_TRIES;
+        let retrying = self.recovery.retries.may_go_on();
+        let is_to_be_told = self.recovery.retries.count() >= QUIET_TRIES;
         if let Redirect::Moved(slot, node) = redirect {
-            self.moves.push((slot, node, address));
+            self.recovery.moves.push((slot, node, address));
         }
         if let Some(assignment) = self.assignments.get_mut(&id) {
             // What was never heard is not silent, until that is said.
@@ -167,8 +167,8 @@ impl Stream {
                 self.announce(&name, lost);
             }
         }
-        self.due = Some(now + self.retries.pause());
-        self.reason = refusal;
+        self.recovery.search_after_pause();
+        self.recovery.reason = refusal;
         self.note_ready(at);
     }
 
@@ -217,12 +217,12 @@ impl Stream {
             return true;
         }
         if !self.is_short() {
-            self.retries.restart();
+            self.recovery.retries.restart();
         }
         self.withdraw(id, now);
-        "its slot has moved".clone_into(&mut self.reason);
+        "its slot has moved".clone_into(&mut self.recovery.reason);
         self.first = Some(self.connections[at].address.clone());
-        self.due = Some(now);
+        self.recovery.due = Some(now);
         true
     }
 

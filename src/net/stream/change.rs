@@ -181,10 +181,10 @@ impl Stream {
         }
         if is_missing {
             if !was_short {
-                self.retries.restart();
+                self.recovery.retries.restart();
             }
             (self.is_placing, self.is_sought) = (true, false);
-            self.due = Some(Instant::now());
+            self.recovery.due = Some(Instant::now());
         }
     }
 
@@ -227,7 +227,7 @@ impl Stream {
     /// Where a server is asked to leave what nobody has subscribed to; none if nobody can be asked.
     fn position_for(&self, subscription: &Subscription) -> Option<usize> {
         if self.elsewhere == Elsewhere::Followed && subscription.topic == Topic::ShardChannel {
-            let owner = self.discovery.owner(slot_of(&subscription.name))?;
+            let owner = self.recovery.discovery.owner(slot_of(&subscription.name))?;
             return self.connections.iter().position(|connection| connection.address == *owner);
         }
         self.presence()
@@ -379,7 +379,7 @@ impl Stream {
 
     /// Closes connections whose last channel was left. A search counts on those that there were when it began.
     pub(super) fn close_unused(&mut self) {
-        if !self.has_left || self.is_placing || !self.discovery.is_idle() {
+        if !self.has_left || self.is_placing || !self.recovery.discovery.is_idle() {
             return;
         }
         self.has_left = false;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::event::PollFlags;
 
 use super::super::endpoint::Address;
-use super::super::error::Lost;
+use super::super::error::{Lost, Unopened};
 use super::super::session::Session;
 use super::Heard;
 use super::assignment::AssignmentId;
@@ -58,6 +58,12 @@ pub struct Loss {
 impl Loss {
     pub fn now(reason: impl Into<String>) -> Self {
         Self { reason: reason.into(), since: None, is_refusal: false }
+    }
+
+    /// The end of a run that nothing was heard in yet.
+    pub fn into_end(self, server: &str) -> Unopened {
+        let Self { reason, is_refusal, .. } = self;
+        Unopened::Unreachable(if is_refusal { reason } else { format!("{server}: connection lost: {reason}") })
     }
 }
 

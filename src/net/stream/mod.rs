@@ -15,13 +15,14 @@ pub(super) mod heard;
 mod heartbeat;
 mod opening;
 mod placement;
+pub(super) mod recovery;
 pub(super) mod retries;
 pub(super) mod source;
 pub(super) mod switch;
 mod unanswered;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -35,16 +36,13 @@ use self::assignment::{Assignment, AssignmentId};
 use self::change::Leaving;
 pub(super) use self::connection::Loss;
 use self::connection::{Connection, Form, Received};
-use self::discovery::{Discovery, Follow};
+use self::discovery::Follow;
 use self::heard::Queued;
-use self::retries::Retries;
+use self::recovery::Recovery;
 use self::source::Subject;
-use self::switch::Switches;
 use super::cluster::Asker;
-use super::cluster::slot_map::Announced;
 use super::endpoint::Address;
-use super::error::{Unopened, WaitError};
-use super::poll;
+use super::error::Unopened;
 use crate::reply::{MessageKind, OwnedFrame};
 
 /// The longest pause between two searches for a node that is back, which is found within this; and for who took over
@@ -97,17 +95,9 @@ pub struct Stream {
     follow: Follow,
     /// The nodes that are followed.
     nodes: Vec<Address>,
-    discovery: Discovery,
-    retries: Retries,
-    /// When to search, and why something is missing.
-    due: Option<Instant>,
-    reason: String,
-    /// For the next search: the node that was lost last, whose map is the best one, and what nodes said of slots.
-    lost: Option<Address>,
+    recovery: Recovery,
+    /// The node whose map is the best one for the next search.
     first: Option<Address>,
-    moves: Vec<(u16, Announced, Address)>,
-    /// Who tells that another server is the primary now.
-    switches: Option<Switches>,
     /// Whose questions are not for showing.
     asker: Option<Asker>,
     /// Whether what is heard is to tell the node that said it.
@@ -300,40 +290,21 @@ impl Stream {
         self.close_unused();
         self.search_when_due()?;
         let times: Vec<_> = self.connections.iter_mut().map(Connection::prepare).collect();
-        let search = self.due.filter(|_| self.discovery.is_idle());
-        let until = times.iter().map(|(_, due)| *due).chain(search).chain(deadline).min();
+        let until = times.iter().map(|(_, due)| *due).chain(self.recovery.due()).chain(deadline).min();
         let interests: Vec<PollFlags> = self.connections.iter_mut().map(Connection::interest).collect();
         let sockets = self.connections.iter().map(AsFd::as_fd).zip(interests);
-        let (other, events) = sleep(sockets, others, &self.discovery, self.switches.as_ref(), until)?;
+        let (other, events) = self.recovery.sleep(sockets, others, until)?;
         for (at, ((slept, _), events)) in times.into_iter().zip(events).enumerate().rev() {
             if let Err(loss) = self.connections[at].conclude(slept, events) {
                 self.lose(at, loss)?;
             }
         }
-        if let Some(found) = self.discovery.receive()? {
+        if let Some(found) = self.recovery.discovery.receive()? {
             self.settle(found)?;
         }
         self.follow_switch()?;
         Ok(other.map_or(Woken::Stream, Woken::Other))
     }
-}
-
-/// The one sleep, until something is found too: which of the others is ready, and what happened to the sockets.
-pub(super) fn sleep<'s>(
-    sockets: impl Iterator<Item = (BorrowedFd<'s>, PollFlags)>,
-    others: &[PollFd<'_>],
-    discovery: &Discovery,
-    switches: Option<&Switches>,
-    until: Option<Instant>,
-) -> Result<(Option<usize>, Vec<PollFlags>), Unopened> {
-    let mut fds = others.to_vec();
-    fds.extend(sockets.map(|(socket, interest)| PollFd::from_borrowed_fd(socket, interest)));
-    let last = fds.len();
-    let found = discovery.fd().into_iter().chain(switches.map(Switches::fd));
-    fds.extend(found.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
-    poll::sleep(&mut fds, until).map_err(WaitError::Failed)?;
-    let events = fds[others.len()..last].iter().map(PollFd::revents).collect();
-    Ok((ready_at(&fds[..others.len()]), events))
 }
 
 /// The place of the first descriptor that is ready.

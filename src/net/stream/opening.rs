@@ -3,15 +3,13 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::super::cluster::Cluster;
 use super::super::endpoint::{Address, Endpoint};
 use super::super::error::Unopened;
 use super::super::session::Session;
-use super::discovery::{Discovery, Follow};
-use super::retries::{LONGEST_PAUSE, Retries};
-use super::switch::Switches;
+use super::discovery::Follow;
+use super::recovery::Recovery;
 use super::{Elsewhere, LONGEST_PAUSE_OF_NODES, LONGEST_SILENCE, Source, Stream, Subscription, Topic};
 use crate::signal;
 
@@ -46,13 +44,7 @@ impl Stream {
     ) -> Result<Self, Unopened> {
         let session = Session::open(endpoint)?;
         let address = session.endpoint.address.clone();
-        // A stream that has begun tries again by its own rules.
-        let endpoint = &Endpoint { wait: Duration::ZERO, ..endpoint.clone() };
-        let retries = Retries::new(retries, LONGEST_PAUSE);
-        let mut stream = Self::new(Discovery::of_server(endpoint), retries, elsewhere, &address);
-        if let Address::Sentinel(sentinels) = &endpoint.address {
-            stream.switches = Switches::watch(sentinels, endpoint).ok();
-        }
+        let mut stream = Self::new(Recovery::of_server(endpoint, retries), elsewhere, &address);
         source.into_subjects().into_iter().for_each(|subject| stream.add(subject));
         stream.place(vec![(address, session)]);
         Ok(stream)
@@ -82,18 +74,17 @@ impl Stream {
         }
         let longest = if follow == Follow::Everybody { LONGEST_PAUSE_OF_NODES } else { LONGEST_SILENCE };
         let asker = Some(cluster.asker());
-        let discovery = Discovery::of_cluster(cluster);
-        let retries = Retries::new(retries, longest);
-        let stream = Self::new(discovery, retries, Elsewhere::Followed, &endpoint.address);
+        let recovery = Recovery::of_cluster(cluster, retries, longest);
+        let stream = Self::new(recovery, Elsewhere::Followed, &endpoint.address);
         let mut stream = Self { follow, nodes, asker, tells_node, tells_shard: true, ..stream };
         source.into_subjects().into_iter().for_each(|subject| stream.add(subject));
         let search = stream.search();
-        let found = stream.discovery.search(&search);
+        let found = stream.recovery.discovery.search(&search);
         stream.settle(found)?;
         Ok(stream)
     }
 
-    fn new(discovery: Discovery, retries: Retries, elsewhere: Elsewhere, address: &Address) -> Self {
+    fn new(recovery: Recovery, elsewhere: Elsewhere, address: &Address) -> Self {
         Self {
             assignments: BTreeMap::new(),
             subjects: HashMap::new(),
@@ -103,14 +94,8 @@ impl Stream {
             everywhere: Vec::new(),
             follow: Follow::Nobody,
             nodes: Vec::new(),
-            discovery,
-            retries,
-            due: None,
-            reason: String::new(),
-            lost: None,
+            recovery,
             first: None,
-            moves: Vec::new(),
-            switches: None,
             asker: None,
             tells_node: false,
             tells_shard: false,

@@ -12,7 +12,6 @@ use super::assignment::{Assignment, AssignmentId, Home};
 use super::connection::{Connection, Loss};
 use super::discovery::{Follow, Found, Search};
 use super::source::{Subject, is_final_code};
-use super::switch::{Switched, Switches};
 use super::{Elsewhere, Everywhere, Stream};
 use crate::reply::Event;
 
@@ -114,12 +113,12 @@ impl Stream {
     /// A connection is lost, and what it had is searched for. A lone server that was never fully heard ends the run.
     pub(super) fn lose(&mut self, at: usize, loss: Loss) -> Result<(), Unopened> {
         let connection = self.disconnect(at);
-        let Loss { reason, since, is_refusal } = connection.complete(loss);
+        let loss = connection.complete(loss);
         let assigned = self.assigned_to(connection.id);
         let now = Instant::now();
         let (mut was_heard, mut is_news) = (true, false);
         for id in assigned {
-            self.withdraw(id, since.unwrap_or(now));
+            self.withdraw(id, loss.since.unwrap_or(now));
             if let Some(assignment) = self.assignments.get_mut(&id) {
                 assignment.ended = None;
                 was_heard &= assignment.may_miss();
@@ -127,17 +126,15 @@ impl Stream {
             }
         }
         if !was_heard && self.elsewhere != Elsewhere::Followed {
-            let words = if is_refusal { reason } else { format!("{}: connection lost: {reason}", connection.name) };
-            return Err(Unopened::Unreachable(words));
+            return Err(loss.into_end(&connection.name));
         }
-        self.retries.note_loss(connection.was_good());
-        self.due = Some(now + self.retries.pause());
-        self.reason.clone_from(&reason);
+        let reason = loss.reason;
+        let was_good = connection.was_good();
+        self.recovery.note_loss(connection.address, &reason, was_good);
         if is_news {
-            let event = Event::Disconnected { channel: None, reason, retrying: self.retries.may_go_on() };
+            let event = Event::Disconnected { channel: None, reason, retrying: self.recovery.retries.may_go_on() };
             self.announce(&connection.name, event);
         }
-        self.lost = Some(connection.address);
         self.tell_confirmed();
         Ok(())
     }
@@ -145,22 +142,18 @@ impl Stream {
     /// Begins a search for what is missing, or for who joined or left, when it is time for that. Ends the run when no
     /// further retry is allowed.
     pub(super) fn search_when_due(&mut self) -> Result<(), Unopened> {
-        let Some(due) = self.due.filter(|_| self.discovery.is_idle()) else { return Ok(()) };
-        let is_short = self.is_short();
-        if is_short && !self.retries.may_go_on() {
-            return Err(self.give_up());
+        if self.recovery.due().is_none() {
+            return Ok(());
         }
-        let now = Instant::now();
-        if due <= now {
-            if is_short {
-                self.retries.note_search(now);
+        match self.recovery.take_due(self.is_short()) {
+            Some(true) => {
+                self.is_sought = self.is_placing;
+                let search = self.search();
+                self.recovery.discovery.begin(search)
             }
-            self.due = None;
-            self.is_sought = self.is_placing;
-            let search = self.search();
-            self.discovery.begin(search)?;
+            Some(false) => Ok(()),
+            None => Err(self.give_up()),
         }
-        Ok(())
     }
 
     pub(super) fn search(&mut self) -> Search {
@@ -169,14 +162,14 @@ impl Stream {
         let is_doubtful = self.follow == Follow::Nobody && !self.is_short();
         Search {
             anywhere: missing().any(|missing| missing.home == Home::Anywhere),
-            lost: self.lost.clone(),
+            lost: self.recovery.lost.clone(),
             slots: slots.collect(),
             one_each: false,
             follow: self.follow,
             doubted: if is_doubtful { self.node_of_anywhere() } else { None },
             have: self.connections.iter().map(|connection| connection.address.clone()).collect(),
             first: self.first.take(),
-            moves: std::mem::take(&mut self.moves),
+            moves: std::mem::take(&mut self.recovery.moves),
         }
     }
 
@@ -192,7 +185,7 @@ impl Stream {
     pub(super) fn settle(&mut self, found: Found) -> Result<(), Unopened> {
         if found.is_cut_short {
             // The signal ends the run, or the next search goes on.
-            self.due = Some(Instant::now() + self.retries.pause());
+            self.recovery.search_after_pause();
             return Ok(());
         }
         let mut sessions: Vec<(Address, Session)> = Vec::new();
@@ -204,10 +197,12 @@ impl Stream {
                     return Err(Unopened::Unreachable(format!("{message}; not tried again")));
                 }
                 Err(Unopened::Refused { code, message }) => {
-                    self.reason.clone_from(&message);
+                    self.recovery.reason.clone_from(&message);
                     refusal = Some(message).filter(|_| code != "LOADING").or(refusal);
                 }
-                Err(Unopened::Unreachable(message) | Unopened::NobodyListens(message)) => self.reason = message,
+                Err(Unopened::Unreachable(message) | Unopened::NobodyListens(message)) => {
+                    self.recovery.reason = message;
+                }
                 Err(Unopened::Interrupted(_)) => {}
             }
         }
@@ -223,7 +218,7 @@ impl Stream {
         self.tell_confirmed();
         if self.is_placing && !self.is_sought {
             // That was not yet looked for.
-            self.due = Some(Instant::now());
+            self.recovery.due = Some(Instant::now());
             return Ok(());
         }
         self.is_placing = false;
@@ -234,8 +229,8 @@ impl Stream {
         if let Some(at) = departed {
             return self.lose(at, Loss::now("this node is not of the cluster any more"));
         }
-        let pause = if self.is_short() { Some(self.retries.pause()) } else { self.next_look() };
-        self.due = pause.map(|pause| Instant::now() + pause);
+        let pause = if self.is_short() { Some(self.recovery.retries.pause()) } else { self.next_look() };
+        self.recovery.due = pause.map(|pause| Instant::now() + pause);
         Ok(())
     }
 
@@ -252,7 +247,7 @@ impl Stream {
         match home {
             Home::Anywhere => None,
             Home::Node(node) => Some(node),
-            Home::Slot(slot) => self.discovery.owner(*slot),
+            Home::Slot(slot) => self.recovery.discovery.owner(*slot),
         }
     }
 
@@ -274,7 +269,7 @@ impl Stream {
         let Some(assignment) = self.assignments.get(&id) else { return true };
         let node = self.node_of(&assignment.home);
         if node.is_none() && assignment.home != Home::Anywhere {
-            self.reason = format!("no node serves the slot of {}", assignment.describe());
+            self.recovery.reason = format!("no node serves the slot of {}", assignment.describe());
             return false;
         }
         let is_it = |address: &Address| node.is_none_or(|node| node == address);
@@ -358,26 +353,26 @@ impl Stream {
             missing.silent_since = Some(now);
             missing.is_told = true;
         }
-        let retrying = self.retries.may_go_on();
+        let retrying = self.recovery.retries.may_go_on();
         for name in told {
-            self.retries.note_loss(false);
-            self.announce(&name, Event::Disconnected { channel: None, reason: self.reason.clone(), retrying });
+            self.recovery.retries.note_loss(false);
+            self.announce(&name, Event::Disconnected { channel: None, reason: self.recovery.reason.clone(), retrying });
         }
     }
 
     /// Leaves a server that is the primary no more for the one that is.
     pub(super) fn follow_switch(&mut self) -> Result<(), Unopened> {
-        let Some(Switched { session, since }) = self.switches.as_ref().and_then(Switches::next) else { return Ok(()) };
-        let address = session.endpoint.address.clone();
+        let Some(switched) = self.recovery.switched() else { return Ok(()) };
+        let address = switched.session.endpoint.address.clone();
         if let Some(connection) = self.connections.first() {
             let is_heard = self.assignments.values().all(Assignment::may_miss);
             if connection.address == address || !is_heard {
                 return Ok(());
             }
-            self.lose(0, Loss { since: Some(since), ..Loss::now(format!("{address} is the primary now")) })?;
+            self.lose(0, switched.loss())?;
         }
-        if self.retries.may_go_on() {
-            self.place(vec![(address, session)]);
+        if self.recovery.retries.may_go_on() {
+            self.place(vec![(address, switched.session)]);
         }
         Ok(())
     }
@@ -385,6 +380,6 @@ impl Stream {
     /// The end of a run whose retries are used up.
     fn give_up(&self) -> Unopened {
         let missing = self.assignments.values().filter(|assignment| assignment.connection.is_none());
-        self.retries.give_up(missing.map(Assignment::describe), &self.reason)
+        self.recovery.retries.give_up(missing.map(Assignment::describe), &self.recovery.reason)
     }
 }

@@ -17,6 +17,7 @@ use super::super::error::Unopened;
 use super::super::poll;
 use super::super::sentinel::Sentinels;
 use super::super::session::Session;
+use super::connection::Loss;
 use super::retries::pause;
 use super::{Given, Heard, Source, Stream, Subscription, Topic, Woken};
 use crate::reply::{Data, Message, MessageKind};
@@ -28,6 +29,14 @@ pub struct Switched {
     pub session: Session,
     /// When the switch was told.
     pub since: Instant,
+}
+
+impl Switched {
+    /// What it means for the connection with the primary before.
+    pub fn loss(&self) -> Loss {
+        let reason = format!("{} is the primary now", self.session.endpoint.address);
+        Loss { since: Some(self.since), ..Loss::now(reason) }
+    }
 }
 
 /// What the sentinels tell. The threads end when it is dropped.
