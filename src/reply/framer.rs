@@ -11,7 +11,7 @@ use super::message::{BEGINNING, begins_as_usual};
 use crate::memory::has_room;
 use crate::word;
 
-/// A line this long without an end is no RESP.
+/// So many bytes without the end of a line are no RESP.
 const MAX_LINE: usize = 64 * 1024 * 1024;
 
 /// A string of more bytes, or an aggregate of more elements, is to have room in memory before it comes.
@@ -274,7 +274,7 @@ const MARKS: &[u8] = b"+-:$*_#,(!=%~|>";
 fn check_unended(waiting: &[u8]) -> Result<(), BadFrame> {
     match waiting.first() {
         Some(mark) if !MARKS.contains(mark) => Err(unknown_mark(*mark)),
-        _ if waiting.len() > MAX_LINE => Err(BadFrame("a line does not end".to_owned())),
+        _ if waiting.len() >= MAX_LINE => Err(BadFrame("a line does not end".to_owned())),
         _ => Ok(()),
     }
 }

@@ -5,8 +5,7 @@ use redis::{ServerError, Value};
 use super::error::error_words;
 use super::frame::Frame;
 
-/// The reply as a value of the redis crate. What its parser refuses (more than 100 levels, an error inside that is not
-/// UTF-8) is told in words.
+/// The reply as a value of the redis crate. What its parser refuses, of all that a framer passes, is told in words.
 pub fn value_of(frame: Frame<'_>) -> Result<Value, String> {
     if frame.is_error() {
         // Its parser takes errors in UTF-8 only, and this form holds line ends too.
@@ -17,7 +16,8 @@ pub fn value_of(frame: Frame<'_>) -> Result<Value, String> {
 }
 
 fn parse(bytes: &[u8]) -> Result<Value, String> {
-    redis::parse_redis_value(bytes).map_err(|error| error.to_string())
+    // Its own words are about its grammar.
+    redis::parse_redis_value(bytes).map_err(|_| "more than 100 levels, or text that is not UTF-8".to_owned())
 }
 
 /// A field of a map, which is a flat array in RESP2.

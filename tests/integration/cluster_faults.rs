@@ -124,6 +124,15 @@ fn an_error_that_leads_nowhere_is_the_commands_own() {
 }
 
 #[test]
+fn a_node_that_sends_scan_elsewhere_is_not_walked_for_ever() {
+    let peer = owner();
+    peer.set("CLUSTER NODES", send("$50\r\nid 127.0.0.1:1@1 myself,master - 0 0 1 up 0-16383\n\r\n"));
+    peer.set("INFO", send("$10\r\nrun_id:x\r\n\r\n"));
+    peer.set("SCAN", send("-MOVED 1 127.0.0.1:1\r\n"));
+    hasty(&peer, &["ls"]).status(1).complains(&["MOVED 1 127.0.0.1:1"]).run();
+}
+
+#[test]
 fn nodes_that_send_a_command_around_are_left_in_time() {
     let pairs = [("MOVED", owner(), owner()), ("ASK", owner(), owner())];
     let mut runs = Vec::new();

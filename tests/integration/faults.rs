@@ -3,6 +3,8 @@
 use crate::peer::{Answer, close, peer, send};
 use crate::rcli::rcli;
 use crate::server::{Server, free_port};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 #[test]
@@ -49,6 +51,39 @@ fn a_read_timeout_that_does_not_pass_changes_nothing() {
 }
 
 #[test]
+fn what_never_stops_coming_is_no_silence() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let (reader, writer) = std::io::pipe().unwrap();
+    let run = rcli(["-2", "--json", "--show-pushes", "--read-timeout", "0.5", "-p", &port, "X"]);
+    let run = run.stdout_to(writer).start();
+    let (mut stream, _) = listener.accept().unwrap();
+    stream.read_exact(&mut [0; 11]).unwrap();
+    // As much as waits between here and there: then more is there whenever the client looks, which has a line to write
+    // for each.
+    let push = format!(">1\r\n+{}\r\n", "x".repeat(1000));
+    stream.set_write_timeout(Some(Duration::from_millis(100))).unwrap();
+    let mut sent = 0;
+    let rest = loop {
+        match stream.write(&push.as_bytes()[sent % push.len()..]) {
+            Ok(count) => sent += count,
+            Err(_) => break push[sent % push.len()..].to_owned() + "+OK\r\n",
+        }
+    };
+    let mut lines = BufReader::new(reader).lines();
+    let whole = sent / push.len();
+    for at in 0..whole {
+        assert!(lines.next().unwrap().unwrap().starts_with("{\"push\":"));
+        if at % (whole / 10) == 0 {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+    stream.write_all(rest.as_bytes()).unwrap();
+    assert_eq!(lines.last().unwrap().unwrap(), "\"OK\"");
+    run.finish();
+}
+
+#[test]
 fn rubbish_is_status_3() {
     for rubbish in [
         "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n",
@@ -91,7 +126,15 @@ fn rubbish_in_place_of_the_greeting_is_status_3() {
 #[test]
 fn a_line_that_does_not_end_is_status_3() {
     let peer = peer().answers([send("+".repeat(65 << 20))]).start();
-    peer.rcli(["--json", "X"]).status(3).complains(&["a line does not end"]).run();
+    let run = peer.rcli(["--json", "X"]).through_sh("ulimit -d 100000; exec \"$0\" \"$@\"");
+    run.status(3).complains(&["a line does not end"]).run();
+}
+
+#[test]
+fn an_answer_of_too_many_levels_to_a_question_of_rclis_own_is_told_in_words() {
+    let peer = peer().hello(send("*1\r\n".repeat(200) + ":1\r\n")).start();
+    let run = peer.rcli(["--json", "PING"]).status(3).complains(&["more than 100 levels"]).run();
+    assert!(!run.err().contains("Parse"), "{}", run.err());
 }
 
 #[test]

@@ -110,6 +110,16 @@ fn a_server_that_says_nothing_of_itself_is_walked_from_the_beginning() {
 }
 
 #[test]
+fn a_reply_that_is_no_cursor_with_keys_ends_it() {
+    for reply in
+        ["*1\r\n*1\r\n*1\r\n:1\r\n", "*2\r\n$1\r\nx\r\n*0\r\n", "*2\r\n$0\r\n\r\n*0\r\n", "*3\r\n:0\r\n*0\r\n:1\r\n"]
+    {
+        let server = peer().always("INFO", send("$10\r\nrun_id:x\r\n\r\n")).otherwise(send(reply)).start();
+        server.rcli(["ls"]).status(3).complains(&["SCAN answers a cursor and keys"]).run();
+    }
+}
+
+#[test]
 fn a_server_that_does_not_come_back_is_status_3() {
     let mut server = Server::start();
     fill(&server, &long("key"), MANY);

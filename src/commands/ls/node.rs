@@ -249,18 +249,15 @@ impl Node {
         if let Some(error) = ErrorReply::of(frame) {
             return self.refused(error, scan, output);
         }
-        let mut walk = frame.walk();
-        let (Some(head), Some(cursor), Some(keys)) = (walk.next(), walk.next(), walk.next()) else {
+        let is_counted = !matches!(self.targets.front(), Some(Target::Slot(_)));
+        let Some(cursor) = cursor_of(frame, is_counted) else {
             return Err(Halt::Lost(Lost::Undecodable("SCAN answers a cursor and keys".to_owned())));
         };
-        if head.kind != Kind::Array || !keys.kind.is_aggregate() {
-            return Err(Halt::Lost(Lost::Undecodable("SCAN answers a cursor and keys".to_owned())));
-        }
         if looks.is_empty() {
             self.counts.note(frame.bytes().len());
         }
         self.cursor.clear();
-        self.cursor.extend_from_slice(cursor.text);
+        self.cursor.extend_from_slice(cursor);
         let given = self.targets.front().and_then(Target::slots).cloned();
         self.is_due = true;
         if self.cursor == b"0" {
@@ -311,8 +308,8 @@ impl Node {
         match Redirect::of_error(&error) {
             Some(Redirect::Down | Redirect::TryAgain) => Err(Halt::Later(error.reason().to_owned())),
             Some(redirect) if output.is_cluster && scan.key().is_some() => Err(Halt::Redirected(redirect)),
-            // A slot that is not here any more is found where it is now.
-            Some(_) if output.is_cluster => {
+            // A slot that is not here any more is found where it is now. SCAN is of none, and nobody sends it elsewhere.
+            Some(_) if matches!(self.targets.front(), Some(Target::Slot(_))) => {
                 self.was_refused = true;
                 self.targets.pop_front();
                 self.begin_target();
@@ -321,6 +318,15 @@ impl Node {
             _ => Err(Halt::Refused(error)),
         }
     }
+}
+
+/// The cursor in a reply to SCAN; none where it is another reply. CLUSTERSCAN's is no number.
+fn cursor_of(frame: Frame<'_>, is_number: bool) -> Option<&[u8]> {
+    let mut walk = frame.walk();
+    let (head, cursor, keys) = (walk.next()?, walk.next()?, walk.next()?);
+    let is_pair = head.kind == Kind::Array && head.count == 2 && keys.kind.is_aggregate();
+    let is_cursor = !cursor.text.is_empty() && (!is_number || cursor.text.iter().all(u8::is_ascii_digit));
+    (is_pair && is_cursor).then_some(cursor.text)
 }
 
 /// The texts of the elements of a reply to SCAN.

@@ -187,6 +187,8 @@ impl Session {
             }
             match incoming.fill(&mut self.transport, self.framer.least()) {
                 Ok(0) => return Err(self.ended(Lost::Closed)),
+                // What never stops coming is no silence, though there is no sleep in which it would be heard.
+                Ok(_) if self.endpoint.read_timeout.is_some() => self.active = Instant::now(),
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
