@@ -4,6 +4,8 @@ pub mod list;
 mod own;
 mod places;
 
+use std::collections::HashSet;
+
 use self::places::{Place, Source};
 use super::hints::is_verb;
 use super::suggestions::{Answer, Candidate, Question, Topic};
@@ -190,6 +192,9 @@ fn next_words(line: &Line<'_>) -> Offer {
             }
         }
     }
+    // What may stand here in more than one way is offered once.
+    let mut seen = HashSet::new();
+    found.retain(|word| seen.insert(word.value.clone()));
     let mut offer = rule.or_else(|| asked.map(|topic| line.ask(topic))).unwrap_or_else(|| line.nothing());
     if offer.lead.is_empty() {
         found.retain(|word| !offer.candidates.iter().any(|candidate| candidate.value == word.value));
@@ -273,6 +278,12 @@ mod tests {
         assert_eq!(offered("\"é\" resets"), (5, Vec::new()));
         assert_eq!(offered("cut b\" N"), (7, Vec::new()));
         assert_eq!(offered("cut b"), (5, Vec::new()));
+    }
+
+    #[test]
+    fn what_may_stand_in_more_than_one_way_is_offered_once() {
+        let words = offered("XADD s ").1;
+        assert_eq!(words.iter().filter(|word| *word == b"*").count(), 1, "{words:?}");
     }
 
     #[test]

@@ -63,7 +63,8 @@ impl Local {
         let words: Vec<String> = request.args().skip(1).map(|arg| String::from_utf8_lossy(arg).into_owned()).collect();
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         Some(match (name.as_str(), words.as_slice()) {
-            _ if leaves(request) => Self::Leave,
+            // Whatever follows is ignored, as redis-cli does it.
+            ("exit" | "quit", _) => Self::Leave,
             ("help" | "?", topic) => Self::Help(topic.iter().map(|&word| word.to_owned()).collect()),
             ("clear", []) => Self::Clear,
             ("connect", [url]) if url.contains("://") => Self::Connect(Elsewhere::Url((*url).to_owned())),

@@ -24,7 +24,7 @@ fn the_first_line_says_server_version_and_how_to_leave_and_nothing_else_does() {
 #[test]
 fn ctrl_d_exit_and_quit_leave_with_status_0() {
     let server = Server::start();
-    for way in [CTRL_D, "exit\r", "quit\r", "QUIT\r"] {
+    for way in [CTRL_D, "exit\r", "quit\r", "QUIT\r", "quit now\r"] {
         let (mut terminal, _) = open(&server, &[]);
         terminal.keys(way);
         assert_eq!(terminal.status(), 0, "{way:?}");

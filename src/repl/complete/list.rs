@@ -107,7 +107,7 @@ fn shown(offer: &Offer, candidates: &[&Candidate], columns: usize, rows: usize) 
             format!("{name}{blanks}{}", cut(note, left)).trim_end().to_owned()
         };
         let mut list: Vec<String> = names.iter().zip(&notes).map(line).collect();
-        list.extend(rest(offer, candidates.len() - names.len()));
+        list.extend(rest(offer, candidates.len() - names.len(), columns));
         return whole_rows(list, columns);
     }
     let fitting = names.len().min(across * lines);
@@ -121,18 +121,19 @@ fn shown(offer: &Offer, candidates: &[&Candidate], columns: usize, rows: usize) 
         cells.collect::<String>().trim_end().to_owned()
     };
     let mut list: Vec<String> = (0..count).map(row).collect();
-    list.extend(rest(offer, candidates.len() - fitting));
+    list.extend(rest(offer, candidates.len() - fitting, columns));
     whole_rows(list, columns)
 }
 
 /// What is not in the list.
-fn rest(offer: &Offer, left: usize) -> Option<String> {
-    match (offer.is_looking, left) {
+fn rest(offer: &Offer, left: usize, columns: usize) -> Option<String> {
+    let told = match (offer.is_looking, left) {
         (true, 0) => Some("(still looking; Tab again)".to_owned()),
         (true, left) => Some(format!("(at least {left} more, still looking; type on, or Tab again)")),
         (false, 0) => offer.is_cut.then(|| "(there are more; type on)".to_owned()),
         (false, left) => Some(format!("(at least {left} more; type on)")),
-    }
+    };
+    told.map(|told| cut(&told, columns.saturating_sub(1)))
 }
 
 /// Rows that the editor, which lays words out in columns of one width, leaves as they are: the first is as wide as the
@@ -211,6 +212,8 @@ mod tests {
         let list = offered(&offer(&values), "k", 40).1;
         assert_eq!(list.last().map(String::as_str), Some("(at least 100 more; type on)"));
         assert!(list.len() <= 21 && list.iter().all(|row| row.chars().count() < 40), "{list:?}");
+        let narrow = offered(&offer(&values), "k", 20).1;
+        assert!(narrow.last().is_some_and(|row| row.ends_with("...") && row.len() < 20), "{narrow:?}");
     }
 
     #[test]
