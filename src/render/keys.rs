@@ -1,5 +1,6 @@
 //! Keys, what is told of them, and what is in them (contract section 16).
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::json::{bytes, is_number, is_plain, string_or_base64};
@@ -170,8 +171,8 @@ pub fn command(out: &mut impl Write, request: &Request, in_base64: Option<usize>
 /// A key and how large it is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ranked {
-    /// Bytes, elements or uses.
-    pub size: i64,
+    /// Bytes, elements or uses; none where the server does not tell.
+    pub size: Option<i64>,
     pub key: Vec<u8>,
     pub key_type: Vec<u8>,
 }
@@ -179,8 +180,8 @@ pub struct Ranked {
 #[derive(Clone, Debug)]
 pub struct TypeSum {
     pub keys: u64,
-    /// The sum of their sizes.
-    pub size: i64,
+    /// The sum of the sizes that are known; none where none is.
+    pub size: Option<i64>,
     /// The largest of them, with the type.
     pub largest: Ranked,
 }
@@ -218,7 +219,7 @@ fn ranking_as_json(out: &mut impl Write, style: &Style, ranking: &Ranking) -> io
             out.write_all(b",\"type\":")?;
             out.write_all(&text)?;
         }
-        write!(out, ",\"{measure}\":{}}}", ranked.size)
+        write!(out, ",\"{measure}\":{}}}", size_or(ranked.size, "null"))
     };
     write!(out, "{{\"keys\":{},\"by\":\"{measure}\",\"top\":[", ranking.types.iter().map(|sum| sum.keys).sum::<u64>())?;
     for (index, entry) in ranking.top.iter().enumerate() {
@@ -229,11 +230,18 @@ fn ranking_as_json(out: &mut impl Write, style: &Style, ranking: &Ranking) -> io
     for (index, sum) in ranking.types.iter().enumerate() {
         out.write_all(if index > 0 { b"," } else { b"" })?;
         super::json::string(out, &String::from_utf8_lossy(&sum.largest.key_type))?;
-        write!(out, ":{{\"keys\":{},\"{measure}\":{},\"largest\":", sum.keys, sum.size)?;
-        ranked(out, &sum.largest, false)?;
+        write!(out, ":{{\"keys\":{},\"{measure}\":{},\"largest\":", sum.keys, size_or(sum.size, "null"))?;
+        match sum.size {
+            Some(_) => ranked(out, &sum.largest, false)?,
+            None => out.write_all(b"null")?,
+        }
         out.write_all(b"}")?;
     }
     out.write_all(b"}}\n")
+}
+
+fn size_or(size: Option<i64>, none: &str) -> Cow<'_, str> {
+    size.map_or(Cow::Borrowed(none), |size| Cow::Owned(size.to_string()))
 }
 
 fn ranking_as_tables(out: &mut impl Write, style: &Style, ranking: &Ranking) -> io::Result<()> {
@@ -241,13 +249,17 @@ fn ranking_as_tables(out: &mut impl Write, style: &Style, ranking: &Ranking) -> 
     let head = |text: String| style.colors.paint(Part::Hint, &text).into_owned();
     writeln!(out, "{}", head(format!("{measure:>12}  {:8}  key", "type")))?;
     for Ranked { size, key, key_type } in &ranking.top {
-        writeln!(out, "{size:>12}  {:8}  {}", shown_arg(key_type), shown_arg(key))?;
+        writeln!(out, "{:>12}  {:8}  {}", size_or(*size, "-"), shown_arg(key_type), shown_arg(key))?;
     }
     writeln!(out, "\n{}", head(format!("{:8}  {:>10}  {measure:>14}  {:>12}  largest", "type", "keys", "mean")))?;
     for TypeSum { keys, size, largest } in &ranking.types {
-        let mean = *size / i64::try_from(*keys).unwrap_or(i64::MAX).max(1);
-        let (name, key) = (shown_arg(&largest.key_type), shown_arg(&largest.key));
-        writeln!(out, "{name:8}  {keys:>10}  {size:>14}  {mean:>12}  {key} ({})", largest.size)?;
+        let mean = size_or(size.map(|size| size / i64::try_from(*keys).unwrap_or(i64::MAX).max(1)), "-");
+        let name = shown_arg(&largest.key_type);
+        write!(out, "{name:8}  {keys:>10}  {:>14}  {mean:>12}  ", size_or(*size, "-"))?;
+        match largest.size {
+            Some(size) => writeln!(out, "{} ({size})", shown_arg(&largest.key))?,
+            None => writeln!(out, "-")?,
+        }
     }
     Ok(())
 }

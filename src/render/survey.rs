@@ -96,8 +96,8 @@ fn summary(out: &mut impl Write, ranking: &Ranking, name_bytes: u64, cut_at: Opt
     }
     writeln!(out, "Sampled {keys} keys in the keyspace!")?;
     if ranking.measure == "freq" {
-        for ranked in ranking.top.iter().filter(|ranked| ranked.size > 0) {
-            write!(out, "hot key found with counter: {}\tkeyname: ", ranked.size)?;
+        for ranked in ranking.top.iter().filter(|ranked| ranked.size > Some(0)) {
+            write!(out, "hot key found with counter: {}\tkeyname: ", ranked.size.unwrap_or_default())?;
             human::quoted(out, &ranked.key)?;
             writeln!(out)?;
         }
@@ -108,17 +108,18 @@ fn summary(out: &mut impl Write, ranking: &Ranking, name_bytes: u64, cut_at: Opt
     let is_other = |sum: &&TypeSum| TYPES.iter().all(|(name, _)| *name != sum.largest.key_type);
     let others = || ranking.types.iter().filter(is_other);
     // A type that nobody knows a size of has no largest.
-    let sized = others().filter(|sum| sum.largest.size > 0);
-    for sum in TYPES.iter().filter_map(|(name, _)| known(name)).chain(sized) {
+    let sized = others().filter(|sum| sum.largest.size > Some(0));
+    for sum in TYPES.iter().filter_map(|(name, _)| known(name)).filter(|sum| sum.largest.size.is_some()).chain(sized) {
         let key_type = &sum.largest.key_type;
         write!(out, "Biggest {:>6} found ", name_of(key_type))?;
         human::quoted(out, &sum.largest.key)?;
-        writeln!(out, " has {} {}", sum.largest.size, unit_of(ranking.measure, key_type))?;
+        writeln!(out, " has {} {}", sum.largest.size.unwrap_or_default(), unit_of(ranking.measure, key_type))?;
     }
     writeln!(out)?;
     let of_known = TYPES.iter().map(|(name, _)| (*name, known(name)));
     for (key_type, sum) in of_known.chain(others().map(|sum| (sum.largest.key_type.as_slice(), Some(sum)))) {
-        let (count, size) = sum.map_or((0, 0), |sum| (sum.keys, u64::try_from(sum.size).unwrap_or_default()));
+        let (count, size) =
+            sum.map_or((0, 0), |sum| (sum.keys, u64::try_from(sum.size.unwrap_or_default()).unwrap_or_default()));
         writeln!(
             out,
             "{count} {}s with {size} {} ({:05.2}% of keys, avg size {:.2})",

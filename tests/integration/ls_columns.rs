@@ -6,6 +6,41 @@ use crate::peer::{peer, send};
 use crate::resp::Reply;
 
 #[test]
+fn a_column_that_is_named_twice_is_told_once() {
+    let server = server_with(&["SET string hello"]);
+    for twice in [&["--with", "type,ttl,type"][..], &["--with", "type", "--with", "ttl", "--with", "type"]] {
+        server
+            .rcli(["--json", "ls"])
+            .args(twice)
+            .prints("{\"key\":\"string\",\"type\":\"string\",\"ttl\":null}\n")
+            .run();
+    }
+}
+
+#[test]
+fn a_size_that_may_not_be_asked_is_no_size() {
+    let server = server_with(&["SET string hello", "HSET hash f v"]);
+    server.ask("ACL SETUSER some on >p ~string +@all");
+    let largest = |format: &str| {
+        server
+            .rcli([format, "--user", "some", "ls", "--top", "3", "--by", "length"])
+            .env("REDISCLI_AUTH", "p")
+            .status(1)
+            .complains(&["TYPE: NOPERM"])
+    };
+    let expected = concat!(
+        "{\"keys\":2,\"by\":\"length\",\"top\":[{\"key\":\"string\",\"type\":\"string\",\"length\":5},",
+        "{\"key\":\"hash\",\"type\":\"unknown\",\"length\":null}],",
+        "\"types\":{\"string\":{\"keys\":1,\"length\":5,\"largest\":{\"key\":\"string\",\"length\":5}},",
+        "\"unknown\":{\"keys\":1,\"length\":null,\"largest\":null}}}\n"
+    );
+    largest("--json").prints(expected).run();
+    largest("--human")
+        .prints_among(&["-  unknown   hash\n", "unknown            1               -             -  -\n"])
+        .run();
+}
+
+#[test]
 fn what_is_told_of_a_key_stands_in_the_order_asked_for() {
     let server = server_with(&ALL_TYPES);
     server.ask("EXPIRE hash 1000");

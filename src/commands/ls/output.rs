@@ -271,5 +271,5 @@ impl Output {
     }
 }
 
-/// How many columns there are at most: one that is named twice is shown twice, up to here.
-const COLUMNS: usize = 16;
+/// How many columns there are.
+const COLUMNS: usize = 7;

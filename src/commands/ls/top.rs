@@ -50,15 +50,15 @@ impl Tallies {
     pub fn count(&mut self, node: usize, key: &[u8], cells: &[(&str, Cell<'_>)]) -> Counted {
         let [(_, key_type), (_, size)] = cells else { return Counted::default() };
         let key_type = type_of(key_type);
-        let (size, has_size) = if let Cell::Number(size) = size { (*size, true) } else { (0, false) };
+        let size = if let Cell::Number(size) = size { Some(*size) } else { None };
         if self.nodes.len() <= node {
             self.nodes.resize_with(node + 1, Tally::default);
         }
         let rivals = self.nodes.iter().flat_map(|tally| &tally.types);
-        let is_largest =
-            has_size && !rivals.into_iter().any(|sum| sum.largest.key_type == key_type && sum.largest.size >= size);
+        let is_largest = size.is_some()
+            && !rivals.into_iter().any(|sum| sum.largest.key_type == key_type && sum.largest.size >= size);
         let is_among_top = self.nodes[node].count(self.limit, key, key_type, size);
-        Counted { size, is_largest, is_among_top }
+        Counted { size: size.unwrap_or_default(), is_largest, is_among_top }
     }
 
     /// How many keys were counted.
@@ -91,7 +91,7 @@ impl Tallies {
             match types.iter_mut().find(|known| known.largest.key_type == sum.largest.key_type) {
                 Some(known) => {
                     known.keys += sum.keys;
-                    known.size = known.size.saturating_add(sum.size);
+                    known.size = sum_of(known.size, sum.size);
                     if sum.largest.size > known.largest.size {
                         known.largest = sum.largest.clone();
                     }
@@ -106,13 +106,13 @@ impl Tallies {
 
 impl Tally {
     /// Counts a key; whether it is among the largest.
-    fn count(&mut self, limit: usize, key: &[u8], key_type: &[u8], size: i64) -> bool {
+    fn count(&mut self, limit: usize, key: &[u8], key_type: &[u8], size: Option<i64>) -> bool {
         self.name_bytes += key.len() as u64;
         let ranked = || Ranked { size, key: key.to_vec(), key_type: key_type.to_vec() };
         match self.types.iter_mut().find(|known| known.largest.key_type == key_type) {
             Some(known) => {
                 known.keys += 1;
-                known.size = known.size.saturating_add(size);
+                known.size = sum_of(known.size, size);
                 if size > known.largest.size {
                     known.largest = ranked();
                 }
@@ -133,6 +133,11 @@ impl Tally {
         }
         true
     }
+}
+
+/// The sum of what is known of two sizes.
+fn sum_of(one: Option<i64>, other: Option<i64>) -> Option<i64> {
+    one.zip(other).map(|(one, other)| one.saturating_add(other)).or(one).or(other)
 }
 
 /// The type that a cell tells.
@@ -159,9 +164,9 @@ mod tests {
         assert!(tallies.nodes.iter().all(|tally| tally.top.len() == 3));
         let ranking = tallies.ranking();
         let top: Vec<_> = ranking.top.iter().map(|ranked| (ranked.key.as_slice(), ranked.size)).collect();
-        assert_eq!(top, [(&b"b99"[..], 198), (b"b98", 196), (b"b97", 194)]);
+        assert_eq!(top, [(&b"b99"[..], Some(198)), (b"b98", Some(196)), (b"b97", Some(194))]);
         let sums: Vec<_> = ranking.types.iter().map(|sum| (sum.keys, sum.size, sum.largest.size)).collect();
-        assert_eq!(sums, [(200, 19_800, 198), (100, 4950, 99)]);
+        assert_eq!(sums, [(200, Some(19_800), Some(198)), (100, Some(4950), Some(99))]);
         tallies.forget(1);
         assert_eq!(tallies.ranking().top[0].key, b"a99");
     }

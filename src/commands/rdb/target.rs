@@ -24,7 +24,7 @@ pub enum Target {
     Stdout(Renderer<Stdout>),
     /// A device or a named pipe.
     Device(File, PathBuf),
-    /// A file beside the one of this path.
+    /// A file beside the one that this path, as it was typed, leads to.
     Beside(NamedTempFile, PathBuf),
 }
 
@@ -43,9 +43,7 @@ impl Target {
             Ok(there) if !there.is_file() => {
                 OpenOptions::new().write(true).open(path).map(|file| Self::Device(file, path.to_owned()))
             }
-            // What a symbolic link leads to is replaced, not the link.
-            Ok(_) => fs::canonicalize(path).and_then(beside),
-            Err(_) => beside(path.to_owned()),
+            _ => beside(&led_to(path)).map(|file| Self::Beside(file, path.to_owned())),
         };
         opened.map_err(|error| unwritten(path, &error))
     }
@@ -75,20 +73,21 @@ impl Target {
                 // Whoever ends it now would leave the other name.
                 let _busy = signal::busy();
                 file.as_file().sync_all().map_err(|error| unwritten(&path, &error))?;
-                file.persist(&path).map(drop).map_err(|failed| unwritten(&path, &failed.error))
+                file.persist(led_to(&path)).map(drop).map_err(|failed| unwritten(&path, &failed.error))
             }
         }
     }
 }
 
-fn beside(path: PathBuf) -> io::Result<Target> {
+/// What a symbolic link leads to is replaced, not the link.
+fn led_to(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+fn beside(path: &Path) -> io::Result<NamedTempFile> {
     let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let file = tempfile::Builder::new()
-        .prefix(".rcli-")
-        .suffix(".rdb")
-        .permissions(Permissions::from_mode(MODE))
-        .tempfile_in(directory)?;
-    Ok(Target::Beside(file, path))
+    let permissions = Permissions::from_mode(MODE);
+    tempfile::Builder::new().prefix(".rcli-").suffix(".rdb").permissions(permissions).tempfile_in(directory)
 }
 
 fn unwritten(path: &Path, error: &io::Error) -> Failure {
