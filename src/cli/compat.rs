@@ -284,8 +284,8 @@ impl Translated {
         let Self { options: mut line, mode, details, interval, .. } = self;
         let Some((mode, name, words)) = mode else {
             if let Some((detail, modes, ..)) = details.first() {
-                let with: Vec<&str> =
-                    SPELLINGS.iter().filter(|(_, it)| it.is_one_of(modes)).map(|(name, _)| *name).collect();
+                let is_with = |it: &Spelling| matches!(it, Is(mode, _) | ModeOf(mode, _) if modes.contains(mode));
+                let with: Vec<&str> = SPELLINGS.iter().filter(|(_, it)| is_with(it)).map(|(name, _)| *name).collect();
                 return Err(Failure::usage(format!("{detail} goes with {}", with.join(", "))));
             }
             line.extend(interval);
@@ -333,12 +333,6 @@ impl Translated {
         }
         line.extend_from_slice(rest);
         Ok(line)
-    }
-}
-
-impl Spelling {
-    fn is_one_of(self, modes: &[Mode]) -> bool {
-        matches!(self, Is(mode, _) | ModeOf(mode, _) if modes.contains(&mode))
     }
 }
 

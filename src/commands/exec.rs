@@ -16,7 +16,7 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::input::{self, describe_bad};
 use crate::net::{Lost, Route, Router, Server, poll};
 use crate::render::{Format, Record, Reports};
-use crate::reply::{ErrorReply, OwnedFrame};
+use crate::reply::ErrorReply;
 use crate::report::report;
 use crate::shell::block::report_partial;
 use crate::shell::subscription::changes_subscriptions;
@@ -62,7 +62,7 @@ pub fn run(context: &Context, args: &ExecArgs) -> Outcome<Exit> {
     let mut left = options.repetition.repeat.unwrap_or(1);
     let mut exit = Exit::Done;
     while left != 0 {
-        let answer = call(on_all_nodes, &mut server, &request);
+        let answer = if on_all_nodes { server.call_all(&request) } else { server.call(&request) };
         report_partial(&mut server);
         let reply = match answer {
             Ok(reply) => reply,
@@ -106,19 +106,6 @@ pub(super) fn pause(server: &mut Server, until: Instant) -> Outcome<()> {
         Ok(()) => Ok(()),
         Err(lost @ Lost::Interrupted(_)) => Err(lost.into_failure(&server.place())),
         Err(_) => Ok(poll::sleep_until(until)?),
-    }
-}
-
-/// Runs the command once, where it belongs.
-fn call(on_all_nodes: bool, server: &mut Server, request: &Request) -> Result<OwnedFrame, Lost> {
-    match server {
-        Server::Cluster(cluster) if on_all_nodes => cluster.call_all(request),
-        // All nodes are one where there is no cluster.
-        server if on_all_nodes => {
-            let place = server.place();
-            server.call(request).map(|reply| OwnedFrame::map(&[(place, reply)]))
-        }
-        server => server.call(request),
     }
 }
 

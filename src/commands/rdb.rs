@@ -70,7 +70,7 @@ fn describe(lost: Lost, place: &str, count: u64, length: Option<u64>) -> Failure
 struct Progress {
     when: When,
     is_wanted: bool,
-    bar: Option<ProgressBar>,
+    bar: ProgressBar,
     started: Instant,
 }
 
@@ -81,34 +81,25 @@ impl Progress {
             When::Always => true,
             When::Never => false,
         };
-        Self { when, is_wanted, bar: None, started: Instant::now() }
+        Self { when, is_wanted, bar: ProgressBar::hidden(), started: Instant::now() }
     }
 
     /// Shows another bar.
     fn show(&mut self, size: Option<u64>, template: &str, message: &'static str) {
-        self.clear();
+        self.bar.finish_and_clear();
         if self.is_wanted {
-            let shown = bar(size, template);
-            shown.set_message(message);
-            self.bar = Some(shown);
+            self.bar = bar(size, template);
+            self.bar.set_message(message);
         }
     }
 
     fn advance(&self, bytes: usize) {
-        if let Some(bar) = &self.bar {
-            bar.inc(bytes as u64);
-        }
-    }
-
-    fn clear(&mut self) {
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
-        }
+        self.bar.inc(bytes as u64);
     }
 
     /// Says what was written: to whoever reads a log too, unless nothing was to be said.
-    fn end(mut self, bytes: u64, place: &str) {
-        self.clear();
+    fn end(self, bytes: u64, place: &str) {
+        self.bar.finish_and_clear();
         if self.when != When::Never {
             let seconds = self.started.elapsed().as_secs_f64();
             notice(&format!("summary: {place}: {bytes} bytes, {seconds:.3} seconds"));
@@ -118,6 +109,6 @@ impl Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        self.clear();
+        self.bar.finish_and_clear();
     }
 }

@@ -36,11 +36,8 @@ pub fn run(context: &Context, args: &TxnArgs) -> Outcome<Exit> {
     let endpoint = context.endpoint()?;
     let retries = args.retries.unwrap_or(if args.program.is_empty() { 0 } else { RETRIES_WITH_PROGRAM });
     let backoff = RandomBackoff::new(args.watch_delay.unwrap_or(FIRST_PAUSE));
-    if args.program.is_empty() {
-        let origin = Origin::read(args, &endpoint)?;
-        return Txn::open(context, endpoint, args)?.run(origin, retries, backoff);
-    }
-    Txn::open(context, endpoint, args)?.run(Origin::Program, retries, backoff)
+    let origin = if args.program.is_empty() { Origin::read(args, &endpoint)? } else { Origin::Program };
+    Txn::open(context, endpoint, args)?.run(origin, retries, backoff)
 }
 
 /// Where the commands come from.

@@ -141,7 +141,9 @@ fn read_url(text: &str) -> Result<Place, String> {
             ));
         }
     };
-    if place.user.is_some() && place.password.is_none() && ends_in_colon(authority_and_rest(rest).0) {
+    // A password that is empty: `Url` does not tell it from none.
+    let ends_in_colon = authority_and_rest(rest).0.rsplit_once('@').is_some_and(|(user, _)| user.ends_with(':'));
+    if place.user.is_some() && place.password.is_none() && ends_in_colon {
         place.password = Some(Vec::new());
     }
     read_query(&url, &mut place)?;
@@ -161,11 +163,6 @@ fn read_url(text: &str) -> Result<Place, String> {
 /// What stands behind `://`: users and hosts, and all that follows them.
 fn authority_and_rest(text: &str) -> (&str, &str) {
     text.split_at(text.find(['/', '?', '#']).unwrap_or(text.len()))
-}
-
-/// Whether the user is followed by a password that is empty: `Url` does not tell that from none.
-fn ends_in_colon(authority: &str) -> bool {
-    authority.rsplit_once('@').is_some_and(|(user, _)| user.ends_with(':'))
 }
 
 /// Takes the zone of an IPv6 address out of a URL, with its `%`: `Url` knows none. It is written `%25eth0`, or as

@@ -108,6 +108,14 @@ impl Server {
         }
     }
 
+    /// Runs a command without keys on every primary, and be that one server: a map of replies by address.
+    pub fn call_all(&mut self, request: &Request) -> Result<OwnedFrame, Lost> {
+        match self {
+            Self::One(..) => self.call(request).map(|reply| OwnedFrame::map(&[(self.place(), reply)])),
+            Self::Cluster(cluster) => cluster.call_all(request),
+        }
+    }
+
     /// What there is to say, beside their replies, of the commands that were called.
     pub fn take_notes(&mut self) -> Vec<Note> {
         match self {

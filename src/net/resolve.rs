@@ -21,10 +21,6 @@ pub enum Family {
 }
 
 impl Family {
-    fn includes(self, address: IpAddr) -> bool {
-        address.is_ipv4() == (self == Self::V4)
-    }
-
     fn name(self) -> &'static str {
         match self {
             Self::V4 => "IPv4 (-4)",
@@ -55,7 +51,7 @@ impl Reach {
         let (host, port) = self.place(host, port);
         let mut addresses = resolve(host, port, deadline)?;
         if let Some(family) = self.family {
-            addresses.retain(|address| family.includes(address.ip()));
+            addresses.retain(|address| address.is_ipv4() == (family == Family::V4));
             if addresses.is_empty() {
                 return Err(format!("the host has no address of the family {}", family.name()).into());
             }

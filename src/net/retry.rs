@@ -137,20 +137,18 @@ impl RandomBackoff {
         }
         let due = Backoff::new(self.first.max(tried), LONGEST_RANDOM.max(self.first)).after(self.tries);
         self.tries = self.tries.saturating_add(1);
-        due / 2 + due.mul_f64(chance())
+        due / 2 + due.mul_f64(f64::from(random()) / f64::from(u32::MAX))
     }
 }
 
 /// One of so many, each with the same chance; 0 of none.
 pub fn pick(count: usize) -> usize {
-    let random = RandomState::new().build_hasher().finish();
-    usize::try_from(random >> 32).unwrap_or_default() % count.max(1)
+    random() as usize % count.max(1)
 }
 
-/// A number from 0 to 1 that nobody can foretell: the keys of a hasher are random in every process.
-fn chance() -> f64 {
-    let random = RandomState::new().build_hasher().finish();
-    f64::from(u32::try_from(random >> 32).unwrap_or_default()) / f64::from(u32::MAX)
+/// A number that nobody can foretell: the keys of a hasher are random in every process.
+fn random() -> u32 {
+    u32::try_from(RandomState::new().build_hasher().finish() >> 32).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -58,19 +58,11 @@ impl MessageKind {
 
     /// The kind that a frame's first element names.
     fn of_name(name: &[u8]) -> Option<Self> {
-        Some(match name {
-            b"message" => Self::Message,
-            b"pmessage" => Self::PMessage,
-            b"smessage" => Self::SMessage,
-            b"subscribe" => Self::Subscribe,
-            b"unsubscribe" => Self::Unsubscribe,
-            b"psubscribe" => Self::PSubscribe,
-            b"punsubscribe" => Self::PUnsubscribe,
-            b"ssubscribe" => Self::SSubscribe,
-            b"sunsubscribe" => Self::SUnsubscribe,
-            b"pong" => Self::Pong,
-            _ => return None,
-        })
+        use MessageKind::{Message, PMessage, PSubscribe, PUnsubscribe, Pong, SMessage, SSubscribe, SUnsubscribe};
+        // The commonest first.
+        let published = [PMessage, SMessage, Message];
+        let others = [Self::Subscribe, Self::Unsubscribe, PSubscribe, PUnsubscribe, SSubscribe, SUnsubscribe, Pong];
+        published.into_iter().chain(others).find(|kind| kind.name().as_bytes() == name)
     }
 
     /// Whether it tells of a shard channel.
@@ -239,14 +231,6 @@ mod tests {
             "+PONG\r\n",
         ] {
             assert_eq!(message(frame.as_bytes()), None, "{frame}");
-        }
-    }
-
-    #[test]
-    fn every_kind_has_its_name() {
-        let names = ["message", "subscribe", "unsubscribe"];
-        for name in ["", "p", "s"].iter().flat_map(|topic| names.map(|name| format!("{topic}{name}"))) {
-            assert_eq!(MessageKind::of_name(name.as_bytes()).map(MessageKind::name), Some(name.as_str()));
         }
     }
 }

@@ -62,14 +62,13 @@ pub fn run(context: &Context, args: &LsArgs) -> Outcome<Exit> {
     // What was received is written, whatever ended it.
     let finished = match &ended {
         Err(failure) if failure.exit() == Exit::Done => Ok(()),
-        ended => output.finish(is_worth_a_ranking(ended), ended.is_err()),
+        // What was counted is shown: all of it, or as much as there was time for.
+        ended => {
+            let has_counted = ended.as_ref().err().is_none_or(|failure| matches!(failure.exit(), Exit::Signal(_)));
+            output.finish(has_counted, ended.is_err())
+        }
     };
     ended.and(finished).map(|()| output.exit)
-}
-
-/// Whether what was counted is shown: all of it, or as much as there was time for.
-fn is_worth_a_ranking(ended: &Outcome<()>) -> bool {
-    ended.as_ref().map_or_else(|failure| matches!(failure.exit(), Exit::Signal(_)), |()| true)
 }
 
 /// What is written of each key.
@@ -114,14 +113,9 @@ fn has_expire_time(server: &mut Server) -> Outcome<bool> {
 
 /// How many keys there are. What nobody tells counts as none.
 fn count_keys(server: &mut Server) -> Outcome<u64> {
-    let request = Request::new(["DBSIZE"]);
-    let reply = match server {
-        Server::One(session, _) => session.call(&request),
-        Server::Cluster(cluster) => cluster.call_all(&request),
-    };
-    let reply = reply.map_err(|lost| lost.into_failure(&server.place()))?;
+    let replies = server.call_all(&Request::new(["DBSIZE"])).map_err(|lost| lost.into_failure(&server.place()))?;
     let count = |reply: Frame<'_>| text::number::<u64>(reply.head().text).unwrap_or_default();
-    Ok(if server.is_cluster() { reply.frame().children().map(count).sum() } else { count(reply.frame()) })
+    Ok(replies.frame().children().skip(1).step_by(2).map(count).sum())
 }
 
 fn begin(walk: &mut Walk, output: &mut Output, counts: Counts) -> Result<(), Halt> {

@@ -26,14 +26,7 @@ impl Walk {
     /// Walks all keys of the cluster.
     pub fn run_rounds(&mut self, output: &mut Output, counts: Counts) -> Result<(), Halt> {
         let mut before = self.holdings(None)?;
-        let mut targets: Vec<(Address, SlotSet)> = before
-            .iter()
-            .map(|held| {
-                let mut slots = held.owned.clone();
-                held.importing.iter().for_each(|slot| slots.insert(slot));
-                (held.node.clone(), slots)
-            })
-            .collect();
+        let mut targets: Vec<(Address, SlotSet)> = before.iter().map(|held| (held.node.clone(), held.held())).collect();
         let (mut number, mut is_first, mut may_clusterscan) = (0, true, true);
         while !targets.is_empty() {
             let has_clusterscan = !is_first && may_clusterscan && self.has_clusterscan()?;
@@ -44,7 +37,9 @@ impl Walk {
                     _ if is_first => vec![Target::All],
                     // What is still on its way is at hand for SCAN alone.
                     Some(held)
-                        if has_clusterscan && are_few(slots) && slots.iter().all(|slot| held.owned.contains(slot)) =>
+                        if has_clusterscan
+                            && slots.iter().count() <= FEW
+                            && slots.iter().all(|slot| held.owned.contains(slot)) =>
                     {
                         slots.iter().map(Target::Slot).collect()
                     }
@@ -109,10 +104,6 @@ impl Walk {
     }
 }
 
-fn are_few(slots: &SlotSet) -> bool {
-    slots.iter().nth(FEW).is_none()
-}
-
 /// A slot that should be somebody's and is nobody's.
 fn missing(cluster: &Cluster, walked: Option<&[Walked]>, all: &[Holdings]) -> Option<u16> {
     let is_wanted = |slot: &u16| match walked {
@@ -134,7 +125,7 @@ fn moved(before: &[Holdings], walked: &[Walked], after: &[Holdings]) -> Vec<(Add
         // What left and came back is seen by nothing else.
         let is_back = was.is_some_and(|was| was.epoch != held.epoch) && !held.owned.iter().any(|slot| gained(&slot));
         let mut slots = SlotSet::default();
-        for slot in (0..SLOTS).filter(|slot| held.holds(*slot)) {
+        for slot in held.held().iter() {
             let walked_here = own.filter(|own| own.slots.contains(slot));
             let is_elsewhere = walked.iter().any(|other| other.node != held.node && other.slots.contains(slot));
             let is_again = match walked_here {
@@ -172,12 +163,8 @@ mod tests {
 
     /// All that these hold was walked.
     fn walked(holdings: &[Holdings]) -> Vec<Walked> {
-        let slots = |held: &Holdings| {
-            let mut slots = held.owned.clone();
-            held.importing.iter().for_each(|slot| slots.insert(slot));
-            slots
-        };
-        holdings.iter().map(|held| Walked { node: held.node.clone(), slots: slots(held), is_complete: true }).collect()
+        let walked = |held: &Holdings| Walked { node: held.node.clone(), slots: held.held(), is_complete: true };
+        holdings.iter().map(walked).collect()
     }
 
     fn again(before: &[Holdings], walked: &[Walked], after: &[Holdings]) -> Vec<(u16, Vec<u16>)> {

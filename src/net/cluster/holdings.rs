@@ -79,9 +79,11 @@ impl Holdings {
         Some(Self { node: node.clone(), owned, importing, epoch })
     }
 
-    /// Whether it has keys of this slot, or may be getting some.
-    pub fn holds(&self, slot: u16) -> bool {
-        self.owned.contains(slot) || self.importing.contains(slot)
+    /// The slots that it has keys of, or may be getting some of.
+    pub fn held(&self) -> SlotSet {
+        let mut held = self.owned.clone();
+        self.importing.iter().for_each(|slot| held.insert(slot));
+        held
     }
 }
 
@@ -124,7 +126,7 @@ mod tests {
         let held = Holdings::read(&Address::Tcp("h".to_owned(), 2), nodes).unwrap();
         assert_eq!(held.owned.iter().collect::<Vec<_>>(), [0, 1, 2, 3, 9]);
         assert_eq!(held.importing.iter().collect::<Vec<_>>(), [93]);
-        assert!(held.epoch == 7 && held.holds(93) && held.holds(9) && !held.holds(5));
+        assert!(held.epoch == 7 && held.held().iter().eq([0, 1, 2, 3, 9, 93]));
         let replica = nodes.replace("myself,master", "myself,slave");
         assert!(Holdings::read(&Address::Tcp("h".to_owned(), 2), &replica).is_none());
         assert!(Holdings::read(&Address::Tcp("h".to_owned(), 2), "").is_none());

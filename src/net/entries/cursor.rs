@@ -8,10 +8,11 @@ use super::{From, Reading, Until};
 use crate::reply::EntryId;
 
 /// Which entries of a stream are read now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Phase {
     /// Those that this consumer did not acknowledge, behind this one.
     Pending(EntryId),
+    #[default]
     New,
 }
 
@@ -36,6 +37,7 @@ pub struct Again {
 pub type Candidate = (EntryId, u64);
 
 /// One stream that is read.
+#[derive(Default)]
 pub struct Cursor {
     pub name: Vec<u8>,
     pub phase: Phase,
@@ -105,24 +107,9 @@ impl Cursor {
             name: name.to_vec(),
             phase: if reading.group.is_some() { Phase::Pending(EntryId::ZERO) } else { Phase::New },
             start: if let From::Id(id) = reading.from { Some(id) } else { None },
-            seen: EntryId::ZERO,
             until: if let Some(Until::Id(id)) = reading.until { Some(id) } else { None },
-            is_over: false,
-            is_stale: false,
-            last_known: EntryId::ZERO,
-            track: Track::default(),
-            look: None,
-            looked_by: 0,
-            had_group: false,
-            is_groupless: false,
-            is_seen_groupless: false,
-            given: Vec::new(),
-            ready: Vec::new(),
-            sent: Vec::new(),
-            in_flight: 0,
-            counts: Vec::new(),
-            again: None,
             claims,
+            ..Self::default()
         }
     }
 

@@ -156,6 +156,7 @@ impl Link {
 }
 
 /// A connection, or the want of one, and the streams that are read over it.
+#[derive(Default)]
 pub struct Reader {
     /// The slot of its streams; none where one server has everything.
     pub slot: Option<u16>,
@@ -188,19 +189,7 @@ pub struct Down {
 
 impl Reader {
     pub fn new(slot: Option<u16>) -> Self {
-        Self {
-            slot,
-            streams: Vec::new(),
-            link: None,
-            is_asking: false,
-            has_read: false,
-            block_size: FIRST_BLOCK,
-            taken: 0,
-            turn: 0,
-            refusals: 0,
-            rests_until: None,
-            down: None,
-        }
+        Self { slot, block_size: FIRST_BLOCK, ..Self::default() }
     }
 
     /// Learns from a block of so many entries and bytes how many to ask for.

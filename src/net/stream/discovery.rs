@@ -74,51 +74,47 @@ pub struct Found {
 }
 
 /// Who can be asked.
-enum Finder {
+pub enum Finder {
     Server(Box<Endpoint>),
     Cluster(Box<Cluster>),
 }
 
-enum State {
+/// Who looks for servers, one search at a time.
+pub enum Discovery {
     Idle(Finder),
     Searching(Receiver<(Finder, Found)>, PipeReader),
     /// The thread has ended without a word.
     Ended,
 }
 
-/// Who looks for servers, one search at a time.
-pub struct Discovery {
-    state: State,
-}
-
 impl Discovery {
     /// Finds this server, or the primary that its sentinels name.
     pub fn of_server(endpoint: &Endpoint) -> Self {
-        Self { state: State::Idle(Finder::Server(Box::new(endpoint.clone()))) }
+        Self::Idle(Finder::Server(Box::new(endpoint.clone())))
     }
 
     /// Finds the nodes of this cluster.
     pub fn of_cluster(cluster: Cluster) -> Self {
-        Self { state: State::Idle(Finder::Cluster(Box::new(cluster))) }
+        Self::Idle(Finder::Cluster(Box::new(cluster)))
     }
 
     /// Whether it can begin a search.
     pub fn is_idle(&self) -> bool {
-        matches!(self.state, State::Idle(_))
+        matches!(self, Self::Idle(_))
     }
 
     /// What is readable when a search has ended.
     pub fn fd(&self) -> Option<BorrowedFd<'_>> {
-        match &self.state {
-            State::Searching(_, pipe) => Some(pipe.as_fd()),
+        match self {
+            Self::Searching(_, pipe) => Some(pipe.as_fd()),
             _ => None,
         }
     }
 
     /// The primary that owns a slot as far as is known; none during a search.
     pub fn owner(&self, slot: u16) -> Option<&Address> {
-        match &self.state {
-            State::Idle(Finder::Cluster(cluster)) => cluster.map().owner(slot).map(|shard| &shard.primary),
+        match self {
+            Self::Idle(Finder::Cluster(cluster)) => cluster.map().owner(slot).map(|shard| &shard.primary),
             _ => None,
         }
     }
@@ -127,7 +123,7 @@ impl Discovery {
         let (ended, ending) = io::pipe()
             .map_err(|error| Unopened::Unreachable(format!("cannot look for the server: {}", describe_io(&error))))?;
         let (sender, receiver) = channel();
-        let State::Idle(mut finder) = mem::replace(&mut self.state, State::Ended) else { return Ok(()) };
+        let Self::Idle(mut finder) = mem::replace(self, Self::Ended) else { return Ok(()) };
         let stop = signal::heeded();
         thread::spawn(move || {
             signal::heed(stop);
@@ -136,16 +132,16 @@ impl Discovery {
             let _ = sender.send((finder, found));
             drop(ending);
         });
-        self.state = State::Searching(receiver, ended);
+        *self = Self::Searching(receiver, ended);
         Ok(())
     }
 
     /// What was found; none while the search goes on.
     pub fn receive(&mut self) -> Result<Option<Found>, Unopened> {
-        let State::Searching(receiver, _) = &self.state else { return Ok(None) };
+        let Self::Searching(receiver, _) = self else { return Ok(None) };
         match receiver.try_recv() {
             Ok((finder, found)) => {
-                self.state = State::Idle(finder);
+                *self = Self::Idle(finder);
                 Ok(Some(found))
             }
             Err(TryRecvError::Empty) => Ok(None),
@@ -157,8 +153,8 @@ impl Discovery {
 
     /// Searches now, and waits for it.
     pub fn search(&mut self, search: &Search) -> Found {
-        match &mut self.state {
-            State::Idle(finder) => finder.find(search),
+        match self {
+            Self::Idle(finder) => finder.find(search),
             _ => Found::default(),
         }
     }

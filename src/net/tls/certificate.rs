@@ -1,4 +1,4 @@
-//! What stands in a certificate, beyond what rustls tells of it: version, dates, names, key.
+//! What stands in a certificate, beyond what rustls tells of it: dates and names.
 
 use std::net::IpAddr;
 
@@ -9,46 +9,27 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer as _;
 use x509_parser::time::ASN1Time;
 
-/// A certificate that can be read.
-pub(super) struct Certificate<'a>(X509Certificate<'a>);
+/// A certificate; none if it cannot be read.
+pub(super) fn read(der: &[u8]) -> Option<X509Certificate<'_>> {
+    X509Certificate::from_der(der).ok().map(|(_, certificate)| certificate)
+}
 
-impl<'a> Certificate<'a> {
-    pub(super) fn read(der: &'a [u8]) -> Option<Self> {
-        X509Certificate::from_der(der).ok().map(|(_, certificate)| Self(certificate))
-    }
+/// The host names and addresses that it is for.
+pub(super) fn hosts(certificate: &X509Certificate<'_>) -> Vec<String> {
+    let names = certificate.subject_alternative_name().ok().flatten();
+    names.iter().flat_map(|names| &names.value.general_names).filter_map(host).collect()
+}
 
-    /// Its version of X.509: 1 to 3.
-    pub(super) fn version(&self) -> u32 {
-        self.0.version().0 + 1
-    }
-
-    /// Whether it is one that signs others (`CA:TRUE`).
-    pub(super) fn is_authority(&self) -> bool {
-        self.0.is_ca()
-    }
-
-    /// Its key, as a signing key shows it too.
-    pub(super) fn public_key(&self) -> &[u8] {
-        self.0.public_key().raw
-    }
-
-    /// The host names and addresses that it is for.
-    pub(super) fn hosts(&self) -> Vec<String> {
-        let names = self.0.subject_alternative_name().ok().flatten();
-        names.iter().flat_map(|names| &names.value.general_names).filter_map(host).collect()
-    }
-
-    /// Says why it does not hold now.
-    pub(super) fn check_dates(&self, now: UnixTime) -> Result<(), CertificateError> {
-        let validity = self.0.validity();
-        let (not_before, not_after) = (unix_time(validity.not_before), unix_time(validity.not_after));
-        if now < not_before {
-            Err(CertificateError::NotValidYetContext { time: now, not_before })
-        } else if now > not_after {
-            Err(CertificateError::ExpiredContext { time: now, not_after })
-        } else {
-            Ok(())
-        }
+/// Says why it does not hold now.
+pub(super) fn check_dates(certificate: &X509Certificate<'_>, now: UnixTime) -> Result<(), CertificateError> {
+    let validity = certificate.validity();
+    let (not_before, not_after) = (unix_time(validity.not_before), unix_time(validity.not_after));
+    if now < not_before {
+        Err(CertificateError::NotValidYetContext { time: now, not_before })
+    } else if now > not_after {
+        Err(CertificateError::ExpiredContext { time: now, not_after })
+    } else {
+        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@ use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
-use super::certificate::Certificate;
+use super::certificate;
 use super::verifier::Trusted;
 use crate::text::describe_io;
 
@@ -54,7 +54,7 @@ fn load_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String
     if certificates.is_empty() {
         return Err(format!("{}: holds no certificate in PEM form", path.display()));
     }
-    if certificates.iter().any(|der| Certificate::read(der).is_none()) {
+    if certificates.iter().any(|der| certificate::read(der).is_none()) {
         return Err(format!("{}: holds a certificate that cannot be read", path.display()));
     }
     Ok(certificates)
@@ -66,9 +66,9 @@ pub(super) fn load_identity(cert: &Path, key: &Path, provider: &CryptoProvider) 
     let signing_key = provider.key_provider.load_private_key(load_key(key)?).map_err(|_| {
         format!("{}: a private key that rcli cannot use: RSA, P-256, P-384 and Ed25519 are known", key.display())
     })?;
-    let shown = chain.first().and_then(|der| Certificate::read(der));
+    let shown = chain.first().and_then(|der| certificate::read(der));
     if let (Some(shown), Some(public)) = (shown, signing_key.public_key())
-        && shown.public_key() != public.as_ref()
+        && shown.public_key().raw != public.as_ref()
     {
         return Err(format!("the key in {} is not that of the certificate in {}", key.display(), cert.display()));
     }

@@ -9,8 +9,9 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme};
+use x509_parser::x509::X509Version;
 
-use super::certificate::Certificate;
+use super::certificate::{check_dates, hosts, read};
 
 /// What is checked of a server's certificate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,16 +90,16 @@ impl Verifier {
         name: &ServerName<'_>,
         now: UnixTime,
     ) -> Result<(), Error> {
-        let certificate = Certificate::read(shown).ok_or(CertificateError::BadEncoding)?;
-        if certificate.version() != 3 {
-            return Err(Unfit::Version(certificate.version()).into());
+        let certificate = read(shown).ok_or(CertificateError::BadEncoding)?;
+        if certificate.version() != X509Version::V3 {
+            return Err(Unfit::Version(certificate.version().0 + 1).into());
         }
         let parsed = ParsedCertificate::try_from(shown)?;
-        let hosts = certificate.hosts();
+        let hosts = hosts(&certificate);
         let is_trusted_itself = self.trusted.certificates.contains(shown);
         if is_trusted_itself {
-            certificate.check_dates(now)?;
-        } else if certificate.is_authority() {
+            check_dates(&certificate, now)?;
+        } else if certificate.is_ca() {
             return Err(Unfit::Authority.into());
         } else {
             let algorithms = self.provider.signature_verification_algorithms.all;
