@@ -190,7 +190,10 @@ fn decide_login(options: &ConnectionOptions, place: &Place) -> Outcome<Option<Lo
     let user = options.user.clone().or_else(|| place.user.clone());
     match (user, password) {
         (Some(_), None) => {
-            Err(Failure::usage("a user needs a password: --askpass, --pass-file, -a or REDISCLI_AUTH gives it"))
+            // redis-cli takes what stands alone before the @ for a password.
+            let url = if options.user.is_none() { "; a URL has one alone as redis://:PASSWORD@HOST" } else { "" };
+            let needs = "a user needs a password: --askpass, --pass-file, -a or REDISCLI_AUTH gives it";
+            Err(Failure::usage(format!("{needs}{url}")))
         }
         (None, None) => Ok(None),
         (user, Some(password)) => {

@@ -194,6 +194,18 @@ fn a_missing_password_is_said_in_the_servers_words() {
 }
 
 #[test]
+fn a_user_without_a_password_is_told_what_gives_one() {
+    let server = guarded();
+    let advice = "a user needs a password: --askpass, --pass-file, -a or REDISCLI_AUTH gives it";
+    server.rcli(["--user", "default", "PING"]).status(2).complains(&[advice]).run();
+    // To redis-cli that is a password, and it is not shown.
+    let url = format!("redis://{SECRET}@127.0.0.1");
+    let run = server.rcli(["-u", &url, "PING"]).status(2);
+    let run = run.complains(&[advice, "; a URL has one alone as redis://:PASSWORD@HOST"]).run();
+    assert!(!run.err().contains(SECRET), "{}", run.err());
+}
+
+#[test]
 fn askpass_without_a_terminal_is_one_line() {
     let server = guarded();
     server
