@@ -34,6 +34,7 @@ pub(super) fn decide_place(options: &ConnectionOptions) -> Outcome<Place> {
         };
         let host = options.host.as_deref().map_or(host, without_brackets);
         refuse_url("-h", &host)?;
+        refuse_port(&host)?;
         place.address = Address::Tcp(host, options.port.unwrap_or(port));
     }
     Ok(place)
@@ -91,6 +92,16 @@ pub fn refuse_url(option: &str, text: &str) -> Outcome<()> {
         return Err(Failure::usage(format!("{option}: a URL, or a user and a password, go with -u")));
     }
     Ok(())
+}
+
+/// A port stands in a word of its own. More than one colon is an IPv6 address, but for brackets.
+fn refuse_port(host: &str) -> Outcome<()> {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.parse::<u16>().is_ok() && (!name.contains(':') || name.ends_with(']')) => {
+            Err(Failure::usage(format!("-h {host}: a port goes with -p: -h {name} -p {port}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn parse_sentinel(text: &str) -> Option<Address> {

@@ -55,6 +55,17 @@ fn h_is_the_host_and_not_help() {
 }
 
 #[test]
+fn a_port_that_stands_with_the_host_is_told_where_it_goes() {
+    for (host, advice) in [
+        ("localhost:6379", "-h localhost:6379: a port goes with -p: -h localhost -p 6379"),
+        ("[::1]:6379", "-h [::1]:6379: a port goes with -p: -h [::1] -p 6379"),
+    ] {
+        rcli(["-h", host, "PING"]).status(2).complains(&[advice]).run();
+    }
+    rcli(["-h", "::1", "-p", "1", "PING"]).status(3).complains(&["cannot connect to [::1]:1"]).run();
+}
+
+#[test]
 fn h_as_the_last_word_is_help() {
     let help = |args: &[&str]| rcli(args.iter().copied()).any_stdout().run().out();
     let whole = help(&["-?"]);
