@@ -24,7 +24,7 @@ use self::url::{Place, holds_secret};
 use crate::cli::prompt::refuse_session_options;
 use crate::cli::{Cli, ConnectionOptions, Guise, Label, Verb, YesNo};
 use crate::exit::{Failure, Outcome};
-use crate::net::{Endpoint, Protocol};
+use crate::net::{Address, Endpoint, Protocol};
 use crate::render::{Format, Style};
 
 pub use self::connection::{Connection, Login};
@@ -64,6 +64,19 @@ pub enum Elsewhere {
     Profile(String),
 }
 
+/// Where a verb is that connects to nothing: what it says of commands depends on whether replicas are named by
+/// sentinels.
+fn place_without_server(options: &ConnectionOptions) -> Place {
+    let reads_beside_primary = options.read_from_replicas && !options.means_cluster();
+    let mut place = Place::default();
+    if let Ok(Place { address: address @ Address::Sentinel(_), .. }) = settle(options).and_then(|it| decide_place(&it))
+        && reads_beside_primary
+    {
+        place.address = address;
+    }
+    place
+}
+
 /// An environment variable; an empty one counts as not set.
 pub fn environment(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
@@ -88,7 +101,7 @@ impl Config {
             let place = decide_place(&options)?;
             (options, place)
         } else {
-            (any_server.clone(), Place::default())
+            (any_server.clone(), place_without_server(&cli.connection))
         };
         if cli.connection.no_auth_warning {
             warnings.clear();

@@ -54,6 +54,8 @@ fn reads_go_to_a_replica_until_it_is_gone_and_to_whoever_is_the_primary_after_a_
     assert_asked(&set, "get", 0, 150);
     let block = reading(&set, ["pipe"]).stdin("GET k\nMULTI\n").prints("v\n").status(2);
     block.complains(&["stdin:2: MULTI cannot stand in a pipeline with --read-from-replicas"]).run();
+    let check = reading(&set, ["pipe", "--check"]).stdin("GET k\nWATCH k\n").status(2);
+    check.complains(&["stdin:2: WATCH k cannot stand in a pipeline with --read-from-replicas"]).run();
 
     // Nobody but the primary is left, whatever the sentinels know yet.
     set.replica.hang();
