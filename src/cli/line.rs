@@ -27,6 +27,7 @@ impl Cli {
     pub fn read() -> Outcome<Self> {
         let options = OptionSet::new();
         let mut words = translate(&options, env::args_os().skip(1).collect())?;
+        spell_help(&options, &mut words);
         let mut cli = read(options, &words);
         // A host is missing behind it: as the last word it asks for help.
         if cli.is_err()
@@ -122,6 +123,15 @@ fn read(options: OptionSet, words: &[OsString]) -> Result<Cli, Wrong> {
     read_verb(&options, verb, rest)
         .and_then(|(verb, behind)| assemble(options, [before.as_slice(), &behind].concat(), verb))
         .map_err(|wrong| wrong.blame(before, verb))
+}
+
+/// redis-cli takes its own `help` in any case, and `?` for it.
+fn spell_help(options: &OptionSet, words: &mut [OsString]) {
+    let is_help = |word: &OsString| word == "?" || word.eq_ignore_ascii_case("help");
+    if words.iter().any(is_help) {
+        let at = words.len() - options.split(words).1.len();
+        words[at..].iter_mut().take(1).filter(|word| is_help(word)).for_each(|word| *word = "help".into());
+    }
 }
 
 fn is_verb(word: &str) -> bool {

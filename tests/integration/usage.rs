@@ -118,6 +118,9 @@ fn help_tells_of_commands_and_their_groups_without_a_server() {
     let help = |topic: &[&str]| rcli(["-p", "1", "help"]).args(topic).any_stdout().run().out();
     assert!(help(&["config", "get"]).starts_with("  CONFIG GET parameter"));
     assert!(help(&["@hash"]).contains("\nHGETALL "));
+    for word in ["HELP", "?"] {
+        rcli([word, "SET"]).prints(&help(&["set"])).run();
+    }
     assert_eq!(help(&["pipe"]), rcli(["pipe", "--help"]).any_stdout().run().out());
     rcli(["help", "hgetal"]).status(2).complains(&["no command is called 'hgetal'; did you mean HGETALL?"]).run();
     rcli(["help", "@x"]).status(2).complains(&["no group is called '@x'; there are @bitmap"]).run();
