@@ -9,6 +9,7 @@ mod walk;
 
 use std::cell::{Cell, RefCell};
 use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -112,6 +113,8 @@ pub struct Lookup {
     live: Live,
     endpoint: Endpoint,
     asked_table: Cell<bool>,
+    /// Whether nobody was there to be asked for the table.
+    is_table_missed: Arc<AtomicBool>,
     /// The line in which something was asked last.
     line: RefCell<String>,
 }
@@ -126,12 +129,14 @@ impl Lookup {
             Table::builtin();
             answer_all(&shared);
         });
-        Self { board, live: Live::default(), endpoint, asked_table: Cell::new(false), line: RefCell::default() }
+        let (asked_table, is_table_missed) = (Cell::new(false), Arc::default());
+        Self { board, live: Live::default(), endpoint, asked_table, is_table_missed, line: RefCell::default() }
     }
 
-    /// Says where the session is now: another server has another table.
+    /// Says where the session is now: another server has another table, and tells it to some users only.
     pub fn follow(&mut self, endpoint: &Endpoint) {
-        if self.endpoint.address != endpoint.address {
+        let before = Endpoint { db: endpoint.db, ..self.endpoint.clone() };
+        if self.is_table_missed.swap(false, Relaxed) || !is_same(&before, endpoint) {
             self.asked_table.set(false);
         }
         self.endpoint = endpoint.clone();
@@ -153,9 +158,13 @@ impl Lookup {
     /// The table that is known now. The first call asks for the server's, which takes longer than a question.
     pub fn table(&self) -> CurrentTable {
         if !self.asked_table.replace(true) {
-            let (endpoint, live) = (self.endpoint.clone(), Arc::clone(&self.live));
+            let (endpoint, live, is_missed) =
+                (self.endpoint.clone(), Arc::clone(&self.live), Arc::clone(&self.is_table_missed));
             thread::spawn(move || {
-                if let Some(table) = read_table(&endpoint) {
+                let crowd = Crowd::open(&Endpoint { cluster: None, ..endpoint.clone() });
+                is_missed.store(crowd.is_none(), Relaxed);
+                let table = crowd.and_then(|mut crowd| Table::of_server(|question| crowd.ask_one(question.clone())));
+                if let Some(table) = table {
                     *lock(&live) = Some((endpoint.address, Arc::new(table)));
                 }
             });
@@ -232,9 +241,4 @@ fn answer_all(board: &Board) {
         }
         board.tell(number, Answer { candidates: found, is_cut, is_looking: false }, true);
     }
-}
-
-fn read_table(endpoint: &Endpoint) -> Option<Table> {
-    let mut crowd = Crowd::open(&Endpoint { cluster: None, ..endpoint.clone() })?;
-    Table::of_server(|question| crowd.ask_one(question.clone()))
 }

@@ -290,6 +290,42 @@ fn a_command_that_a_server_has_under_another_name_is_not_offered_as_it_was_typed
     terminal.leave();
 }
 
+/// Types a command that the built-in table has and the server has not, until it is painted as an unknown one.
+fn is_unknown_at_last(terminal: &Terminal, prompt: &str) {
+    let begin = Instant::now();
+    while !String::from_utf8_lossy(&terminal.bytes()).contains("\x1b[38;5;167mHGETALL") {
+        assert!(begin.elapsed() < DEADLINE, "the server's table is not known");
+        terminal.keys("HGETALL h");
+        terminal.shows("HGETALL h");
+        terminal.keys(CTRL_U);
+        terminal.wait("an empty line", |rows| rows.last().is_some_and(|row| row == prompt));
+    }
+}
+
+#[test]
+fn the_commands_of_a_server_are_known_once_it_tells_them() {
+    let without = ["--rename-command", "HGETALL", ""];
+    let server = Server::with_args(without.iter().copied().chain(["--requirepass", "sesame"]));
+    let (terminal, prompt) = open_at(&server, &[], 120);
+    completes(&terminal, &prompt, "HGETA", "HGETALL key");
+    terminal.run(&prompt, "AUTH sesame", &["OK"]);
+    is_unknown_at_last(&terminal, &prompt);
+    terminal.leave();
+    // Nobody is there when something is typed first.
+    let mut server = Server::with_args(without);
+    server.kill_nine();
+    let terminal = server.rcli([""; 0]).on_terminal(120);
+    let nobody = format!("{} (not connected)>", server.address());
+    terminal.ends_with(&[&nobody]);
+    completes(&terminal, &nobody, "HGETA", "HGETALL key");
+    server.restart();
+    terminal.line("PING");
+    let prompt = format!("{}>", server.address());
+    terminal.ends_with(&["PONG", &prompt]);
+    is_unknown_at_last(&terminal, &prompt);
+    terminal.leave();
+}
+
 #[test]
 fn a_line_is_edited_in_the_editor_of_the_environment() {
     let server = Server::start();
