@@ -139,8 +139,13 @@ fn rest(offer: &Offer, left: usize, columns: usize) -> Option<String> {
 /// Rows that the editor, which lays words out in columns of one width, leaves as they are: the first is as wide as the
 /// screen. It shows no list of one.
 fn whole_rows(mut list: Vec<String>, columns: usize) -> Vec<String> {
-    if list.len() == 1 {
-        list.insert(0, String::new());
+    if let [only] = list.as_slice() {
+        // The other one stands beside it, where there is room for that.
+        let is_beside = 2 * (width(only) + GAP) <= columns;
+        list.push(String::new());
+        if is_beside {
+            return list;
+        }
     }
     if let Some(first) = list.first_mut() {
         let blanks = columns.saturating_sub(GAP + width(first));
@@ -206,7 +211,7 @@ mod tests {
             ("k".to_owned(), vec!["kind".into(), "(still looking; Tab again)".into()])
         );
         let none = Offer { is_looking: true, ..offer(&[]) };
-        assert_eq!(offered(&none, "k", 80).1, ["", "(still looking; Tab again)"]);
+        assert_eq!(offered(&none, "k", 80).1, ["(still looking; Tab again)", ""]);
         let values: Vec<Vec<u8>> = (100..300).map(|number| format!("k{number}").into_bytes()).collect();
         let values: Vec<&[u8]> = values.iter().map(Vec::as_slice).collect();
         let list = offered(&offer(&values), "k", 40).1;
