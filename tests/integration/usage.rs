@@ -119,7 +119,7 @@ fn help_tells_of_commands_and_their_groups_without_a_server() {
     assert!(help(&["config", "get"]).starts_with("  CONFIG GET parameter"));
     assert!(help(&["@hash"]).contains("\nHGETALL "));
     for word in ["HELP", "?"] {
-        rcli([word, "SET"]).prints(&help(&["set"])).run();
+        rcli([word, "SET"]).prints(help(&["set"])).run();
     }
     assert_eq!(help(&["pipe"]), rcli(["pipe", "--help"]).any_stdout().run().out());
     rcli(["help", "hgetal"]).status(2).complains(&["no command is called 'hgetal'; did you mean HGETALL?"]).run();
