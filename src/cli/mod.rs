@@ -32,7 +32,7 @@ pub use self::rdb::RdbArgs;
 pub use self::run::RunArgs;
 pub use self::stat::StatArgs;
 pub use self::streams::{
-    Control, LimitOptions, ListenOptions, MonitorArgs, OnHandlerError, PsubArgs, SsubArgs, SubArgs,
+    Control, LimitOptions, ListenOptions, MonitorArgs, OnHandlerError, PsubArgs, RunningOptions, SsubArgs, SubArgs,
 };
 pub use self::tail::{Ack, TailArgs};
 pub use self::verbs::{

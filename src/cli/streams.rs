@@ -126,16 +126,24 @@ pub struct ListenOptions {
     /// disconnected, reconnected, moved, ...
     #[arg(long, value_name = "COMMAND")]
     pub on_disconnect: Option<OsString>,
-    /// Handlers that run at once
-    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 1, requires = "handlers", value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub handler_jobs: u16,
-    /// After a handler that failed: say so and go on, or end with status 1
-    #[arg(long, value_name = "WHAT", default_value = "report", requires = "programs")]
-    pub on_handler_error: OnHandlerError,
+    #[command(flatten)]
+    pub running: RunningOptions,
     #[command(flatten)]
     pub limits: LimitOptions,
     #[command(flatten)]
     pub reconnect: ReconnectOptions,
+}
+
+/// How handlers are run.
+#[derive(Args, Clone, Debug)]
+pub struct RunningOptions {
+    /// Handlers that run at once
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 1, requires = "handlers", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub handler_jobs: u16,
+
+    /// After a handler that failed: say so and go on, or end with status 1
+    #[arg(long, value_name = "WHAT", default_value = "report", requires = "programs")]
+    pub on_handler_error: OnHandlerError,
 }
 
 /// `--control`: what happens at the end of stdin.

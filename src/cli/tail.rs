@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{ArgGroup, Args, ValueEnum};
 
 use super::options::parse_seconds;
-use super::streams::{LimitOptions, OnHandlerError, ReconnectOptions};
+use super::streams::{LimitOptions, ReconnectOptions, RunningOptions};
 
 /// Follow Redis Streams and write each entry as it is added
 #[derive(Args, Debug)]
@@ -73,22 +73,18 @@ pub struct GroupOptions {
 /// Handlers of entries.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Handlers")]
-#[command(group(ArgGroup::new("programs").args(["handler", "on_disconnect"]).multiple(true)))]
+#[command(group(ArgGroup::new("programs").args(["handlers", "on_disconnect"]).multiple(true)))]
 pub struct HandlingOptions {
     /// Run a shell command for each entry in place of writing it: its JSON line on stdin, `RCLI_STREAM` and `RCLI_ID` in
     /// its environment, which holds REDISCLI_AUTH and `RCLI_URL` too
-    #[arg(long, value_name = "COMMAND")]
+    #[arg(id = "handlers", long = "handler", value_name = "COMMAND")]
     pub handler: Option<OsString>,
     /// Run a shell command for each event of --events, its JSON line on stdin and `RCLI_EVENT` in its environment:
     /// disconnected, reconnected, gap, ...
     #[arg(long, value_name = "COMMAND")]
     pub on_disconnect: Option<OsString>,
-    /// Handlers that run at once
-    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 1, requires = "handler", value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub handler_jobs: u16,
-    /// After a handler that failed: say so and go on, or end with status 1
-    #[arg(long, value_name = "WHAT", default_value = "report", requires = "programs")]
-    pub on_handler_error: OnHandlerError,
+    #[command(flatten)]
+    pub running: RunningOptions,
 }
 
 /// `--ack`.

@@ -3,7 +3,7 @@
 
 use rustix::event::{PollFd, PollFlags};
 
-use crate::cli::{Control, ListenOptions, MonitorArgs, OnHandlerError, PsubArgs, SsubArgs, SubArgs};
+use crate::cli::{Control, ListenOptions, MonitorArgs, OnHandlerError, PsubArgs, RunningOptions, SsubArgs, SubArgs};
 use crate::command::request::Request;
 use crate::config;
 use crate::context::Context;
@@ -14,7 +14,6 @@ use crate::input;
 use crate::net::{Change, Heard, Source, Stream, Subscription, Topic, Woken};
 use crate::render::{Format, Record, Renderer, Stdout};
 use crate::reply::OwnedFrame;
-use crate::report::Told;
 use crate::signal;
 
 /// Runs `rcli sub`.
@@ -51,8 +50,9 @@ pub fn monitor(context: &Context, args: &MonitorArgs) -> Outcome<Exit> {
     let mut view = view(context, limits)?;
     view.events = args.reconnect.events;
     view.filter = Filter::new(&args.only, args.client.as_deref(), args.in_db);
-    view.handlers = Handlers::start(handlers, 1, false, &context.config.style)?;
-    follow(Listening::new(stream, None), view, &mut |told: Told| told.report())
+    let one = RunningOptions { handler_jobs: 1, on_handler_error: OnHandlerError::Report };
+    view.handlers = Handlers::start(handlers, &one, &context.config.style)?;
+    follow(Listening::new(stream, None), view)
 }
 
 /// Runs SUBSCRIBE and its kind, and MONITOR, typed as commands: the stream in redis-cli's own form, which ends with its
@@ -74,7 +74,7 @@ fn stream(context: &Context, source: Source) -> Outcome<Exit> {
     if is_confirmed {
         confirm_monitor(&mut stream, &mut view.renderer)?;
     }
-    follow(Listening::new(stream, None), view, &mut |told: Told| told.report())
+    follow(Listening::new(stream, None), view)
 }
 
 /// Writes MONITOR's reply when it has come, and the line that came with it.
@@ -130,15 +130,14 @@ fn listen(
     view.confirmations = !options.ignore_subscribe_messages;
     view.time = options.time;
     view.events = options.reconnect.events;
-    let stop = options.on_handler_error == OnHandlerError::Stop;
-    view.handlers = Handlers::start(handlers, options.handler_jobs.into(), stop, &context.config.style)?;
+    view.handlers = Handlers::start(handlers, &options.running, &context.config.style)?;
     // With handlers it goes on where nobody reads what is written.
     view.output = view.output.filter(|_| !has_handlers);
-    follow(Listening::new(stream, changes), view, &mut |told: Told| told.report())
+    follow(Listening::new(stream, changes), view)
 }
 
 /// How a stream is shown on standard output, whose reader ends it by going away.
-pub(super) fn view(context: &Context, limits: Limits) -> Outcome<View<Stdout>> {
+pub(super) fn view(context: &Context, limits: Limits) -> Outcome<View> {
     let mut view = View::new(context.renderer()?, limits);
     view.pushes = context.config.show_pushes;
     view.output = Some(rustix::stdio::stdout());

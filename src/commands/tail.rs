@@ -4,14 +4,13 @@
 use std::os::unix::ffi::OsStrExt as _;
 
 use super::listen::{refuse_json_options, view};
-use crate::cli::{Ack, OnHandlerError, TailArgs};
+use crate::cli::{Ack, TailArgs};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::follow::handler::{Handler, Handlers};
 use crate::follow::{Limits, follow};
 use crate::net::{Acknowledge, Entries, From, Group, Reading, Until};
 use crate::reply::EntryId;
-use crate::report::Told;
 
 /// How many entries of a group may be with each handler that runs at once: the next one is there when one is done, and
 /// the rest is left to other consumers.
@@ -40,10 +39,9 @@ pub fn run(context: &Context, args: &TailArgs) -> Outcome<Exit> {
     let mut view = view(context, limits)?;
     view.time = args.time;
     view.events = args.reconnect.events;
-    let stop = args.handling.on_handler_error == OnHandlerError::Stop;
-    view.handlers = Handlers::start(handlers, args.handling.handler_jobs.into(), stop, &context.config.style)?;
+    view.handlers = Handlers::start(handlers, &args.handling.running, &context.config.style)?;
     view.output = view.output.filter(|_| !has_handler);
-    follow(entries, view, &mut |told: Told| told.report())
+    follow(entries, view)
 }
 
 fn reading(args: &TailArgs) -> Outcome<Reading> {
@@ -94,6 +92,6 @@ fn group(args: &TailArgs) -> Outcome<Option<Group>> {
             Some(Ack::Written) | None => Acknowledge::Written,
         },
         claim_idle: options.claim_idle,
-        window: has_handler.then(|| PER_HANDLER * u64::from(args.handling.handler_jobs)),
+        window: has_handler.then(|| PER_HANDLER * u64::from(args.handling.running.handler_jobs)),
     }))
 }

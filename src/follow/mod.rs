@@ -1,5 +1,5 @@
-//! The loop that follows a stream: take what has come; when nothing waits, flush, then sleep. Also run by the REPL's
-//! views, with a writer of their own.
+//! The loop that follows a stream: take what has come; when nothing waits, flush, then sleep. The prompt's views run it
+//! too.
 
 mod changes;
 mod feed;
@@ -10,7 +10,6 @@ mod sink;
 mod view;
 mod words;
 
-use std::io::Write;
 use std::time::{Duration, Instant};
 
 pub use self::changes::{ChangeSender, Changes, Listening};
@@ -24,7 +23,7 @@ use self::view::{End, asked, watched};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::net::{Heard, Woken};
 use crate::reply::ArgPlaces;
-use crate::report::Told;
+use crate::report::report;
 
 /// Between looks at the clock and at signals while messages come without a pause.
 const BUSY_MESSAGES: u32 = 256;
@@ -35,21 +34,21 @@ const LAST_ACKNOWLEDGED: Duration = Duration::from_millis(500);
 /// The silence after which nothing more is taken to be on its way.
 const SILENCE: Duration = Duration::from_millis(20);
 
-/// Follows a stream to its end. Every message received is written before; `announce` gets the lines for people.
-pub fn follow<F: Feed, W: Write>(feed: F, view: View<W>, announce: &mut impl FnMut(Told)) -> Outcome<Exit> {
-    let sink = Sink { view, announce, refused: Exit::Done, is_short: false, places: ArgPlaces::default() };
+/// Follows a stream to its end. Every message received is written before.
+pub fn follow(feed: impl Feed, view: View) -> Outcome<Exit> {
+    let sink = Sink { view, refused: Exit::Done, is_short: false, places: ArgPlaces::default() };
     let mut follower = Follower { feed, sink };
     let end = follower.run();
     follower.finish(end)
 }
 
 /// What is followed, and what becomes of what it gives.
-struct Follower<'a, F: Feed, W: Write, A: FnMut(Told)> {
+struct Follower<F: Feed> {
     feed: F,
-    sink: Sink<'a, W, A>,
+    sink: Sink,
 }
 
-impl<F: Feed, W: Write, A: FnMut(Told)> Follower<'_, F, W, A> {
+impl<F: Feed> Follower<F> {
     fn run(&mut self) -> Outcome<End> {
         let mut busy = 0;
         loop {
@@ -160,8 +159,7 @@ impl<F: Feed, W: Write, A: FnMut(Told)> Follower<'_, F, W, A> {
         }
         let left = self.feed.finish(Instant::now() + LAST_ACKNOWLEDGED);
         if left > 0 {
-            let again = format!("{left} entries are not known to be acknowledged, and may be delivered again");
-            (self.sink.announce)(Told::Failure(again));
+            report(&format!("{left} entries are not known to be acknowledged, and may be delivered again"));
         }
     }
 

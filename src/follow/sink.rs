@@ -1,7 +1,7 @@
 //! Where what a stream gives goes: the output, the handlers, and the words for people; what it is to have is decided by the
 //! loop (`mod.rs`).
 
-use std::io::{self, Write};
+use std::io;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::event::{PollFd, PollFlags};
@@ -13,7 +13,7 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::net::{Given, Heard, poll, ready_at};
 use crate::render::Record;
 use crate::reply::{ArgPlaces, Entry, Event, Message, MessageKind, MonitorLine, describe_no_room};
-use crate::report::Told;
+use crate::report::{notice, report};
 use crate::signal::{self, Signal};
 use crate::text::describe_io;
 
@@ -23,9 +23,8 @@ const SHORT_PAUSE: Duration = Duration::from_millis(200);
 const GLANCE: Duration = Duration::from_millis(50);
 
 /// Where what was received goes: the output, the handlers, and the words for people.
-pub(super) struct Sink<'a, W: Write, A: FnMut(Told)> {
-    pub(super) view: View<W>,
-    pub(super) announce: &'a mut A,
+pub(super) struct Sink {
+    pub(super) view: View,
     /// The status of what a server refused while the stream ran.
     pub(super) refused: Exit,
     /// Whether an entry was given that could not be passed on.
@@ -44,7 +43,7 @@ pub(super) enum Taken {
     Nonsense,
 }
 
-impl<W: Write, A: FnMut(Told)> Sink<'_, W, A> {
+impl Sink {
     /// Shows or handles what has come.
     pub(super) fn take(&mut self, given: &Given<'_>) -> Outcome<Taken> {
         match &given.heard {
@@ -61,7 +60,7 @@ impl<W: Write, A: FnMut(Told)> Sink<'_, W, A> {
                     self.refused = Exit::ErrorReply;
                 }
                 if let Some(told) = describe(event, given.place) {
-                    (self.announce)(told);
+                    told.report();
                 }
                 return self.take_event(event, given.place);
             }
@@ -169,9 +168,9 @@ impl<W: Write, A: FnMut(Told)> Sink<'_, W, A> {
         let deadline = self.view.limits.timeout_ends();
         let mut end = self.sleep_while(Some(Instant::now() + SHORT_PAUSE), Handlers::is_behind)?;
         if end == Some(End::Expired) {
-            let paused =
-                "the handlers are behind: reading pauses until they catch up; a server drops a reader that is too slow";
-            (self.announce)(Told::Notice(paused.to_owned()));
+            notice(
+                "the handlers are behind: reading pauses until they catch up; a server drops a reader that is too slow",
+            );
             end = self.sleep_while(deadline, Handlers::is_behind)?;
         }
         self.view.limits.stay();
@@ -214,12 +213,11 @@ impl<W: Write, A: FnMut(Told)> Sink<'_, W, A> {
             handlers.close();
             // With the terminal gone nobody could end them.
             if *signal != Signal::HangUp {
-                await_running(handlers, &mut self.announce)?;
+                await_running(handlers)?;
             }
             let left = handlers.abandon(*signal);
             if left > 0 {
-                let lost = format!("ended with {left} messages that were received and not handled");
-                (self.announce)(Told::Failure(lost));
+                report(&format!("ended with {left} messages that were received and not handled"));
             }
         }
         end
@@ -235,7 +233,7 @@ fn unhandled(error: &io::Error, message: &Message<'_>) -> Failure {
 }
 
 /// Waits for the handlers that run, until a second signal.
-fn await_running(handlers: &Handlers, announce: &mut impl FnMut(Told)) -> Outcome<()> {
+fn await_running(handlers: &Handlers) -> Outcome<()> {
     let mut told_at = Some(Instant::now() + SHORT_PAUSE);
     while !handlers.is_idle() && !signal::insisted() {
         let mut fds = [PollFd::from_borrowed_fd(handlers.fd(), PollFlags::IN)];
@@ -243,7 +241,7 @@ fn await_running(handlers: &Handlers, announce: &mut impl FnMut(Told)) -> Outcom
         handlers.note();
         if told_at.take_if(|at| *at <= Instant::now()).is_some() {
             let running = handlers.running();
-            announce(Told::Notice(format!("waiting for {running} handlers to finish; a second signal ends them")));
+            notice(&format!("waiting for {running} handlers to finish; a second signal ends them"));
         }
     }
     Ok(())

@@ -1,6 +1,5 @@
 //! How a stream is shown, and what ends it from outside: what [`super::follow`] is given.
 
-use std::io::Write;
 use std::os::fd::BorrowedFd;
 
 use rustix::event::{PollFd, PollFlags};
@@ -8,13 +7,13 @@ use rustix::event::{PollFd, PollFlags};
 use super::filter::Filter;
 use super::limits::Limits;
 use crate::follow::handler::Handlers;
-use crate::render::Renderer;
+use crate::render::{Renderer, Stdout};
 use crate::signal::{self, Signal};
 
 /// How a stream is shown.
-pub struct View<W: Write> {
+pub struct View {
     /// Where the lines go, and how they look.
-    pub renderer: Renderer<W>,
+    pub renderer: Renderer<Stdout>,
     /// When it ends by itself.
     pub limits: Limits,
     /// Whether confirmations of subscriptions are written.
@@ -33,9 +32,9 @@ pub struct View<W: Write> {
     pub output: Option<BorrowedFd<'static>>,
 }
 
-impl<W: Write> View<W> {
+impl View {
     /// Everything is shown but events and other pushes.
-    pub fn new(renderer: Renderer<W>, limits: Limits) -> Self {
+    pub fn new(renderer: Renderer<Stdout>, limits: Limits) -> Self {
         Self {
             renderer,
             limits,
@@ -78,7 +77,7 @@ pub(super) enum Watched {
 }
 
 /// The descriptors that can end a view or give it room, and what each is.
-pub(super) fn watched<W: Write>(view: &View<W>) -> (Vec<PollFd<'_>>, Vec<Watched>) {
+pub(super) fn watched(view: &View) -> (Vec<PollFd<'_>>, Vec<Watched>) {
     let mut fds = Vec::with_capacity(3);
     let mut whats = Vec::with_capacity(3);
     let mut watch = |fd, flags, what| {

@@ -14,7 +14,6 @@ use crate::exit::{Exit, Outcome};
 use crate::follow::{Changes, Feed, Limits, Listening, View, follow};
 use crate::net::{Given, Heard, Source, Stream, Subscription, Topic, Unopened, Woken};
 use crate::reply::{Event, Message, MessageKind};
-use crate::report::Told;
 
 /// What is subscribed, as both the prompt and the subscriber know it.
 #[derive(Clone, Default)]
@@ -122,7 +121,7 @@ pub fn run(
     let stream = Stream::open(&context.endpoint_telling(None)?, Source::Changing(subscriptions), None)?;
     let feed = Observed { feed: Listening::new(stream, Some(changes)), subscribed };
     let view = View::new(context.renderer()?, Limits::none());
-    follow(feed, view, &mut |told: Told| told.report())
+    follow(feed, view)
 }
 
 /// A stream whose confirmations are taken note of.

@@ -4,7 +4,7 @@
 
 use super::declared::describe_no_room;
 use super::header::{digits, header, string_header};
-use crate::{text, word};
+use crate::{memory, text, word};
 
 /// What an element is. Both of RESP's error forms are [`Kind::Error`], its three nils [`Kind::Nil`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,10 +146,8 @@ impl<'a> Frame<'a> {
 
     /// The same where memory may have no room for it; the error says so.
     pub fn try_to_owned(self) -> Result<OwnedFrame, String> {
-        match crate::memory::copy(self.bytes) {
-            Ok(bytes) => Ok(OwnedFrame { bytes, has_error: self.has_error }),
-            Err(_) => Err(describe_no_room(self.bytes)),
-        }
+        let bytes = memory::copy(self.bytes).map_err(|_| describe_no_room(self.bytes))?;
+        Ok(OwnedFrame { bytes, has_error: self.has_error })
     }
 
     /// A copy that outlives the buffer.

@@ -172,9 +172,14 @@ impl FindKeys {
     }
 }
 
+/// Whether there is this word at a position of an argv, in any case.
+fn is<A: AsRef<[u8]>>(argv: &[A], at: usize, word: &str) -> bool {
+    argv.get(at).is_some_and(|arg| arg.as_ref().eq_ignore_ascii_case(word.as_bytes()))
+}
+
 /// The position after a keyword, looked for from a position forwards, or from a negative one backwards.
 fn find_keyword<A: AsRef<[u8]>>(argv: &[A], word: &str, from: i64) -> Option<i64> {
-    let is_word = |at: &usize| argv.get(*at).is_some_and(|arg| arg.as_ref().eq_ignore_ascii_case(word.as_bytes()));
+    let is_word = |at: &usize| is(argv, *at, word);
     let at = if from > 0 {
         (usize::try_from(from).ok()?..argv.len()).find(is_word)
     } else {
@@ -191,14 +196,13 @@ fn number_at<A: AsRef<[u8]>>(argv: &[A], at: i64) -> Option<i64> {
 
 /// SORT's keys: the first word, and what the last STORE names. Its options take words that may look like STORE.
 fn sort_keys<A: AsRef<[u8]>>(argv: &[A]) -> Vec<usize> {
-    let is = |at: usize, word: &str| argv[at].as_ref().eq_ignore_ascii_case(word.as_bytes());
     let (mut at, mut store) = (2, None);
     while at < argv.len() {
-        if is(at, "LIMIT") {
+        if is(argv, at, "LIMIT") {
             at += 2;
-        } else if is(at, "GET") || is(at, "BY") {
+        } else if is(argv, at, "GET") || is(argv, at, "BY") {
             at += 1;
-        } else if is(at, "STORE") && at + 1 < argv.len() {
+        } else if is(argv, at, "STORE") && at + 1 < argv.len() {
             store = Some(at + 1);
             at += 1;
         }
@@ -209,19 +213,18 @@ fn sort_keys<A: AsRef<[u8]>>(argv: &[A]) -> Vec<usize> {
 
 /// MIGRATE's keys: the third word, or, when that is empty, everything after KEYS.
 fn migrate_keys<A: AsRef<[u8]>>(argv: &[A]) -> Result<Vec<usize>, KeysError> {
-    let is = |at: usize, word: &str| argv[at].as_ref().eq_ignore_ascii_case(word.as_bytes());
     let mut at = 6;
     while at < argv.len() {
-        if is(at, "KEYS") {
+        if is(argv, at, "KEYS") {
             if argv.get(3).is_some_and(|key| !key.as_ref().is_empty()) {
                 return Err(KeysError::BadArguments);
             }
             return Ok((at + 1..argv.len()).collect());
         }
         // A password may read like an option.
-        at += if is(at, "AUTH2") {
+        at += if is(argv, at, "AUTH2") {
             3
-        } else if is(at, "AUTH") {
+        } else if is(argv, at, "AUTH") {
             2
         } else {
             1
@@ -233,10 +236,9 @@ fn migrate_keys<A: AsRef<[u8]>>(argv: &[A]) -> Result<Vec<usize>, KeysError> {
 /// GEORADIUS's keys: the first word, and what the last STORE or STOREDIST names. Its key specs say the same, unless
 /// that key is itself called STORE.
 fn georadius_keys<A: AsRef<[u8]>>(argv: &[A]) -> Vec<usize> {
-    let is = |at: usize, word: &str| argv[at].as_ref().eq_ignore_ascii_case(word.as_bytes());
     let (mut at, mut store) = (5, None);
     while at + 1 < argv.len() {
-        if is(at, "STORE") || is(at, "STOREDIST") {
+        if is(argv, at, "STORE") || is(argv, at, "STOREDIST") {
             store = Some(at + 1);
             at += 1;
         }

@@ -16,6 +16,7 @@ use rustix::io::{ioctl_fionbio, retry_on_intr};
 use rustix::process::{Pid, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::{Handler, Job, Takes};
+use crate::cli::{OnHandlerError, RunningOptions};
 use crate::exit::{Failure, Outcome};
 use crate::guard::{self, Bound};
 use crate::net::poll;
@@ -90,8 +91,8 @@ impl State {
 }
 
 impl Handlers {
-    /// Starts the threads, `jobs` of them; none where there are no handlers. `stop` is `--on-handler-error stop`.
-    pub fn start(handlers: Vec<Handler>, jobs: usize, stop: bool, style: &Style) -> Outcome<Option<Self>> {
+    /// Starts the threads, as many as are to run at once; none where there are no handlers.
+    pub fn start(handlers: Vec<Handler>, options: &RunningOptions, style: &Style) -> Outcome<Option<Self>> {
         if handlers.is_empty() {
             return Ok(None);
         }
@@ -100,9 +101,10 @@ impl Handlers {
         for fd in [wake.as_fd(), done.as_fd()] {
             ioctl_fionbio(fd, true).map_err(|error| failed(error.into()))?;
         }
+        let stop_on_error = options.on_handler_error == OnHandlerError::Stop;
         let shared =
-            Arc::new(Shared { handlers, stop_on_error: stop, state: Mutex::default(), arrived: Condvar::new(), done });
-        for _ in 0..jobs {
+            Arc::new(Shared { handlers, stop_on_error, state: Mutex::default(), arrived: Condvar::new(), done });
+        for _ in 0..options.handler_jobs {
             let (shared, voice) = (Arc::clone(&shared), report::voice());
             let work = move || {
                 report::speak_as(voice);
