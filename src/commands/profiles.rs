@@ -18,12 +18,14 @@ use crate::text::{Escape, printable};
 
 /// Writes one line a profile. What is wrong with one of them is reported, and keeps none of the others from being listed.
 pub fn run(context: &Context, args: &ProfilesArgs) -> Outcome<Exit> {
+    let write = |text: &[u8]| {
+        let written = render::stdout().and_then(|mut stdout| stdout.write_all(text).and_then(|()| stdout.flush()));
+        written.map_err(Failure::output)
+    };
     if args.init {
         let path = Profiles::init()?;
         let line = format!("{}\n", printable(&path.display().to_string(), Escape::Line));
-        let written =
-            render::stdout().and_then(|mut stdout| stdout.write_all(line.as_bytes()).and_then(|()| stdout.flush()));
-        return written.map_err(Failure::output).map(|()| Exit::Done);
+        return write(line.as_bytes()).map(|()| Exit::Done);
     }
     let style = &context.config.style;
     let profiles = Profiles::load()?;
@@ -47,9 +49,7 @@ pub fn run(context: &Context, args: &ProfilesArgs) -> Outcome<Exit> {
         }
         text.push(b'\n');
     }
-    let written = render::stdout().and_then(|mut stdout| stdout.write_all(&text).and_then(|()| stdout.flush()));
-    written.map_err(Failure::output)?;
-    Ok(exit)
+    write(&text).map(|()| exit)
 }
 
 /// A profile as it may be shown.
