@@ -94,7 +94,8 @@ impl Repl<'_> {
                     let said = without_quoted(request, error.advised(self.shell.link().is_cluster()));
                     report(&format!("{}: {said}", request.shown(SHOWN)));
                 }
-                self.reply(request, error.to_frame().frame())
+                self.reply(request, error.to_frame().frame())?;
+                errors.iter().try_for_each(|(_, error)| self.leave_replica(error))
             }
             Answer::Denied(denied) => {
                 self.reply(request, denied.to_frame().frame())?;
@@ -133,6 +134,16 @@ impl Repl<'_> {
         if !advice.is_empty() {
             self.flush()?;
             notice(advice.trim_start_matches("; "));
+        }
+        self.leave_replica(&error)
+    }
+
+    /// Leaves a primary that has become a replica, where sentinels know the new one.
+    fn leave_replica(&mut self, error: &ErrorReply) -> Outcome<()> {
+        if self.shell.link().leave_replica(error) {
+            self.flush()?;
+            let place = self.shell.link().place();
+            notice(&format!("{place} is a replica now: the next command asks the sentinels for the primary"));
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use crate::pty::Terminal;
 use crate::rcli::rcli;
+use crate::sentinel::{asking, sentinel_naming};
 use crate::sentinel_reads::asked;
 use crate::sentinels::SentinelSet;
 use crate::server::Server;
@@ -61,6 +62,23 @@ fn a_block_and_a_view_survive_and_each_place_is_named_right() {
     terminal.ends_with(&["1) INCR n", "   (integer) 1", "2) INCR n", "   (integer) 2", &format!("{new}>")]);
     set.replica.ask("PUBLISH news two");
     terminal.shows("\"data\":\"two\"");
+}
+
+#[test]
+fn a_primary_that_becomes_a_replica_without_closing_is_left_when_it_refuses_a_write() {
+    let (old, new) = (Server::start(), Server::start());
+    let sentinels = [sentinel_naming(old.port()), sentinel_naming(new.port())];
+    let terminal = asking(&sentinels.each_ref().map(|sentinel| sentinel.port())).on_terminal(160);
+    let (at_old, at_new) = (format!("{}>", old.address()), format!("{}>", new.address()));
+    let lost = at_old.replace('>', " (not connected)>");
+    let left = format!("rcli: {} is a replica now: the next command asks the sentinels for the primary", old.address());
+    terminal.ends_with(&[&at_old]);
+    old.ask(&format!("REPLICAOF 127.0.0.1 {}", new.port()));
+    terminal.line("SET k v");
+    terminal.ends_with(&["(error) READONLY You can't write against a read only replica.", &left, &lost]);
+    terminal.line("SET k v");
+    terminal.ends_with(&[&format!("rcli: connected again to {}", new.address()), "OK", &at_new]);
+    assert_eq!(new.ask("GET k"), "v");
 }
 
 #[test]
