@@ -67,8 +67,8 @@ fn a_block_and_a_view_survive_and_each_place_is_named_right() {
 #[test]
 fn a_primary_that_becomes_a_replica_without_closing_is_left_when_it_refuses_a_write() {
     let (old, new) = (Server::start(), Server::start());
-    let sentinels = [sentinel_naming(old.port()), sentinel_naming(new.port())];
-    let terminal = asking(&sentinels.each_ref().map(|sentinel| sentinel.port())).on_terminal(160);
+    let (first, second) = (sentinel_naming(old.port()), sentinel_naming(new.port()));
+    let terminal = asking(&[first.port(), second.port()]).on_terminal(160);
     let (at_old, at_new) = (format!("{}>", old.address()), format!("{}>", new.address()));
     let lost = at_old.replace('>', " (not connected)>");
     let left = format!("rcli: {} is a replica now: the next command asks the sentinels for the primary", old.address());
