@@ -281,6 +281,16 @@ fn events_and_addresses_that_servers_name_are_tame() {
 }
 
 #[test]
+fn numbers_that_no_server_has_are_added_up_to_the_largest() {
+    let most = u64::MAX;
+    let info = bulk(&format!("db0:keys={most},expires=0\r\ndb1:keys={most},expires=0\r\n"));
+    let peer = peer().always("INFO", send(info)).otherwise(send("-ERR no\r\n")).start();
+    let (terminal, _) = repl(&peer, &[]);
+    terminal.line("FLUSHALL");
+    terminal.shows(&format!("{most} keys"));
+}
+
+#[test]
 fn views_above_the_prompt_and_their_list_are_tame() {
     let evil = bulk(EVIL);
     let subscribed = format!(">3\r\n{}{evil}:1\r\n", bulk("subscribe"));

@@ -115,7 +115,7 @@ fn has_expire_time(server: &mut Server) -> Outcome<bool> {
 fn count_keys(server: &mut Server) -> Outcome<u64> {
     let replies = server.call_all(&Request::new(["DBSIZE"])).map_err(|lost| lost.into_failure(&server.place()))?;
     let count = |reply: Frame<'_>| text::number::<u64>(reply.head().text).unwrap_or_default();
-    Ok(replies.frame().children().skip(1).step_by(2).map(count).sum())
+    Ok(replies.frame().children().skip(1).step_by(2).map(count).fold(0, u64::saturating_add))
 }
 
 fn begin(walk: &mut Walk, output: &mut Output, counts: Counts) -> Result<(), Halt> {

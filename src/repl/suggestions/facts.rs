@@ -92,8 +92,8 @@ pub fn note(question: &Question, answers: Vec<Value>) -> String {
         let kind = answers.into_iter().next().and_then(told::<String>);
         return kind.filter(|kind| kind != "none").map(|kind| short(kind.as_bytes())).unwrap_or_default();
     }
-    let count = |answer: Value| told::<Vec<(Vec<u8>, u64)>>(answer).map_or(0, |told| told.iter().map(|(_, n)| n).sum());
-    counted(answers.into_iter().map(count).sum(), "subscriber")
+    let count = |answer: Value| told::<Vec<(Vec<u8>, u64)>>(answer).unwrap_or_default();
+    counted(sum(answers.into_iter().flat_map(count).map(|(_, count)| count)), "subscriber")
 }
 
 /// One of the maps that a reply is made of, of RESP2 or RESP3.
@@ -257,13 +257,21 @@ fn sizes(answers: Vec<Option<Value>>) -> Vec<Candidate> {
         answer => answer.and_then(told::<String>).map(|info| keys_of(&info)),
     };
     let counts: Vec<Option<u64>> = answers.into_iter().enumerate().map(keys).collect();
-    let sum = |counts: &[Option<u64>]| counts.iter().copied().sum::<Option<u64>>().filter(|_| half > 0);
-    let sums = [sum(&counts[..half]), sum(&counts[half..])];
+    let all = |counts: &[Option<u64>]| {
+        let counts: Option<Vec<u64>> = counts.iter().copied().collect();
+        counts.filter(|counts| !counts.is_empty()).map(sum)
+    };
+    let sums = [all(&counts[..half]), all(&counts[half..])];
     sums.map(|sum| Candidate::new(sum.map(|sum| sum.to_string()).unwrap_or_default(), "")).to_vec()
 }
 
 /// The keys of all databases: `db0:keys=5,expires=0,…`.
 fn keys_of(info: &str) -> u64 {
     let keys = |line: &str| line.split_once(":keys=")?.1.split(',').next()?.parse::<u64>().ok();
-    info.lines().filter_map(keys).sum()
+    sum(info.lines().filter_map(keys))
+}
+
+/// What servers count, together: they may say anything.
+fn sum(counts: impl IntoIterator<Item = u64>) -> u64 {
+    counts.into_iter().fold(0, u64::saturating_add)
 }
