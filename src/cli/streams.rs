@@ -78,7 +78,7 @@ Examples:
   rcli monitor --client 10.0.0.7 --timeout 5
   rcli monitor --raw > monitor.log")]
 pub struct MonitorArgs {
-    /// Only these commands, in any case; "CONFIG SET" is a subcommand
+    /// Only these commands, in any case; "XGROUP CREATE" is a subcommand
     #[arg(long, value_name = "CMD", value_delimiter = ',', action = clap::ArgAction::Set, num_args = 1,
         value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub only: Vec<String>,

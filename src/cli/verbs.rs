@@ -212,7 +212,7 @@ pub struct ExecOptions {
     pub stdin_tag: Option<OsString>,
     #[command(flatten)]
     pub repetition: RepeatOptions,
-    /// Unquote the arguments as lines of input are unquoted
+    /// Unquote the arguments that begin with a quote, as lines of input are unquoted
     #[arg(long)]
     pub quoted_input: bool,
     /// Write an error that answers the command to stderr, whatever the format; the status tells of it in any case

@@ -108,3 +108,24 @@ fn decide_format(output: &OutputOptions, verb: Option<&Verb>, guise: Guise) -> O
         None => Ok(Format::Raw),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test ends by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_format_has_an_option_and_the_later_one_of_two_counts() {
+        let guise = Guise { called_as: None, fakes_terminal: false, fakes_prompt: false };
+        let typed = |words: &[String]| {
+            let cli = Cli::read_at_prompt(&words.iter().map(OsString::from).collect::<Vec<_>>()).unwrap();
+            decide_format(&cli.output, None, guise).unwrap()
+        };
+        for earlier in Format::ALL {
+            for later in Format::ALL {
+                let options = [earlier, later].map(|format| format!("--{}", format.name()));
+                assert_eq!(typed(&[&["ls".to_owned()][..], &options].concat()), later, "{options:?}");
+            }
+        }
+    }
+}
