@@ -13,6 +13,9 @@ use crate::text::{self, width};
 const MOST: usize = 100;
 /// What stands between two columns.
 const GAP: usize = 2;
+/// So many rows a list needs: the editor has a page of its own for what is higher than the screen less one, and Ctrl-C does
+/// not end that.
+const LOWEST: usize = 4;
 /// The narrowest note that is worth its place.
 const NARROWEST: usize = 8;
 
@@ -31,6 +34,9 @@ pub fn pairs(offer: &Offer, typed: &str, columns: usize, rows: usize) -> Vec<Pai
         }
         all => common(offer, all, is_quoted),
     };
+    if rows < LOWEST {
+        return vec![Pair { display: String::new(), replacement }];
+    }
     let shown = shown(offer, &candidates, columns, rows);
     shown.into_iter().map(|display| Pair { display, replacement: replacement.clone() }).collect()
 }
@@ -219,6 +225,16 @@ mod tests {
         assert!(list.len() <= 21 && list.iter().all(|row| row.chars().count() < 40), "{list:?}");
         let narrow = offered(&offer(&values), "k", 20).1;
         assert!(narrow.last().is_some_and(|row| row.ends_with("...") && row.len() < 20), "{narrow:?}");
+    }
+
+    #[test]
+    fn a_list_is_never_as_high_as_the_screen() {
+        let values: Vec<Vec<u8>> = (10..90).map(|number| format!("k{number}").into_bytes()).collect();
+        let values: Vec<&[u8]> = values.iter().map(Vec::as_slice).collect();
+        for rows in 1..30 {
+            let list = pairs(&offer(&values), "", 10, rows);
+            assert!(list[0].replacement == "k" && (list.len() == 1 || list.len() < rows), "{} in {rows}", list.len());
+        }
     }
 
     #[test]
