@@ -77,15 +77,19 @@ impl Repl<'_> {
             Local::Help(topic) => {
                 let text = self.editor.helper().map(|helper| help::help(&topic, &helper.lookup.table(), columns()));
                 let unknown = |why: String| help::wrap(&why, "", columns());
-                self.write(&text.map(|text| text.unwrap_or_else(unknown)).unwrap_or_default())?;
+                let text = text.map(|text| text.unwrap_or_else(unknown)).unwrap_or_default();
+                self.paged(text.len(), |repl| repl.write(&text))?;
             }
             Local::Clear => self.write("\x1b[H\x1b[2J\x1b[3J")?,
             Local::Connect(place) => return self.connect(&place),
             Local::Set(name, value) => self.set(name.as_deref(), value.as_deref())?,
             Local::History(count) => {
-                for (number, command) in self.editor.remembered(count.unwrap_or(history::KEPT)) {
-                    self.write(&format!("{number:>5}  {}\n", printable(&command, Escape::Lines)))?;
-                }
+                let lines = self.editor.remembered(count.unwrap_or(history::KEPT));
+                let text: String = lines
+                    .into_iter()
+                    .map(|(number, command)| format!("{number:>5}  {}\n", printable(&command, Escape::Lines)))
+                    .collect();
+                self.paged(text.len(), |repl| repl.write(&text))?;
             }
             Local::Peek(peek) => return self.peek(&peek),
             Local::Source(path) => return self.source(&path),

@@ -209,6 +209,13 @@ fn what_is_taller_than_the_screen_goes_through_a_pager() {
     // What fits the screen is not.
     terminal.line("LRANGE l 0 10");
     terminal.ends_with(&["11) \"11\"", &prompt]);
+    // Help and the history are as replies in this.
+    terminal.line("help ZADD");
+    terminal.ends_with(&["  group: @sorted-set", &prompt]);
+    terminal.resize(20, 80);
+    terminal.line("help");
+    terminal.wait("the end of help", |rows| rows.len() > 9 && rows[rows.len() - 2].starts_with("paged:"));
+    terminal.resize(60, 80);
     // Of what is pasted only the last.
     terminal.paste("LRANGE l 0 -1\nLRANGE l 0 70");
     terminal.press("\r");
