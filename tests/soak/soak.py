@@ -242,6 +242,129 @@ def txn(run):
     tormented.end()
 
 
+def write_blocks(run, prefix, total):
+    """Lines of INCRs, each of its own key, in several databases, in blocks and outside of them; by line the database and
+    the key."""
+    lines, keys, database = [], {}, 0
+
+    def incr():
+        lines.append(f"INCR {prefix}:{len(lines)}")
+        keys[len(lines)] = (database, f"{prefix}:{len(lines) - 1}")
+
+    while len(lines) < total:
+        chance = run.rng.random()
+        if chance < 0.05:
+            database = run.rng.randrange(4)
+            lines.append(f"SELECT {database}")
+        elif chance < 0.1:
+            if run.rng.random() < 0.3:
+                lines.append(f"WATCH {prefix}:watched")
+            lines.append("MULTI")
+            for _ in range(run.rng.randint(1, 12)):
+                if run.rng.random() < 0.05:
+                    database = run.rng.randrange(4)
+                    lines.append(f"SELECT {database}")
+                incr()
+            lines.append("EXEC")
+        else:
+            incr()
+    return lines, keys
+
+
+@scenario
+def blocks(run):
+    """Pipelines with blocks, SELECT and WATCH, gone on with as is said: each command ran once, in its database."""
+    tormented = Tormented(run)
+    server, proxy = tormented.server, tormented.proxy
+    path = os.path.join(run.directory, "blocks.txt")
+    end = run.harass(tormented.cut, tormented.kill, pauses=(0.4, 1.6))
+    rounds = 0
+    while run.goes_on():
+        rounds += 1
+        window = run.rng.choice((1, 50, 1000))
+        total = run.rng.randint(300, 6000) // (10 if window == 1 else 1)
+        lines, keys = write_blocks(run, f"b{rounds}", total)
+        with open(path, "w") as file:
+            file.writelines(line + "\n" for line in lines)
+        skip, not_run, doubtful, status = 0, [], set(), 3
+        while status == 3:
+            words = ["-p", proxy.port, "--wait", 10, "--json", "pipe", "--window", window, "--skip", skip, path]
+            process = run.start(*words, *not_run)
+            out, errors = process.communicate()
+            status, answers = process.returncode, out.count(b"\n")
+            run.counts["runs"] += 1
+            resumed = resume_from(run, errors)
+            if status == 0 and skip + answers != len(lines):
+                run.fault(f"{answers} answers after --skip {skip}, {len(lines)} lines")
+            if status == 3 and resumed is None and answers:
+                run.fault(f"{answers} answers and no line that says how to go on: {errors[-300:]!r}")
+                break
+            if status == 3 and resumed is not None:
+                skip = resumed[0]
+                doubtful.update(range(resumed[1], resumed[2] + 1))
+                execs = re.search(rb"--not-run ([\d,]+)", errors)
+                not_run = ["--not-run", execs.group(1).decode()] if execs else []
+                block = re.search(rb"MULTI of \S+?:(\d+): the block to \S+?:(\d+) may have run", errors)
+                if block:
+                    doubtful.update(range(int(block.group(1)), int(block.group(2)) + 1))
+        if status not in (0, 3):
+            run.fault(f"status {status}: {errors[-300:]!r}")
+            continue
+        values = {}
+        while not values:
+            try:
+                client = server.client()
+                for database in range(4):
+                    mine = [number for number, (place, _) in keys.items() if place == database]
+                    asked = [("SELECT", database)] + [("GET", keys[number][1]) for number in mine]
+                    values.update(zip(mine, client.ask_all(asked)[1:]))
+                client.close()
+            except (OSError, Gone):
+                values = {}
+                time.sleep(0.1)
+        for number, value in values.items():
+            run.counts["commands"] += 1
+            if value is not None and value != b"1" and number in doubtful:
+                run.counts["commands run again, as was said"] += 1
+            elif value != b"1":
+                run.fault(f"line {number}, {lines[number - 1]} in database {keys[number][0]}, is {value}")
+    end()
+    tormented.end()
+
+
+@scenario
+def atomic(run):
+    """Blocks as a whole, from `txn` and `pipe --atomic`, of a server that is killed: all or nothing, as was said."""
+    tormented = Tormented(run)
+    server, proxy = tormented.server, tormented.proxy
+    path = os.path.join(run.directory, "atomic.txt")
+    end = run.harass(tormented.cut, tormented.kill, pauses=(0.02, 0.4))
+    rounds = 0
+    while run.goes_on():
+        rounds += 1
+        total = run.rng.choice((1, 10, 1000, 20000))
+        with open(path, "w") as file:
+            file.writelines(f"RPUSH a{rounds} {number}\n" for number in range(total))
+        verb = run.rng.choice((["txn"], ["pipe", "--atomic"]))
+        process = run.start("-p", proxy.port, "--wait", 10, "--json", *verb, path)
+        _, errors = process.communicate()
+        is_unknown = b"outcome unknown" in errors or b"may have run" in errors
+        length = None
+        while length is None:
+            try:
+                client = server.client()
+                length = client.ask("LLEN", f"a{rounds}")
+                client.close()
+            except (OSError, Gone):
+                time.sleep(0.1)
+        run.counts[f"status {process.returncode}{', outcome unknown' if is_unknown else ''}"] += 1
+        wanted = {0: (total,), 3: (0, total) if is_unknown else (0,)}.get(process.returncode, ())
+        if length not in wanted:
+            run.fault(f"{verb}: {length} of {total}, status {process.returncode}: {errors[-300:]!r}")
+    end()
+    tormented.end()
+
+
 def watch_lines(process, take):
     """Gives each JSON line to `take`, in a thread."""
 
