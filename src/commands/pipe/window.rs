@@ -8,9 +8,10 @@ const FIRST: usize = 512;
 /// Enough for a server nearby.
 const NEARBY: usize = 8 * 1024;
 /// A window this large keeps a connection of 100 ms of round trip busy.
-const LARGEST: usize = 128 * 1024;
-/// What a server does in a second at most: the window covers a round trip at this rate.
-const COMMANDS_A_SECOND: f64 = 1_300_000.0;
+const LARGEST: usize = 256 * 1024;
+/// The window covers a round trip at this rate: twice what a server does in a second at most, for a full one is not filled
+/// before a quarter of it is answered, and replies come later than a round trip where commands wait at the server.
+const COMMANDS_A_SECOND: f64 = 2_600_000.0;
 /// Commands and their expected replies, in bytes: what is in flight is in the server's memory, and in ours.
 const COMMAND_BYTES: usize = 4 * 1024 * 1024;
 /// Over a long round trip so many bytes a command: the largest window is to hold short ones.
@@ -119,6 +120,6 @@ mod tests {
         window.widen(Duration::from_millis(1));
         assert!(takes(&mut window, COMMAND_BYTES - 1) && !takes(&mut window, COMMAND_BYTES));
         window.widen(Duration::from_secs(1));
-        assert!(takes(&mut window, 2 * COMMAND_BYTES - 1) && !takes(&mut window, 2 * COMMAND_BYTES));
+        assert!(takes(&mut window, 4 * COMMAND_BYTES - 1) && !takes(&mut window, 4 * COMMAND_BYTES));
     }
 }
