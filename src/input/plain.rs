@@ -16,6 +16,32 @@ pub struct Plain<'l> {
     pub taken: usize,
 }
 
+/// The words of the first line, one after the other, where it is plain; where it is not, anything may come. What stands
+/// at the end of all that was read may be left out, as such lines are for the careful way.
+#[derive(Debug)]
+pub struct Words<'l>(&'l [u8]);
+
+impl<'l> Words<'l> {
+    /// What begins with the line.
+    pub fn of(bytes: &'l [u8]) -> Self {
+        Self(&bytes[..bytes.len().min(LONGEST)])
+    }
+}
+
+impl<'l> Iterator for Words<'l> {
+    type Item = &'l [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'l [u8]> {
+        let eights = self.0.as_chunks().0.iter().map(|eight| u64::from_le_bytes(*eight));
+        let mut ends = eights.map(|eight| word::same(eight, b' ') | word::same(eight, b'\n')).enumerate();
+        let (at, found) = ends.find(|(_, found)| *found != 0)?;
+        let (word, behind) = self.0.split_at(8 * at + word::first(found));
+        self.0 = behind.strip_prefix(b" ").unwrap_or_default();
+        Some(word)
+    }
+}
+
 /// Longer lines are asked for memory first.
 const LONGEST: usize = 4096;
 /// A word of at most so many bytes is copied as one piece of this size.
@@ -160,6 +186,7 @@ mod tests {
             "{text}"
         );
         assert_eq!(packed, expected, "{text}");
+        assert!(Words::of(&[bytes, b"\nbehind it"].concat()).eq(request.args()), "{text}");
         assert_eq!(carefully(bytes), Some((request, taken)), "{text}");
         true
     }

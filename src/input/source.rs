@@ -220,6 +220,12 @@ impl Source {
         Some(self.pass_line(length))
     }
 
+    /// The words of the next line, where it has nothing special; where it has, anything may come.
+    #[inline]
+    pub fn plain_words(&self) -> Option<impl Iterator<Item = &[u8]>> {
+        self.may_be_plain().then(|| plain::Words::of(&self.buffer[self.start..self.end]))
+    }
+
     /// Whether what comes may be a line that has nothing special and is wholly there.
     fn may_be_plain(&self) -> bool {
         self.form == Form::Lines && self.scanned == 0

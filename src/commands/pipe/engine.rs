@@ -4,6 +4,7 @@
 
 mod ending;
 mod only;
+mod plain;
 mod receive;
 mod redirects;
 mod state;
@@ -280,7 +281,9 @@ impl Engine {
         let shard = self.cluster.as_ref().and_then(|cluster| cluster.map().owner(slot));
         let Some(primary) = shard.map(|shard| shard.primary.clone()) else { return Ok(None) };
         let owner = self.open_node(&primary, false)?;
-        self.owners[usize::from(slot)] = owner.map_or(NONE, short);
+        if let (Some(at), Some(cluster)) = (owner, &self.cluster) {
+            cluster.map().slots_beside(slot).for_each(|slot| self.owners[slot] = short(at));
+        }
         Ok(owner)
     }
 
@@ -370,8 +373,7 @@ impl Engine {
 
     /// The number of the next command, counted from 0: so many were taken.
     pub fn next_number(&self) -> u64 {
-        let taken = self.only.map_or(self.reorder.len(), |at| self.nodes[at].in_flight.len());
-        self.reorder.turn() + taken as u64
+        self.only.map_or(self.reorder.next_number(), |at| self.reorder.turn() + self.nodes[at].in_flight.len() as u64)
     }
 }
 

@@ -116,6 +116,12 @@ impl InputFiles {
         Some(line)
     }
 
+    /// The words of the next line of the current file, where it is a plain one; where it is not, anything may come.
+    #[inline]
+    pub fn plain_words(&self) -> Option<impl Iterator<Item = &[u8]>> {
+        self.current.plain_words()
+    }
+
     /// Refuses the command that was read last, if there is a reason.
     pub fn refuse(&self, request: &Request, reason: Option<String>) -> Result<(), BadInput> {
         reason.map_or(Ok(()), |reason| {

@@ -162,7 +162,7 @@ impl InFlight {
     #[expect(clippy::inline_always, reason = "called with what packs the lines of the input, for every batch of them")]
     pub fn push_while(&mut self, first: u64, file: u32, mut pack: impl FnMut(&mut Vec<u8>) -> Option<u64>) -> bool {
         let mut number = first;
-        while self.push_with(number, file, &mut pack) {
+        while self.push_with(number, file, &mut pack).is_some() {
             number += 1;
             if !self.has_room() {
                 return false;
@@ -171,15 +171,21 @@ impl InFlight {
         true
     }
 
+    /// The same of at most one command: how many bytes it has.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "called for every command; the call costs as much as what it does")]
-    fn push_with(&mut self, number: u64, file: u32, pack: impl FnOnce(&mut Vec<u8>) -> Option<u64>) -> bool {
+    pub fn push_with(
+        &mut self,
+        number: u64,
+        file: u32,
+        pack: impl FnOnce(&mut Vec<u8>) -> Option<u64>,
+    ) -> Option<usize> {
         if self.room == 0 {
             self.add_batch();
         }
-        let Some(batch) = self.batches.back_mut() else { return false };
+        let batch = self.batches.back_mut()?;
         let before = batch.packed.len();
-        let Some(line) = pack(&mut batch.packed) else { return false };
+        let line = pack(&mut batch.packed)?;
         // A batch takes no further command once it is past 64 KiB.
         let start = u32::try_from(before).unwrap_or(u32::MAX);
         batch.commands.push(Packed { start, file, line, number });
@@ -188,7 +194,7 @@ impl InFlight {
         self.bytes += size;
         self.unsent += size;
         self.count += 1;
-        true
+        Some(size)
     }
 
     #[cold]

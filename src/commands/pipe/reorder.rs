@@ -86,9 +86,15 @@ impl Reorder {
 
     /// Adds a command; its number.
     pub fn push(&mut self, entry: Entry) -> u64 {
+        let number = self.next_number();
         self.command_bytes += entry.size as usize;
         self.entries.push_back(entry);
-        self.turn + self.entries.len() as u64 - 1
+        number
+    }
+
+    /// The number of the next command that is added.
+    pub fn next_number(&self) -> u64 {
+        self.turn + self.entries.len() as u64
     }
 
     /// The command of this number.
@@ -177,11 +183,6 @@ impl Reorder {
             let Some(entry) = self.entries.pop_back() else { return };
             self.command_bytes -= entry.size as usize;
         }
-    }
-
-    /// How many commands are neither written nor forgotten.
-    pub fn len(&self) -> usize {
-        self.entries.len()
     }
 
     /// Whether there is none.

@@ -184,10 +184,16 @@ impl Cluster {
         }
     }
 
-    /// Whether a command of this name and so many words has one key, and so a slot.
+    /// Whether a command of this name and so many words is an ordinary one with one key, and so a slot.
     #[inline]
     pub fn has_one_key(&mut self, name: &[u8], words: usize) -> bool {
         self.router.has_one_key(name, words)
+    }
+
+    /// The slot of an ordinary command with one key, by its words; none of any other.
+    #[inline]
+    pub fn slot_of_words<'w>(&mut self, words: impl Iterator<Item = &'w [u8]>) -> Option<u16> {
+        self.router.slot_of_words(words)
     }
 
     fn route_otherwise(&mut self, request: &Request, why: Unroutable) -> Result<Result<Route, ErrorReply>, Lost> {

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::key_slot::slot_of;
 use crate::command::request::{Request, quote};
+use crate::command::restrictions::is_ordinary;
 use crate::command::table::{BeginSearch, Entry, FindKeys, KeysError, Table};
 
 /// Where a command belongs.
@@ -35,7 +36,7 @@ pub enum Unroutable {
 #[derive(Debug)]
 enum Plan {
     /// Its one key is at this position.
-    OneKey { at: usize, is_read: bool },
+    OneKey { at: usize, is_read: bool, is_ordinary: bool },
     /// This table is to be asked each time.
     Ask(Table),
 }
@@ -54,7 +55,7 @@ impl Router {
     #[inline]
     pub fn route(&mut self, request: &Request) -> Result<Route, Unroutable> {
         match self.plan(request.arg(0)) {
-            Plan::OneKey { at, is_read } if *at < request.len() => {
+            Plan::OneKey { at, is_read, .. } if *at < request.len() => {
                 Ok(Route::Slot { slot: slot_of(request.arg(*at)), is_read: *is_read })
             }
             Plan::OneKey { .. } => Ok(Route::Refused),
@@ -73,10 +74,17 @@ impl Router {
         }
     }
 
-    /// Whether a command of this name and so many words has one key, and so a slot.
+    /// Whether a command of this name and so many words is an ordinary one with one key, and so a slot.
     #[inline]
     pub fn has_one_key(&mut self, name: &[u8], words: usize) -> bool {
-        matches!(self.plan(name), Plan::OneKey { at, .. } if *at < words)
+        matches!(self.plan(name), Plan::OneKey { at, is_ordinary: true, .. } if *at < words)
+    }
+
+    /// The slot of an ordinary command with one key, by its words; none of any other.
+    #[inline]
+    pub fn slot_of_words<'w>(&mut self, mut words: impl Iterator<Item = &'w [u8]>) -> Option<u16> {
+        let Plan::OneKey { at, is_ordinary: true, .. } = self.plan(words.next()?) else { return None };
+        words.nth(at.checked_sub(1)?).map(slot_of)
     }
 
     #[inline]
@@ -89,7 +97,7 @@ impl Router {
     #[cold]
     fn remember(&mut self, name: &[u8]) -> usize {
         let table = Table::builtin_only(name);
-        let plan = table.find(&[name]).and_then(one_key).unwrap_or(Plan::Ask(table));
+        let plan = table.find(&[name]).and_then(|entry| one_key(entry, is_ordinary(name))).unwrap_or(Plan::Ask(table));
         self.plans.truncate(REMEMBERED - 1);
         self.plans.insert(0, (name.to_vec(), plan));
         0
@@ -97,7 +105,7 @@ impl Router {
 }
 
 /// The plan for a command that has exactly one key, always at the same place.
-fn one_key(entry: &Entry) -> Option<Plan> {
+fn one_key(entry: &Entry, is_ordinary: bool) -> Option<Plan> {
     let [spec] = entry.key_specs.as_slice() else { return None };
     match (&spec.begin, &spec.find) {
         (BeginSearch::Index(at), FindKeys::Range { last: 0, .. })
@@ -105,7 +113,7 @@ fn one_key(entry: &Entry) -> Option<Plan> {
                 && entry.subcommands.is_empty()
                 && !spec.flags.iter().any(|flag| flag == "incomplete") =>
         {
-            Some(Plan::OneKey { at: usize::try_from(*at).ok()?, is_read: entry.is_readonly() })
+            Some(Plan::OneKey { at: usize::try_from(*at).ok()?, is_read: entry.is_readonly(), is_ordinary })
         }
         _ => None,
     }
@@ -206,6 +214,19 @@ mod tests {
             assert_eq!(route(line), Ok(Route::Refused), "{line}");
         }
         assert_eq!(route("NOSUCH k"), Err(Unroutable::AskServer));
+    }
+
+    #[test]
+    fn the_slot_of_an_ordinary_command_with_one_key_is_told_by_its_words() {
+        let mut router = Router::default();
+        let mut slot_of_words = |line: &'static str| router.slot_of_words(line.split(' ').map(str::as_bytes));
+        for line in ["GET foo", "set foo v", "OBJECT ENCODING foo", "XADD foo * a b", "SPUBLISH foo m"] {
+            let expected = if line.starts_with("OBJECT") || line.starts_with("SPUBLISH") { None } else { Some(12182) };
+            assert_eq!(slot_of_words(line), expected, "{line}");
+        }
+        for line in ["GET", "", "PING", "MGET foo", "EVAL s 1 foo", "SELECT 1", "WATCH foo", "NOSUCH foo", "RESTORE"] {
+            assert_eq!(slot_of_words(line), None, "{line}");
+        }
     }
 
     #[test]

@@ -94,6 +94,12 @@ impl SlotMap {
         self.shards.get(usize::from(shard))
     }
 
+    /// The slots that are of the same shard as this one, itself included.
+    pub fn slots_beside(&self, slot: u16) -> impl Iterator<Item = usize> {
+        let shard = self.owners.get(usize::from(slot));
+        self.owners.iter().enumerate().filter(move |(_, owner)| Some(*owner) == shard).map(|(slot, _)| slot)
+    }
+
     /// The primaries that own slots, in the order of their first slots.
     pub fn primaries(&self) -> impl Iterator<Item = &Address> {
         self.shards.iter().map(|shard| &shard.primary)

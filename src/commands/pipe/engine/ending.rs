@@ -41,14 +41,22 @@ impl Engine {
         }
         let mut quiet_since = Instant::now();
         loop {
-            match self.receive(output) {
+            let has_received = match self.receive(output) {
                 Err(halt @ Halt::Output(_)) => return Err(halt),
-                Ok(0) | Err(Halt::Lost(_)) => {}
-                Ok(_) => quiet_since = Instant::now(),
+                Ok(0) | Err(Halt::Lost(_)) => false,
+                Ok(_) => true,
+            };
+            if has_received && patient {
+                quiet_since = Instant::now();
             }
             let is_over = !self.nodes.iter().any(|node| node.is_open() && node.in_flight.unanswered().next().is_some());
             let deadline = quiet_since + LAST_WORDS;
-            if is_over || !patient || Instant::now() >= deadline || self.wait(None, Some(deadline)).is_err() {
+            if is_over || Instant::now() >= deadline {
+                return Ok(());
+            }
+            // Who does not wait takes what is there.
+            let has_ended = if patient { self.wait(None, Some(deadline)).is_err() } else { !has_received };
+            if has_ended {
                 return Ok(());
             }
         }

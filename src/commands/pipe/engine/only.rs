@@ -2,11 +2,9 @@
 //! kept of its commands but what is in flight. With the first sign of another node, or a command that has no place there,
 //! what is in flight gets its slots and its places in the order, as if it had been given to one node of many.
 
-use super::super::files::InputFiles;
 use super::super::reorder::Entry;
 use super::{Engine, short};
 use crate::command::request::Request;
-use crate::command::restrictions::is_ordinary;
 use crate::net::Lost;
 
 impl Engine {
@@ -19,17 +17,6 @@ impl Engine {
             self.nodes[0].in_flight.push(request, number, file);
         }
         self.cluster.is_none()
-    }
-
-    /// Takes the next commands straight from the input while they are plain lines for the only node, and it has room.
-    /// Whether it has room to the last: then the next command is to be read first.
-    pub fn take_plain(&mut self, files: &mut InputFiles) -> bool {
-        let Some(at) = self.only else { return true };
-        let (number, file, cluster) = (self.next_number(), files.file(), &mut self.cluster);
-        let mut takes = |name: &[u8], words| {
-            is_ordinary(name) && cluster.as_mut().is_none_or(|cluster| cluster.has_one_key(name, words))
-        };
-        self.nodes[at].in_flight.push_while(number, file, |packed| files.pack_plain(packed, &mut takes))
     }
 
     /// Finds the only node, and connects to it; nothing is in flight.

@@ -17,6 +17,8 @@ const REPLIES_A_ROUND: usize = 2048;
 enum Event {
     /// Nothing more just now.
     Drained,
+    /// The turn is another node's now.
+    Passed,
     /// The connection has ended.
     Ended(Lost),
     /// A reply to nothing that was asked.
@@ -30,29 +32,50 @@ enum Event {
 }
 
 impl Engine {
-    /// Takes in the replies and pushes that have come, up to a round of them; how many there were.
+    /// Takes in the replies and pushes that have come, up to a round of them; how many there were. Those whose turn it is
+    /// come first: only when there are none more, others are taken that have to wait for them.
     pub fn receive(&mut self, output: &mut Output) -> Result<usize, Halt> {
-        let most = REPLIES_A_ROUND / self.nodes.len().max(1);
-        let mut count = 0;
-        for at in 0..self.nodes.len() {
-            if self.may_read(at) {
-                count += self.receive_from(at, most, output)?;
+        let mut left = REPLIES_A_ROUND;
+        while let Some(at) = self.awaited() {
+            match self.receive_from(at, left, output)? {
+                0 => break,
+                count => left -= count,
             }
         }
-        Ok(count)
+        let has_turn = left < REPLIES_A_ROUND;
+        let most = left / self.nodes.len().max(1);
+        for at in 0..self.nodes.len() {
+            // One that has nothing to answer may still have left.
+            if self.may_read(at) && (!has_turn || self.nodes[at].in_flight.is_empty()) {
+                left -= self.receive_from(at, most, output)?;
+            }
+        }
+        for node in &mut self.nodes {
+            if let Some(session) = &node.session {
+                node.in_flight.note_received(session.received());
+            }
+        }
+        self.settle();
+        Ok(REPLIES_A_ROUND - left)
+    }
+
+    /// The node that has the command whose turn it is.
+    fn awaited(&self) -> Option<usize> {
+        let at = self.reorder.front().map_or(NONE, |entry| entry.node);
+        (at != NONE).then_some(usize::from(at))
     }
 
     /// Whether replies of this node may be taken in: where many wait already, only those that can end the wait.
     pub(super) fn may_read(&self, at: usize) -> bool {
-        let awaited = self.reorder.front().map_or(NONE, |entry| entry.node);
-        !self.reorder.is_over_byte_limit() || awaited == NONE || usize::from(awaited) == at
+        !self.reorder.is_over_byte_limit() || self.awaited().is_none_or(|awaited| awaited == at)
     }
 
+    /// Takes in so many replies of a node at most, until the turn passes to another; how many there were.
     fn receive_from(&mut self, at: usize, most: usize, output: &mut Output) -> Result<usize, Halt> {
         let mut left = most;
         while left > 0 {
             match self.take_replies(at, &mut left, output)? {
-                Event::Drained => break,
+                Event::Drained | Event::Passed => break,
                 Event::Ended(why) => {
                     self.drop_node(at, why)?;
                     break;
@@ -73,11 +96,6 @@ impl Engine {
                 Event::HeldRan(slot, number) => self.note_answered(slot, number),
             }
         }
-        let node = &mut self.nodes[at];
-        if let Some(session) = &node.session {
-            node.in_flight.note_received(session.received());
-        }
-        self.settle();
         Ok(most - left)
     }
 
@@ -126,6 +144,10 @@ impl Engine {
                 if traffic.slot(slot).is_held {
                     return Ok(Event::HeldRan(slot, number));
                 }
+            }
+            let is_anothers_turn = reorder.front().is_some_and(|next| usize::from(next.node) != at);
+            if is_anothers_turn && number < reorder.turn() {
+                return Ok(Event::Passed);
             }
         }
         Ok(Event::Drained)
