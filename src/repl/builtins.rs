@@ -1,5 +1,6 @@
 //! What rcli does itself: arriving at a server, help, views, and the words of `local`.
 
+use std::fmt::Write as _;
 use std::mem;
 
 use super::helper::columns;
@@ -84,11 +85,10 @@ impl Repl<'_> {
             Local::Connect(place) => return self.connect(&place),
             Local::Set(name, value) => self.set(name.as_deref(), value.as_deref())?,
             Local::History(count) => {
-                let lines = self.editor.remembered(count.unwrap_or(history::KEPT));
-                let text: String = lines
-                    .into_iter()
-                    .map(|(number, command)| format!("{number:>5}  {}\n", printable(&command, Escape::Lines)))
-                    .collect();
+                let mut text = String::new();
+                for (number, command) in self.editor.remembered(count.unwrap_or(history::KEPT)) {
+                    let _ = writeln!(text, "{number:>5}  {}", printable(&command, Escape::Lines));
+                }
                 self.paged(text.len(), |repl| repl.write(&text))?;
             }
             Local::Peek(peek) => return self.peek(&peek),
