@@ -30,6 +30,7 @@ mod stdio;
 mod text;
 mod word;
 
+use std::io;
 use std::mem::ManuallyDrop;
 
 use crate::cli::Cli;
@@ -59,7 +60,14 @@ fn run() -> Outcome<Exit> {
     for warning in &config.warnings {
         report::notice(warning);
     }
-    signal::install()
-        .map_err(|error| Failure::failed(format!("cannot handle signals: {}", text::describe_io(&error))))?;
+    signal::install().map_err(|error| cannot_handle_signals(&error))?;
     commands::run(&Context::new(config), cli.verb.as_ref())
+}
+
+fn cannot_handle_signals(error: &io::Error) -> Failure {
+    let hint = match error.kind() {
+        io::ErrorKind::WouldBlock => "; ulimit -u, -v and -d say how many threads there may be",
+        _ => "",
+    };
+    Failure::failed(format!("cannot handle signals: {}{hint}", text::describe_io(error)))
 }

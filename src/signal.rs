@@ -80,7 +80,10 @@ pub fn install() -> io::Result<()> {
     let (reader, writer) = io::pipe()?;
     let _ = WAKE.set(reader);
     let ctrl_c = writer.try_clone()?;
-    ctrlc::set_handler(move || note(Signal::Interrupt, &ctrl_c)).map_err(io::Error::other)?;
+    ctrlc::set_handler(move || note(Signal::Interrupt, &ctrl_c)).map_err(|error| match error {
+        ctrlc::Error::System(error) => error,
+        error => io::Error::other(error),
+    })?;
     let ignored = ignored();
     // A file that may not grow any more (`ulimit -f`) is an error of the write, as a full disk is.
     let mut heard = vec![SIGTERM, SIGXFSZ];
@@ -93,7 +96,8 @@ pub fn install() -> io::Result<()> {
         heard.push(SIGCHLD);
     }
     let mut signals = Signals::new(heard)?;
-    thread::Builder::new().name("signals".to_owned()).spawn(move || {
+    // It is there in every run, and does little.
+    thread::Builder::new().name("signals".to_owned()).stack_size(128 * 1024).spawn(move || {
         for number in signals.forever() {
             match number {
                 SIGHUP => note(Signal::HangUp, &writer),
@@ -143,6 +147,7 @@ fn note(signal: Signal, mut wake: &io::PipeWriter) {
         if *lock(&BUSY) == 0 || INSISTED.swap(true, Ordering::SeqCst) {
             end_now(signal);
         }
+        drop(step);
         end_later(signal);
         return;
     }
@@ -162,12 +167,16 @@ fn note(signal: Signal, mut wake: &io::PipeWriter) {
 /// Ends a run that has not ended by itself when the grace is over. That begins when the last of what the first signal
 /// waits for is done, or with the second signal.
 fn end_later(signal: Signal) {
-    thread::spawn(move || {
+    let end = move || {
         let waits = |busy: &mut usize| *busy > 0 && !insisted();
         drop(FREE.wait_while(lock(&BUSY), waits).unwrap_or_else(PoisonError::into_inner));
         thread::sleep(GRACE);
-        end_now(signal);
-    });
+        end_now(signal)
+    };
+    // Where no thread can be had there is this one.
+    if thread::Builder::new().spawn(end).is_err() {
+        end();
+    }
 }
 
 /// Something that the first signal waits for, as long as this is held; the second one does not.
@@ -204,10 +213,20 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[expect(clippy::exit, reason = "the main thread is blocked where nothing can wake it")]
 fn end_now(signal: Signal) -> ! {
+    say_farewell();
+    std::process::exit(signal.status().into())
+}
+
+/// Does what is to be done before the process ends at once.
+pub fn say_farewell() {
     if let Some(farewell) = FAREWELL.get() {
         farewell();
     }
-    std::process::exit(signal.status().into())
+}
+
+/// Ends the process, and does nothing else.
+pub fn end_at_once(status: u8) -> ! {
+    signal_hook::low_level::exit(status.into())
 }
 
 /// From here on Ctrl-C cancels what runs, however often it comes, and [`forget_ctrl_c`] takes it back. Other signals

@@ -1,7 +1,7 @@
 //! `rcli exec CMD`, and `rcli CMD`: one command, once or repeatedly (contract section 4).
 
 use std::ffi::OsString;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::time::Instant;
 
@@ -14,6 +14,7 @@ use crate::command::restrictions::{refuse_uncounted, report_of};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::{self, describe_bad};
+use crate::memory;
 use crate::net::{Lost, Route, Router, Server, poll};
 use crate::render::{Format, Record, Reports};
 use crate::reply::ErrorReply;
@@ -166,8 +167,15 @@ fn unquote(name: &[u8], arg: &[u8]) -> Outcome<Vec<u8>> {
 
 pub(super) fn read_stdin() -> Outcome<Vec<u8>> {
     let mut bytes = Vec::new();
-    stdio::stdin()
-        .and_then(|mut stdin| stdin.read_to_end(&mut bytes))
-        .map_err(|error| Failure::usage(format!("cannot read stdin: {}", describe_io(&error))))?;
-    Ok(bytes)
+    let read = stdio::stdin().and_then(|mut stdin| memory::ask(|| stdin.read_to_end(&mut bytes)));
+    let length = bytes.len();
+    match read {
+        // It is copied to be sent.
+        Ok(_) if memory::has_room(length) => Ok(bytes),
+        Ok(_) => Err(Failure::failed(format!("memory has no room for an argument of {length} bytes"))),
+        Err(error) if error.kind() == io::ErrorKind::OutOfMemory => {
+            Err(Failure::failed(format!("memory has no room for an argument of more than {length} bytes")))
+        }
+        Err(error) => Err(Failure::usage(format!("cannot read stdin: {}", describe_io(&error)))),
+    }
 }

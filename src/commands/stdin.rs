@@ -19,7 +19,7 @@ use crate::repl::local::leaves;
 use crate::reply::{ErrorReply, Frame, OwnedFrame};
 use crate::report::Told;
 use crate::shell::block::{
-    NOTHING_RAN, RAN_APART, describe_lost_block, refuse_block, report_aborted, report_errors, report_partial,
+    NOTHING_RAN, RAN_APART, describe_lost_block, no_room, refuse_block, report_aborted, report_errors, report_partial,
 };
 use crate::shell::connection::Link;
 use crate::shell::{Answer, Shell, Trouble};
@@ -187,6 +187,7 @@ impl Lines {
         let place = self.place(request);
         match trouble {
             Trouble::Unfit(reason) => Failure::usage(format!("{place}: {reason}")),
+            Trouble::NoRoom(count) => Failure::failed(format!("{place}: {}; {NOTHING_RAN}", no_room(count))),
             // Without a connection that is opened again this is one that an earlier line has ended.
             Trouble::NotConnected(Unopened::Unreachable(gone)) if !self.is_peer => {
                 Failure::failed(format!("{place}: {gone}"))

@@ -24,7 +24,7 @@ use crate::net::{Endpoint, Lost, RandomBackoff, Server, poll};
 use crate::render::{Record, Renderer, Stdout};
 use crate::reply::{Frame, OwnedFrame};
 use crate::report::report;
-use crate::shell::block::{Ran, check_block, report_aborted, run_block};
+use crate::shell::block::{Ran, check_block, push, report_aborted, run_block};
 
 const RETRIES_WITH_PROGRAM: u32 = 10;
 /// So many aborts running in which the program had written to a watched key are no chance.
@@ -76,7 +76,7 @@ fn read_block(
                 if let Some(reason) = refuse_in_block(&request).or_else(|| endpoint.refuse_write(&request)) {
                     return Err(Failure::usage(format!("{}:{}: {reason}", source.name(), request.line)));
                 }
-                block.push(request.clone());
+                push(&mut block, request.clone(), || format!("{}:{}", source.name(), request.line))?;
             }
             Next::Pending => {
                 wait(source)?;

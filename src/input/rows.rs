@@ -7,6 +7,7 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 use super::template::{Bound, Template};
 use crate::command::request::Request;
+use crate::memory;
 
 /// What the rows of an input become.
 #[derive(Clone, Debug)]
@@ -176,7 +177,7 @@ impl Rows {
 /// Makes room, if memory has it.
 fn grow<T: Clone + Default>(buffer: &mut Vec<T>) -> Result<(), Row> {
     let size = buffer.len() * 2;
-    if buffer.try_reserve_exact(size - buffer.len()).is_err() {
+    if memory::ask(|| buffer.try_reserve_exact(size - buffer.len())).is_err() {
         return Err(Row::Bad(format!("memory has no room for a row of more than {} bytes", buffer.len()), false));
     }
     buffer.resize(size, T::default());

@@ -19,6 +19,7 @@ use super::text::{Malformed, Quotes};
 use super::{parse_quoted, plain, room};
 use crate::command::request::Request;
 use crate::exit::{Failure, Outcome};
+use crate::memory;
 use crate::stdio;
 use crate::text::describe_io;
 
@@ -344,7 +345,8 @@ impl Source {
     fn grow(&mut self) -> Outcome<()> {
         let grown = (self.buffer.len() * 2).max(CHUNK);
         let declared = self.scan.declared();
-        if self.buffer.try_reserve_exact(grown.max(declared) - self.buffer.len()).is_err() {
+        let more = grown.max(declared) - self.buffer.len();
+        if memory::ask(|| self.buffer.try_reserve_exact(more)).is_err() {
             let what = match declared {
                 0 => format!("a line of more than {} bytes", self.end - self.start),
                 declared => format!("a RESP command of {declared} bytes or more"),

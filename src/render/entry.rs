@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::json::{bytes, is_plain, string, string_or_base64};
 use super::stream::{end, nested};
 use super::{Format, Style, csv, human};
+use crate::memory;
 use crate::reply::{Deliveries, Element, Entry, Event, Frame};
 
 /// An entry. Raw output is its values: one that was deleted has none and leaves no trace.
@@ -84,7 +85,7 @@ fn are_names(fields: Frame<'_>, style: &Style) -> io::Result<bool> {
         return Ok(true);
     }
     let mut names = HashSet::new();
-    if names.try_reserve(count).is_err() {
+    if memory::ask(|| names.try_reserve(count)).is_err() {
         return Err(io::Error::other(format!("memory has no room for the names of {count} fields")));
     }
     Ok(pairs(fields).all(|(name, _)| is_name(name.text) && names.insert(name.text)))

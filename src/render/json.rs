@@ -16,6 +16,7 @@ use self::scalar::{error_body, integer, name, name_of, scalar};
 use self::short::{object, strings};
 use super::{Reports, Style};
 use crate::command::request::Request;
+use crate::memory;
 use crate::reply::{Element, Frame, Kind, Walk};
 
 pub(super) use self::scalar::{base64, bytes, is_number, is_plain, string, string_or_base64};
@@ -288,8 +289,8 @@ fn forms_of_all(frame: Frame<'_>, style: &Style) -> io::Result<Vec<Form>> {
     Ok(forms)
 }
 
-/// Room for the names of a map: where there is none the process would end without a word.
+/// Room for the names of a map: where there is none the words say of what.
 fn reserve_names(names: &mut HashSet<&[u8]>, pairs: u64) -> io::Result<()> {
-    let room = usize::try_from(pairs).ok().and_then(|pairs| names.try_reserve(pairs).ok());
+    let room = usize::try_from(pairs).ok().and_then(|pairs| memory::ask(|| names.try_reserve(pairs)).ok());
     room.ok_or_else(|| io::Error::other(format!("memory has no room for the names of a map of {pairs} pairs")))
 }

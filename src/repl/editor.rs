@@ -151,12 +151,13 @@ impl Editor {
         if let Some(above) = &self.above {
             return Ok(above.clone());
         }
-        let failed = |error| Failure::failed(format!("cannot write above the prompt: {}", describe(&error)));
+        let failed = |error: &_| Failure::failed(format!("cannot write above the prompt: {}", describe(error)));
         let is_rich = self.plain.is_none();
-        let mut printer = is_rich.then(|| self.rich.create_external_printer()).transpose().map_err(failed)?;
+        let mut printer =
+            is_rich.then(|| self.rich.create_external_printer()).transpose().map_err(|error| failed(&error))?;
         let (above, texts) = mpsc::sync_channel::<String>(1);
         let quiet = Arc::clone(&self.quiet);
-        thread::spawn(move || {
+        let write = move || {
             for text in texts {
                 let _turn = quiet.lock().unwrap_or_else(PoisonError::into_inner);
                 // A terminal that is gone ends the main thread, and with it this one.
@@ -165,7 +166,8 @@ impl Editor {
                     None => io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()),
                 };
             }
-        });
+        };
+        thread::Builder::new().spawn(write).map_err(|error| failed(&error.into()))?;
         self.above = Some(above.clone());
         Ok(above)
     }

@@ -105,7 +105,7 @@ pub fn run(context: &Context, run: RunVerb) -> Outcome<Exit> {
     let mut editor = Editor::open(helper)?;
     let mut pushes = None;
     if context.config.show_pushes {
-        let (shown, listener) = Pushes::new(style, editor.above()?);
+        let (shown, listener) = Pushes::new(style, editor.above()?)?;
         (pushes, endpoint.pushes) = (Some(shown), Some(listener));
     }
     let screen = Screen::default();

@@ -1,6 +1,6 @@
 //! What became of a command, said to a person: its answer, or why there is none.
 
-use crate::shell::block::RAN_APART;
+use crate::shell::block::{RAN_APART, no_room};
 use crate::shell::{Answer, Trouble};
 use std::time::{Duration, Instant};
 
@@ -172,6 +172,7 @@ impl Repl<'_> {
                 report(&reason);
                 return Ok(Flow::On);
             }
+            Trouble::NoRoom(count) => report(&format!("{}; {command} was not queued", no_room(count))),
             Trouble::NotConnected(unopened) => match unopened.into_message() {
                 Ok(message) => report(&format!("{message}; {command} was not sent")),
                 Err(signal) => return self.cancelled(signal, &format!("{command}, not sent")),

@@ -60,12 +60,12 @@ impl Waiting {
 
 impl Pushes {
     /// Who is to be told of them; what is sent to `above` is written above the line being typed.
-    pub fn new(style: &Style, above: SyncSender<String>) -> (Self, PushListener) {
+    pub fn new(style: &Style, above: SyncSender<String>) -> Outcome<(Self, PushListener)> {
         let is_typing = Arc::new(AtomicBool::new(false));
         let (style, typing) = (style.clone(), Arc::clone(&is_typing));
         let waiting = Arc::new(Waiting::default());
         let (at_prompt, from) = (Arc::clone(&is_typing), Arc::clone(&waiting));
-        thread::spawn(move || {
+        let write = move || {
             loop {
                 let texts = from.take();
                 // Two writers at once would tear each other's lines: what is left waits for the next prompt.
@@ -76,7 +76,8 @@ impl Pushes {
                     return;
                 }
             }
-        });
+        };
+        thread::Builder::new().spawn(write).map_err(|error| cannot_hear(&error))?;
         let listener = PushListener::new(move |push| {
             let mut renderer = Renderer::new(Growing::default(), style.clone());
             // What memory has no room for is not shown.
@@ -93,22 +94,27 @@ impl Pushes {
             }
             let _ = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
         });
-        (Self { is_typing }, listener)
+        Ok((Self { is_typing }, listener))
     }
 
     /// Reads a line, and hears what the server says meanwhile. That it has gone is noticed by whoever needs it.
     pub fn hear<T>(&self, server: &mut Server, read: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
-        let failed = |error| Failure::failed(format!("cannot hear pushes: {}", describe_io(&error)));
-        let (stopped, stop) = io::pipe().map_err(failed)?;
+        let (stopped, stop) = io::pipe().map_err(|error| cannot_hear(&error))?;
         self.is_typing.store(true, Ordering::Relaxed);
         thread::scope(|scope| {
-            scope.spawn(move || {
+            let hear = move || {
                 let _ = server.attend(Some(stopped.as_fd()), None);
-            });
+            };
+            // Where no thread can be had they are heard with the next answer.
+            let _ = thread::Builder::new().spawn_scoped(scope, hear);
             let read = read();
             self.is_typing.store(false, Ordering::Relaxed);
             drop(stop);
             read
         })
     }
+}
+
+fn cannot_hear(error: &io::Error) -> Failure {
+    Failure::failed(format!("cannot hear pushes: {}", describe_io(error)))
 }

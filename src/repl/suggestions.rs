@@ -124,7 +124,8 @@ impl Lookup {
     pub fn start(endpoint: Endpoint) -> Self {
         let board = Arc::<Board>::default();
         let shared = Arc::clone(&board);
-        thread::spawn(move || {
+        // Where no thread can be had nothing is answered in time.
+        let _ = thread::Builder::new().spawn(move || {
             // Parsed before anybody types.
             Table::builtin();
             answer_all(&shared);
@@ -160,7 +161,7 @@ impl Lookup {
         if !self.asked_table.replace(true) {
             let (endpoint, live, is_missed) =
                 (self.endpoint.clone(), Arc::clone(&self.live), Arc::clone(&self.is_table_missed));
-            thread::spawn(move || {
+            let _ = thread::Builder::new().spawn(move || {
                 let crowd = Crowd::open(&Endpoint { cluster: None, ..endpoint.clone() });
                 is_missed.store(crowd.is_none(), Relaxed);
                 let table = crowd.and_then(|mut crowd| Table::of_server(|question| crowd.ask_one(question.clone())));

@@ -9,6 +9,7 @@ use crate::command::request::Request;
 use crate::command::request::secrets::without_quoted;
 use crate::command::table::Table;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::memory;
 use crate::net::{Lost, LostBlock, Note, Server, Transacted};
 use crate::reply::{ErrorReply, Frame, OwnedFrame};
 use crate::report::report;
@@ -71,6 +72,20 @@ pub enum Ran {
     Aborted,
     /// The block was not run: the error that the server answered to EXEC, or to MULTI.
     Refused(OwnedFrame),
+}
+
+/// Adds a command to a block that is read, if memory has room for it; `place` tells where it stands.
+pub fn push<T>(block: &mut Vec<T>, command: T, place: impl FnOnce() -> String) -> Outcome<()> {
+    if !memory::may_grow(block) {
+        return Err(Failure::failed(format!("{}: {}; {NOTHING_RAN}", place(), no_room(block.len()))));
+    }
+    block.push(command);
+    Ok(())
+}
+
+/// What is said where memory has no room for one more command behind so many.
+pub fn no_room(count: usize) -> String {
+    format!("memory has no room for a block of more than {count} commands")
 }
 
 /// Refuses a block that a cluster cannot run, before anything of it is sent: a line in it has keys in another slot.

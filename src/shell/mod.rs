@@ -44,6 +44,8 @@ pub enum Answer {
 pub enum Trouble {
     /// It cannot run here; the reason says what to do instead. An open block is as it was.
     Unfit(String),
+    /// Memory has no room for it in the open block, which has so many commands.
+    NoRoom(usize),
     /// There is no connection, and none could be opened: it was not sent.
     NotConnected(Unopened),
     /// RESET was answered, and the server did not take the introduction after it.
@@ -139,12 +141,13 @@ impl Shell {
                 self.check.refusal(None, request)?
             }
         };
-        Ok(Answer::Reply(if let Some(error) = refusal {
-            OwnedFrame::error(&error)
-        } else {
-            self.transaction.queue(request.clone());
-            OwnedFrame::simple("QUEUED")
-        }))
+        if let Some(error) = refusal {
+            return Ok(Answer::Reply(OwnedFrame::error(&error)));
+        }
+        if !self.transaction.queue(request) {
+            return Err(Trouble::NoRoom(self.transaction.commands().len()));
+        }
+        Ok(Answer::Reply(OwnedFrame::simple("QUEUED")))
     }
 
     /// Why a command cannot join the block: the server does not know it so, or its keys are not with the others'. A

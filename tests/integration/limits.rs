@@ -111,3 +111,51 @@ fn few_descriptors_are_enough_or_said() {
         }
     }
 }
+
+#[test]
+fn whatever_memory_there_is_a_mode_does_its_work_or_says_that_it_cannot() {
+    let server = Server::start();
+    server.ask("DEBUG POPULATE 5000");
+    server.ask("XADD s 1-0 f v");
+    let input = "SET k vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv\n".repeat(3_000);
+    let modes = [
+        &["PING"][..],
+        &["-x", "SET", "k"],
+        &["pipe", "-q"],
+        &["txn"],
+        &["ls", "--with", "type"],
+        &["ls", "--top", "3"],
+        &["tail", "s", "--from", "0", "--count", "1"],
+        &["psub", "p*", "--timeout", "0.1"],
+        &["stat", "--count", "1"],
+        &["--help"],
+    ];
+    let mut lacking = 0;
+    for args in modes {
+        // Less is too little for the loader of programs.
+        for data in [1500, 2200, 2800, 3400, 4200, 5200, 6600, 24_000] {
+            let run = within(data, server.rcli(args)).stdin(&input).any_stdout().any_stderr();
+            let run = run.status_among(&[0, 3]).run();
+            let told = run.err();
+            let is_told = run.code == 0 || told.starts_with("rcli: ") && told.lines().count() == 1;
+            assert!(is_told && (data < 24_000 || run.code == 0), "{args:?} within {data} kB: {told}");
+            lacking += usize::from(told.contains("memory has no room for "));
+        }
+    }
+    assert!(lacking > 3, "{lacking}");
+}
+
+#[test]
+fn a_block_that_grows_too_large_ends_with_its_line() {
+    let server = Server::start();
+    let block = "INCR n\n".repeat(80_000);
+    let opened = format!("MULTI\n{block}EXEC\n");
+    for (args, input) in [(&["txn"][..], &block), (&["pipe", "--atomic"], &block), (&[], &opened)] {
+        let run = within(12_000, server.rcli(args)).stdin(input).status(3).any_stdout();
+        run.complains(&["stdin:", ": memory has no room for a block of more than ", " commands; nothing was run"])
+            .run();
+    }
+    let run = within(12_000, server.rcli(["txn", "--", "sh", "-c", "cat input"])).file("input", &opened).status(3);
+    run.complains(&["sh:", ": memory has no room for a block of more than ", "; nothing was run"]).run();
+    assert_eq!(server.ask("EXISTS n"), "0");
+}

@@ -12,6 +12,7 @@ use crate::command::request::Request;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::Bound;
+use crate::memory;
 use crate::render::{Cell, Record, Renderer, Stdout, Survey};
 use crate::reply::ErrorReply;
 use crate::report::{Told, notice};
@@ -124,7 +125,7 @@ impl Output {
     /// Whether a key was not given before, where that matters. From here on it was.
     fn is_new(&mut self, key: &[u8]) -> Result<bool, Halt> {
         let Some(Unique { seen, hasher }) = &mut self.unique else { return Ok(true) };
-        if seen.try_reserve(1).is_err() {
+        if memory::ask(|| seen.try_reserve(1)).is_err() {
             let why = format!("memory has no room for --unique after {} keys", seen.len());
             return Err(Failure::failed(why).into());
         }

@@ -12,7 +12,7 @@ use crate::input::Next;
 use crate::net::{Endpoint, Server};
 use crate::render::{Record, Renderer, Reports, Stdout};
 use crate::reply::{Frame, OwnedFrame};
-use crate::shell::block::{Ran, check_block, report_aborted, run_block};
+use crate::shell::block::{Ran, check_block, push, report_aborted, run_block};
 
 /// The commands, and the number of the file of each.
 type Block = Vec<(Request, u32)>;
@@ -66,7 +66,9 @@ fn read_block(files: &mut InputFiles, endpoint: &Endpoint) -> Outcome<Block> {
             Next::Command => {
                 let reason = refuse_in_block(&request).or_else(|| endpoint.refuse_write(&request));
                 files.refuse(&request, reason).map_err(unrun)?;
-                block.push((request.clone(), files.origin(&request).file));
+                let item = (request.clone(), files.origin(&request).file);
+                let place = || format!("{}:{}", files.name(), request.line);
+                push(&mut block, item, place)?;
             }
             Next::Pending => files.wait_and_fill()?,
             Next::End => return Ok(block),

@@ -129,6 +129,11 @@ impl InputFiles {
         })
     }
 
+    /// The name of the current file.
+    pub fn name(&self) -> &str {
+        self.current.name()
+    }
+
     /// Reads more of the current file; blocks when nothing is there yet.
     pub fn fill(&mut self) -> Outcome<()> {
         self.current.fill()

@@ -1,7 +1,7 @@
 //! One try of `txn -- PROGRAM`: its lines run at once until MULTI and are collected after it (contract section 7).
 //! Nothing here blocks but the one wait, which hears the server, the program and signals alike.
 
-use crate::shell::block::report_errors;
+use crate::shell::block::{NOTHING_RAN, no_room, report_errors};
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
@@ -156,7 +156,10 @@ impl<'a> Attempt<'a> {
                 if let Some(reason) = refuse_in_block(request) {
                     return Err(bad(&reason));
                 }
-                self.transaction.queue(request.clone());
+                if !self.transaction.queue(request) {
+                    let (name, full) = (self.program.output.name(), no_room(self.transaction.commands().len()));
+                    return Err(Failure::failed(format!("{name}:{}: {full}; {NOTHING_RAN}", request.line)));
+                }
             }
             Step::Refused(error) => return Err(bad(error)),
             Step::Discarded | Step::Execute(_) => self.is_discarded = true,

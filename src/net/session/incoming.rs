@@ -3,6 +3,7 @@
 use std::io::{self, Read as _};
 
 use super::super::transport::Transport;
+use crate::memory;
 
 /// Bytes that came from the server. Those from `start` to `end` are in use.
 pub struct Incoming {
@@ -66,7 +67,8 @@ impl Incoming {
             let grown = size.saturating_mul(2).min(enough);
             // All that is known to come has its place at once, so that none of it is moved; pages that nothing was
             // written to take no memory.
-            self.buffer.try_reserve_exact(if least > size { enough } else { grown } - size)?;
+            let more = if least > size { enough } else { grown } - size;
+            memory::ask(|| self.buffer.try_reserve_exact(more))?;
             self.buffer.resize(grown, 0);
         }
         Ok(())

@@ -120,18 +120,19 @@ impl Discovery {
     }
 
     pub fn begin(&mut self, search: Search) -> Result<(), Unopened> {
-        let (ended, ending) = io::pipe()
-            .map_err(|error| Unopened::Unreachable(format!("cannot look for the server: {}", describe_io(&error))))?;
+        let failed = |error| Unopened::Unreachable(format!("cannot look for the server: {}", describe_io(&error)));
+        let (ended, ending) = io::pipe().map_err(failed)?;
         let (sender, receiver) = channel();
         let Self::Idle(mut finder) = mem::replace(self, Self::Ended) else { return Ok(()) };
         let stop = signal::heeded();
-        thread::spawn(move || {
+        let find = move || {
             signal::heed(stop);
             let found = finder.find(&search);
             // Nobody waits for it when the run has ended.
             let _ = sender.send((finder, found));
             drop(ending);
-        });
+        };
+        thread::Builder::new().name("search".to_owned()).spawn(find).map_err(failed)?;
         *self = Self::Searching(receiver, ended);
         Ok(())
     }

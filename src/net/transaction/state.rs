@@ -3,6 +3,7 @@
 
 use crate::command::request::Request;
 use crate::command::restrictions::{Effect, effect_of};
+use crate::memory;
 
 /// What is to be done with a command.
 #[derive(Debug, PartialEq, Eq)]
@@ -64,11 +65,14 @@ impl Transaction {
         }
     }
 
-    /// Adds a checked command to the open block.
-    pub fn queue(&mut self, request: Request) {
-        if let Some(block) = &mut self.block {
-            block.push(request);
+    /// Adds a checked command to the open block; false where memory has no room for it.
+    pub fn queue(&mut self, request: &Request) -> bool {
+        let Some(block) = &mut self.block else { return true };
+        let has_room = memory::may_grow(block);
+        if has_room {
+            block.push(request.clone());
         }
+        has_room
     }
 
     /// Opens the block of an EXEC again: it did not get to the server.
