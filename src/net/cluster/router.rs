@@ -83,7 +83,9 @@ impl Router {
     /// The slot of an ordinary command with one key, by its words; none of any other.
     #[inline]
     pub fn slot_of_words<'w>(&mut self, mut words: impl Iterator<Item = &'w [u8]>) -> Option<u16> {
-        let Plan::OneKey { at, is_ordinary: true, .. } = self.plan(words.next()?) else { return None };
+        // What begins in another way, as JSON and words in quotes do, is no name, and would push out a plan that is needed.
+        let name = words.next().filter(|name| name.first().is_some_and(u8::is_ascii_alphabetic))?;
+        let Plan::OneKey { at, is_ordinary: true, .. } = self.plan(name) else { return None };
         words.nth(at.checked_sub(1)?).map(slot_of)
     }
 
@@ -227,6 +229,15 @@ mod tests {
         for line in ["GET", "", "PING", "MGET foo", "EVAL s 1 foo", "SELECT 1", "WATCH foo", "NOSUCH foo", "RESTORE"] {
             assert_eq!(slot_of_words(line), None, "{line}");
         }
+    }
+
+    #[test]
+    fn what_is_no_name_pushes_no_plan_out() {
+        let mut router = Router::default();
+        for line in ["[\"GET\", \"foo\"]", "\"GET\" foo", "'GET' foo", " GET foo", ""] {
+            assert_eq!(router.slot_of_words(line.split(' ').map(str::as_bytes)), None, "{line}");
+        }
+        assert!(router.plans.is_empty());
     }
 
     #[test]
