@@ -100,7 +100,7 @@ fn draw_the_session() {
     terminal.shows("econnected");
     line("EXEC");
     terminal.keys("ZADD board 1200 ");
-    terminal.wait("a hint", |rows| rows.last().is_some_and(|row| row.contains("member")));
+    terminal.wait("a hint", |rows| rows.last().is_some_and(|row| row.contains("ZADD board 1200 member")));
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/session.svg");
     std::fs::write(path, terminal.with_screen(draw)).expect("the picture is written");
 }
