@@ -81,11 +81,30 @@ impl Read for Transport {
             // A peer that closes without TLS's farewell has closed all the same.
             Self::Tls(stream) => match stream.read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
+                Err(error) if is_gone(&error) => read_last(stream, buffer, error),
                 result => result,
             },
             Self::Unix(socket) => socket.read(buffer),
         }
     }
+}
+
+/// Whether the peer takes nothing any more.
+fn is_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
+}
+
+/// Reads what a peer said before it went: a read writes first what waits for that, and ends where it cannot. `error` is
+/// for when there is nothing.
+fn read_last(
+    stream: &mut StreamOwned<ClientConnection, TcpStream>,
+    buffer: &mut [u8],
+    error: io::Error,
+) -> io::Result<usize> {
+    while stream.conn.wants_read() && stream.conn.read_tls(&mut stream.sock).is_ok_and(|count| count > 0) {
+        stream.conn.process_new_packets().map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))?;
+    }
+    stream.conn.reader().read(buffer).ok().filter(|count| *count > 0).ok_or(error)
 }
 
 impl Write for Transport {
