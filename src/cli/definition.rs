@@ -43,8 +43,8 @@ pub fn definition() -> Command {
         )
 }
 
-/// What reads a subcommand: it alone where it is among [`Verb::OTHERS`], the global options being its own. To make all of them
-/// and to give each the options takes longer than all else until a command is sent.
+/// What reads a subcommand: it alone where it is among [`Verb::OTHERS`], the global options being its own.
+/// To make all of them and to give each the options takes longer than all else until a command is sent.
 pub(super) fn definition_of(verb: &str) -> Command {
     match Verb::OTHERS.into_iter().find(|(name, _)| *name == verb) {
         Some((name, augment)) => {

@@ -34,7 +34,8 @@ pub enum Verb {
     Generate(GenerateArgs),
     #[command(hide = true)]
     Hints(HintsArgs),
-    /// `help` before a command of the server, or a group of them: the words behind it. clap's own `help` tells of subcommands.
+    /// `help` before a command of the server, or a group of them: the words behind it. clap's own `help` tells of
+    /// subcommands.
     #[command(skip)]
     Help(Vec<String>),
 }

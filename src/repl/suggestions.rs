@@ -176,7 +176,8 @@ impl Lookup {
         }
     }
 
-    /// What is known of the answer to a question after a tenth of a second at most; nothing where the server is gone. What is asked again in the same line goes on from there.
+    /// What is known of the answer to a question after a tenth of a second at most; nothing where the server
+    /// is gone. What is asked again in the same line goes on from there.
     pub fn ask(&self, question: Question) -> Answer {
         self.ask_for(question, LIMIT)
     }

@@ -100,6 +100,17 @@ class Tormented:
     def pause(self):
         self.server.pause(self.rng.uniform(0.05, 1.0))
 
+    def told(self, questions):
+        """What the server itself answers, asked again until it is there."""
+        while True:
+            try:
+                client = self.server.client()
+                answers = client.ask_all(questions)
+                client.close()
+                return answers
+            except (OSError, Gone):
+                time.sleep(0.1)
+
     def end(self):
         self.proxy.end()
         self.server.end()
@@ -176,7 +187,7 @@ def settle_pipe(run, client_of, prefix, total, doubts):
 def pipe(run):
     """Pipelines through cut and chopped connections, of a server that is killed and paused."""
     tormented = Tormented(run)
-    server, proxy = tormented.server, tormented.proxy
+    proxy = tormented.proxy
 
     end = run.harass(tormented.cut, tormented.cut, tormented.cut, tormented.kill, tormented.pause)
     rounds = 0
@@ -187,14 +198,7 @@ def pipe(run):
             total //= 20
         prefix = f"p{rounds}"
         doubts = run_pipe(run, ["-p", proxy.port], prefix, total, window)
-        while True:
-            try:
-                client = server.client()
-                values = client.ask_all([("GET", f"{prefix}:{number}") for number in range(1, total + 1)])
-                client.close()
-                break
-            except (OSError, Gone):
-                time.sleep(0.1)
+        values = tormented.told([("GET", f"{prefix}:{number}") for number in range(1, total + 1)])
         settle_pipe(run, lambda key: values[int(key.rsplit(":")[-1]) - 1], prefix, total, doubts)
     end()
     tormented.end()
@@ -275,7 +279,7 @@ def write_blocks(run, prefix, total):
 def blocks(run):
     """Pipelines with blocks, SELECT and WATCH, gone on with as is said: each command ran once, in its database."""
     tormented = Tormented(run)
-    server, proxy = tormented.server, tormented.proxy
+    proxy = tormented.proxy
     path = os.path.join(run.directory, "blocks.txt")
     end = run.harass(tormented.cut, tormented.kill, pauses=(0.4, 1.6))
     rounds = 0
@@ -311,17 +315,10 @@ def blocks(run):
             run.fault(f"status {status}: {errors[-300:]!r}")
             continue
         values = {}
-        while not values:
-            try:
-                client = server.client()
-                for database in range(4):
-                    mine = [number for number, (place, _) in keys.items() if place == database]
-                    asked = [("SELECT", database)] + [("GET", keys[number][1]) for number in mine]
-                    values.update(zip(mine, client.ask_all(asked)[1:]))
-                client.close()
-            except (OSError, Gone):
-                values = {}
-                time.sleep(0.1)
+        for database in range(4):
+            mine = [number for number, (place, _) in keys.items() if place == database]
+            asked = [("SELECT", database)] + [("GET", keys[number][1]) for number in mine]
+            values.update(zip(mine, tormented.told(asked)[1:]))
         for number, value in values.items():
             run.counts["commands"] += 1
             if value is not None and value != b"1" and number in doubtful:
@@ -336,7 +333,7 @@ def blocks(run):
 def atomic(run):
     """Blocks as a whole, from `txn` and `pipe --atomic`, of a server that is killed: all or nothing, as was said."""
     tormented = Tormented(run)
-    server, proxy = tormented.server, tormented.proxy
+    proxy = tormented.proxy
     path = os.path.join(run.directory, "atomic.txt")
     end = run.harass(tormented.cut, tormented.kill, pauses=(0.02, 0.4))
     rounds = 0
@@ -349,14 +346,7 @@ def atomic(run):
         process = run.start("-p", proxy.port, "--wait", 10, "--json", *verb, path)
         _, errors = process.communicate()
         is_unknown = b"outcome unknown" in errors or b"may have run" in errors
-        length = None
-        while length is None:
-            try:
-                client = server.client()
-                length = client.ask("LLEN", f"a{rounds}")
-                client.close()
-            except (OSError, Gone):
-                time.sleep(0.1)
+        [length] = tormented.told([("LLEN", f"a{rounds}")])
         run.counts[f"status {process.returncode}{', outcome unknown' if is_unknown else ''}"] += 1
         wanted = {0: (total,), 3: (0, total) if is_unknown else (0,)}.get(process.returncode, ())
         if length not in wanted:
