@@ -91,6 +91,12 @@ impl Request {
         self.arg(index).eq_ignore_ascii_case(word.as_bytes())
     }
 
+    /// Whether it begins with these words, in any case; `*` stands for any argument.
+    pub fn begins_with(&self, words: &str) -> bool {
+        let is_there = |(at, word)| if word == "*" { at < self.len() } else { self.is(at, word) };
+        words.split(' ').enumerate().all(is_there)
+    }
+
     /// How many bytes [`Self::pack`] appends, and a few more.
     pub fn packed_size(&self) -> usize {
         self.packed.len() + HEADER

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 
 use crate::command::request::{Request, quote};
 use crate::reply::{Frame, Kind};
-use crate::text::{Escape, printable, width};
+use crate::text::{self, Escape, printable, width};
 
 /// What a command's integer counts.
 #[derive(Clone, Copy)]
@@ -43,9 +43,7 @@ pub fn note(request: &Request, frame: Frame<'_>) -> Option<String> {
         let seconds = integer(frame.children().next()?)?;
         return time(seconds, 0);
     }
-    let words = |name: &str| name.split(' ').count();
-    let is_it = |name: &str| name.split(' ').enumerate().all(|(at, word)| request.is(at, word));
-    let (_, unit) = NUMBERS.iter().find(|(name, _)| is_it(name) && request.len() > words(name) - 1)?;
+    let (_, unit) = NUMBERS.iter().find(|(name, _)| request.begins_with(name))?;
     let number = u64::try_from(integer(single(frame)?)?).ok()?;
     match unit {
         Unit::Seconds => (number >= 60).then(|| duration(Duration::from_secs(number))),
@@ -71,7 +69,7 @@ fn single(frame: Frame<'_>) -> Option<Frame<'_>> {
 
 fn integer(frame: Frame<'_>) -> Option<i64> {
     let head = frame.head();
-    matches!(head.kind, Kind::Integer | Kind::Bulk).then(|| std::str::from_utf8(head.text).ok()?.parse().ok()).flatten()
+    if matches!(head.kind, Kind::Integer | Kind::Bulk) { text::number(head.text) } else { None }
 }
 
 /// How many elements of an array are looked at for one that is JSON text.

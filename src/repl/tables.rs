@@ -73,8 +73,7 @@ const SHOWN: [(&str, Show); 36] = [
 
 /// How the reply to a command is shown; none where it is shown as redis-cli does.
 pub fn show(request: &Request) -> Option<Show> {
-    let is_it = |name: &str| name.split(' ').enumerate().all(|(at, word)| request.is(at, word));
-    if let Some((_, show)) = SHOWN.iter().find(|(name, _)| is_it(name)) {
+    if let Some((_, show)) = SHOWN.iter().find(|(name, _)| request.begins_with(name)) {
         return Some(*show);
     }
     if request.is(0, "COMMAND") && request.len() == 1 {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::layout::Table;
+use super::layout::table;
 use super::parts::string;
 use super::{Lines, Place};
 use crate::command::request::Request;
@@ -16,7 +16,7 @@ const COLUMNS: [&str; 8] = ["id", "addr", "user", "name", "db", "age", "idle", "
 pub fn show<'a>(_: &Request, frame: Frame<'a>, place: Place) -> Option<Lines<'a>> {
     let text = String::from_utf8_lossy(string(frame)?).into_owned();
     let rows: Vec<Vec<String>> = text.lines().map(row).collect::<Option<_>>()?;
-    Table::new(&COLUMNS, &rows, 0).map(|table| table.lines(place))
+    table(&COLUMNS, &rows, 0, place)
 }
 
 fn row(line: &str) -> Option<Vec<String>> {

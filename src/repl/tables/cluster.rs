@@ -1,10 +1,10 @@
 //! What a cluster says of its nodes: CLUSTER NODES and REPLICAS, SHARDS, SLOTS.
 
-use super::layout::Table;
-use super::parts::{number, pairs, plain, shown, string, under};
+use super::layout;
+use super::parts::{elements, number, pairs, plain, shown, string, under};
 use super::{Lines, Place};
 use crate::command::request::Request;
-use crate::reply::{Frame, Kind};
+use crate::reply::Frame;
 
 /// A line of CLUSTER NODES.
 struct Node<'a> {
@@ -64,13 +64,8 @@ pub fn nodes<'a>(_: &Request, frame: Frame<'a>, place: Place) -> Option<Lines<'a
 
 /// CLUSTER REPLICAS: lines of the same kind, in an array.
 pub fn replicas<'a>(_: &Request, frame: Frame<'a>, place: Place) -> Option<Lines<'a>> {
-    let lines: Vec<String> = frame
-        .children()
-        .map(|line| string(line).map(|line| String::from_utf8_lossy(line).into_owned()))
-        .collect::<Option<_>>()?;
-    if frame.kind() != Kind::Array {
-        return None;
-    }
+    let line = |line| string(line).map(|line| String::from_utf8_lossy(line).into_owned());
+    let lines: Vec<String> = elements(frame)?.map(line).collect::<Option<_>>()?;
     table(&lines.iter().map(|line| Node::of(line)).collect::<Option<Vec<_>>>()?, place)
 }
 
@@ -84,7 +79,7 @@ fn table<'a>(nodes: &[Node<'_>], place: Place) -> Option<Lines<'a>> {
             .to_vec()
     };
     let rows: Vec<Vec<String>> = order.into_iter().map(row).collect();
-    Table::new(&["address", "flags", "link", "slots", "id", "epoch"], &rows, 1).map(|table| table.lines(place))
+    layout::table(&["address", "flags", "link", "slots", "id", "epoch"], &rows, 1, place)
 }
 
 /// CLUSTER SLOTS: a range a row.
@@ -100,11 +95,8 @@ pub fn slots<'a>(_: &Request, frame: Frame<'a>, place: Place) -> Option<Lines<'a
         let replicas: Option<Vec<String>> = parts.map(node).collect();
         Some(vec![range_of(first, last), primary, replicas?.join(" ")])
     };
-    let rows: Vec<Vec<String>> = frame.children().map(row).collect::<Option<_>>()?;
-    if frame.kind() != Kind::Array {
-        return None;
-    }
-    Table::new(&["slots", "primary", "replicas"], &rows, 0).map(|table| table.lines(place))
+    let rows: Vec<Vec<String>> = elements(frame)?.map(row).collect::<Option<_>>()?;
+    layout::table(&["slots", "primary", "replicas"], &rows, 0, place)
 }
 
 fn range_of(first: u64, last: u64) -> String {
@@ -120,7 +112,7 @@ fn address(host: &[u8], port: Frame<'_>) -> String {
 /// CLUSTER SHARDS: a node a row, with the slots of its shard.
 pub fn shards<'a>(_: &Request, frame: Frame<'a>, place: Place) -> Option<Lines<'a>> {
     let mut rows = Vec::new();
-    for shard in frame.children() {
+    for shard in elements(frame)? {
         let shard = pairs(shard)?;
         let bounds: Vec<u64> = under(&shard, "slots")?.children().map(number).collect::<Option<_>>()?;
         let slots: Vec<String> = bounds.chunks_exact(2).map(|pair| range_of(pair[0], pair[1])).collect();
@@ -138,6 +130,5 @@ pub fn shards<'a>(_: &Request, frame: Frame<'a>, place: Place) -> Option<Lines<'
         let first = row[0].split(['-', ' ']).next().and_then(|first| first.parse().ok()).unwrap_or(u32::MAX);
         (first, row[2] != "master")
     });
-    let head = ["slots", "address", "role", "health", "offset", "id"];
-    (frame.kind() == Kind::Array).then(|| Table::new(&head, &rows, 1)).flatten().map(|table| table.lines(place))
+    layout::table(&["slots", "address", "role", "health", "offset", "id"], &rows, 1, place)
 }

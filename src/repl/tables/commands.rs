@@ -1,15 +1,15 @@
 //! What a server says of its commands and functions: COMMAND, COMMAND INFO and DOCS, FUNCTION LIST.
 
-use super::layout::Table;
-use super::parts::{pairs, plain, shown, string, under, words};
+use super::layout::table;
+use super::parts::{elements, pairs, plain, shown, string, under, words};
 use super::{Lines, Place};
 use crate::command::request::Request;
-use crate::reply::{Frame, Kind};
+use crate::reply::Frame;
 
 /// COMMAND and COMMAND INFO: a command a row, its subcommands behind it.
 pub fn info<'a>(request: &Request, frame: Frame<'a>, place: Place) -> Option<Lines<'a>> {
     let mut rows = Vec::new();
-    for (at, command) in frame.children().enumerate() {
+    for (at, command) in elements(frame)?.enumerate() {
         if command.is_nil() && at + 2 < request.len() {
             rows.push(vec![plain(request.arg(at + 2)), String::new(), String::new(), "(unknown)".to_owned()]);
         } else {
@@ -17,7 +17,7 @@ pub fn info<'a>(request: &Request, frame: Frame<'a>, place: Place) -> Option<Lin
         }
     }
     let head = ["command", "arity", "keys", "flags", "categories", "tips"];
-    (frame.kind() == Kind::Array).then(|| Table::new(&head, &rows, 2)).flatten().map(|table| table.lines(place))
+    table(&head, &rows, 2, place)
 }
 
 /// A command, and its subcommands, of which none has any.
@@ -49,7 +49,7 @@ pub fn docs<'a>(_: &Request, frame: Frame<'a>, place: Place) -> Option<Lines<'a>
     let mut rows = Vec::new();
     documented(frame, &mut rows)?;
     let head = ["command", "since", "group", "summary", "complexity"];
-    Table::new(&head, &rows, 1).map(|table| table.lines(place))
+    table(&head, &rows, 1, place)
 }
 
 fn documented(commands: Frame<'_>, rows: &mut Vec<Vec<String>>) -> Option<()> {
@@ -67,7 +67,7 @@ fn documented(commands: Frame<'_>, rows: &mut Vec<Vec<String>>) -> Option<()> {
 /// FUNCTION LIST: a function a row. With the code of the libraries it is left as it is.
 pub fn functions<'a>(_: &Request, frame: Frame<'a>, place: Place) -> Option<Lines<'a>> {
     let mut rows = Vec::new();
-    for library in frame.children() {
+    for library in elements(frame)? {
         let library = pairs(library)?;
         let told = |name: &str| under(&library, name).and_then(string).map(plain);
         if under(&library, "library_code").is_some() {
@@ -82,5 +82,5 @@ pub fn functions<'a>(_: &Request, frame: Frame<'a>, place: Place) -> Option<Line
         }
     }
     let head = ["library", "engine", "function", "flags", "description"];
-    (frame.kind() == Kind::Array).then(|| Table::new(&head, &rows, 0)).flatten().map(|table| table.lines(place))
+    table(&head, &rows, 0, place)
 }

@@ -16,73 +16,55 @@ const FEW: usize = 2;
 /// The lines that one value of a block may take.
 const LINES: usize = 5;
 
-/// Rows of cells under a head.
-pub struct Table {
-    head: Vec<&'static str>,
-    rows: Vec<Vec<String>>,
-    /// So many columns at the end may be left out where there is no room.
-    optional: usize,
+/// Rows of cells under a head, as lines; none without rows. Columns that say nothing are left out, and where there is no
+/// room so many of those at the end.
+pub fn table<'a>(head: &[&'static str], rows: &[Vec<String>], optional: usize, place: Place) -> Option<Lines<'a>> {
+    let says = |at: usize| rows.iter().any(|row| row.get(at).is_some_and(|cell| !cell.is_empty()));
+    let said: Vec<usize> = (0..head.len()).filter(|at| says(*at)).collect();
+    let optional = said.iter().filter(|at| **at >= head.len() - optional).count();
+    let take = |row: &Vec<String>| said.iter().map(|at| row.get(*at).cloned().unwrap_or_default()).collect();
+    let rows: Vec<Vec<String>> = rows.iter().map(take).collect();
+    let head: Vec<&str> = said.iter().map(|at| head[*at]).collect();
+    let widest = |at: usize| rows.iter().map(|row: &Vec<String>| width(&row[at])).fold(width(head[at]), usize::max);
+    let widths: Vec<usize> = (0..head.len()).map(widest).collect();
+    let may_drop = if rows.len() <= FEW { 0 } else { optional };
+    let fitting = (0..=may_drop).find_map(|dropped| fit(&widths[..widths.len() - dropped], place.columns));
+    match fitting {
+        _ if said.is_empty() => None,
+        Some(widths) => Some(grid(&head, rows, widths, place)),
+        None => Some(blocks(head, rows, place)),
+    }
 }
 
-impl Table {
-    /// A table, if there are rows. Columns that say nothing are left out.
-    pub fn new(head: &[&'static str], rows: &[Vec<String>], optional: usize) -> Option<Self> {
-        let says = |at: usize| rows.iter().any(|row| row.get(at).is_some_and(|cell| !cell.is_empty()));
-        let said: Vec<usize> = (0..head.len()).filter(|at| says(*at)).collect();
-        let optional = said.iter().filter(|at| **at >= head.len() - optional).count();
-        let take = |row: &Vec<String>| said.iter().map(|at| row.get(*at).cloned().unwrap_or_default()).collect();
-        let rows: Vec<Vec<String>> = rows.iter().map(take).collect();
-        (!said.is_empty()).then(|| Self { head: said.iter().map(|at| head[*at]).collect(), rows, optional })
-    }
+fn grid<'a>(head: &[&'static str], rows: Vec<Vec<String>>, widths: Vec<usize>, place: Place) -> Lines<'a> {
+    let left_out = head[widths.len()..].join(", ");
+    let line = move |cells: &mut dyn Iterator<Item = &str>| {
+        let cells: Vec<String> = cells.zip(&widths).map(|(cell, width)| padded(&cut(cell, *width), *width)).collect();
+        cells.join("  ").trim_end().to_owned()
+    };
+    let top = place.colors.paint(Part::Hint, &line(&mut head.iter().copied())).into_owned();
+    let note = (!left_out.is_empty()).then(|| format!("(no room for: {left_out})"));
+    let note = note.map(|note| place.colors.paint(Part::Hint, &cut(&note, place.columns)).into_owned());
+    let rows = rows.into_iter().map(move |row| line(&mut row.iter().map(String::as_str)));
+    Box::new(iter::once(top).chain(rows).chain(note))
+}
 
-    /// Its lines.
-    pub fn lines<'a>(self, place: Place) -> Lines<'a> {
-        let widths: Vec<usize> = (0..self.head.len()).map(|at| self.width(at)).collect();
-        let may_drop = if self.rows.len() <= FEW { 0 } else { self.optional };
-        let fitting = (0..=may_drop).find_map(|dropped| fit(&widths[..widths.len() - dropped], place.columns));
-        match fitting {
-            Some(widths) => self.grid(widths, place),
-            None => self.blocks(place),
-        }
-    }
-
-    fn width(&self, at: usize) -> usize {
-        self.rows.iter().map(|row| width(&row[at])).chain([width(self.head[at])]).max().unwrap_or(0)
-    }
-
-    fn grid<'a>(self, widths: Vec<usize>, place: Place) -> Lines<'a> {
-        let Self { head, rows, .. } = self;
-        let left_out = head[widths.len()..].join(", ");
-        let line = move |cells: &mut dyn Iterator<Item = &str>| {
-            let cells: Vec<String> =
-                cells.zip(&widths).map(|(cell, width)| padded(&cut(cell, *width), *width)).collect();
-            cells.join("  ").trim_end().to_owned()
-        };
-        let top = place.colors.paint(Part::Hint, &line(&mut head.iter().copied())).into_owned();
-        let note = (!left_out.is_empty()).then(|| format!("(no room for: {left_out})"));
-        let note = note.map(|note| place.colors.paint(Part::Hint, &cut(&note, place.columns)).into_owned());
-        let rows = rows.into_iter().map(move |row| line(&mut row.iter().map(String::as_str)));
-        Box::new(iter::once(top).chain(rows).chain(note))
-    }
-
-    fn blocks<'a>(self, place: Place) -> Lines<'a> {
-        let Self { head, rows, .. } = self;
-        let names = head.iter().map(|name| width(name)).max().unwrap_or(0);
-        let room = place.columns.saturating_sub(names + GAP).max(1);
-        let block = move |(number, row): (usize, Vec<String>)| {
-            let mut lines = if number > 0 { vec![String::new()] } else { Vec::new() };
-            for (name, cell) in head.iter().zip(&row).filter(|(_, cell)| !cell.is_empty()) {
-                let mut name = *name;
-                for part in folded(cell, room, LINES) {
-                    let shown = place.colors.paint(Part::Hint, &padded(name, names)).into_owned();
-                    lines.push(format!("{shown}  {part}").trim_end().to_owned());
-                    name = "";
-                }
+fn blocks<'a>(head: Vec<&'static str>, rows: Vec<Vec<String>>, place: Place) -> Lines<'a> {
+    let names = head.iter().map(|name| width(name)).max().unwrap_or(0);
+    let room = place.columns.saturating_sub(names + GAP).max(1);
+    let block = move |(number, row): (usize, Vec<String>)| {
+        let mut lines = if number > 0 { vec![String::new()] } else { Vec::new() };
+        for (name, cell) in head.iter().zip(&row).filter(|(_, cell)| !cell.is_empty()) {
+            let mut name = *name;
+            for part in folded(cell, room, LINES) {
+                let shown = place.colors.paint(Part::Hint, &padded(name, names)).into_owned();
+                lines.push(format!("{shown}  {part}").trim_end().to_owned());
+                name = "";
             }
-            lines
-        };
-        Box::new(rows.into_iter().enumerate().flat_map(block))
-    }
+        }
+        lines
+    };
+    Box::new(rows.into_iter().enumerate().flat_map(block))
 }
 
 /// The widths of columns that fit so many, the widest being cut; none where that is not enough.
@@ -151,9 +133,7 @@ mod tests {
         let rows: Vec<Vec<String>> =
             rows.iter().map(|row| row.iter().map(|cell| (*cell).to_owned()).collect()).collect();
         let place = Place { columns, colors: Colors(false) };
-        Table::new(&["id", "name", "what", "more"], &rows, optional)
-            .map(|table| table.lines(place).collect())
-            .unwrap_or_default()
+        table(&["id", "name", "what", "more"], &rows, optional, place).map(Iterator::collect).unwrap_or_default()
     }
 
     const ROWS: [&[&str]; 3] =

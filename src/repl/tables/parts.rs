@@ -36,7 +36,12 @@ pub fn quoted(bytes: &[u8]) -> String {
 
 /// A number that is not negative.
 pub fn number(frame: Frame<'_>) -> Option<u64> {
-    std::str::from_utf8(string(frame)?).ok()?.parse().ok()
+    text::number(string(frame)?)
+}
+
+/// The elements of an array; none of anything else.
+pub fn elements(frame: Frame<'_>) -> Option<impl Iterator<Item = Frame<'_>>> {
+    (frame.kind() == Kind::Array).then(|| frame.children())
 }
 
 /// Words with blanks between them: of a set or an array.

@@ -1,11 +1,12 @@
 //! What a server says of itself in names and values: MEMORY STATS, ROLE, LATENCY HISTOGRAM.
 
-use super::layout::{self, Table};
+use super::layout::{self, table};
 use super::parts::{number, pairs, plain, shown, string, took, under};
 use super::{Lines, Place};
 use crate::command::request::Request;
 use crate::repl::readable::size;
 use crate::reply::{Frame, Kind};
+use crate::text;
 
 /// MEMORY STATS: what is a number of bytes is also shown in a unit that fits.
 pub fn memory<'a>(_: &Request, frame: Frame<'a>, place: Place) -> Option<Lines<'a>> {
@@ -73,9 +74,7 @@ pub fn histogram<'a>(_: &Request, frame: Frame<'a>, place: Place) -> Option<Line
     for (command, told) in pairs(frame)? {
         let told = pairs(told)?;
         let calls = number(under(&told, "calls")?)?;
-        let bucket = |(micros, count): (&[u8], Frame<'_>)| {
-            Some((std::str::from_utf8(micros).ok()?.parse::<u64>().ok()?, number(count)?))
-        };
+        let bucket = |(micros, count): (&[u8], Frame<'_>)| Some((text::number(micros)?, number(count)?));
         // Each counts the calls that took no longer.
         let buckets: Vec<(u64, u64)> =
             pairs(under(&told, "histogram_usec")?)?.into_iter().map(bucket).collect::<Option<_>>()?;
@@ -86,5 +85,5 @@ pub fn histogram<'a>(_: &Request, frame: Frame<'a>, place: Place) -> Option<Line
         rows.push(vec![plain(command), calls.to_string(), within(50), within(99), within(100)]);
     }
     let head = ["command", "calls", "50% within", "99% within", "all within"];
-    Table::new(&head, &rows, 0).map(|table| table.lines(place))
+    table(&head, &rows, 0, place)
 }
