@@ -215,29 +215,8 @@ fn command_names(table: &Table, prefix: &[u8], is_lower: bool) -> Vec<Candidate>
 
 /// What a rule of ACL SETUSER may be; behind the signs of a password nothing.
 fn rules(line: &Line<'_>) -> Offer {
-    const WORDS: [&str; 21] = [
-        "on",
-        "off",
-        "+@",
-        "-@",
-        "~",
-        "%R~",
-        "%W~",
-        "%RW~",
-        "&",
-        "allcommands",
-        "nocommands",
-        "allkeys",
-        "resetkeys",
-        "allchannels",
-        "resetchannels",
-        "nopass",
-        "resetpass",
-        "reset",
-        "clearselectors",
-        "sanitize-payload",
-        "skip-sanitize-payload",
-    ];
+    const WORDS: &str = "on off +@ -@ ~ %R~ %W~ %RW~ & allcommands nocommands allkeys resetkeys allchannels resetchannels \
+                         nopass resetpass reset clearselectors sanitize-payload skip-sanitize-payload";
     let prefix = line.prefix;
     let behind = |settled: usize| line.from(settled, &prefix[settled..]);
     if prefix.starts_with(b"+@") || prefix.starts_with(b"-@") {
@@ -256,7 +235,7 @@ fn rules(line: &Line<'_>) -> Offer {
         }
         Some(b'~') => behind(1).ask(Topic::Keys(None)),
         Some(b'&') => behind(1).ask(Topic::Channels),
-        _ => line.offer(fixed(WORDS.into_iter(), prefix, false)),
+        _ => line.offer(fixed(WORDS.split(' '), prefix, false)),
     }
 }
 

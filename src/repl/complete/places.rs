@@ -41,39 +41,34 @@ impl Place<'_> {
         // A filter of CLIENT KILL and CLIENT LIST, and its opposite.
         let name = argument.strip_prefix("not-").unwrap_or(&argument);
         let command = self.entry.name.as_str();
+        let ask = |topic| vec![Source::Ask(topic)];
         match (name, command) {
-            _ if self.argument.kind == Kind::Key => vec![Source::Ask(Topic::Keys(self.entry.key_type()))],
+            _ if self.argument.kind == Kind::Key => ask(Topic::Keys(self.entry.key_type())),
             _ if self.entry.group == "stream" => self.stream_sources(name),
             (_, "CLIENT KILL" | "CLIENT LIST" | "CLIENT UNBLOCK" | "CLIENT TRACKING") => client_sources(name),
-            (_, "CLUSTER SETSLOT") | ("node-id", _) => vec![Source::Ask(Topic::Nodes)],
-            ("pattern", "PUBSUB SHARDCHANNELS") | ("shardchannel", _) => vec![Source::Ask(Topic::ShardChannels)],
-            ("pattern", "PSUBSCRIBE" | "PUNSUBSCRIBE" | "PUBSUB CHANNELS") | ("channel", _) => {
-                vec![Source::Ask(Topic::Channels)]
-            }
-            ("pattern", "KEYS" | "SCAN") | ("key", "CLUSTER KEYSLOT") | ("match-pattern", _) => {
-                vec![Source::Ask(Topic::Keys(None))]
-            }
+            (_, "CLUSTER SETSLOT") | ("node-id", _) => ask(Topic::Nodes),
+            ("pattern", "PUBSUB SHARDCHANNELS") | ("shardchannel", _) => ask(Topic::ShardChannels),
+            ("pattern", "PSUBSCRIBE" | "PUNSUBSCRIBE" | "PUBSUB CHANNELS") | ("channel", _) => ask(Topic::Channels),
+            ("pattern", "KEYS" | "SCAN") | ("key", "CLUSTER KEYSLOT") | ("match-pattern", _) => ask(Topic::Keys(None)),
             ("pattern" | "member" | "member1" | "member2" | "field", _) => self.elements(),
             ("element", "LREM" | "LPOS") | ("pivot", _) => self.of_key(Topic::List),
-            ("parameter", "CONFIG GET" | "CONFIG SET") => vec![Source::Ask(Topic::Parameters)],
+            ("parameter", "CONFIG GET" | "CONFIG SET") => ask(Topic::Parameters),
             ("value", "CONFIG SET") => {
                 let name = self.argv.last().map(|name| String::from_utf8_lossy(name).into_owned());
                 name.map(|name| Source::Ask(Topic::ParameterValues(name))).into_iter().collect()
             }
-            ("username", _) => vec![Source::Ask(Topic::Users)],
-            ("category" | "categoryname", _) => vec![Source::Ask(Topic::Categories)],
+            ("username", _) => ask(Topic::Users),
+            ("category" | "categoryname", _) => ask(Topic::Categories),
             ("rule", _) => vec![Source::Rule],
-            ("function", _) => vec![Source::Ask(Topic::Functions)],
-            ("library-name" | "library-name-pattern", _) => vec![Source::Ask(Topic::Libraries)],
+            ("function", _) => ask(Topic::Functions),
+            ("library-name" | "library-name-pattern", _) => ask(Topic::Libraries),
             ("command-name", _) | ("command", "LATENCY HISTOGRAM") => vec![Source::Names],
             ("type", _) => vec![Source::Words(&TYPES)],
-            ("section", _) => vec![Source::Ask(Topic::Sections)],
-            ("event", _) => vec![Source::Ask(Topic::Events)],
-            ("name", "MODULE UNLOAD") | ("module-name", _) => vec![Source::Ask(Topic::Modules)],
-            ("index", "SELECT") | ("db" | "destination-db" | "index1" | "index2", _) => {
-                vec![Source::Ask(Topic::Databases)]
-            }
-            ("index", command) if command.starts_with("FT.") => vec![Source::Ask(Topic::Indexes)],
+            ("section", _) => ask(Topic::Sections),
+            ("event", _) => ask(Topic::Events),
+            ("name", "MODULE UNLOAD") | ("module-name", _) => ask(Topic::Modules),
+            ("index", "SELECT") | ("db" | "destination-db" | "index1" | "index2", _) => ask(Topic::Databases),
+            ("index", command) if command.starts_with("FT.") => ask(Topic::Indexes),
             _ => self.signs(name).map(Source::Signs).into_iter().collect(),
         }
     }

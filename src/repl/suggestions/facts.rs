@@ -203,44 +203,35 @@ fn databases(keyspace: Option<Value>, number: Option<Value>) -> Vec<Candidate> {
 }
 
 /// Parameters that are one of a few words, in all servers that have them.
-const CHOICES: [(&str, &[&str]); 16] = [
-    ("acl-pubsub-default", &["allchannels", "resetchannels"]),
-    ("appendfsync", &["always", "everysec", "no"]),
-    ("cluster-config-save-behavior", &["sync", "best-effort"]),
-    ("cluster-preferred-endpoint-type", &["ip", "hostname", "unknown-endpoint"]),
-    ("log-format", &["legacy", "logfmt", "json"]),
-    ("log-timestamp-format", &["legacy", "iso8601", "milliseconds"]),
-    ("loglevel", &["debug", "verbose", "notice", "warning"]),
+const CHOICES: [(&str, &str); 16] = [
+    ("acl-pubsub-default", "allchannels resetchannels"),
+    ("appendfsync", "always everysec no"),
+    ("cluster-config-save-behavior", "sync best-effort"),
+    ("cluster-preferred-endpoint-type", "ip hostname unknown-endpoint"),
+    ("log-format", "legacy logfmt json"),
+    ("log-timestamp-format", "legacy iso8601 milliseconds"),
+    ("loglevel", "debug verbose notice warning"),
     (
         "maxmemory-policy",
-        &[
-            "noeviction",
-            "allkeys-lru",
-            "allkeys-lfu",
-            "allkeys-random",
-            "volatile-lru",
-            "volatile-lfu",
-            "volatile-random",
-            "volatile-ttl",
-        ],
+        "noeviction allkeys-lru allkeys-lfu allkeys-random volatile-lru volatile-lfu volatile-random volatile-ttl",
     ),
-    ("oom-score-adj", &["no", "yes", "relative", "absolute"]),
-    ("propagation-error-behavior", &["ignore", "panic", "panic-on-replicas"]),
-    ("rdb-version-check", &["strict", "relaxed"]),
-    ("repl-diskless-load", &["disabled", "on-empty-db", "swapdb"]),
-    ("sanitize-dump-payload", &["no", "yes", "clients"]),
-    ("shutdown-on-sigint", &["default", "save", "nosave", "now", "force"]),
-    ("shutdown-on-sigterm", &["default", "save", "nosave", "now", "force"]),
-    ("tls-auth-clients", &["no", "yes", "optional"]),
+    ("oom-score-adj", "no yes relative absolute"),
+    ("propagation-error-behavior", "ignore panic panic-on-replicas"),
+    ("rdb-version-check", "strict relaxed"),
+    ("repl-diskless-load", "disabled on-empty-db swapdb"),
+    ("sanitize-dump-payload", "no yes clients"),
+    ("shutdown-on-sigint", "default save nosave now force"),
+    ("shutdown-on-sigterm", "default save nosave now force"),
+    ("tls-auth-clients", "no yes optional"),
 ];
 
 /// What a parameter may be set to: all that it can be where that is known, else what it is now.
 fn parameter_values(name: &str, answer: Value) -> Vec<Candidate> {
     let now = told::<Vec<(String, Vec<u8>)>>(answer).and_then(|told| told.into_iter().next()).map(|(_, value)| value);
     let Some(now) = now.filter(|_| !is_secret_parameter(name.as_bytes())) else { return Vec::new() };
-    let known = CHOICES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map_or(&[][..], |(_, words)| words);
-    let known = if known.is_empty() && matches!(now.as_slice(), b"yes" | b"no") { &["yes", "no"] } else { known };
-    let mut values: Vec<Candidate> = known.iter().map(|word| Candidate::new(*word, "")).collect();
+    let known = CHOICES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, words)| *words);
+    let known = known.unwrap_or(if matches!(now.as_slice(), b"yes" | b"no") { "yes no" } else { "" });
+    let mut values: Vec<Candidate> = known.split_whitespace().map(|word| Candidate::new(word, "")).collect();
     match values.iter_mut().find(|candidate| candidate.value == now) {
         Some(current) => "current".clone_into(&mut current.note),
         None if now.is_empty() => {}
