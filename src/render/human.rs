@@ -11,12 +11,13 @@ use crate::command::restrictions::is_report;
 use crate::reply::{Element, Frame, Kind, error_words};
 use crate::text::{Escape, Escaping, pieces, printable};
 
-/// Writes a reply and a newline. A report (INFO and its kind) is written as the text it is.
+/// Writes a reply and a newline. A report (INFO and its kind) is written as the text it is: an empty one is nothing.
 pub fn reply(out: &mut impl Write, style: &Style, frame: Frame<'_>, is_report: bool) -> io::Result<()> {
     let head = frame.head();
     if is_report && matches!(head.kind, Kind::Bulk | Kind::Simple | Kind::Verbatim) {
         safe(out, Escape::Lines, head.text)?;
-        return if head.text.ends_with(b"\n") { Ok(()) } else { out.write_all(b"\n") };
+        let is_whole = head.text.is_empty() || head.text.ends_with(b"\n");
+        return if is_whole { Ok(()) } else { out.write_all(b"\n") };
     }
     value(out, style, frame, 0)
 }

@@ -55,6 +55,13 @@ fn no_reply_can_drive_the_terminal() {
 }
 
 #[test]
+fn an_empty_report_is_nothing_in_human() {
+    assert_eq!(human_of(&["LATENCY", "DOCTOR"], "=4\r\ntxt:\r\n"), "");
+    assert_eq!(human_of(&["INFO", "nosuch"], "$0\r\n\r\n"), "");
+    assert_eq!(human_of(&["GET", "k"], "$0\r\n\r\n"), "\"\"\n");
+}
+
+#[test]
 fn a_message_on_stderr_cannot_drive_the_terminal() {
     let peer = peer().answers([send("-ERR \u{1b}[2J\u{9b}x\r\n")]).start();
     let run = peer.rcli(["exec", "X"]).status(1).any_stderr().run();
