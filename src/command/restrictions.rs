@@ -154,7 +154,7 @@ const ROWS: [Row; 45] = [
     Row { asks: Uses::With(&["RESET"]), is_report: Uses::With(&["NODES", "INFO"]), ..row("CLUSTER") },
     Row { secrets: &[under("SET", is_secret_parameter)], ..row("CONFIG") },
     // The REPL's own, with a URL.
-    Row { secrets: &[behind(|arg| arg.contains(&b'@') || contains(arg, b"pass="))], ..row("CONNECT") },
+    Row { secrets: &[behind(|arg| URL_SIGNS.iter().any(|sign| contains(arg, sign)))], ..row("CONNECT") },
     Row { asks: Uses::Without(&["OBJECT"]), is_report: Uses::With(&["HTSTATS", "HTSTATS-KEY"]), ..row("DEBUG") },
     Row { refusals: &[in_block(SENT_BY_RCLI)], effect: |_| Effect::Discard, ..row("DISCARD") },
     Row {
@@ -286,6 +286,9 @@ pub fn is_secret_parameter(arg: &[u8]) -> bool {
 }
 
 /// Whether the word is a part of the argument, in any case.
+/// What stands in a URL with credentials.
+const URL_SIGNS: [&[u8]; 3] = [b"@", b"pass=", b"password="];
+
 fn contains(arg: &[u8], word: &[u8]) -> bool {
     arg.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word))
 }

@@ -84,9 +84,17 @@ pub fn without_password(text: &str) -> Option<String> {
         None => authority.to_owned(),
     };
     let kept: Vec<&str> =
-        query.iter().flat_map(|query| query.split('&')).filter(|pair| !pair.starts_with("pass=")).collect();
+        query.iter().flat_map(|query| query.split('&')).filter(|pair| !holds_password(pair)).collect();
     let query = if kept.is_empty() { String::new() } else { format!("?{}", kept.join("&")) };
     Some(format!("{scheme}://{authority}{path}{query}"))
+}
+
+/// The keys that hold the password of a unix socket: ours, and redis-py's.
+const SECRET_KEYS: [&str; 2] = ["pass", "password"];
+
+fn holds_password(pair: &str) -> bool {
+    let key = percent_decode_str(pair.split('=').next().unwrap_or(pair)).decode_utf8_lossy();
+    SECRET_KEYS.contains(&key.as_ref())
 }
 
 /// What may be wrong with a URL whose password cuts it in pieces.
@@ -120,7 +128,7 @@ fn read_url(text: &str) -> Result<Place, String> {
         return Err(UNENCODED.to_owned());
     }
     // The crate knows no list of hosts: one host stands for it.
-    let (single, sentinels) = take_sentinels(text)?;
+    let (single, sentinels) = if is_unix { (hosted(scheme, rest), Vec::new()) } else { take_sentinels(text)? };
     let (single, zone) = take_zone(&single);
     let url = Url::parse(&single).map_err(|error| format!("bad URL: {error}"))?;
     let mut place = match url.scheme() {
@@ -130,10 +138,13 @@ fn read_url(text: &str) -> Result<Place, String> {
         "redis" | "valkey" | "rediss" | "valkeys" => tcp_place(&url, &zone)?,
         "unix" | "redis+unix" | "valkey+unix" => {
             let path = percent_decode_str(url.path()).collect::<Vec<u8>>();
-            if path.is_empty() || url.host_str().is_some_and(|host| !host.is_empty()) {
-                return Err("a unix URL is unix:///path/of/the/socket".to_owned());
+            let authority = authority_and_rest(rest).0;
+            if path.is_empty() || !(authority.is_empty() || authority.ends_with('@')) {
+                return Err("a unix URL is unix:///path/of/the/socket or unix://user:password@/path".to_owned());
             }
-            Place::at(Address::Unix(PathBuf::from(OsString::from_vec(path))))
+            let mut place = Place::at(Address::Unix(PathBuf::from(OsString::from_vec(path))));
+            read_scheme_and_user(&url, &mut place);
+            place
         }
         other => {
             return Err(format!(
@@ -163,6 +174,13 @@ fn read_url(text: &str) -> Result<Place, String> {
 /// What stands behind `://`: users and hosts, and all that follows them.
 fn authority_and_rest(text: &str) -> (&str, &str) {
     text.split_at(text.find(['/', '?', '#']).unwrap_or(text.len()))
+}
+
+/// The URL of a unix socket with a host behind its user: `Url` takes no user without one.
+fn hosted(scheme: &str, rest: &str) -> String {
+    let (authority, path) = authority_and_rest(rest);
+    let host = if authority.ends_with('@') { "socket" } else { "" };
+    format!("{scheme}://{authority}{host}{path}")
 }
 
 /// Takes the zone of an IPv6 address out of a URL, with its `%`: `Url` knows none. It is written `%25eth0`, or as
@@ -250,6 +268,7 @@ fn parse_db(text: &str) -> Result<u32, String> {
 /// The query keys that the redis crate knows; any other is an error (contract section 1).
 fn read_query(url: &Url, place: &mut Place) -> Result<(), String> {
     let is_unix = matches!(place.address, Address::Unix(_));
+    let mut is_behind_pass = false;
     for (key, value) in url.query_pairs() {
         match key.as_ref() {
             "db" => place.db = Some(parse_db(&value)?),
@@ -260,10 +279,13 @@ fn read_query(url: &Url, place: &mut Place) -> Result<(), String> {
                     _ => return Err("protocol is 2 or 3".to_owned()),
                 });
             }
-            "user" if is_unix => place.user = Some(value.into_owned()),
-            "pass" if is_unix => place.password = Some(value.into_owned().into_bytes()),
+            "user" | "username" if is_unix => place.user = Some(value.into_owned()),
+            key if is_unix && SECRET_KEYS.contains(&key) => {
+                place.password = Some(value.into_owned().into_bytes());
+                is_behind_pass = true;
+            }
             // The password of a socket may have ended at an & of its own.
-            _ if place.password.is_some() && is_unix => {
+            _ if is_behind_pass => {
                 return Err("unknown URL key behind pass; in a password write %26 for &".to_owned());
             }
             other => place.unknown_keys.push(other.to_owned()),

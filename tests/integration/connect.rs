@@ -31,6 +31,28 @@ fn a_unix_socket_is_a_place_too() {
 }
 
 #[test]
+fn a_url_of_a_unix_socket_takes_a_user_as_redis_pys_do() {
+    let server = Server::start();
+    let socket = server.socket().display().to_string();
+    server.rcli(["ACL", "SETUSER", "a/b", "on", ">p@ss w", "allcommands", "allkeys"]).prints("OK\n").run();
+    server.rcli(["ACL", "SETUSER", "none", "on", "nopass", "allcommands"]).prints("OK\n").run();
+    server.rcli(["CONFIG", "SET", "requirepass", "word"]).prints("OK\n").run();
+    for (url, user) in [
+        (format!("unix://a%2Fb:p@ss w@{socket}"), "a/b"),
+        (format!("redis+unix://a%2Fb:p%40ss%20w@{socket}?db=1"), "a/b"),
+        (format!("unix://:word@{}", socket.replace('.', "%2E")), "default"),
+        (format!("unix://none:@{socket}"), "none"),
+        (format!("unix://{socket}?username=a/b&password=p@ss+w"), "a/b"),
+        (format!("unix://a:b@{socket}?user=a/b&pass=p@ss+w"), "a/b"),
+        (format!("unix://{socket}?password=word"), "default"),
+    ] {
+        rcli(["--no-auth-warning", "-u", &url, "ACL", "WHOAMI"]).prints(&format!("{user}\n")).run();
+        rcli(["ACL", "WHOAMI"]).env("REDIS_URL", &url).prints(&format!("{user}\n")).run();
+    }
+    rcli(["-u", &format!("unix://:word@{socket}?nosuch=1"), "PING"]).status(2).complains(&["key 'nosuch'"]).run();
+}
+
+#[test]
 fn urls_name_host_port_and_database() {
     let server = Server::start();
     let address = server.address();

@@ -361,7 +361,8 @@ fn profiles_are_listed_without_secrets() {
          [profile.ha]\nsentinel = [\"a:26379\", \"b\"]\nmaster = \"m\"\npass = \"{SECRET}\"\ntls = true\n\
          [profile.asks]\nport = 7000\npassword_command = \"echo {SECRET}\"\n\
          [profile.plain]\nurl = \"redis://app@h\"\nconnect-timeout = 2.5\n\
-         [profile.socket]\nurl = \"unix:///run/redis?db=1&pass={SECRET}\"\n"
+         [profile.socket]\nurl = \"unix:///run/redis?db=1&pass={SECRET}\"\n\
+         [profile.user]\nurl = \"unix://app:{SECRET}@/run/redis?p%61ssword={SECRET}&db=1\"\n"
     );
     let human = with(&config, &["profiles", "--human"])
         .prints(
@@ -369,7 +370,8 @@ fn profiles_are_listed_without_secrets() {
              ha      password set      sentinel=a:26379,b  master=m  pass=set  tls=true\n\
              asks    password set      port=7000  password_command=set\n\
              plain   password not set  url=redis://app@h  connect-timeout=2.5\n\
-             socket  password set      url=unix:///run/redis?db=1\n",
+             socket  password set      url=unix:///run/redis?db=1\n\
+             user    password set      url=unix://app@/run/redis?db=1\n",
         )
         .run();
     with(&config, &["profiles"]).prints(human.stdout).run();
@@ -384,6 +386,8 @@ fn profiles_are_listed_without_secrets() {
             r#"{"name":"plain","password":"not set","settings":{"url":"redis://app@h","connect-timeout":2.5}}"#,
             "\n",
             r#"{"name":"socket","password":"set","settings":{"url":"unix:///run/redis?db=1"}}"#,
+            "\n",
+            r#"{"name":"user","password":"set","settings":{"url":"unix://app@/run/redis?db=1"}}"#,
             "\n",
         ))
         .run();

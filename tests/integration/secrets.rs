@@ -97,7 +97,7 @@ fn a_bad_line_at_the_prompt_hides_its_secret_and_is_not_kept() {
 }
 
 /// URLs that cannot be read, with `hunter2` for (a part of) the password.
-const BAD_URLS: [&str; 27] = [
+const BAD_URLS: [&str; 29] = [
     "redis:/u:hunter2@h",
     "redis:u:hunter2@h",
     "redis:///u:hunter2@h",
@@ -119,6 +119,8 @@ const BAD_URLS: [&str; 27] = [
     "redis+sentinel://u:hunter2@h:1/m/hunter2",
     "unix:///s?pass=a&hunter2",
     "unix:///s?pass=a#hunter2",
+    "unix:///s?password=a&hunter2",
+    "unix://u:hunter2/@/s",
     "unix://u:hunter2@h/s",
     "u:hunter2@h",
     ":hunter2@h",

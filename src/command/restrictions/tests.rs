@@ -72,6 +72,8 @@ fn every_command_with_a_secret_is_known() {
         "SENTINEL CONFIG SET sentinel-pass pw",
         "connect redis://u:p@host",
         "connect unix:///s?pass=pw",
+        "connect unix:///s?password=pw",
+        "connect unix://:pw@/s",
         "redis://u:pw@h",
     ] {
         assert!(holds_secret(&request(words)), "{words}");
