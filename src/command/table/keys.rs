@@ -1,8 +1,6 @@
 //! Which words of an argv are keys, as the server itself finds them (`getKeysFromCommand` in Redis's `db.c`), so
 //! that a command goes to the node that has its slot. Slots and nodes are left to the cluster.
 
-use std::fmt;
-
 use super::{BeginSearch, Entry, FindKeys, KeySpec, Table};
 use crate::text;
 
@@ -21,20 +19,6 @@ pub enum KeysError {
     /// Its keys move in a way only the server knows (COMMAND GETKEYS): some commands of modules.
     AskServer,
 }
-
-impl fmt::Display for KeysError {
-    /// What COMMAND GETKEYS answers in the same case.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::UnknownCommand => "Invalid command specified",
-            Self::WrongArity => "Invalid number of arguments specified for command",
-            Self::BadArguments => "Invalid arguments specified for command",
-            Self::AskServer => "the positions of its keys are known to the server only",
-        })
-    }
-}
-
-impl std::error::Error for KeysError {}
 
 impl Table {
     /// The positions of the keys in an argv, in the server's order; none for a command without keys.

@@ -9,20 +9,7 @@ use super::{Argument, BeginSearch, Entry, FindKeys, KeySpec, Kind, Table};
 use crate::text::{Escape, printable, printable_bytes};
 
 /// The commands of vector sets: flagged as a module's, and in every server of Redis 8.
-const BUNDLED: [&str; 12] = [
-    "VADD",
-    "VCARD",
-    "VDIM",
-    "VEMB",
-    "VGETATTR",
-    "VINFO",
-    "VISMEMBER",
-    "VLINKS",
-    "VRANDMEMBER",
-    "VREM",
-    "VSETATTR",
-    "VSIM",
-];
+const BUNDLED: &str = "VADD VCARD VDIM VEMB VGETATTR VINFO VISMEMBER VLINKS VRANDMEMBER VREM VSETATTR VSIM";
 
 /// Makes the text of `commands.json` of the replies to COMMAND and COMMAND DOCS of several servers, those whose
 /// description wins first. Commands of modules are left out: the built-in table is about servers as they come.
@@ -30,7 +17,7 @@ pub fn generate(replies: &[(Value, Value)]) -> String {
     let mut table = Table::default();
     for (command, docs) in replies {
         let mut entries = read_entries(command, Some(docs));
-        let is_bundled = |entry: &Entry| !entry.has_flag("module") || BUNDLED.contains(&entry.name.as_str());
+        let is_bundled = |entry: &Entry| !entry.has_flag("module") || BUNDLED.split(' ').any(|name| name == entry.name);
         entries.retain(|entry| is_bundled(entry) && !entry.has_flag("internal"));
         merge(&mut table.entries, entries);
     }
@@ -194,17 +181,7 @@ fn read_argument(fields: &[(&Value, &Value)]) -> Argument {
     let flag = |name| flags.iter().any(|flag| flag == name);
     Argument {
         name: field("display_text").or_else(|| field("name")).unwrap_or_default().into_owned(),
-        kind: match field("type").as_deref() {
-            Some("integer") => Kind::Integer,
-            Some("double") => Kind::Double,
-            Some("key") => Kind::Key,
-            Some("pattern") => Kind::Pattern,
-            Some("unix-time") => Kind::UnixTime,
-            Some("pure-token") => Kind::PureToken,
-            Some("oneof") => Kind::Oneof,
-            Some("block") => Kind::Block,
-            _ => Kind::String,
-        },
+        kind: field("type").and_then(|name| serde_json::from_value(name.as_ref().into()).ok()).unwrap_or_default(),
         token: field("token").map(Cow::into_owned),
         optional: flag("optional"),
         multiple: flag("multiple"),
