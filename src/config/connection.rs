@@ -59,10 +59,11 @@ fn decide_endpoint(options: &ConnectionOptions, mut place: Place, default_protoc
         (.., Some(protocol)) => protocol,
         _ => default_protocol,
     };
+    let family = if options.ipv4 { Some(Family::V4) } else { options.ipv6.then_some(Family::V6) };
     let (connect_timeout, limits_first_answer) = connect_limit(options.connect_timeout);
     Ok(Endpoint {
         cluster: decide_cluster(options, &place)?,
-        reach: Reach { family: decide_family(options), map: parse_map(&options.map)? },
+        reach: Reach { family, map: parse_map(&options.map)? },
         wait: options.wait.unwrap_or_default(),
         read_only: options.read_only,
         read_from_replicas: options.read_from_replicas,
@@ -94,14 +95,6 @@ pub(super) fn cluster_at_prompt(
     match (session, options.all_nodes) {
         (None, true) => Err(Failure::usage("--all-nodes goes with a cluster, and this is none")),
         (session, all_nodes) => Ok(session.map(|_| ClusterUse { all_nodes })),
-    }
-}
-
-fn decide_family(options: &ConnectionOptions) -> Option<Family> {
-    match (options.ipv4, options.ipv6) {
-        (true, _) => Some(Family::V4),
-        (_, true) => Some(Family::V6),
-        (false, false) => None,
     }
 }
 

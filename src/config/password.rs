@@ -40,7 +40,7 @@ impl Password {
             Self::Known(password) => Ok(password.clone()),
             Self::File(path) => read_first_line(path),
             Self::Command(command) => ask_command(command),
-            Self::Terminal => terminal::ask("Password: "),
+            Self::Terminal => terminal::ask(),
         }
     }
 }

@@ -85,17 +85,14 @@ fn decide_colors(when: Option<When>, is_terminal: bool) -> Colors {
 
 fn decide_format(output: &OutputOptions, verb: Option<&Verb>, guise: Guise) -> Outcome<Format> {
     let is_envelope = matches!(verb, Some(Verb::Pipe(args)) if args.envelope);
-    if output.json || output.quoted_json || is_envelope {
-        return Ok(Format::Json);
-    }
-    if output.raw {
-        return Ok(Format::Raw);
-    }
-    if output.human {
-        return Ok(Format::Human);
-    }
-    if output.csv {
-        return Ok(Format::Csv);
+    let named = [
+        (output.json || output.quoted_json || is_envelope, Format::Json),
+        (output.raw, Format::Raw),
+        (output.human, Format::Human),
+        (output.csv, Format::Csv),
+    ];
+    if let Some((_, format)) = named.into_iter().find(|(is_named, _)| *is_named) {
+        return Ok(format);
     }
     match environment("RCLI_FORMAT") {
         Some(name) => name

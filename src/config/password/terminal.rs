@@ -9,7 +9,6 @@ use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr
 
 use crate::exit::{Failure, Outcome};
 use crate::net::poll;
-use crate::text;
 use crate::text::describe_io;
 
 /// A terminal that does not show what is typed, until this is dropped.
@@ -38,11 +37,11 @@ impl Drop for Silent {
 }
 
 /// Asks for a password and reads one line.
-pub fn ask(question: &str) -> Outcome<Vec<u8>> {
+pub fn ask() -> Outcome<Vec<u8>> {
     let failed =
         |error: io::Error| Failure::usage(format!("--askpass: cannot ask on the terminal: {}", describe_io(&error)));
     let mut silent = Silent::open().map_err(failed)?;
-    silent.terminal.write_all(text::line(question).as_bytes()).map_err(failed)?;
+    silent.terminal.write_all(b"Password: ").map_err(failed)?;
     let mut password = Vec::new();
     let mut piece = [0; 256];
     while password.last() != Some(&b'\n') {

@@ -142,9 +142,12 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.check_signature(|provider| {
-            verify_tls12_signature(message, certificate, signature, &provider.signature_verification_algorithms)
-        })
+        // A signature shows that the server has the key of its certificate. Where anybody's certificate is taken that
+        // proves nothing, and a certificate that cannot be read has no key to check it with.
+        if self.verify == Verify::Nothing {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
+        verify_tls12_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -153,9 +156,10 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.check_signature(|provider| {
-            verify_tls13_signature(message, certificate, signature, &provider.signature_verification_algorithms)
-        })
+        if self.verify == Verify::Nothing {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
+        verify_tls13_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -164,19 +168,5 @@ impl ServerCertVerifier for Verifier {
             schemes.extend([SignatureScheme::ECDSA_NISTP521_SHA512, SignatureScheme::ED448]);
         }
         schemes
-    }
-}
-
-impl Verifier {
-    /// A signature shows that the server has the key of its certificate. Where anybody's certificate is taken that
-    /// proves nothing, and a certificate that cannot be read has no key to check it with.
-    fn check_signature(
-        &self,
-        check: impl FnOnce(&CryptoProvider) -> Result<HandshakeSignatureValid, Error>,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        if self.verify == Verify::Nothing {
-            return Ok(HandshakeSignatureValid::assertion());
-        }
-        check(&self.provider)
     }
 }
