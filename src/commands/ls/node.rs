@@ -282,7 +282,7 @@ impl Node {
             }
         } else if looks.is_empty() {
             let mut count = 0;
-            for key in elements.filter(|key| given.as_ref().is_none_or(|slots| slots.contains(slot_of(key)))) {
+            for key in elements.filter(|key| given.as_ref().is_none_or(|slots| slots.contains(&slot_of(key)))) {
                 output.key(key)?;
                 count += 1;
             }
@@ -290,8 +290,8 @@ impl Node {
         } else {
             let mut page = mem::take(&mut self.spare);
             page.clear();
-            for key in elements.filter(|key| given.as_ref().is_none_or(|slots| slots.contains(slot_of(key)))) {
-                page.push(key, self.importing.as_ref().is_some_and(|slots| slots.contains(slot_of(key))));
+            for key in elements.filter(|key| given.as_ref().is_none_or(|slots| slots.contains(&slot_of(key)))) {
+                page.push(key, self.importing.as_ref().is_some_and(|slots| slots.contains(&slot_of(key))));
             }
             output.bar.advance(page.len() as u64);
             if !page.is_empty() {

@@ -2,6 +2,8 @@
 //! have been given by neither node: the old owner's cursor had not come to it, the new owner's had passed. So after each
 //! round every primary says what it has, and the slots that it got meanwhile are walked there, until none has moved.
 
+use std::rc::Rc;
+
 use super::node::Node;
 use super::output::Output;
 use super::scan::{Counts, Target};
@@ -36,14 +38,10 @@ impl Walk {
                 let target = match held {
                     _ if is_first => vec![Target::All],
                     // What is still on its way is at hand for SCAN alone.
-                    Some(held)
-                        if has_clusterscan
-                            && slots.iter().count() <= FEW
-                            && slots.iter().all(|slot| held.owned.contains(slot)) =>
-                    {
-                        slots.iter().map(Target::Slot).collect()
+                    Some(held) if has_clusterscan && slots.len() <= FEW && slots.is_subset(&held.owned) => {
+                        slots.iter().copied().map(Target::Slot).collect()
                     }
-                    _ => vec![Target::Slots(slots.clone())],
+                    _ => vec![Target::Slots(Rc::new(slots.clone()))],
                 };
                 let mut node = Node::new(number, address.clone(), target, counts);
                 let importing = held.map(|held| &held.importing);
@@ -107,10 +105,10 @@ impl Walk {
 /// A slot that should be somebody's and is nobody's.
 fn missing(cluster: &Cluster, walked: Option<&[Walked]>, all: &[Holdings]) -> Option<u16> {
     let is_wanted = |slot: &u16| match walked {
-        Some(walked) => walked.iter().any(|walked| walked.slots.contains(*slot)),
+        Some(walked) => walked.iter().any(|walked| walked.slots.contains(slot)),
         None => cluster.map().owner(*slot).is_some(),
     };
-    let is_owned = |slot: &u16| all.iter().any(|held| held.owned.contains(*slot));
+    let is_owned = |slot: &u16| all.iter().any(|held| held.owned.contains(slot));
     (0..SLOTS).filter(is_wanted).find(|slot| !is_owned(slot))
 }
 
@@ -121,24 +119,21 @@ fn moved(before: &[Holdings], walked: &[Walked], after: &[Holdings]) -> Vec<(Add
     for held in after {
         let was = before.iter().find(|was| was.node == held.node);
         let own = walked.iter().find(|walked| walked.node == held.node);
-        let gained = |slot: &u16| !was.is_some_and(|was| was.owned.contains(*slot));
+        let gained = |slot: &u16| !was.is_some_and(|was| was.owned.contains(slot));
         // What left and came back is seen by nothing else.
-        let is_back = was.is_some_and(|was| was.epoch != held.epoch) && !held.owned.iter().any(|slot| gained(&slot));
-        let mut slots = SlotSet::default();
-        for slot in held.held().iter() {
+        let is_back = was.is_some_and(|was| was.epoch != held.epoch) && !held.owned.iter().any(gained);
+        let mut slots = held.held();
+        slots.retain(|slot| {
             let walked_here = own.filter(|own| own.slots.contains(slot));
             let is_elsewhere = walked.iter().any(|other| other.node != held.node && other.slots.contains(slot));
-            let is_again = match walked_here {
+            match walked_here {
                 Some(own) if !own.is_complete => true,
                 // Nothing came to whoever owned it from the beginning of the round on.
-                Some(_) if !gained(&slot) => is_back,
-                None if !gained(&slot) => is_back && is_elsewhere,
+                Some(_) if !gained(slot) => is_back,
+                None if !gained(slot) => is_back && is_elsewhere,
                 _ => is_elsewhere,
-            };
-            if is_again {
-                slots.insert(slot);
             }
-        }
+        });
         if !slots.is_empty() {
             targets.push((held.node.clone(), slots));
         }
@@ -151,13 +146,7 @@ mod tests {
     use super::*;
 
     fn held(port: u16, owned: &[u16], importing: &[u16], epoch: u64) -> Holdings {
-        let set = |slots: &[u16]| {
-            let mut set = SlotSet::default();
-            for slot in slots {
-                set.insert(*slot);
-            }
-            set
-        };
+        let set = |slots: &[u16]| slots.iter().copied().collect::<SlotSet>();
         Holdings { node: Address::Tcp("h".to_owned(), port), owned: set(owned), importing: set(importing), epoch }
     }
 
@@ -169,7 +158,10 @@ mod tests {
 
     fn again(before: &[Holdings], walked: &[Walked], after: &[Holdings]) -> Vec<(u16, Vec<u16>)> {
         let port = |node| if let Address::Tcp(_, port) = node { port } else { 0 };
-        moved(before, walked, after).into_iter().map(|(node, slots)| (port(node), slots.iter().collect())).collect()
+        moved(before, walked, after)
+            .into_iter()
+            .map(|(node, slots)| (port(node), slots.into_iter().collect()))
+            .collect()
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::cli::LsArgs;
@@ -13,14 +14,14 @@ use crate::net::{SlotSet, slot_of};
 pub enum Target {
     All,
     /// All, of which only the keys of these slots are given.
-    Slots(SlotSet),
+    Slots(Rc<SlotSet>),
     /// This slot (CLUSTERSCAN).
     Slot(u16),
 }
 
 impl Target {
     /// The slots whose keys are given, where not all are.
-    pub fn slots(&self) -> Option<&SlotSet> {
+    pub fn slots(&self) -> Option<&Rc<SlotSet>> {
         if let Self::Slots(slots) = self { Some(slots) } else { None }
     }
 

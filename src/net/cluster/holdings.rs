@@ -1,6 +1,7 @@
 //! What the primaries of a cluster say of their own slots: which they own, and which they are getting. By two such
 //! looks it is told which slots changed hands in between; what the slot map says of others is older.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use redis::Value;
@@ -11,36 +12,8 @@ use super::Cluster;
 use super::key_slot::SLOTS;
 use crate::reply::{error_reason, text_of};
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SlotSet(Vec<bool>);
-
-impl Default for SlotSet {
-    fn default() -> Self {
-        Self(vec![false; SLOTS.into()])
-    }
-}
-
-impl SlotSet {
-    pub fn insert(&mut self, slot: u16) {
-        if let Some(is_in) = self.0.get_mut(usize::from(slot)) {
-            *is_in = true;
-        }
-    }
-
-    #[inline]
-    pub fn contains(&self, slot: u16) -> bool {
-        self.0.get(usize::from(slot)).is_some_and(|is_in| *is_in)
-    }
-
-    /// Its slots in their order.
-    pub fn iter(&self) -> impl Iterator<Item = u16> {
-        (0..SLOTS).zip(&self.0).filter(|(_, is_in)| **is_in).map(|(slot, _)| slot)
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.iter().next().is_none()
-    }
-}
+/// Slots, in their order.
+pub type SlotSet = BTreeSet<u16>;
 
 /// What a primary has, as it says itself.
 #[derive(Clone, Debug)]
@@ -68,22 +41,20 @@ impl Holdings {
         for field in fields.skip(1) {
             if let Some(moving) = field.strip_prefix('[') {
                 if let Some((slot, _)) = moving.split_once("-<-") {
-                    slot.parse().into_iter().for_each(|slot| importing.insert(slot));
+                    importing.extend(slot.parse::<u16>().ok().filter(|slot| *slot < SLOTS));
                 }
                 continue;
             }
             let (first, last) = field.split_once('-').unwrap_or((field, field));
             let (Ok(first), Ok(last)) = (first.parse::<u16>(), last.parse::<u16>()) else { continue };
-            (first..=last.min(SLOTS - 1)).for_each(|slot| owned.insert(slot));
+            owned.extend(first..=last.min(SLOTS - 1));
         }
         Some(Self { node: node.clone(), owned, importing, epoch })
     }
 
     /// The slots that it has keys of, or may be getting some of.
     pub fn held(&self) -> SlotSet {
-        let mut held = self.owned.clone();
-        self.importing.iter().for_each(|slot| held.insert(slot));
-        held
+        &self.owned | &self.importing
     }
 }
 
@@ -124,9 +95,9 @@ mod tests {
         let nodes = "aa h:1@2 master - 0 0 3 connected 5-6\n\
                      bb h:2@3,name myself,master - 0 0 7 connected 0-3 9 [93-<-aa] [9->-aa]\n";
         let held = Holdings::read(&Address::Tcp("h".to_owned(), 2), nodes).unwrap();
-        assert_eq!(held.owned.iter().collect::<Vec<_>>(), [0, 1, 2, 3, 9]);
-        assert_eq!(held.importing.iter().collect::<Vec<_>>(), [93]);
-        assert!(held.epoch == 7 && held.held().iter().eq([0, 1, 2, 3, 9, 93]));
+        assert_eq!(held.owned, SlotSet::from([0, 1, 2, 3, 9]));
+        assert_eq!(held.importing, SlotSet::from([93]));
+        assert!(held.epoch == 7 && held.held() == SlotSet::from([0, 1, 2, 3, 9, 93]));
         let replica = nodes.replace("myself,master", "myself,slave");
         assert!(Holdings::read(&Address::Tcp("h".to_owned(), 2), &replica).is_none());
         assert!(Holdings::read(&Address::Tcp("h".to_owned(), 2), "").is_none());
