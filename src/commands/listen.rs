@@ -1,6 +1,8 @@
 //! `rcli sub`, `psub`, `ssub` and `monitor`: what to listen to and how to show it, from the options (contract sections
 //! 8 and 9). The loop itself is [`crate::follow`], which the REPL's views run as well.
 
+use std::ffi::OsString;
+
 use rustix::event::{PollFd, PollFlags};
 
 use crate::cli::{Control, ListenOptions, MonitorArgs, OnHandlerError, PsubArgs, RunningOptions, SsubArgs, SubArgs};
@@ -11,40 +13,34 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::follow::handler::{Handler, Handlers, parse_handlers};
 use crate::follow::{Changes, Filter, Limits, Listening, View, follow};
 use crate::input;
-use crate::net::{Change, Heard, Source, Stream, Subscription, Topic, Woken};
+use crate::net::{Change, Heard, Source, Stream, Subscription, Topic};
 use crate::render::{Format, Record, Renderer, Stdout};
 use crate::reply::OwnedFrame;
 use crate::signal;
 
 /// Runs `rcli sub`.
 pub fn sub(context: &Context, args: &SubArgs) -> Outcome<Exit> {
-    let subscriptions = Subscription::collect(&[
-        (Topic::Channel, &args.channels),
-        (Topic::Pattern, &args.patterns),
-        (Topic::ShardChannel, &args.shard_channels),
-    ]);
-    listen(context, &args.listen, subscriptions, None)
+    let SubArgs { channels, patterns, shard_channels, listen: options } = args;
+    let names = [(Topic::Channel, channels), (Topic::Pattern, patterns), (Topic::ShardChannel, shard_channels)];
+    listen(context, options, &names, None)
 }
 
 /// Runs `rcli psub`.
 pub fn psub(context: &Context, args: &PsubArgs) -> Outcome<Exit> {
-    let subscriptions = Subscription::collect(&[
-        (Topic::Pattern, &args.patterns),
-        (Topic::Channel, &args.channels),
-        (Topic::ShardChannel, &args.shard_channels),
-    ]);
-    listen(context, &args.listen, subscriptions, None)
+    let PsubArgs { patterns, channels, shard_channels, listen: options } = args;
+    let names = [(Topic::Pattern, patterns), (Topic::Channel, channels), (Topic::ShardChannel, shard_channels)];
+    listen(context, options, &names, None)
 }
 
 /// Runs `rcli ssub`.
 pub fn ssub(context: &Context, args: &SsubArgs) -> Outcome<Exit> {
-    listen(context, &args.listen, Subscription::collect(&[(Topic::ShardChannel, &args.channels)]), args.node.as_deref())
+    listen(context, &args.listen, &[(Topic::ShardChannel, &args.channels)], args.node.as_deref())
 }
 
 /// Runs `rcli monitor`.
 pub fn monitor(context: &Context, args: &MonitorArgs) -> Outcome<Exit> {
     refuse_json_options(context, &[("--events", args.reconnect.events)])?;
-    let handlers = args.on_disconnect.as_deref().map(Handler::of_events).transpose()?.into_iter().collect();
+    let handlers = Handler::of_events(args.on_disconnect.as_deref())?.into_iter().collect();
     let limits = Limits::begin(&args.limits, "messages");
     let stream = open(context, Source::Monitor, args.reconnect.retries.limit(), args.node.as_deref())?;
     let mut view = view(context, limits)?;
@@ -95,7 +91,7 @@ fn confirm_monitor(stream: &mut Stream, renderer: &mut Renderer<Stdout>) -> Outc
             }
             return renderer.flush().map_err(Failure::output);
         }
-        if stream.wait(&wake, None)? != Woken::Stream {
+        if stream.wait(&wake, None)?.is_some() {
             return Ok(());
         }
     }
@@ -104,13 +100,14 @@ fn confirm_monitor(stream: &mut Stream, renderer: &mut Renderer<Stdout>) -> Outc
 fn listen(
     context: &Context,
     options: &ListenOptions,
-    subscriptions: Vec<Subscription>,
+    names: &[(Topic, &Vec<OsString>)],
     node: Option<&str>,
 ) -> Outcome<Exit> {
+    let subscriptions = Subscription::collect(names);
     let mut handlers = parse_handlers(&options.handlers, &subscriptions, options.control.is_some())?;
     // A handler gets JSON in any case, so these mean something where there is one.
     let has_handlers = !handlers.is_empty();
-    handlers.extend(options.on_disconnect.as_deref().map(Handler::of_events).transpose()?);
+    handlers.extend(Handler::of_events(options.on_disconnect.as_deref())?);
     refuse_json_options(
         context,
         &[
@@ -166,8 +163,6 @@ pub(super) fn refuse_json_options(context: &Context, options: &[(&str, bool)]) -
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsString;
-
     use super::*;
 
     #[test]

@@ -27,8 +27,8 @@ pub fn run(context: &Context, args: &TailArgs) -> Outcome<Exit> {
         ],
     )?;
     let reading = reading(args)?;
-    let handler = args.handling.handler.as_deref().map(Handler::of_entries).transpose()?;
-    let on_disconnect = args.handling.on_disconnect.as_deref().map(Handler::of_events).transpose()?;
+    let handler = Handler::of_entries(args.handling.handler.as_deref())?;
+    let on_disconnect = Handler::of_events(args.handling.on_disconnect.as_deref())?;
     let handlers: Vec<Handler> = handler.into_iter().chain(on_disconnect).collect();
     let limits = Limits::begin(&args.limits, "messages");
     let endpoint = context.endpoint_telling(None)?;

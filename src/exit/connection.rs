@@ -2,7 +2,7 @@
 //! their words are the connections' own.
 
 use super::{Exit, Failure};
-use crate::net::{Lost, Unopened, WaitError};
+use crate::net::{Lost, Unopened};
 
 /// What to do where nobody listens.
 const OTHER_SERVERS: &str = "-h and -p name another server (-s a socket), --sandbox starts one";
@@ -14,15 +14,6 @@ impl From<Unopened> for Failure {
             Unopened::NobodyListens(message) => Self::failed(format!("{message}; {OTHER_SERVERS}")),
             Unopened::Unreachable(message) | Unopened::Refused { message, .. } => Self::failed(message),
             Unopened::Interrupted(signal) => Self::quiet(Exit::Signal(signal)),
-        }
-    }
-}
-
-impl From<WaitError> for Failure {
-    fn from(error: WaitError) -> Self {
-        match error {
-            WaitError::Interrupted(signal) => Self::quiet(Exit::Signal(signal)),
-            failed @ WaitError::Failed(_) => Self::failed(failed.reason()),
         }
     }
 }

@@ -12,7 +12,7 @@ use super::Feed;
 use crate::command::request::Request;
 use crate::exit::{Exit, Failure};
 use crate::input::{BadInput, Next, Source};
-use crate::net::{Change, Given, Stream, Unopened, Woken};
+use crate::net::{Change, Given, Stream, Unopened};
 use crate::signal;
 
 /// What changes a running stream.
@@ -162,14 +162,14 @@ impl Feed for Listening {
         self.stream.next()
     }
 
-    fn wait(&mut self, others: &[PollFd<'_>], deadline: Option<Instant>) -> Result<Woken, Unopened> {
+    fn wait(&mut self, others: &[PollFd<'_>], deadline: Option<Instant>) -> Result<Option<usize>, Unopened> {
         // After a signal what is on its way is read, and nothing else is begun.
         if self.changes.is_none() || signal::received().is_some() {
             return self.stream.wait(others, deadline);
         }
         self.carry_out();
         if self.has_ended {
-            return Ok(Woken::Stream);
+            return Ok(None);
         }
         let mut fds = others.to_vec();
         if self.next.is_none() && self.stream.may_change() {
@@ -177,10 +177,10 @@ impl Feed for Listening {
             fds.extend(changes.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         }
         match self.stream.wait(&fds, deadline)? {
-            Woken::Other(at) if at == others.len() => self.changes.iter_mut().for_each(Changes::fill),
-            woken => return Ok(woken),
+            Some(at) if at == others.len() => self.changes.iter_mut().for_each(Changes::fill),
+            ready => return Ok(ready),
         }
-        Ok(Woken::Stream)
+        Ok(None)
     }
 
     fn is_connected(&self) -> bool {

@@ -5,7 +5,7 @@ use std::time::Instant;
 use rustix::event::PollFd;
 
 use crate::exit::Exit;
-use crate::net::{Entries, Given, Unopened, Woken};
+use crate::net::{Entries, Given, Unopened};
 use crate::reply::Ticket;
 
 /// What is followed: what it gives, and the sleep until there is more.
@@ -13,8 +13,9 @@ pub trait Feed {
     /// What has come; none if nothing waits. Does not block.
     fn next(&mut self) -> Result<Option<Given<'_>>, Unopened>;
 
-    /// Sleeps until something comes, one of the other descriptors is ready, or the deadline passes.
-    fn wait(&mut self, others: &[PollFd<'_>], deadline: Option<Instant>) -> Result<Woken, Unopened>;
+    /// Sleeps until something comes, one of the other descriptors is ready, or the deadline passes. Gives the place of the
+    /// other one that is ready, if one is.
+    fn wait(&mut self, others: &[PollFd<'_>], deadline: Option<Instant>) -> Result<Option<usize>, Unopened>;
 
     fn is_connected(&self) -> bool;
 
@@ -57,7 +58,7 @@ impl Feed for Entries {
         self.next()
     }
 
-    fn wait(&mut self, others: &[PollFd<'_>], deadline: Option<Instant>) -> Result<Woken, Unopened> {
+    fn wait(&mut self, others: &[PollFd<'_>], deadline: Option<Instant>) -> Result<Option<usize>, Unopened> {
         self.wait(others, deadline)
     }
 

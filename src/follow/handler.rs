@@ -35,20 +35,22 @@ pub struct Handler {
 }
 
 impl Handler {
-    /// The command of `--on-disconnect`.
-    pub fn of_events(command: &OsStr) -> Outcome<Self> {
-        if command.is_empty() {
-            return Err(Failure::usage("--on-disconnect: the command is empty"));
+    /// The command that an option gives, if it does.
+    fn of_option(takes: Takes, name: &str, command: Option<&OsStr>) -> Outcome<Option<Self>> {
+        match command {
+            Some(command) if command.is_empty() => Err(Failure::usage(format!("{name}: the command is empty"))),
+            command => Ok(command.map(|command| Self { takes, command: command.to_owned() })),
         }
-        Ok(Self { takes: Takes::Events, command: command.to_owned() })
     }
 
-    /// The command for every entry of streams.
-    pub fn of_entries(command: &OsStr) -> Outcome<Self> {
-        if command.is_empty() {
-            return Err(Failure::usage("--handler: the command is empty"));
-        }
-        Ok(Self { takes: Takes::Entries, command: command.to_owned() })
+    /// The command of `--on-disconnect`, if there is one.
+    pub fn of_events(command: Option<&OsStr>) -> Outcome<Option<Self>> {
+        Self::of_option(Takes::Events, "--on-disconnect", command)
+    }
+
+    /// The command for every entry of streams, if there is one.
+    pub fn of_entries(command: Option<&OsStr>) -> Outcome<Option<Self>> {
+        Self::of_option(Takes::Entries, "--handler", command)
     }
 
     /// What it is called, for messages about this job.

@@ -21,7 +21,7 @@ use self::sink::{Sink, Taken};
 pub use self::view::View;
 use self::view::{End, asked, watched};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::net::{Heard, Woken};
+use crate::net::Heard;
 use crate::reply::ArgPlaces;
 use crate::report::report;
 
@@ -100,10 +100,8 @@ impl<F: Feed> Follower<F> {
     fn sleep(&mut self) -> Outcome<Option<End>> {
         let deadline = self.sink.view.limits.deadline();
         let (others, ends) = watched(&self.sink.view);
-        let woken = self.feed.wait(&others, deadline)?;
-        let Woken::Other(index) = woken else { return Ok(None) };
-        let end = ends[index];
-        Ok(self.sink.heed(end))
+        let end = self.feed.wait(&others, deadline)?.map(|ready| ends[ready]);
+        Ok(end.and_then(|end| self.sink.heed(end)))
     }
 
     /// Everything received is written and handled, then the view's end is told.

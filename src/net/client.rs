@@ -30,24 +30,18 @@ impl Server {
     /// Connects: to the server at the endpoint, or to the cluster that it belongs to. One that belongs to none is talked
     /// to all the same, as by redis-cli.
     pub fn open(endpoint: &Endpoint) -> Result<Self, Unopened> {
-        Self::open_with(endpoint, Cluster::open)
+        Self::open_with(endpoint, false)
     }
 
     /// The same for one command only: where all its keys are in one slot, a node that hangs up when it is asked for the
     /// slot map can be done with.
     pub fn open_for(endpoint: &Endpoint, request: &Request) -> Result<Self, Unopened> {
-        let is_routed =
-            endpoint.cluster.is_some() && matches!(Router::default().route(request), Ok(Route::Slot { .. }));
-        Self::open_with(endpoint, if is_routed { Cluster::open_without_map } else { Cluster::open })
+        let is_routed = || matches!(Router::default().route(request), Ok(Route::Slot { .. }));
+        Self::open_with(endpoint, endpoint.cluster.is_some() && is_routed())
     }
 
-    fn open_with(
-        endpoint: &Endpoint,
-        open_cluster: fn(&Endpoint) -> Result<Cluster, Unopened>,
-    ) -> Result<Self, Unopened> {
-        if endpoint.cluster.is_some()
-            && let Some(cluster) = Cluster::unless_lone(open_cluster(endpoint))?
-        {
+    fn open_with(endpoint: &Endpoint, may_lack_map: bool) -> Result<Self, Unopened> {
+        if let Some(cluster) = Cluster::open_if_any(endpoint, may_lack_map)? {
             return Ok(Self::Cluster(Box::new(cluster)));
         }
         let session = Session::open(&Endpoint { cluster: None, ..endpoint.clone() })?;
@@ -136,7 +130,7 @@ impl Server {
     pub fn watch(&mut self, keys: &[&[u8]]) -> Result<Result<(), ErrorReply>, Lost> {
         match self {
             Self::One(session, reader) => {
-                let watched = session.watch(keys);
+                let watched = session.watch(None, keys);
                 if let Some(reader) = reader {
                     reader.set_watch(!keys.is_empty());
                 }
@@ -231,7 +225,7 @@ impl Server {
                 if let Some(reader) = reader {
                     reader.set_watch(false);
                 }
-                session.transact(block.iter().copied())
+                session.transact(None, block.iter().copied())
             }
             Self::Cluster(cluster) => cluster.transact(block),
         }

@@ -22,7 +22,7 @@ pub const NO_CLUSTER: &str = "NOCLUSTER";
 /// The code of a server that reads its data yet: it will take commands later.
 pub(super) const LOADING: &str = "LOADING";
 
-/// Why there is no session, or why what is listened to cannot be had any more.
+/// Why there is no session, why what is listened to cannot be had any more, or why nothing is waited for any more.
 #[derive(Debug)]
 pub enum Unopened {
     /// Nobody answered there, or not as a server does.
@@ -92,15 +92,6 @@ impl From<io::Error> for Unopened {
             Self::NobodyListens(describe_io(&error))
         } else {
             Self::Unreachable(describe_io(&error))
-        }
-    }
-}
-
-impl From<WaitError> for Unopened {
-    fn from(error: WaitError) -> Self {
-        match error {
-            WaitError::Interrupted(signal) => Self::Interrupted(signal),
-            failed @ WaitError::Failed(_) => Self::Unreachable(failed.reason()),
         }
     }
 }
@@ -204,23 +195,6 @@ impl From<Lost> for LostBlock {
     /// The connection was lost, or not there, before the block was sent.
     fn from(lost: Lost) -> Self {
         Self { lost, may_have_run: false }
-    }
-}
-
-/// Why a sleep with no server to wait for came to nothing.
-#[derive(Debug)]
-pub enum WaitError {
-    Interrupted(Signal),
-    /// The system cannot wait.
-    Failed(io::Error),
-}
-
-impl WaitError {
-    pub fn reason(&self) -> String {
-        match self {
-            Self::Interrupted(_) => "interrupted".to_owned(),
-            Self::Failed(error) => format!("cannot wait: {}", describe_io(error)),
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use rustix::event::{self, PollFd, PollFlags, Timespec};
 
-use super::error::{Lost, WaitError};
+use super::error::{Lost, Unopened};
 use super::session::Session;
 use crate::signal;
 
@@ -68,20 +68,22 @@ pub fn wait_among<'s>(
 }
 
 /// Sleeps until the descriptor can be read; a signal is an error.
-pub fn wait_readable(fd: BorrowedFd<'_>) -> Result<(), WaitError> {
-    wait(Some(fd), None)
+pub fn wait_readable(fd: BorrowedFd<'_>) -> Result<(), Unopened> {
+    wait(&[PollFd::from_borrowed_fd(fd, PollFlags::IN)], None)
 }
 
 /// Sleeps until the deadline; a signal is an error.
-pub fn sleep_until(deadline: Instant) -> Result<(), WaitError> {
-    wait(None, Some(deadline))
+pub fn sleep_until(deadline: Instant) -> Result<(), Unopened> {
+    wait(&[], Some(deadline))
 }
 
-fn wait(fd: Option<BorrowedFd<'_>>, deadline: Option<Instant>) -> Result<(), WaitError> {
-    let fds = fd.into_iter().chain(signal::wake());
-    let mut fds: Vec<_> = fds.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
-    sleep(&mut fds, deadline).map_err(WaitError::Failed)?;
-    signal::received().map_or(Ok(()), |signal| Err(WaitError::Interrupted(signal)))
+/// Sleeps until a descriptor is ready or the deadline passes; a signal is an error.
+pub(super) fn wait(fds: &[PollFd<'_>], deadline: Option<Instant>) -> Result<(), Unopened> {
+    match wait_among([], fds, deadline) {
+        Ok(_) => Ok(()),
+        Err(Lost::Interrupted(signal)) => Err(Unopened::Interrupted(signal)),
+        Err(lost) => Err(format!("cannot wait: {}", lost.reason()).into()),
+    }
 }
 
 /// Sleeps until a descriptor is ready or the deadline passes. A signal does not end it, but where [`signal::wake`] is

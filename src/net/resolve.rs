@@ -11,7 +11,7 @@ use std::time::Instant;
 use rustix::event::{PollFd, PollFlags};
 
 use super::error::Unopened;
-use super::transport::wait_until;
+use super::poll::wait;
 use crate::text::describe_io;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +74,7 @@ fn resolve(host: &str, port: u16, deadline: Instant) -> Result<Vec<SocketAddr>, 
         // Its end wakes who waits.
         drop(held);
     })?;
-    wait_until(&[PollFd::new(&end, PollFlags::IN)], deadline)?;
+    wait(&[PollFd::new(&end, PollFlags::IN)], Some(deadline))?;
     match receiver.try_recv() {
         Ok(Ok(addresses)) => Ok(addresses),
         Ok(Err(error)) => Err(Unopened::Unreachable(describe_io(&error))),

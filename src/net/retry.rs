@@ -5,7 +5,7 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::time::{Duration, Instant};
 
 use super::endpoint::Endpoint;
-use super::error::{Lost, Unopened, WaitError};
+use super::error::{Lost, Unopened};
 use super::poll::{sleep_until, wait_for_any};
 
 /// Pauses that are doubled.
@@ -124,7 +124,7 @@ impl RandomBackoff {
     }
 
     /// Sleeps after a try that took this long; a signal is an error.
-    pub fn pause(&mut self, tried: Duration) -> Result<(), WaitError> {
+    pub fn pause(&mut self, tried: Duration) -> Result<(), Unopened> {
         sleep_until(Instant::now() + self.next(tried))
     }
 

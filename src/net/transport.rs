@@ -12,9 +12,9 @@ use rustls::{ClientConnection, StreamOwned};
 use socket2::{Domain, SockAddr, Socket, TcpKeepalive, Type};
 
 use super::endpoint::{Address, Endpoint};
-use super::error::{Lost, Unopened};
+use super::error::Unopened;
 use super::handshake::probe::speaks_plainly;
-use super::poll::wait_among;
+use super::poll::{sleep_until, wait};
 use super::resolve::Reach;
 use super::tls;
 
@@ -172,7 +172,7 @@ fn connect_unix(path: &Path, deadline: Instant) -> Result<UnixStream, Unopened> 
         match socket.connect(&address) {
             Ok(()) => return Ok(OwnedFd::from(socket).into()),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                wait_until(&[], deadline.min(Instant::now() + FULL_BACKLOG))?;
+                sleep_until(deadline.min(Instant::now() + FULL_BACKLOG))?;
                 check_time(deadline)?;
             }
             Err(error) => return Err(error.into()),
@@ -187,18 +187,9 @@ fn is_under_way(error: &io::Error) -> bool {
 
 /// Sleeps until the socket is ready; that the deadline passes is an error.
 pub(super) fn wait_for(socket: &impl AsFd, events: PollFlags, deadline: Instant) -> Result<(), Unopened> {
-    wait_until(&[PollFd::new(socket, events)], deadline)?;
+    wait(&[PollFd::new(socket, events)], Some(deadline))?;
     // What comes byte by byte would never end otherwise.
     check_time(deadline)
-}
-
-/// Sleeps until a socket is ready, `until`, or a signal comes, which is an error.
-pub(super) fn wait_until(sockets: &[PollFd<'_>], until: Instant) -> Result<(), Unopened> {
-    match wait_among([], sockets, Some(until)) {
-        Ok(_) => Ok(()),
-        Err(Lost::Interrupted(signal)) => Err(Unopened::Interrupted(signal)),
-        Err(lost) => Err(lost.reason().into()),
-    }
 }
 
 fn check_time(deadline: Instant) -> Result<(), Unopened> {

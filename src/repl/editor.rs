@@ -24,7 +24,7 @@ use super::redirect::describe_status;
 use super::tokens::{holds_secret, open_quote};
 use crate::config::expand;
 use crate::exit::{Failure, Outcome};
-use crate::net::{WaitError, poll};
+use crate::net::{Unopened, poll};
 use crate::report::report;
 use crate::signal::{self, Signal};
 use crate::text::{self, describe_io};
@@ -241,7 +241,7 @@ impl Editor {
             && let Err(error) = poll::wait_readable(stdin.get_ref().as_fd())
         {
             return match error {
-                WaitError::Interrupted(Signal::Interrupt) => {
+                Unopened::Interrupted(Signal::Interrupt) => {
                     signal::forget_ctrl_c();
                     Ok(Typed::Cancelled)
                 }

@@ -12,7 +12,7 @@ use crate::command::request::Request;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::follow::{Changes, Feed, Limits, Listening, View, follow};
-use crate::net::{Given, Heard, Source, Stream, Subscription, Topic, Unopened, Woken};
+use crate::net::{Given, Heard, Source, Stream, Subscription, Topic, Unopened};
 use crate::reply::{Event, Message, MessageKind};
 
 /// What is subscribed, as both the prompt and the subscriber know it.
@@ -139,8 +139,8 @@ impl Feed for Observed<'_> {
         Ok(given)
     }
 
-    fn wait(&mut self, others: &[PollFd<'_>], deadline: Option<Instant>) -> Result<Woken, Unopened> {
-        if self.has_ended() { Ok(Woken::Stream) } else { self.feed.wait(others, deadline) }
+    fn wait(&mut self, others: &[PollFd<'_>], deadline: Option<Instant>) -> Result<Option<usize>, Unopened> {
+        if self.has_ended() { Ok(None) } else { self.feed.wait(others, deadline) }
     }
 
     fn is_connected(&self) -> bool {

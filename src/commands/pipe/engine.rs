@@ -118,8 +118,8 @@ impl Engine {
         let endpoint = Endpoint { pushes: endpoint.pushes.as_ref().map(|_| pushes.listener()), ..endpoint.clone() };
         let reads_from_replicas = endpoint.read_from_replicas;
         let cluster = match endpoint.of_replica() {
-            Some(_) => Some(Cluster::open(&endpoint)?),
-            None => Cluster::open_if_any(&endpoint)?,
+            Some(_) => Some(Cluster::open(&endpoint, false)?),
+            None => Cluster::open_if_any(&endpoint, false)?,
         };
         let (mut owners, mut nodes) = (Vec::new(), Vec::new());
         if cluster.is_some() {

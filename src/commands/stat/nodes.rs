@@ -69,7 +69,7 @@ impl Nodes {
     /// Connects to the server at the endpoint, or to the primaries of its cluster.
     pub fn open(endpoint: &Endpoint, retries: Option<u32>) -> Outcome<Self> {
         let mut nodes = Self { nodes: Vec::new(), cluster: None, retries };
-        let Some(mut cluster) = Cluster::open_if_any(endpoint)? else {
+        let Some(mut cluster) = Cluster::open_if_any(endpoint, false)? else {
             let session = Session::open(endpoint)?;
             nodes.nodes.push(Node::new(endpoint.clone(), Some(session)));
             return Ok(nodes);

@@ -12,29 +12,19 @@ use crate::net::session::Session;
 
 impl Cluster {
     /// Connects to the node at the endpoint and reads the slot map there; where the cluster is down, or its node is not
-    /// there, as often as `--wait` lets one try.
-    pub fn open(endpoint: &Endpoint) -> Result<Self, Unopened> {
-        open_patiently(endpoint, || Self::open_once(endpoint, false), Self::is_up)
+    /// there, as often as `--wait` lets one try. With `may_lack_map` it does without a map where the node hangs up when it is
+    /// asked for that, as a proxy may: every command is sent to it until it says where it belongs.
+    pub fn open(endpoint: &Endpoint, may_lack_map: bool) -> Result<Self, Unopened> {
+        open_patiently(endpoint, || Self::open_once(endpoint, may_lack_map), Self::is_up)
     }
 
-    /// The same, and does without a map where the node hangs up when it is asked for that, as a proxy may: every command
-    /// is sent to it until it says where it belongs.
-    pub fn open_without_map(endpoint: &Endpoint) -> Result<Self, Unopened> {
-        open_patiently(endpoint, || Self::open_once(endpoint, true), Self::is_up)
-    }
-
-    /// The cluster that the server at the endpoint belongs to; none where no cluster is meant, and where it belongs to
-    /// none: then it is talked to as without `-c` (contract section 11).
-    pub fn open_if_any(endpoint: &Endpoint) -> Result<Option<Self>, Unopened> {
+    /// The cluster that the server at the endpoint belongs to; none where no cluster is meant, and where the server says
+    /// that it is no node of one: then it is talked to as without `-c` (contract section 11).
+    pub fn open_if_any(endpoint: &Endpoint, may_lack_map: bool) -> Result<Option<Self>, Unopened> {
         if endpoint.cluster.is_none() {
             return Ok(None);
         }
-        Self::unless_lone(Self::open(endpoint))
-    }
-
-    /// What was opened; none where the server says that it is no node of a cluster.
-    pub fn unless_lone(opened: Result<Self, Unopened>) -> Result<Option<Self>, Unopened> {
-        match opened {
+        match Self::open(endpoint, may_lack_map) {
             Err(Unopened::Refused { code, .. }) if code == NO_CLUSTER => Ok(None),
             opened => opened.map(Some),
         }

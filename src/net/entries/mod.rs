@@ -23,9 +23,10 @@ use self::cursor::{Cursor, Phase};
 use self::reader::{Asked, Link, Reader};
 use super::cluster::key_slot::slot_of;
 use super::error::{Lost, Unopened};
+use super::stream::heard::Queued;
 use super::stream::recovery::Recovery;
-use super::stream::{Given, Heard, Loss, Woken};
-use crate::reply::{Deliveries, Entry, EntryId, Event, Found, Frame, Ticket};
+use super::stream::{Given, Heard, Loss};
+use crate::reply::{Deliveries, Entry, EntryId, Found, Frame, Ticket};
 
 /// Where reading begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,13 +85,6 @@ pub struct Reading {
     pub retries: Option<u32>,
 }
 
-/// What is given before any entry that comes.
-enum Queued {
-    Event(Event),
-    Refusal(String),
-    End,
-}
-
 enum Step {
     Queued,
     Push(usize),
@@ -133,10 +127,8 @@ impl Entries {
     pub fn next(&mut self) -> Result<Option<Given<'_>>, Unopened> {
         let heard = match self.advance()? {
             None => return Ok(None),
-            Some(Step::Queued) => match &self.given {
-                Some(Queued::Event(event)) => Heard::Event(event),
-                Some(Queued::Refusal(words)) => Heard::Refused(words),
-                Some(Queued::End) => Heard::End,
+            Some(Step::Queued) => match self.given.as_ref().and_then(Queued::heard) {
+                Some(heard) => heard,
                 None => return Ok(None),
             },
             Some(Step::Push(at)) => match &self.readers[at].link {
@@ -268,14 +260,14 @@ impl Entries {
     /// Sleeps until something comes, one of the other descriptors is ready, or the deadline passes. Before that, where
     /// everything is given, what was written is acknowledged and more is asked for. Ends the run when no further retry
     /// is allowed.
-    pub fn wait(&mut self, others: &[PollFd<'_>], deadline: Option<Instant>) -> Result<Woken, Unopened> {
+    pub fn wait(&mut self, others: &[PollFd<'_>], deadline: Option<Instant>) -> Result<Option<usize>, Unopened> {
         if !self.announced.is_empty() {
-            return Ok(Woken::Stream);
+            return Ok(None);
         }
         self.search_when_due()?;
         self.ask_for_more();
         if !self.announced.is_empty() {
-            return Ok(Woken::Stream);
+            return Ok(None);
         }
         let rests = self.readers.iter().filter_map(|reader| reader.rests_until).collect::<Vec<_>>();
         let links = self.readers.iter_mut().filter_map(|reader| reader.link.as_mut());
@@ -294,7 +286,7 @@ impl Entries {
             self.settle(found)?;
         }
         self.follow_switch()?;
-        Ok(other.map_or(Woken::Stream, Woken::Other))
+        Ok(other)
     }
 
     /// Draws the conclusions from a sleep that found these events at a connection.

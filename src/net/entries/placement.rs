@@ -24,7 +24,7 @@ impl Entries {
     /// Reads streams of a server, or of the cluster that it belongs to. That there is no server, or that it refuses us,
     /// ends the run (status 3); only what was read once is tried again.
     pub fn open(endpoint: &Endpoint, reading: Reading) -> Result<Self, Unopened> {
-        let (recovery, session) = if let Some(cluster) = Cluster::open_if_any(endpoint)? {
+        let (recovery, session) = if let Some(cluster) = Cluster::open_if_any(endpoint, false)? {
             (Recovery::of_cluster(cluster, reading.retries, LONGEST_PAUSE), None)
         } else {
             let session = Session::open(endpoint)?;

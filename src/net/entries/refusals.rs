@@ -109,7 +109,7 @@ impl Entries {
         let place = self.readers[at].link.as_ref().map_or(&self.current, |link: &Link| &link.name);
         let words = format!("{place}: {}: {}{hint}", streams.join(", "), error.reason());
         self.close();
-        self.announced.push_back((Arc::clone(&self.current), Queued::Refusal(words)));
+        self.announced.push_back((Arc::clone(&self.current), Queued::Refused(words)));
     }
 
     fn rest(&mut self, at: usize, pause: Duration) {

@@ -2,6 +2,8 @@
 //! PING, each of which the server confirms in its own words.
 
 use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -37,19 +39,19 @@ impl Change {
     /// The change that a command asks for; none if it is no such command, an error in words if it has too few or too
     /// many arguments.
     pub fn of(request: &Request) -> Option<Result<Self, String>> {
-        const TOPICS: [(Topic, &str); 3] = [(Topic::Channel, ""), (Topic::Pattern, "P"), (Topic::ShardChannel, "S")];
         let wrong = |name: &str| Some(Err(format!("wrong number of arguments for {name}")));
         if request.is(0, "PING") {
             return if request.len() > 2 { wrong("PING") } else { Some(Ok(Self::Ping(request.arg(1).to_vec()))) };
         }
         let names = || request.args().skip(1);
-        for (topic, initial) in TOPICS {
-            let command = format!("{initial}SUBSCRIBE");
-            if request.is(0, &command) {
-                if request.len() < 2 {
-                    return wrong(&command);
-                }
-                return Some(Ok(Self::Subscribe(Subscription::collect_names(topic, names()))));
+        for topic in [Topic::Channel, Topic::Pattern, Topic::ShardChannel] {
+            if request.is(0, topic.command()) {
+                let subscriptions = Subscription::collect(&[(topic, &names().map(OsStr::from_bytes).collect())]);
+                return if subscriptions.is_empty() {
+                    wrong(topic.command())
+                } else {
+                    Some(Ok(Self::Subscribe(subscriptions)))
+                };
             }
             if request.is(0, topic.leaving()) {
                 return Some(Ok(Self::Unsubscribe(topic, names().map(<[u8]>::to_vec).collect())));

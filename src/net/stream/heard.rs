@@ -41,11 +41,13 @@ pub struct Given<'a> {
 
 /// What is to be told before anything that comes next.
 #[derive(Debug)]
-pub(super) enum Queued {
+pub(in crate::net) enum Queued {
     /// A confirmation.
     Message(OwnedFrame),
     /// What happened to the connection.
     Event(Event),
+    Refused(String),
+    End,
 }
 
 impl Queued {
@@ -54,6 +56,8 @@ impl Queued {
         match self {
             Self::Message(frame) => Message::of(frame.frame()).map(Heard::Message),
             Self::Event(event) => Some(Heard::Event(event)),
+            Self::Refused(words) => Some(Heard::Refused(words)),
+            Self::End => Some(Heard::End),
         }
     }
 }

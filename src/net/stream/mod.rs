@@ -52,15 +52,6 @@ const LONGEST_SILENCE: Duration = Duration::from_millis(250);
 /// After so many messages of one connection it is another's turn.
 const TURN: u32 = 64;
 
-/// What [`Stream::wait`] woke up for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Woken {
-    /// Something may have come.
-    Stream,
-    /// The descriptor at this place among the others is ready.
-    Other(usize),
-}
-
 /// What becomes of something that another server has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Elsewhere {
@@ -282,10 +273,11 @@ impl Stream {
     }
 
     /// Sleeps until something comes, one of the other descriptors is ready, or the deadline passes; meanwhile searches
-    /// for what is missing when it is time for that. Ends the run when no further retry is allowed.
-    pub fn wait(&mut self, others: &[PollFd<'_>], deadline: Option<Instant>) -> Result<Woken, Unopened> {
+    /// for what is missing when it is time for that. Ends the run when no further retry is allowed. Gives the place of the
+    /// other descriptor that is ready, if one is; else something may have come.
+    pub fn wait(&mut self, others: &[PollFd<'_>], deadline: Option<Instant>) -> Result<Option<usize>, Unopened> {
         if !self.announced.is_empty() {
-            return Ok(Woken::Stream);
+            return Ok(None);
         }
         self.close_unused();
         self.search_when_due()?;
@@ -303,7 +295,7 @@ impl Stream {
             self.settle(found)?;
         }
         self.follow_switch()?;
-        Ok(other.map_or(Woken::Stream, Woken::Other))
+        Ok(other)
     }
 }
 

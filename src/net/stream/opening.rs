@@ -18,7 +18,7 @@ impl Stream {
     /// keys and MONITOR, to all that have a part of it. That there is no server, or that it refuses us, ends the run
     /// (status 3); only what was heard once is tried again, `retries` times in a row.
     pub fn open(endpoint: &Endpoint, source: Source, retries: Option<u32>) -> Result<Self, Unopened> {
-        match Cluster::open_if_any(endpoint)? {
+        match Cluster::open_if_any(endpoint, false)? {
             Some(cluster) => Self::open_cluster(endpoint, cluster, source, retries),
             None => Self::open_server(endpoint, source, retries, Elsewhere::Refused),
         }

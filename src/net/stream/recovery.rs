@@ -10,12 +10,13 @@ use rustix::event::{PollFd, PollFlags};
 use super::super::cluster::Cluster;
 use super::super::cluster::slot_map::Announced;
 use super::super::endpoint::{Address, Endpoint};
-use super::super::error::{Unopened, WaitError};
+use super::super::error::Unopened;
 use super::super::poll;
 use super::discovery::Discovery;
 use super::ready_at;
 use super::retries::{LONGEST_PAUSE, Retries};
 use super::switch::{Switched, Switches};
+use crate::text::describe_io;
 
 /// Who looks for what is missing, and when.
 pub struct Recovery {
@@ -101,7 +102,7 @@ impl Recovery {
         let last = fds.len();
         let found = self.discovery.fd().into_iter().chain(self.switches.as_ref().map(Switches::fd));
         fds.extend(found.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
-        poll::sleep(&mut fds, until).map_err(WaitError::Failed)?;
+        poll::sleep(&mut fds, until).map_err(|error| format!("cannot wait: {}", describe_io(&error)))?;
         let events = fds[others.len()..last].iter().map(PollFd::revents).collect();
         Ok((ready_at(&fds[..others.len()]), events))
     }

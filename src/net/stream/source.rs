@@ -17,7 +17,7 @@ pub enum Topic {
 
 impl Topic {
     /// The command that subscribes.
-    fn command(self) -> &'static str {
+    pub(super) fn command(self) -> &'static str {
         match self {
             Self::Channel => "SUBSCRIBE",
             Self::Pattern => "PSUBSCRIBE",
@@ -71,13 +71,6 @@ impl Subscription {
             }
         }
         subscriptions
-    }
-
-    /// The same of one kind.
-    pub(super) fn collect_names<'a>(topic: Topic, names: impl Iterator<Item = &'a [u8]>) -> Vec<Self> {
-        let mut seen = HashSet::new();
-        let names = names.filter(|name| seen.insert(*name));
-        names.map(|name| Self { topic, name: name.to_vec() }).collect()
     }
 
     /// Whether it is heard at certain nodes of a cluster, and not at any.

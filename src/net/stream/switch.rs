@@ -19,7 +19,7 @@ use super::super::sentinel::Sentinels;
 use super::super::session::Session;
 use super::connection::Loss;
 use super::retries::pause;
-use super::{Given, Heard, Source, Stream, Subscription, Topic, Woken};
+use super::{Given, Heard, Source, Stream, Subscription, Topic};
 use crate::reply::{Data, Message, MessageKind};
 
 const CHANNEL: &[u8] = b"+switch-master";
@@ -122,7 +122,7 @@ impl Watcher {
                 }
             }
             let stopped = [PollFd::new(&*self.stopped, PollFlags::IN)];
-            if let Woken::Other(_) = stream.wait(&stopped, None)? {
+            if stream.wait(&stopped, None)?.is_some() {
                 return Ok(());
             }
         }

@@ -7,13 +7,9 @@ use crate::command::request::Request;
 use crate::reply::{ErrorReply, Kind, OwnedFrame};
 
 impl Session {
-    /// WATCHes the keys, if there are any.
-    pub fn watch<K: AsRef<[u8]>>(&mut self, keys: &[K]) -> Result<Result<(), ErrorReply>, Lost> {
-        self.watch_behind(None, keys)
-    }
-
-    /// The same with a command before WATCH in the same write: the ASKING that a slot on its way to this node needs.
-    pub fn watch_behind<K: AsRef<[u8]>>(
+    /// WATCHes the keys, if there are any; `first` is a command before that in the same write: the ASKING that a slot on its
+    /// way to this node needs.
+    pub fn watch<K: AsRef<[u8]>>(
         &mut self,
         first: Option<&Request>,
         keys: &[K],
@@ -31,13 +27,9 @@ impl Session {
 
     /// Runs the block and reads every reply. Were MULTI refused in the write that carries the block, the commands after
     /// it would run one by one: so the first MULTI of a connection goes alone, and the rest in one write once it is
-    /// answered. After that MULTI is known to be allowed, and a block is one write.
-    pub fn transact<'a>(&mut self, block: impl ExactSizeIterator<Item = &'a Request>) -> Result<Transacted, LostBlock> {
-        self.transact_behind(None, block)
-    }
-
-    /// The same with a command before MULTI in the same write: the ASKING that a slot on its way to this node needs.
-    pub fn transact_behind<'a>(
+    /// answered. After that MULTI is known to be allowed, and a block is one write. `first` goes before MULTI in the same
+    /// write, as with [`Self::watch`].
+    pub fn transact<'a>(
         &mut self,
         first: Option<&Request>,
         block: impl ExactSizeIterator<Item = &'a Request>,

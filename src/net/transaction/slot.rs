@@ -38,7 +38,7 @@ impl Cluster {
         }
         let (slot, key) = (slots[0].0, slots[0].1.to_vec());
         let (is_asked, answer) = self.at_slot(slot, false, |session, is_asked| {
-            let answer = session.watch_behind(is_asked.then(asking).as_ref(), keys)?;
+            let answer = session.watch(is_asked.then(asking).as_ref(), keys)?;
             Ok::<_, Lost>(match answer.as_ref().err().and_then(Redirect::of_error) {
                 Some(redirect) => Tried::Redirected(redirect, (is_asked, answer)),
                 None => Tried::Done((is_asked, answer)),
@@ -120,7 +120,7 @@ impl Cluster {
             let at = self.watching()?;
             self.follow_state(at)?;
             let session = self.watching_session()?;
-            let done = session.transact_behind(first.as_ref(), block.iter().copied())?;
+            let done = session.transact(first.as_ref(), block.iter().copied())?;
             if done.ends_watch() {
                 self.watch = None;
             }
@@ -134,7 +134,7 @@ impl Cluster {
         }
         self.at_slot(slot.unwrap_or_default(), false, |session, is_asked| {
             // Inside MULTI the permission that ASKING gives lasts until EXEC.
-            let done = session.transact_behind(is_asked.then(asking).as_ref(), block.iter().copied())?;
+            let done = session.transact(is_asked.then(asking).as_ref(), block.iter().copied())?;
             Ok::<_, LostBlock>(match redirect_of(&done) {
                 Some(redirect) => Tried::Redirected(redirect, done),
                 None => Tried::Done(done),

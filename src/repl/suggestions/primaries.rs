@@ -49,7 +49,7 @@ impl Crowd {
         };
         let (mut sessions, mut owners) = (Vec::new(), Vec::new());
         if endpoint.cluster.is_some() {
-            let mut cluster = Cluster::open(&patient).ok()?;
+            let mut cluster = Cluster::open(&patient, false).ok()?;
             let primaries: Vec<Address> = cluster.map().primaries().cloned().collect();
             let owner = |slot| {
                 let primary = &cluster.map().owner(slot)?.primary;
