@@ -46,8 +46,8 @@ fn a_url_of_a_unix_socket_takes_a_user_as_redis_pys_do() {
         (format!("unix://a:b@{socket}?user=a/b&pass=p@ss+w"), "a/b"),
         (format!("unix://{socket}?password=word"), "default"),
     ] {
-        rcli(["--no-auth-warning", "-u", &url, "ACL", "WHOAMI"]).prints(&format!("{user}\n")).run();
-        rcli(["ACL", "WHOAMI"]).env("REDIS_URL", &url).prints(&format!("{user}\n")).run();
+        rcli(["--no-auth-warning", "-u", &url, "ACL", "WHOAMI"]).prints(format!("{user}\n")).run();
+        rcli(["ACL", "WHOAMI"]).env("REDIS_URL", &url).prints(format!("{user}\n")).run();
     }
     rcli(["-u", &format!("unix://:word@{socket}?nosuch=1"), "PING"]).status(2).complains(&["key 'nosuch'"]).run();
 }
