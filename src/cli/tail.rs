@@ -75,11 +75,11 @@ pub struct GroupOptions {
 #[command(next_help_heading = "Handlers")]
 #[command(group(ArgGroup::new("programs").args(["handlers", "on_disconnect"]).multiple(true)))]
 pub struct HandlingOptions {
-    /// Run a shell command for each entry in place of writing it: its JSON line on stdin, `RCLI_STREAM` and `RCLI_ID` in
-    /// its environment, which holds REDISCLI_AUTH and `RCLI_URL` too
+    /// Run a shell command for each entry in place of writing it: its JSON line on stdin, RCLI_STREAM and RCLI_ID in
+    /// its environment, which holds REDISCLI_AUTH and RCLI_URL too
     #[arg(id = "handlers", long = "handler", value_name = "COMMAND")]
     pub handler: Option<OsString>,
-    /// Run a shell command for each event of --events, its JSON line on stdin and `RCLI_EVENT` in its environment:
+    /// Run a shell command for each event of --events, its JSON line on stdin and RCLI_EVENT in its environment:
     /// disconnected, reconnected, gap, ...
     #[arg(long, value_name = "COMMAND")]
     pub on_disconnect: Option<OsString>,

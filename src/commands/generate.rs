@@ -1,5 +1,7 @@
 //! What is generated from the command line's own definition: completions and man pages (contract section 14).
 
+mod manual;
+
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -35,7 +37,7 @@ fn documents(dir: &Path) -> Outcome<Exit> {
     // `rcli help VERB` shows what the verb's own page holds.
     let mut command = cli::definition().disable_help_subcommand(true);
     command.build();
-    clap_mangen::generate_to(command, &man).map_err(|error| failed(&man, &error))?;
+    manual::write(&command, &man).map_err(|error| failed(&man, &error))?;
     Ok(Exit::Done)
 }
 

@@ -43,6 +43,11 @@ const KEYS: [(&str, &str); 10] = [
     ("Ctrl-D", "leaves, on an empty line"),
 ];
 
+/// The words of rcli's own and the keys, each with what it does, for the manual.
+pub fn words_and_keys() -> impl Iterator<Item = (&'static str, &'static str)> {
+    OWN.into_iter().map(|(_, typed, text)| (typed, text)).chain(KEYS)
+}
+
 /// What is typed in one column, what it does in the next; below each other where there is no room for both.
 fn columns_text<'a>(rows: impl Iterator<Item = (&'a str, &'a str)>, columns: usize) -> String {
     const WIDTH: usize = 27;

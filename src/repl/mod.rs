@@ -28,6 +28,8 @@ mod tokens;
 mod verbs;
 mod views;
 
+pub use self::help::words_and_keys;
+
 use std::cell::Cell;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;

@@ -137,3 +137,40 @@ fn options_of_the_contract_are_in_the_manual() {
         assert!(text("rcli-pipe.1").contains(option), "rcli-pipe.1 does not tell of {option}");
     }
 }
+
+/// The environment variables with a name of rcli's or of redis-cli's and valkey-cli's that stand in quotes in the source.
+fn variables(directory: &Path) -> Vec<String> {
+    let is_named = |word: &&str| ["RCLI_", "REDISCLI_", "VALKEYCLI_"].iter().any(|start| word.starts_with(start));
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(variables(&path));
+        } else if path.extension().is_some_and(|ending| ending == "rs") && !path.ends_with("fuzz.rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            found.extend(text.split('"').filter(is_named).map(str::to_owned));
+        }
+    }
+    found
+}
+
+#[test]
+fn the_page_of_rcli_tells_of_the_prompt_of_files_of_every_variable_and_of_exit_statuses() {
+    let pages = files(&project("man"));
+    let text = |page: &str| String::from_utf8_lossy(&pages[page]).replace("\\-", "-");
+    let page = text("rcli.1");
+    for part in ["EXAMPLES", "PROMPT", "FILES", "ENVIRONMENT", "\"EXIT STATUS\""] {
+        assert!(page.contains(&format!("\n.SH {part}\n")), "no {part}: {page}");
+    }
+    for word in ["Ctrl-R", "config.toml", "130, 143, 129"] {
+        assert!(page.contains(word), "{word}: {page}");
+    }
+    let variables = variables(&project("src"));
+    assert!(variables.len() > 15, "{variables:?}");
+    for variable in variables.iter().filter(|name| name.chars().all(|c| c.is_ascii_uppercase() || c == '_')) {
+        // This one is for the scripts of the shells.
+        assert!(page.contains(variable) || variable == "RCLI_COMPLETE", "{variable} is not told of");
+    }
+    assert!(text("rcli-pipe.1").contains("\n.SH EXAMPLES\n.nf\nrcli pipe < cmds.txt\n"), "{}", text("rcli-pipe.1"));
+    assert!(text("rcli-pipe.1").contains("\n\\fBrcli pipe\\fR [OPTIONS] [FILE]...\n"), "{}", text("rcli-pipe.1"));
+}
