@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 use std::mem;
 
-use super::helper::columns;
-use super::local::Local;
+use super::screen::columns;
 use super::views::Wanted;
 use super::{Flow, Repl, help, history};
 use crate::cli::Verb;
+use crate::command::request::Request;
 use crate::config::ReplSettings;
 use crate::config::{Config, Elsewhere};
 use crate::exit::{Exit, Failure, Outcome};
@@ -72,37 +72,70 @@ impl Repl<'_> {
         }
     }
 
-    pub(super) fn run_local(&mut self, local: Local) -> Outcome<Flow> {
-        match local {
-            Local::Leave => return Ok(Flow::Leave),
-            Local::Help(topic) => {
-                let text = self.editor.helper().map(|helper| help::help(&topic, &helper.lookup.table(), columns()));
-                let unknown = |why: String| help::wrap(&why, "", columns());
-                let text = text.map(|text| text.unwrap_or_else(unknown)).unwrap_or_default();
-                self.paged(text.len(), |repl| repl.write(&text))?;
+    /// Does what a line asks of rcli itself; none if it is for the server.
+    pub(super) fn run_local(&mut self, request: &Request) -> Option<Outcome<Flow>> {
+        let name = String::from_utf8_lossy(request.arg(0)).to_ascii_lowercase();
+        let words: Vec<String> = request.args().skip(1).map(|arg| String::from_utf8_lossy(arg).into_owned()).collect();
+        let shown: Vec<&str> = words.iter().map(String::as_str).collect();
+        let misused = |usage: &str| {
+            report(&format!("usage: {usage}"));
+            Ok(())
+        };
+        let done = match (name.as_str(), shown.as_slice()) {
+            // Whatever follows is ignored, as redis-cli does it.
+            ("exit" | "quit", _) => return Some(Ok(Flow::Leave)),
+            ("help" | "?", _) => self.help(&words),
+            ("clear", []) => self.write("\x1b[H\x1b[2J\x1b[3J"),
+            ("connect", place) => match elsewhere(place) {
+                Some(place) => return Some(self.connect(&place)),
+                None => misused("connect HOST PORT, connect URL, or connect PROFILE"),
+            },
+            (":set", []) => self.set(None, None),
+            // redis-cli's word.
+            (":set", ["nohints"]) => self.set(Some("hints"), Some("off")),
+            (":set", [name]) => self.set(Some(name), None),
+            (":set", [name, value @ ..]) => self.set(Some(name), Some(&value.join(" "))),
+            ("history", []) => self.show_history(history::KEPT),
+            ("history", [count]) => match count.parse() {
+                Ok(count) => self.show_history(count),
+                Err(_) => misused("history [COUNT]"),
+            },
+            ("peek", [_]) => return Some(self.peek(request.arg(1))),
+            ("peek", _) => misused("peek KEY"),
+            ("source", [path]) => return Some(self.source(path)),
+            ("source", _) => misused("source FILE"),
+            ("jobs", []) => {
+                let jobs = self.jobs.list(&self.shell.link().endpoint().address);
+                jobs.iter().try_for_each(|(number, shown)| self.write(&format!("[{number}] {shown}\n")))
             }
-            Local::Clear => self.write("\x1b[H\x1b[2J\x1b[3J")?,
-            Local::Connect(place) => return self.connect(&place),
-            Local::Set(name, value) => self.set(name.as_deref(), value.as_deref())?,
-            Local::History(count) => {
-                let mut text = String::new();
-                for (number, command) in self.editor.remembered(count.unwrap_or(history::KEPT)) {
-                    let _ = writeln!(text, "{number:>5}  {}", printable(&command, Escape::Lines));
-                }
-                self.paged(text.len(), |repl| repl.write(&text))?;
-            }
-            Local::Peek(peek) => return self.peek(&peek),
-            Local::Source(path) => return self.source(&path),
-            Local::Jobs => {
-                for job in self.jobs.describe(&self.shell.link().endpoint().address) {
-                    self.write(&format!("{job}\n"))?;
-                }
-            }
-            Local::Stop(number) if self.jobs.stop(number) => self.write(&format!("[{number}] ended\n"))?,
-            Local::Stop(number) => report(&format!("no view has the number {number}; jobs shows what there is")),
-            Local::Misused(usage) => report(&format!("usage: {usage}")),
+            ("stop", [number]) if let Ok(number) = number.trim_start_matches('%').parse() => self.stop(number),
+            ("stop", _) => misused("stop N, with a number that jobs shows"),
+            _ => return None,
+        };
+        Some(done.map(|()| Flow::On))
+    }
+
+    fn help(&mut self, topic: &[String]) -> Outcome<()> {
+        let text = self.editor.helper().map(|helper| help::help(topic, &helper.lookup.table(), columns()));
+        let unknown = |why: String| help::wrap(&why, "", columns());
+        let text = text.map(|text| text.unwrap_or_else(unknown)).unwrap_or_default();
+        self.paged(text.len(), |repl| repl.write(&text))
+    }
+
+    fn show_history(&mut self, count: usize) -> Outcome<()> {
+        let mut text = String::new();
+        for (number, command) in self.editor.remembered(count) {
+            let _ = writeln!(text, "{number:>5}  {}", printable(&command, Escape::Lines));
         }
-        Ok(Flow::On)
+        self.paged(text.len(), |repl| repl.write(&text))
+    }
+
+    fn stop(&mut self, number: usize) -> Outcome<()> {
+        if self.jobs.stop(number) {
+            return self.write(&format!("[{number}] ended\n"));
+        }
+        report(&format!("no view has the number {number}; jobs shows what there is"));
+        Ok(())
     }
 
     fn connect(&mut self, place: &Elsewhere) -> Outcome<Flow> {
@@ -165,6 +198,21 @@ impl Repl<'_> {
             self.renderer.set_style(self.style.clone());
         }
     }
+}
+
+/// The server that `connect` names.
+fn elsewhere(words: &[&str]) -> Option<Elsewhere> {
+    Some(match words {
+        [url] if url.contains("://") => Elsewhere::Url((*url).to_owned()),
+        [host, port] => Elsewhere::Tcp((*host).to_owned(), port.parse().ok()?),
+        // As the prompt shows it.
+        [place] if let Some((host, Ok(port))) = place.rsplit_once(':').map(|(host, port)| (host, port.parse())) => {
+            Elsewhere::Tcp(host.trim_start_matches('[').trim_end_matches(']').to_owned(), port)
+        }
+        // What may be a URL with a password in it is not shown.
+        [name] if !name.contains([':', '@', '/', '%']) => Elsewhere::Profile((*name).to_owned()),
+        _ => return None,
+    })
 }
 
 /// What would end a run that begins does not end one that goes on, but for a signal.

@@ -7,7 +7,7 @@ use std::os::fd::AsFd as _;
 use std::process::{Command, ExitStatus};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, SyncSender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
@@ -15,12 +15,14 @@ use rustyline::config::{BellStyle, ColorMode, CompletionType, Config, Configurer
 use rustyline::error::ReadlineError;
 use rustyline::{Editor as LineEditor, Event, EventHandler, ExternalPrinter, KeyEvent};
 
-use super::helper::{LineHelper, columns};
+use super::helper::LineHelper;
 use super::history::HistoryFile;
-use super::keys::{GoOut, Keys, Pressed};
+use super::keys::{Keys, Pressed};
+use super::lock;
 use super::prompt::Prompt;
 use super::recall::Recall;
 use super::redirect::describe_status;
+use super::screen::{self, columns};
 use super::tokens::{holds_secret, open_quote};
 use crate::config::expand;
 use crate::exit::{Failure, Outcome};
@@ -76,58 +78,52 @@ impl Editor {
             .build();
         let recall = Recall::default();
         let pressed = Arc::clone(&helper.pressed);
-        let keys = Keys { pressed: Arc::clone(&pressed), recall: recall.shared() };
+        let keys = Keys { pressed: Arc::clone(&pressed), recall: recall.clone() };
         let mut rich = LineEditor::with_history(config, recall).map_err(failed)?;
         rich.set_helper(Some(helper));
-        rich.bind_sequence(Event::Any, EventHandler::Conditional(Box::new(keys)));
-        let out = Event::KeySeq(vec![KeyEvent::ctrl('X'), KeyEvent::ctrl('E')]);
-        rich.bind_sequence(out, EventHandler::Conditional(Box::new(GoOut(Arc::clone(&pressed)))));
+        for event in [Event::Any, Event::KeySeq(vec![KeyEvent::ctrl('X'), KeyEvent::ctrl('E')])] {
+            rich.bind_sequence(event, EventHandler::Conditional(Box::new(keys.clone())));
+        }
         let plain = if is_dumb() { Some(plain_stdin()?) } else { None };
         let mut editor =
             Self { rich, plain, history: HistoryFile::find(), pressed, above: None, quiet: Arc::default() };
-        editor.load_history();
+        editor.recall(HistoryFile::open);
         restore_terminal_at_a_signal();
         Ok(editor)
     }
 
-    fn load_history(&mut self) {
-        let opened = self.history.as_mut().map_or(Ok(Vec::new()), HistoryFile::open);
-        self.recall(opened);
-    }
-
-    /// Takes in what was typed in other sessions.
-    fn recall_news(&mut self) {
-        let news = self.history.as_mut().map_or(Ok(Vec::new()), HistoryFile::news);
-        self.recall(news);
-    }
-
-    /// Takes in what a history file gave.
-    fn recall(&mut self, commands: io::Result<Vec<String>>) {
-        for command in self.while_kept(commands).unwrap_or_default() {
+    /// Takes in what the history file gives.
+    fn recall(&mut self, read: impl FnOnce(&mut HistoryFile) -> io::Result<Vec<String>>) {
+        for command in self.with_history(read).unwrap_or_default() {
             let _ = self.rich.add_history_entry(command);
         }
     }
 
-    /// What the history file gave; after an error it is used no more.
-    fn while_kept<T>(&mut self, done: io::Result<T>) -> Option<T> {
-        done.map_err(|error| {
-            let path = self.history.take().map(|file| file.path().display().to_string()).unwrap_or_default();
-            report(&format!("{path}: {}; commands are not kept", describe_io(&error)));
-        })
-        .ok()
+    /// Does something with the history file, where there is one; after an error it is used no more.
+    fn with_history<T>(&mut self, act: impl FnOnce(&mut HistoryFile) -> io::Result<T>) -> Option<T> {
+        let mut file = self.history.take()?;
+        match act(&mut file) {
+            Ok(done) => {
+                self.history = Some(file);
+                Some(done)
+            }
+            Err(error) => {
+                report(&format!("{}: {}; commands are not kept", file.path().display(), describe_io(&error)));
+                None
+            }
+        }
     }
 
     /// Puts a command into the history, on disk at once, unless it may hold a password or begins with a blank.
     pub fn remember(&mut self, command: &str) {
         let command = command.trim_end();
-        self.recall_news();
+        self.recall(HistoryFile::news);
         let expanded = self.rich.helper().and_then(|helper| expand(&helper.known.aliases, command));
         let is_secret = holds_secret(expanded.as_deref().unwrap_or(command));
         if is_secret || !matches!(self.rich.add_history_entry(command), Ok(true)) {
             return;
         }
-        let added = self.history.as_mut().map_or(Ok(()), |file| file.add(command));
-        self.while_kept(added);
+        self.with_history(|file| file.add(command));
     }
 
     /// The last commands with their numbers, the oldest first.
@@ -159,11 +155,11 @@ impl Editor {
         let quiet = Arc::clone(&self.quiet);
         let write = move || {
             for text in texts {
-                let _turn = quiet.lock().unwrap_or_else(PoisonError::into_inner);
+                let _turn = lock(&quiet);
                 // A terminal that is gone ends the main thread, and with it this one.
                 let _ = match &mut printer {
                     Some(printer) => printer.print(text).map_err(io::Error::other),
-                    None => io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()),
+                    None => screen::print(text),
                 };
             }
         };
@@ -187,7 +183,7 @@ impl Editor {
     }
 
     fn read_rich(&mut self, prompt: &Prompt) -> Outcome<Typed> {
-        self.recall_news();
+        self.recall(HistoryFile::news);
         self.rich.history().begin_line();
         let prompt = (prompt.raw.as_str(), prompt.styled.as_str());
         let mut begun = String::new();
@@ -217,11 +213,11 @@ impl Editor {
         let (mut text, mut open) = (String::new(), None);
         let mut shown = prompt;
         loop {
-            show(shown)?;
+            screen::print(shown).map_err(Failure::output)?;
             let line = match self.plain_line()? {
                 Typed::Text(line) => line,
                 other => {
-                    show("\n")?;
+                    screen::print("\n").map_err(Failure::output)?;
                     return Ok(other);
                 }
             };
@@ -323,11 +319,6 @@ fn plain_stdin() -> Outcome<BufReader<File>> {
     Ok(BufReader::new(owned.into()))
 }
 
-fn show(text: &str) -> Outcome<()> {
-    let mut stdout = io::stdout();
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(Failure::output)
-}
-
 /// A signal at the prompt ends the process from another thread: the terminal is put back as it was found.
 fn restore_terminal_at_a_signal() {
     let found = tcgetattr(io::stdin()).ok();
@@ -337,8 +328,7 @@ fn restore_terminal_at_a_signal() {
         }
         if !is_dumb() {
             // No more brackets around what is pasted.
-            let _ = io::stdout().write_all(b"\x1b[?2004l\r\n");
-            let _ = io::stdout().flush();
+            let _ = screen::print("\x1b[?2004l\r\n");
         }
     });
 }

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -20,8 +19,9 @@ use super::hints::hint;
 use super::keys::Pressed;
 use super::readable::cut;
 use super::recall::LONGEST_SHOWN;
+use super::screen::{self, columns};
 use super::suggestions::Lookup;
-use super::tokens::{after_count, commands, open_quote};
+use super::tokens::{after_count, numbered, open_quote};
 use crate::color::Colors;
 use crate::signal;
 use crate::text::{is_unprintable, width};
@@ -78,7 +78,8 @@ impl Completer for LineHelper {
         self.lookup.heed(&line[..pos]);
         let ask = |question| self.lookup.ask(question);
         let offer = complete(&line[..pos], &self.lookup.table(), &self.known, &ask);
-        let pairs = list::pairs(&offer, &line[offer.start..pos], columns(), rows());
+        let rows = screen::size().map_or(24, |(rows, _)| rows);
+        let pairs = list::pairs(&offer, &line[offer.start..pos], columns(), rows);
         if let [first, _, ..] = pairs.as_slice()
             && pos == line.len()
         {
@@ -112,8 +113,7 @@ impl LineHelper {
     /// above the list. The editor draws the line once more above it where something `is_inserted`.
     fn make_room_for_list(&self, is_inserted: bool) {
         self.is_listing.set(is_inserted);
-        let mut stdout = io::stdout();
-        let _ = stdout.write_all(b"\x1b[K").and_then(|()| stdout.flush());
+        let _ = screen::print("\x1b[K");
     }
 
     /// Before the line is drawn again on a terminal of another width. The editor clears as many rows above the cursor as
@@ -137,14 +137,14 @@ impl LineHelper {
         if below > 0 {
             let _ = write!(moves, "\x1b[{below}A");
         }
-        let mut stdout = io::stdout();
-        let _ = stdout.write_all(moves.as_bytes()).and_then(|()| stdout.flush());
+        let _ = screen::print(moves);
     }
 
     /// This text behind the line, as far as there is room for it.
     fn shown(&self, text: &str, line: &str, rest: Option<String>) -> Option<Shown> {
         let columns = columns();
-        let used = column_behind(&visible(line), column_behind(&self.prompt, 0, columns), columns);
+        let (_, begin) = place_behind(&self.prompt, 0, columns);
+        let (_, used) = place_behind(&visible(line), begin, columns);
         Some(Shown { text: fit(text, used, columns)?, rest })
     }
 }
@@ -175,7 +175,7 @@ impl Highlighter for LineHelper {
     fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
         let line = visible(line);
         // A pasted text is several commands: the first one's colours would not fit the others.
-        if self.is_asking || !self.colors.0 || line.contains('\n') && commands(&line).len() > 1 {
+        if self.is_asking || !self.colors.0 || line.contains('\n') && numbered(&line).len() > 1 {
             return line;
         }
         Cow::Owned(highlight(&line, &self.lookup.table(), &self.known.aliases, self.colors))
@@ -200,9 +200,8 @@ impl Highlighter for LineHelper {
 
 impl Validator for LineHelper {
     fn validate(&self, context: &mut ValidationContext<'_>) -> Result<ValidationResult> {
-        let is_open =
-            !self.is_asking && commands(context.input()).last().is_some_and(|last| open_quote(None, last).is_some());
-        if is_open {
+        let is_open = |(_, last): &(usize, String)| open_quote(None, last).is_some();
+        if !self.is_asking && numbered(context.input()).last().is_some_and(is_open) {
             return Ok(ValidationResult::Incomplete);
         }
         // What came while the line was typed is not meant for it. Once the terminal is not raw any more, Ctrl-C is.
@@ -216,27 +215,6 @@ impl Validator for LineHelper {
 fn visible(line: &str) -> Cow<'_, str> {
     let is_hidden = |c: char| is_unprintable(c) && !matches!(c, '\n' | '\t');
     if line.contains(is_hidden) { Cow::Owned(line.replace(is_hidden, "")) } else { Cow::Borrowed(line) }
-}
-
-/// How wide the terminal is.
-pub fn columns() -> usize {
-    rustix::termios::tcgetwinsize(io::stdout()).map_or(80, |size| match size.ws_col {
-        0 => 80,
-        columns => columns.into(),
-    })
-}
-
-/// How high the terminal is.
-fn rows() -> usize {
-    rustix::termios::tcgetwinsize(io::stdout()).map_or(24, |size| match size.ws_row {
-        0 => 24,
-        rows => rows.into(),
-    })
-}
-
-/// In which column the cursor stands behind a text that begins in this one.
-fn column_behind(text: &str, from: usize, columns: usize) -> usize {
-    place_behind(text, from, columns).1
 }
 
 /// In which row and column the cursor stands behind a text that begins in this column: wide characters take two, and one
@@ -270,7 +248,7 @@ fn fit(text: &str, used: usize, columns: usize) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{column_behind, fit};
+    use super::{fit, place_behind};
 
     #[test]
     fn a_hint_stays_in_its_row() {
@@ -284,11 +262,11 @@ mod tests {
 
     #[test]
     fn wide_characters_take_two_columns_and_are_not_cut_at_the_end_of_a_row() {
-        assert_eq!(column_behind("GET 世界", 17, 40), 25);
-        assert_eq!(column_behind("世界世界世界", 29, 40), 2);
-        assert_eq!(column_behind("abc", 37, 40), 0);
-        assert_eq!(column_behind("abcd", 37, 40), 1);
-        assert_eq!(column_behind("a\tb", 0, 40), 9);
-        assert_eq!(column_behind("a\nbc", 30, 40), 2);
+        assert_eq!(place_behind("GET 世界", 17, 40).1, 25);
+        assert_eq!(place_behind("世界世界世界", 29, 40).1, 2);
+        assert_eq!(place_behind("abc", 37, 40).1, 0);
+        assert_eq!(place_behind("abcd", 37, 40).1, 1);
+        assert_eq!(place_behind("a\tb", 0, 40).1, 9);
+        assert_eq!(place_behind("a\nbc", 30, 40).1, 2);
     }
 }

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use rustyline::history::History as _;
 use rustyline::{
     Cmd, ConditionalEventHandler, Event, EventContext, InputMode, KeyCode, KeyEvent, Modifiers, Movement, RepeatCount,
 };
@@ -41,16 +42,8 @@ impl Pressed {
     }
 }
 
-/// Ctrl-X Ctrl-E.
-pub struct GoOut(pub Arc<Pressed>);
-
-impl ConditionalEventHandler for GoOut {
-    fn handle(&self, _: &Event, _: RepeatCount, _: bool, _: &EventContext<'_>) -> Option<Cmd> {
-        Some(Pressed::end_line(&self.0.goes_out))
-    }
-}
-
-/// Every single key.
+/// Every single key, and Ctrl-X Ctrl-E.
+#[derive(Clone)]
 pub struct Keys {
     /// What they leave behind.
     pub pressed: Arc<Pressed>,
@@ -60,6 +53,9 @@ pub struct Keys {
 
 impl ConditionalEventHandler for Keys {
     fn handle(&self, event: &Event, _: RepeatCount, _: bool, context: &EventContext<'_>) -> Option<Cmd> {
+        if event.get(1).is_some() {
+            return Some(Pressed::end_line(&self.pressed.goes_out));
+        }
         let key = event.get(0)?;
         let was_searching = self.pressed.is_searching.swap(false, Relaxed);
         if *key == KeyEvent::ctrl('C') {
@@ -106,7 +102,7 @@ impl Keys {
         if !is_forward {
             self.recall.search_backward();
         }
-        is_searching.store(self.recall.has_lines(), Relaxed);
+        is_searching.store(!self.recall.is_empty(), Relaxed);
         direction.store(is_forward, Relaxed);
         if is_forward && was_searching { Cmd::ForwardSearchHistory } else { Cmd::ReverseSearchHistory }
     }

@@ -32,13 +32,12 @@ pub use self::help::words_and_keys;
 
 use std::cell::Cell;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::complete::Known;
 use self::editor::{Editor, Typed};
 use self::helper::LineHelper;
 use self::lines::repeated;
-use self::local::Local;
 use self::prompt::Prompt;
 use self::pushes::Pushes;
 use self::screen::Screen;
@@ -80,12 +79,17 @@ enum Flow {
     Leave,
 }
 
+/// What a mutex holds; that somebody panicked beside it does not matter.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Runs a verb of the command line.
 pub type RunVerb = fn(&Context, Option<&Verb>) -> Outcome<Exit>;
 
 /// What `help` says of a topic, without a server; the inner error says that there is no such topic.
 pub fn explain(topic: &[String]) -> Result<String, String> {
-    help::help(topic, Table::builtin(), helper::columns())
+    help::help(topic, Table::builtin(), screen::columns())
 }
 
 /// Talks with whoever sits at the terminal until they leave. `run` is what runs a verb that is typed.
@@ -270,8 +274,8 @@ impl Repl<'_> {
         if let Some((count, line)) = repeated(text, &request) {
             return self.run_again(count, line);
         }
-        if let Some(local) = Local::of(&request) {
-            return self.run_local(local);
+        if let Some(ran) = self.run_local(&request) {
+            return ran;
         }
         if self.editor.helper().is_some_and(|helper| is_verb_line(text, &request, &helper.lookup.table())) {
             return self.run_verb_line(text, &request);
@@ -356,7 +360,7 @@ impl Repl<'_> {
 
     /// Writes a reply as a person reads it best.
     fn readable(&mut self, request: &Request, frame: Frame<'_>, record: &Record<'_>) -> Outcome<()> {
-        let place = tables::Place { columns: helper::columns(), colors: self.style.colors };
+        let place = tables::Place { columns: screen::columns(), colors: self.style.colors };
         if let Some(lines) = tables::show(request).and_then(|show| show(request, frame, place)) {
             for mut line in lines {
                 line.push('\n');

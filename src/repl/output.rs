@@ -84,10 +84,7 @@ impl Repl<'_> {
                 self.paged(frame.bytes().len(), |repl| repl.record(&Record::Block { block, frame }))
             }
             Answer::Aborted => {
-                self.reply(request, OwnedFrame::nil().frame())?;
-                self.flush()?;
-                report("EXEC: a watched key has changed; nothing was run");
-                Ok(())
+                self.reply_because(request, &OwnedFrame::nil(), "a watched key has changed; nothing was run")
             }
             Answer::Rejected(errors, error) => {
                 for (request, error) in errors {
@@ -97,18 +94,8 @@ impl Repl<'_> {
                 self.reply(request, error.to_frame().frame())?;
                 errors.iter().try_for_each(|(_, error)| self.leave_replica(error))
             }
-            Answer::Denied(denied) => {
-                self.reply(request, denied.to_frame().frame())?;
-                self.flush()?;
-                report("EXEC: nothing was run");
-                Ok(())
-            }
-            Answer::Unbound(error) => {
-                self.reply(request, error.to_frame().frame())?;
-                self.flush()?;
-                report(&format!("EXEC: {RAN_APART}"));
-                Ok(())
-            }
+            Answer::Denied(denied) => self.reply_because(request, &denied.to_frame(), "nothing was run"),
+            Answer::Unbound(error) => self.reply_because(request, &error.to_frame(), RAN_APART),
             Answer::WatchLost => {
                 report(
                     "EXEC: refused, nothing was run: the WATCH was lost with its connection, so a watched key may \
@@ -117,6 +104,14 @@ impl Repl<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// Writes what EXEC was answered in place of replies, and says why.
+    fn reply_because(&mut self, exec: &Request, reply: &OwnedFrame, why: &str) -> Outcome<()> {
+        self.reply(exec, reply.frame())?;
+        self.flush()?;
+        report(&format!("EXEC: {why}"));
+        Ok(())
     }
 
     /// Says what to do about an error reply, where there is something to do.

@@ -5,10 +5,10 @@ use std::env;
 use std::io::{self, IsTerminal as _, Write};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
-use super::Repl;
 use super::redirect::describe_status;
+use super::{Repl, lock, screen};
 use crate::config::Pager;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::render::{self, Renderer};
@@ -103,7 +103,7 @@ impl Paging {
                 }
                 Ok(())
             }
-            None => io::stdout().write_all(&self.held).and_then(|()| io::stdout().flush()),
+            None => screen::print(&self.held),
         }
     }
 }
@@ -113,7 +113,7 @@ struct Shared(Arc<Mutex<Paging>>);
 
 impl Write for Shared {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes).map(|()| bytes.len())
+        lock(&self.0).write(bytes).map(|()| bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -124,24 +124,22 @@ impl Write for Shared {
 impl Repl<'_> {
     /// Shows what is `size` bytes large before it is rendered: by a pager if it is taller than the screen.
     pub(super) fn paged(&mut self, size: usize, show: impl FnOnce(&mut Self) -> Outcome<()>) -> Outcome<()> {
-        let screen = rustix::termios::tcgetwinsize(io::stdout()).ok();
-        let (rows, columns) =
-            screen.map_or((24, 80), |screen| (usize::from(screen.ws_row), usize::from(screen.ws_col)));
+        let Some((rows, columns)) = screen::size() else { return show(self) };
         let command =
             if self.terminal.is_some() || !self.is_last || size < rows { None } else { command(&self.settings.pager) };
-        let (Some(command), 1.., 1..) = (command, rows, columns) else { return show(self) };
+        let Some(command) = command else { return show(self) };
         let paging =
             Paging { command, rows, columns, held: Vec::new(), row: 0, column: 0, in_escape: false, pager: None };
         let paging = Arc::new(Mutex::new(paging));
         self.flush()?;
         // What comes from elsewhere waits.
         let quiet = self.editor.quiet();
-        let turn = quiet.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = lock(&quiet);
         let through = Renderer::new(render::lines(Box::new(Shared(Arc::clone(&paging)))), self.style.clone());
         let screen = std::mem::replace(&mut self.renderer, through);
         let shown = show(self).and_then(|()| self.flush());
         self.renderer = screen;
-        let finished = paging.lock().unwrap_or_else(PoisonError::into_inner).finish();
+        let finished = lock(&paging).finish();
         drop(turn);
         match shown {
             // A pager that was left before the end.

@@ -10,7 +10,7 @@ use self::body::Room;
 use self::look::{Counted, Layout, Look, look};
 use super::readable::{cut, duration, size};
 use super::tables::padded;
-use super::{Flow, Repl, local::Peek};
+use super::{Flow, Repl};
 use crate::color::Part;
 use crate::command::request::Request;
 use crate::exit::{Exit, Failure, Outcome};
@@ -29,6 +29,7 @@ const LARGEST: u64 = 8 << 20;
 const DOCUMENT: u64 = 64 << 10;
 
 /// What is known of a key.
+#[derive(Default)]
 struct Known {
     kind: String,
     encoding: Option<String>,
@@ -41,8 +42,10 @@ struct Known {
 }
 
 /// What is in it.
+#[derive(Default)]
 enum Content {
     /// Nothing is known of that.
+    #[default]
     Unknown,
     /// The first of it.
     First(Layout, OwnedFrame),
@@ -54,7 +57,7 @@ enum Content {
 
 impl Repl<'_> {
     /// Shows a key.
-    pub(super) fn peek(&mut self, Peek(key): &Peek) -> Outcome<Flow> {
+    pub(super) fn peek(&mut self, key: &[u8]) -> Outcome<Flow> {
         let room = Room::of_screen();
         // A server that knows no such command is not asked.
         let fields_expire = self.editor.helper().is_some_and(|helper| helper.lookup.table().find(&["HPTTL"]).is_some());
@@ -119,15 +122,7 @@ impl Asking<'_, '_> {
             return Ok(Err(error));
         }
         let kind = String::from_utf8_lossy(kind.frame().head().text).into_owned();
-        let mut known = Known {
-            kind,
-            encoding: None,
-            ttl: None,
-            memory: None,
-            length: None,
-            content: Content::Unknown,
-            field_ttls: Vec::new(),
-        };
+        let mut known = Known { kind, ..Known::default() };
         if known.kind == "none" {
             return Ok(Ok(known));
         }
@@ -226,7 +221,7 @@ impl Asking<'_, '_> {
 /// A number that is not negative.
 fn number(frame: Frame<'_>) -> Option<u64> {
     let head = frame.head();
-    (head.kind == Kind::Integer).then(|| std::str::from_utf8(head.text).ok()?.parse().ok()).flatten()
+    if head.kind == Kind::Integer { text::number(head.text) } else { None }
 }
 
 impl Known {

@@ -1,6 +1,6 @@
 //! Pushes out of band (`--show-pushes`): above the line being typed while there is one, else where replies go.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::mem;
 use std::os::fd::AsFd as _;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,6 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use super::{lock, screen};
 use crate::exit::{Failure, Outcome};
 use crate::memory::Growing;
 use crate::net::{PushListener, Server};
@@ -36,7 +37,7 @@ struct Waiting {
 impl Waiting {
     /// Adds a text; gives it back when there is no room yet.
     fn add(&self, text: String) -> Option<String> {
-        let texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        let texts = lock(&self.texts);
         let is_full = |texts: &mut String| texts.len() >= MANY;
         let waited = self.changed.wait_timeout_while(texts, GLANCE, is_full);
         let (mut texts, waited) = waited.unwrap_or_else(PoisonError::into_inner);
@@ -50,7 +51,7 @@ impl Waiting {
 
     /// Takes all there is, once there is something.
     fn take(&self) -> String {
-        let texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        let texts = lock(&self.texts);
         let waited = self.changed.wait_while(texts, |texts| texts.is_empty());
         let taken = mem::take(&mut *waited.unwrap_or_else(PoisonError::into_inner));
         self.changed.notify_all();
@@ -92,7 +93,7 @@ impl Pushes {
                     Some(back) => text = back,
                 }
             }
-            let _ = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
+            let _ = screen::print(text);
         });
         Ok((Self { is_typing }, listener))
     }

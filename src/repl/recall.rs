@@ -5,12 +5,13 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use rustyline::Result;
 use rustyline::history::{History, SearchDirection, SearchResult};
 
 use super::history::KEPT;
+use super::lock;
 use super::tokens::holds_secret;
 
 /// The longest line that is shown behind the cursor, or looked for there, in bytes: more than a screen holds.
@@ -51,15 +52,10 @@ impl Inner {
 }
 
 /// The lines, shared by the editor and by the keys that walk through them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Recall(Arc<Mutex<Inner>>);
 
 impl Recall {
-    /// The same lines, for the keys.
-    pub fn shared(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-
     /// A walk begins where this line is none that a walk gave: the lines that begin so are walked through.
     pub fn walk_from(&self, line: &str) {
         let mut inner = lock(&self.0);
@@ -74,11 +70,6 @@ impl Recall {
         let behind = inner.given.as_ref().filter(|(_, given)| given == line).map(|(at, _)| at + 1);
         inner.forward = behind.filter(|at| *at < inner.lines.len());
         inner.forward.is_some()
-    }
-
-    /// Whether there is any.
-    pub fn has_lines(&self) -> bool {
-        !lock(&self.0).lines.is_empty()
     }
 
     /// Has the search that begins now, or goes on, go backward.
@@ -226,10 +217,6 @@ fn find_in_any_case(text: &str, term: &str) -> Option<usize> {
         let mut letters = text[*at..].chars().flat_map(char::to_lowercase);
         term.iter().all(|letter| letters.next() == Some(*letter))
     })
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 
 use super::tokens::Words;
 use super::{Flow, Repl, builtins::stay};
@@ -136,11 +137,8 @@ impl Repl<'_> {
     /// What stands for the standard output of a verb whose output goes elsewhere.
     pub(super) fn elsewhere(&self) -> io::Result<Option<OpenLines>> {
         let Some((_, sink)) = &self.terminal else { return Ok(None) };
-        let sink = File::from(sink.try_clone()?);
-        Ok(Some(Box::new(move || match sink.try_clone() {
-            Ok(sink) => Box::new(sink),
-            Err(error) => Box::new(Broken(error.kind())),
-        })))
+        let sink = Arc::new(File::from(sink.try_clone()?));
+        Ok(Some(Box::new(move || Box::new(Arc::clone(&sink)))))
     }
 
     /// What of a reply belongs to the terminal, wherever the reply goes.
@@ -169,19 +167,6 @@ fn finish(ran: Outcome<Flow>, flushed: &io::Result<()>, target: &Target<'_>, she
         Err(failure) if failure.exit() == Exit::Done => Ok(Flow::On),
         Err(failure) => stay(failure),
         Ok(flow) => Ok(flow),
-    }
-}
-
-/// A way that cannot be had.
-struct Broken(io::ErrorKind);
-
-impl io::Write for Broken {
-    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-        Err(self.0.into())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

@@ -4,15 +4,34 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd as _;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use super::lock;
 use crate::signal::{self, Signal};
 
 /// What a terminal takes at once: between two pieces Ctrl-C is looked for.
 const PIECE: usize = 4096;
 /// How long what is left out is counted.
 const COUNTING: Duration = Duration::from_millis(50);
+
+/// How many rows and columns the terminal has, where it tells that.
+pub fn size() -> Option<(usize, usize)> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    (size.ws_row > 0 && size.ws_col > 0).then(|| (size.ws_row.into(), size.ws_col.into()))
+}
+
+/// How wide the terminal is.
+pub fn columns() -> usize {
+    size().map_or(80, |(_, columns)| columns)
+}
+
+/// Writes to the terminal at once.
+pub fn print(text: impl AsRef<[u8]>) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_ref())?;
+    stdout.flush()
+}
 
 /// What is known of the output: shared by who writes and who asks.
 #[derive(Clone, Default)]
@@ -49,7 +68,7 @@ impl Screen {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     /// Counts what is printed from here on.

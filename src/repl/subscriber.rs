@@ -3,11 +3,12 @@
 //! when nothing is left; the changes themselves are the stream's business.
 
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 use rustix::event::PollFd;
 
+use super::lock;
 use crate::command::request::Request;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
@@ -31,7 +32,7 @@ struct State {
 
 impl Subscribed {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     /// Takes note of subscriptions that are about to be asked for; whether the subscriber is there to do it.
@@ -53,14 +54,12 @@ impl Subscribed {
         const SHOWN: usize = 500;
         let state = self.lock();
         let mut text = String::new();
-        for (command, topic) in
-            [("SUBSCRIBE", Topic::Channel), ("PSUBSCRIBE", Topic::Pattern), ("SSUBSCRIBE", Topic::ShardChannel)]
-        {
+        for topic in [Topic::Channel, Topic::Pattern, Topic::ShardChannel] {
             let names: Vec<&[u8]> =
                 state.names.iter().filter(|own| own.topic == topic).map(|own| own.name.as_slice()).collect();
             if !names.is_empty() {
                 let gap = if text.is_empty() { "" } else { "; " };
-                let command = [command.as_bytes()].into_iter().chain(names);
+                let command = [topic.command().as_bytes()].into_iter().chain(names);
                 let _ = write!(text, "{gap}{}", Request::new(command).shown(SHOWN));
             }
         }

@@ -10,12 +10,13 @@ mod walk;
 use std::cell::{Cell, RefCell};
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use self::primaries::{Crowd, is_same};
 pub use self::question::{Candidate, Elements, Question, Topic};
+use super::lock;
 use crate::command::table::Table;
 use crate::net::{Address, Endpoint};
 
@@ -40,21 +41,13 @@ pub struct Answer {
 }
 
 /// The command table of the server, once it is known; until then the built-in one.
-pub enum CurrentTable {
-    /// The one that is compiled in.
-    Builtin(&'static Table),
-    /// The server's.
-    Live(Arc<Table>),
-}
+pub struct CurrentTable(Option<Arc<Table>>);
 
 impl Deref for CurrentTable {
     type Target = Table;
 
     fn deref(&self) -> &Table {
-        match self {
-            Self::Builtin(table) => table,
-            Self::Live(table) => table,
-        }
+        self.0.as_deref().unwrap_or_else(|| Table::builtin())
     }
 }
 
@@ -170,10 +163,9 @@ impl Lookup {
                 }
             });
         }
-        match &*lock(&self.live) {
-            Some((address, table)) if *address == self.endpoint.address => CurrentTable::Live(Arc::clone(table)),
-            _ => CurrentTable::Builtin(Table::builtin()),
-        }
+        let live = lock(&self.live);
+        let is_here = |(address, _): &&(Address, Arc<Table>)| *address == self.endpoint.address;
+        CurrentTable(live.as_ref().filter(is_here).map(|(_, table)| Arc::clone(table)))
     }
 
     /// What is known of the answer to a question after a tenth of a second at most; nothing where the server
@@ -213,10 +205,6 @@ impl Lookup {
         state.is_slow |= is_looking;
         Answer { is_looking, ..state.answer.clone() }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Answers one question after the other, of the servers where the user is.

@@ -117,12 +117,8 @@ pub fn behind_exec(line: &str) -> &str {
     line.trim_start().strip_prefix("exec ").unwrap_or(line)
 }
 
-/// The commands of a text: each line is one, but for a line whose quote is open, which goes on in the next.
-pub fn commands(text: &str) -> Vec<String> {
-    numbered(text).into_iter().map(|(_, command)| command).collect()
-}
-
-/// The same, each with the number of the line it begins in.
+/// The commands of a text, each with the number of the line it begins in: each line is one, but for a line whose quote is
+/// open, which goes on in the next.
 pub fn numbered(text: &str) -> Vec<(usize, String)> {
     let mut commands: Vec<(usize, String)> = Vec::new();
     let mut open = None;
@@ -171,6 +167,10 @@ pub fn begins_with(word: &[u8], beginning: &[u8]) -> bool {
 mod tests {
     use super::*;
 
+    fn commands(text: &str) -> Vec<String> {
+        numbered(text).into_iter().map(|(_, command)| command).collect()
+    }
+
     #[test]
     fn words_have_places_and_say_what_they_mean() {
         let words = Words::of("SET \"a b\" x");
@@ -203,7 +203,7 @@ mod tests {
         // To read again what stands above each line would be to read a terabyte.
         let text = format!("SET k \"{}", "one line of what was pasted\n".repeat(300_000));
         let (done, finished) = std::sync::mpsc::channel();
-        std::thread::spawn(move || done.send(commands(&text).len()));
+        std::thread::spawn(move || done.send(numbered(&text).len()));
         assert_eq!(finished.recv_timeout(std::time::Duration::from_mins(1)), Ok(1));
     }
 

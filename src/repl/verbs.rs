@@ -7,8 +7,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use super::redirect::home;
-use super::views::{Lines, Wanted};
-use super::{Flow, Repl, builtins::stay};
+use super::views::{KINDS, Lines, Wanted};
+use super::{Flow, Repl, builtins::stay, screen};
 use crate::cli::{Cli, Verb, prompt};
 use crate::color::Part;
 use crate::command::request::Request;
@@ -16,7 +16,7 @@ use crate::command::table::Table;
 use crate::config::Config;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::net::{Subscription, Topic};
+use crate::net::Subscription;
 use crate::render::Style;
 use crate::report::report;
 use crate::signal::{self, Signal};
@@ -40,17 +40,12 @@ pub fn ends_in_background(line: &str, request: &Request) -> bool {
 
 /// What a verb subscribes to that has no options; nothing where it has some.
 fn plain_subscriptions(words: &[OsString]) -> Vec<Subscription> {
-    let (verb, names) = words.split_first().map_or((None, words), |(verb, names)| (verb.to_str(), names));
-    let topic = match verb {
-        Some("sub") => Topic::Channel,
-        Some("psub") => Topic::Pattern,
-        Some("ssub") => Topic::ShardChannel,
-        _ => return Vec::new(),
-    };
-    if names.iter().any(|name| name.as_bytes().starts_with(b"-")) {
-        return Vec::new();
+    let Some((verb, names)) = words.split_first() else { return Vec::new() };
+    let topic = KINDS.iter().find(|(_, name, _)| verb == name).and_then(|(.., topic)| *topic);
+    match topic.filter(|_| !names.iter().any(|name| name.as_bytes().starts_with(b"-"))) {
+        Some(topic) => Subscription::collect(&[(topic, &names.to_vec())]),
+        None => Vec::new(),
     }
-    Subscription::collect(&[(topic, &names.to_vec())])
 }
 
 /// The words, with the home directory for the `~/` that the name of a file begins with, as a shell has it.
@@ -125,10 +120,7 @@ impl Repl<'_> {
         if lines.is_none() && verb.is_stream() {
             let hint = "(Ctrl-C leaves; with a final & it runs above the prompt)";
             self.write(&format!("{}\n", self.style.colors.paint(Part::Hint, hint)))?;
-            lines = Some(open_lines(&config.style, |text: String| {
-                let mut stdout = io::stdout().lock();
-                io::Write::write_all(&mut stdout, text.as_bytes()).and_then(|()| io::Write::flush(&mut stdout))
-            }));
+            lines = Some(open_lines(&config.style, screen::print));
         }
         self.flush()?;
         let ended = (self.run)(&Context::at_prompt(config, lines), Some(verb));

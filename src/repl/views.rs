@@ -27,6 +27,14 @@ use crate::report::{self, Voice};
 use crate::signal::{self, Stop};
 use crate::text::describe_io;
 
+/// The commands that open a view, the verbs that show the same, and what these subscribe to.
+pub const KINDS: [(&str, &str, Option<Topic>); 4] = [
+    ("SUBSCRIBE", "sub", Some(Topic::Channel)),
+    ("PSUBSCRIBE", "psub", Some(Topic::Pattern)),
+    ("SSUBSCRIBE", "ssub", Some(Topic::ShardChannel)),
+    ("MONITOR", "monitor", None),
+];
+
 /// A verb that somebody asked for.
 #[derive(Debug)]
 pub struct Wanted {
@@ -42,12 +50,6 @@ impl Wanted {
     /// The words of the verb that shows what a command of the server asks for, and how; none if it is no such command.
     /// `line` is the command as it was typed: a quoted `&` is a channel's name.
     pub fn of(request: &Request, line: &str) -> Option<Result<(Vec<OsString>, Self), String>> {
-        const KINDS: [(&str, &str, Option<Topic>); 4] = [
-            ("SUBSCRIBE", "sub", Some(Topic::Channel)),
-            ("PSUBSCRIBE", "psub", Some(Topic::Pattern)),
-            ("SSUBSCRIBE", "ssub", Some(Topic::ShardChannel)),
-            ("MONITOR", "monitor", None),
-        ];
         let (name, verb, topic) = KINDS.iter().find(|(name, ..)| request.is(0, name))?;
         let in_background = ends_in_background(line, request);
         let count = request.len() - usize::from(in_background);
@@ -237,12 +239,7 @@ impl Jobs {
         self.list.iter().filter(is_here).find_map(|job| Some((job, job.subscriber.as_ref()?)))
     }
 
-    /// One line a view: its number and what it shows, and where it is, where that is not here.
-    pub fn describe(&mut self, here: &Address) -> Vec<String> {
-        self.list(here).into_iter().map(|(number, shown)| format!("[{number}] {shown}")).collect()
-    }
-
-    /// The views by their numbers, with what they show.
+    /// The views by their numbers, with what they show, and where they are, where that is not here.
     pub fn list(&mut self, here: &Address) -> Vec<(usize, String)> {
         self.forget_ended();
         let view = |job: &Job| {

@@ -17,7 +17,7 @@ pub enum Topic {
 
 impl Topic {
     /// The command that subscribes.
-    pub(super) fn command(self) -> &'static str {
+    pub fn command(self) -> &'static str {
         match self {
             Self::Channel => "SUBSCRIBE",
             Self::Pattern => "PSUBSCRIBE",

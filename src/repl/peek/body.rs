@@ -5,6 +5,7 @@ use super::{Content, Known, SHOWN, cut, padded};
 use crate::color::{Colors, Part};
 use crate::command::request::{quote, shown_arg};
 use crate::repl::readable::{duration, pretty};
+use crate::repl::screen;
 use crate::repl::tables::folded;
 use crate::reply::{Frame, Kind};
 use crate::text::{self, width};
@@ -27,9 +28,7 @@ pub struct Room {
 
 impl Room {
     pub fn of_screen() -> Self {
-        let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok();
-        let size = size.map(|size| (usize::from(size.ws_row), usize::from(size.ws_col)));
-        let (rows, columns) = size.filter(|(rows, columns)| *rows > 0 && *columns > 0).unwrap_or((24, 80));
+        let (rows, columns) = screen::size().unwrap_or((24, 80));
         Self { rows: rows.saturating_sub(2), columns }
     }
 

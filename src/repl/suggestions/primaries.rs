@@ -26,15 +26,13 @@ pub fn is_same(one: &Endpoint, other: &Endpoint) -> bool {
 pub struct Crowd {
     endpoint: Endpoint,
     opened: Instant,
-    sessions: Vec<Member>,
+    /// None is lost.
+    sessions: Vec<Option<Session>>,
     /// Which of them has a slot, by its number; empty where that is no question.
     owners: Vec<Option<usize>>,
     /// Whether one said that a slot is another's now.
     is_outdated: bool,
 }
-
-/// A server, and the session with it; none: lost.
-struct Member(Option<Session>);
 
 impl Crowd {
     /// Connects; none if there is nobody.
@@ -56,29 +54,29 @@ impl Crowd {
                 primaries.iter().position(|address| address == primary)
             };
             owners = (0..SLOTS).map(owner).collect();
-            sessions.extend(primaries.iter().map(|primary| Member(cluster.lend_session(primary).ok())));
+            sessions.extend(primaries.iter().map(|primary| cluster.lend_session(primary).ok()));
         } else {
-            sessions.push(Member(Some(Session::open(&patient).ok()?)));
+            sessions.push(Some(Session::open(&patient).ok()?));
         }
         Some(Self { endpoint: endpoint.clone(), opened: Instant::now(), sessions, owners, is_outdated: false })
     }
 
     /// Whether these are the servers of that endpoint, as far as is known.
     pub fn is_good(&mut self, endpoint: &Endpoint) -> bool {
-        for Member(session) in &mut self.sessions {
+        for session in &mut self.sessions {
             if session.as_mut().is_some_and(|session| session.look_after().is_err()) {
                 *session = None;
             }
         }
         is_same(&self.endpoint, endpoint)
             && !self.is_outdated
-            && self.sessions.iter().any(|member| member.0.is_some())
+            && self.sessions.iter().any(Option::is_some)
             && (endpoint.cluster.is_none() || self.opened.elapsed() < STEADY)
     }
 
     /// Those that are meant, by their numbers.
     pub fn members(&self, whom: &Whom) -> Vec<usize> {
-        let open = || (0..self.sessions.len()).filter(|at| self.sessions[*at].0.is_some());
+        let open = || (0..self.sessions.len()).filter(|at| self.sessions[*at].is_some());
         match whom {
             Whom::All => open().collect(),
             Whom::Owner(key) if !self.owners.is_empty() => {
@@ -97,15 +95,15 @@ impl Crowd {
     /// Asks many things at once; the answers in their order, none from those that are lost.
     pub fn ask(&mut self, questions: &[(usize, Cmd)]) -> Vec<Option<Value>> {
         for (at, question) in questions {
-            if let Some(session) = &mut self.sessions[*at].0 {
+            if let Some(session) = &mut self.sessions[*at] {
                 session.put(question);
             }
         }
-        for member in &mut self.sessions {
-            member.with(Session::send);
+        for session in &mut self.sessions {
+            with(session, Session::send);
         }
         let answers: Vec<Option<Value>> =
-            questions.iter().map(|(at, _)| self.sessions[*at].with(Session::answer_as_value)).collect();
+            questions.iter().map(|(at, _)| with(&mut self.sessions[*at], Session::answer_as_value)).collect();
         let is_moved =
             |answer: &Value| matches!(answer, Value::ServerError(error) if matches!(error.code(), "MOVED" | "ASK"));
         self.is_outdated |= !self.owners.is_empty() && answers.iter().flatten().any(is_moved);
@@ -113,13 +111,11 @@ impl Crowd {
     }
 }
 
-impl Member {
-    /// Does something with the session; it is closed if that fails.
-    fn with<T>(&mut self, act: impl FnOnce(&mut Session) -> Result<T, Lost>) -> Option<T> {
-        let done = act(self.0.as_mut()?);
-        if done.is_err() {
-            self.0 = None;
-        }
-        done.ok()
+/// Does something with a session, which is closed if that fails.
+fn with<T>(session: &mut Option<Session>, act: impl FnOnce(&mut Session) -> Result<T, Lost>) -> Option<T> {
+    let done = act(session.as_mut()?);
+    if done.is_err() {
+        *session = None;
     }
+    done.ok()
 }

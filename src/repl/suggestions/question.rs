@@ -1,6 +1,8 @@
 //! What may be asked of the server for whoever types, and which commands ask it. How replies are read is left to `facts`,
 //! and what takes many of them to `walk`.
 
+use std::cmp::Reverse;
+
 use redis::Cmd;
 
 use crate::repl::tokens::begins_with;
@@ -192,21 +194,15 @@ impl Question {
     pub fn tidy(&self, found: &mut Vec<Candidate>) {
         found.retain(|candidate| candidate.value.len() <= LONGEST);
         match self.topic {
-            Topic::Sizes | Topic::ParameterValues(_) => {}
+            Topic::Sizes | Topic::ParameterValues(_) => return,
             // The newest first.
-            Topic::Entries(_) => {
-                found.sort_by_cached_key(|candidate| std::cmp::Reverse(numbers(&candidate.value)));
-                found.dedup_by(|one, other| one.value == other.value);
-            }
+            Topic::Entries(_) => found.sort_by_cached_key(|candidate| Reverse(numbers(&candidate.value))),
             Topic::Databases | Topic::Clients("id") | Topic::Pending(..) => {
                 found.sort_by_cached_key(|candidate| (numbers(&candidate.value), candidate.note.is_empty()));
-                found.dedup_by(|one, other| one.value == other.value);
             }
-            _ => {
-                found.sort_by(|one, other| (&one.value, &other.note).cmp(&(&other.value, &one.note)));
-                found.dedup_by(|one, other| one.value == other.value);
-            }
+            _ => found.sort_by(|one, other| (&one.value, &other.note).cmp(&(&other.value, &one.note))),
         }
+        found.dedup_by(|one, other| one.value == other.value);
     }
 }
 

@@ -66,18 +66,14 @@ fn elements_of(crowd: &mut Crowd, key: &[u8]) -> Option<Elements> {
 
 /// What a few commands answer.
 fn ask(crowd: &mut Crowd, question: &Question) -> Vec<Candidate> {
-    let per_stream: Option<fn(Vec<u8>, &Question) -> Topic> = match &question.topic {
-        Topic::Groups(None) => Some(|key, _| Topic::Groups(Some(key))),
-        Topic::Consumers(None, _) => Some(|key, question| match &question.topic {
-            Topic::Consumers(_, group) => Topic::Consumers(Some(key), group.clone()),
-            topic => topic.clone(),
-        }),
-        _ => None,
-    };
-    let Some(topic_of) = per_stream else {
+    if !matches!(question.topic, Topic::Groups(None) | Topic::Consumers(None, _)) {
         let (whom, commands) = question.commands();
         let asked = asked(crowd, &whom, commands);
         return facts::read(question, crowd.ask(&asked));
+    }
+    let of_stream = |key| match &question.topic {
+        Topic::Consumers(_, group) => Topic::Consumers(Some(key), group.clone()),
+        _ => Topic::Groups(Some(key)),
     };
     let all = Question { topic: Topic::Keys(Some("stream")), prefix: Vec::new() };
     let mut streams = Vec::new();
@@ -86,7 +82,7 @@ fn ask(crowd: &mut Crowd, question: &Question) -> Vec<Candidate> {
     streams.truncate(STREAMS);
     let mut asked_all = Vec::new();
     for stream in streams {
-        let (whom, commands) = Question { topic: topic_of(stream.value, question), prefix: Vec::new() }.commands();
+        let (whom, commands) = Question { topic: of_stream(stream.value), prefix: Vec::new() }.commands();
         asked_all.extend(asked(crowd, &whom, commands));
     }
     let answers = crowd.ask(&asked_all);
