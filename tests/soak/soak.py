@@ -61,11 +61,12 @@ class Run:
         return subprocess.Popen(words, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, env=env)
 
     def harass(self, *deeds, pauses=(0.05, 0.6)):
-        """Does one of the deeds again and again, in a thread of its own; call what is given to end it."""
+        """Does one of the deeds again and again, in a thread of its own, until the time is over: what was begun then is
+        finished in peace. Call what is given to wait for that, or to end it before."""
         is_over = threading.Event()
 
         def work():
-            while not is_over.wait(self.rng.uniform(*pauses)):
+            while not is_over.wait(self.rng.uniform(*pauses)) and self.goes_on():
                 deed = self.rng.choice(deeds)
                 try:
                     if deed() is not False:
