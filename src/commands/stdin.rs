@@ -175,6 +175,9 @@ impl Lines {
                     return Err(failure);
                 }
                 self.exit = self.exit.or(failure.report());
+                if self.shell.link().server().is_none() {
+                    self.mode.reset();
+                }
             }
         }
         if self.is_peer {

@@ -109,6 +109,8 @@ pub enum Lost {
     Undecodable(String),
     /// No answer within the read limit.
     Silent(Duration),
+    /// Nothing was heard for so long, though a sign of life was asked for.
+    Dead(Duration),
     /// A signal came while an answer was waited for.
     Interrupted(Signal),
     /// A node of a cluster could not be reached: the command was not sent. The message names the node.
@@ -137,6 +139,7 @@ impl Lost {
             Self::Broken(error) => tls::describe(error),
             Self::Undecodable(why) => format!("the answer could not be decoded ({why})"),
             Self::Silent(limit) => format!("no answer within {} s (--read-timeout)", limit.as_secs_f64()),
+            Self::Dead(silence) => format!("the server has given no sign of life for {} s", silence.as_secs()),
             Self::Interrupted(_) => "interrupted".to_owned(),
             Self::Unreached(message) | Self::Refused { message, .. } => message.clone(),
         }
@@ -152,7 +155,7 @@ impl Lost {
 
     /// The same with a place before it in any case: FILE:LINE.
     pub fn describe_at(&self, place: &str) -> String {
-        let what = if self.is_end() { "connection lost: " } else { "" };
+        let what = if self.is_end() || matches!(self, Self::Dead(_)) { "connection lost: " } else { "" };
         format!("{place}: {what}{}", self.reason())
     }
 
@@ -210,6 +213,10 @@ mod tests {
         for (lost, message) in [
             (Lost::Closed, "h:1: connection lost: the server closed the connection"),
             (Lost::Silent(Duration::from_secs(2)), "h:1: no answer within 2 s (--read-timeout)"),
+            (
+                Lost::Dead(Duration::from_secs(25)),
+                "h:1: connection lost: the server has given no sign of life for 25 s",
+            ),
             (Lost::Undecodable("x".to_owned()), "h:1: the answer could not be decoded (x)"),
             (unreached(), "cannot connect to h:1: no"),
             (Lost::refused("h:1 refused database 9: no"), "h:1 refused database 9: no"),

@@ -41,6 +41,7 @@ pub use retry::{RandomBackoff, Retry};
 pub use sentinel::Sentinels;
 pub use session::Session;
 pub use snapshot::Snapshot;
+pub use stream::heartbeat::{Heartbeat, Verdict};
 pub use stream::retries::pause as reconnect_pause;
 pub use stream::{Change, Given, Heard, Source, Stream, Subscription, Topic, ready_at};
 pub use tls::{Tls, TlsFiles, Verify};

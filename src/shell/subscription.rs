@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use crate::command::request::Request;
-use crate::net::{Protocol, Topic};
+use crate::net::Topic;
 use crate::reply::{Frame, Message, MessageKind};
 
 /// The commands that change subscriptions, what confirms each, and whether it adds to them.
@@ -75,7 +75,7 @@ impl Subscriptions {
 
 impl Awaited {
     /// Takes note of a frame; whether the answer is complete with it.
-    pub fn is_complete_with(&mut self, frame: Frame<'_>, protocol: Protocol) -> bool {
+    pub fn is_complete_with(&mut self, frame: Frame<'_>) -> bool {
         let kind = MessageKind::of(frame);
         match self {
             Self::Confirmations(awaited, left) if kind == Some(*awaited) => {
@@ -83,8 +83,7 @@ impl Awaited {
                 *left == 0
             }
             Self::Confirmations(..) => frame.is_error(),
-            Self::Reply if protocol == Protocol::Resp2 => kind.is_none_or(|kind| kind == MessageKind::Pong),
-            Self::Reply => !frame.is_push(),
+            Self::Reply => !frame.is_push() && kind.is_none_or(|kind| kind == MessageKind::Pong),
         }
     }
 }
@@ -100,7 +99,7 @@ mod tests {
             if let Some(message) = Message::of(frame) {
                 subscriptions.note(&message);
             }
-            complete.push(awaited.is_complete_with(frame, Protocol::Resp2));
+            complete.push(awaited.is_complete_with(frame));
         }
         complete
     }

@@ -1,6 +1,7 @@
 //! SUBSCRIBE and its kind, and MONITOR, as commands: in redis-cli's own form, alone and on standard input (contract
 //! sections 4 and 5).
 
+use crate::peer::{Answer, peer, send};
 use crate::rcli::Rcli;
 use crate::running::Running;
 use crate::server::Server;
@@ -276,4 +277,68 @@ fn a_fake_terminal_has_the_formats_of_a_real_one() {
     server.rcli(["GET", "k"]).env("FAKETTY", "1").prints("\"v\"\n").run();
     server.rcli(["--raw", "GET", "k"]).env("FAKETTY", "1").prints("v\n").run();
     server.rcli([""; 0]).env("FAKETTY", "1").stdin("get k\n").prints("\"v\"\n").run();
+}
+
+fn confirmation(mark: char) -> String {
+    format!("{mark}3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n")
+}
+
+fn message(mark: char) -> String {
+    format!("{mark}3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nx\r\n")
+}
+
+#[test]
+fn a_peer_that_falls_silent_under_a_subscription_of_lines_is_found_within_30_s() {
+    let peer = peer().answers([send(confirmation('*')), Answer::Silence]).start();
+    let run = peer.rcli(["--raw"]).stdin("SUBSCRIBE a\n").prints("subscribe\na\n1\n").status(3);
+    run.complains(&["connection lost: the server has given no sign of life for 25 s"]).run();
+    assert_eq!(peer.ordinary(), ["SUBSCRIBE a", "PING"]);
+}
+
+#[test]
+fn a_sign_of_life_answers_no_line() {
+    let pongs =
+        [("-3", '>', "+PONG\r\n"), ("-2", '*', "*2\r\n$4\r\npong\r\n$0\r\n\r\n"), ("-2", '*', "-NOPERM no\r\n")];
+    let runs = pongs.map(|(protocol, mark, pong)| {
+        let heard = [send(message(mark)), send([pong.to_owned(), message(mark)].concat()), send("+RESET\r\n")];
+        let peer = peer().answers([send(confirmation(mark)), send("")]).start();
+        let mut run = peer.rcli(["--raw", protocol]).interactive().any_stdout().start();
+        run.send_line("SUBSCRIBE a");
+        assert_eq!(lines(&mut run, 3), ["subscribe", "a", "1"]);
+        (run, peer, heard)
+    });
+    for (mut run, peer, [first, second, reset]) in runs {
+        peer.wait_for_commands(2);
+        // Nothing but a message has come, and the sign of life is still owed: the line waits for it.
+        let Answer::Send(first) = first else { panic!("no answer") };
+        peer.say(&first);
+        assert_eq!(lines(&mut run, 3), ["message", "a", "x"]);
+        peer.set("RESET", reset);
+        run.send_line("RESET");
+        let Answer::Send(second) = second else { panic!("no answer") };
+        peer.say(&second);
+        assert_eq!(lines(&mut run, 4), ["message", "a", "x", "RESET"]);
+        run.finish();
+        assert_eq!(peer.ordinary()[..3], ["SUBSCRIBE a", "PING", "RESET"]);
+    }
+}
+
+#[test]
+fn where_a_server_has_no_hello_messages_are_no_replies() {
+    let refused = [message('*').as_str(), "-ERR only (P)SUBSCRIBE allowed\r\n"].concat();
+    let peer = peer().hello(send("-ERR unknown command 'HELLO'\r\n")).answers([send(confirmation('*')), send(refused)]);
+    let peer = peer.always("UNSUBSCRIBE", send("*3\r\n$11\r\nunsubscribe\r\n$1\r\na\r\n:0\r\n")).start();
+    let run = peer.rcli(["--json"]).stdin("SUBSCRIBE a\nGET k\nUNSUBSCRIBE\n").any_stdout().status(1);
+    let out = String::from_utf8_lossy(&run.complains(&["GET k: ERR only"]).run().stdout).into_owned();
+    let kinds = ["\"subscribe\"", "\"message\"", "\"error\"", "\"unsubscribe\""];
+    assert!(out.lines().count() == 4 && out.lines().zip(kinds).all(|(line, kind)| line.contains(kind)), "{out}");
+}
+
+#[test]
+fn a_connection_that_is_opened_again_is_subscribed_to_nothing() {
+    let server = Server::start();
+    let lines = "SUBSCRIBE a\nCLIENT KILL TYPE pubsub SKIPME no\nPING\nPING\n:get pubsub\n";
+    let run = server.rcli(["--raw", "-3"]).called("redis-cli").stdin(lines).any_stdout().any_stderr().status(3).run();
+    let out = String::from_utf8_lossy(&run.stdout).into_owned();
+    assert!(out.ends_with("\nPONG\n0\n"), "{out}");
 }

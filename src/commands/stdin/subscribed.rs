@@ -12,7 +12,7 @@ use crate::command::request::Request;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::Source;
-use crate::net::{Endpoint, Lost, Protocol, PushListener, Server, Session};
+use crate::net::{Endpoint, Heartbeat, Lost, Protocol, PushListener, Server, Session, Verdict};
 use crate::render::{Format, Record, Renderer, Stdout};
 use crate::reply::{ErrorReply, Frame, Message, OwnedFrame};
 use crate::shell::subscription::{Awaited, Subscriptions};
@@ -31,6 +31,10 @@ pub struct Mode {
     tells: bool,
     /// Whether it shows that just now: a line that has come only in part changes nothing.
     is_told: bool,
+    /// Whether messages come among the replies, as in RESP2, which a server without HELLO speaks whatever was asked for.
+    is_among_replies: bool,
+    /// Of the connection, from when it was first listened to.
+    heartbeat: Option<Heartbeat>,
 }
 
 /// Why nothing more is heard.
@@ -76,6 +80,7 @@ impl Mode {
     fn note(&mut self, frame: Frame<'_>) {
         if let Some(message) = Message::of(frame) {
             self.subscriptions.note(&message);
+            self.is_among_replies = !frame.is_push();
             self.is_open.store(self.is_open(), Ordering::Relaxed);
         }
     }
@@ -91,7 +96,6 @@ impl Mode {
         &mut self,
         session: &mut Session,
         request: &Request,
-        protocol: Protocol,
         out: &mut Renderer<Stdout>,
         format: Format,
     ) -> Result<Option<OwnedFrame>, Stopped> {
@@ -102,7 +106,7 @@ impl Mode {
         loop {
             while let Some(frame) = session.receive().map_err(|lost| unsendable.take().unwrap_or(lost))? {
                 self.note(frame);
-                let is_complete = awaited.is_complete_with(frame, protocol);
+                let is_complete = awaited.is_complete_with(frame);
                 if is_complete && (awaited == Awaited::Reply || frame.is_error()) {
                     return Ok(Some(frame.to_owned()));
                 }
@@ -121,7 +125,8 @@ impl Mode {
         }
     }
 
-    /// Writes what comes, until there is input to read or nothing is subscribed any more.
+    /// Writes what comes, until there is input to read or nothing is subscribed any more. A server that falls silent is
+    /// asked for a sign of life; input waits for that, so that no command takes it for its answer.
     fn hear(
         &mut self,
         session: &mut Session,
@@ -132,22 +137,40 @@ impl Mode {
         // Errors and hang-ups are reported unasked.
         let mut others = vec![PollFd::from_borrowed_fd(rustix::stdio::stdout(), PollFlags::empty())];
         others.extend(input.map(|input| PollFd::from_borrowed_fd(input.as_fd(), PollFlags::IN)));
+        let mut owed = 0;
         loop {
-            while let Some(frame) = session.receive()? {
+            let mut unsendable = session.send().err();
+            while let Some(frame) = session.receive().map_err(|lost| unsendable.take().unwrap_or(lost))? {
+                if owed > 0 && Awaited::Reply.is_complete_with(frame) {
+                    owed -= 1;
+                    continue;
+                }
                 self.note(frame);
                 tell(out, ERASE, std::mem::take(&mut self.is_told))?;
                 write_heard(out, format, frame).map_err(Failure::output)?;
             }
-            if !self.is_open() {
+            if !self.is_open() && owed == 0 {
                 return Ok(());
             }
             tell(out, READING, self.tells && !self.is_told)?;
             self.is_told = self.tells;
             out.flush().map_err(Failure::output)?;
-            let (_, ready) = session.wait_among(&others, None)?;
+            let heartbeat = self.heartbeat.get_or_insert_with(Heartbeat::new);
+            heartbeat.hear(session.received());
+            let (slept, due) = (heartbeat.attend(), heartbeat.due());
+            let watched = if owed == 0 { &others } else { &others[..1] };
+            let (woken, ready) = session.wait_among(watched, Some(due))?;
+            match heartbeat.check(slept, woken.session) {
+                Verdict::Well => {}
+                Verdict::Ask => {
+                    session.begin(&Request::new(["PING"]));
+                    owed += 1;
+                }
+                Verdict::Dead => return Err(Lost::Dead(heartbeat.heard().elapsed()).into()),
+            }
             match ready.as_slice() {
                 [true, ..] => return Err(Stopped::Unread),
-                [_, true] => return Ok(()),
+                [_, true] if owed == 0 => return Ok(()),
                 _ => {}
             }
         }
@@ -175,7 +198,7 @@ pub fn leave(context: &Context, request: &Request) -> Outcome<Exit> {
     let endpoint = Endpoint { cluster: None, ..context.endpoint()? };
     let mut session = Session::open(&endpoint)?;
     let (mut renderer, format) = (context.renderer()?, context.config.style.format);
-    let refused = Mode::default().ask(&mut session, request, endpoint.protocol, &mut renderer, format);
+    let refused = Mode::default().ask(&mut session, request, &mut renderer, format);
     let refused = refused.map_err(|stopped| stopped.into_failure(&endpoint.address.to_string()))?;
     renderer.flush().map_err(Failure::output)?;
     match refused.as_ref().and_then(|reply| ErrorReply::of(reply.frame())) {
@@ -188,7 +211,8 @@ impl Lines {
     /// Whether a line is for the subscription: it changes one, or, in RESP2, it comes while there is one.
     pub(super) fn is_for_subscription(&mut self, request: &Request) -> bool {
         use crate::shell::subscription::changes_subscriptions;
-        let is_alone = self.mode.is_open() && self.shell.link().endpoint().protocol == Protocol::Resp2;
+        let is_resp2 = self.mode.is_among_replies || self.shell.link().endpoint().protocol == Protocol::Resp2;
+        let is_alone = self.mode.is_open() && is_resp2;
         self.shell.queued().is_none() && (is_alone || changes_subscriptions(request))
     }
 
@@ -204,13 +228,12 @@ impl Lines {
     pub(super) fn ask_subscribed(&mut self, request: &Request) -> Outcome<()> {
         let place = self.place(request);
         let link = self.shell.link();
-        let protocol = link.endpoint().protocol;
         let Some(Server::One(session, _)) = link.server() else {
             let what = request.shown(20);
             let hint = "in a cluster a subscription has connections of its own: use rcli -c sub --control";
             return Err(Failure::usage(format!("{place}: {what}: {hint}")));
         };
-        let answer = self.mode.ask(session, request, protocol, &mut self.renderer, self.format);
+        let answer = self.mode.ask(session, request, &mut self.renderer, self.format);
         let Some(answer) = answer.map_err(|stopped| stopped.into_failure(&place))? else {
             return self.renderer.flush().map_err(Failure::output);
         };

@@ -151,7 +151,7 @@ impl Link {
     /// Why the server is taken for dead after a sleep in which it was not heard; none while it is not.
     pub fn overdue(&self) -> Option<Lost> {
         self.due().filter(|due| *due <= Instant::now())?;
-        Some(Lost::Silent(self.session.endpoint.read_timeout.unwrap_or(self.heard.elapsed())))
+        Some(self.session.endpoint.read_timeout.map_or_else(|| Lost::Dead(self.heard.elapsed()), Lost::Silent))
     }
 }
 

@@ -340,9 +340,7 @@ impl Connection {
             }
             Verdict::Dead => {
                 let heard = self.heartbeat.heard();
-                let silence = heard.elapsed().as_secs();
-                let reason = format!("the server has given no sign of life for {silence} s");
-                return Err(Loss { since: Some(heard), ..Loss::now(reason) });
+                return Err(Loss { since: Some(heard), ..Lost::Dead(heard.elapsed()).into() });
             }
         }
         Ok(())

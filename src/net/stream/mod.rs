@@ -12,7 +12,7 @@ mod change;
 mod connection;
 pub(super) mod discovery;
 pub(super) mod heard;
-mod heartbeat;
+pub(super) mod heartbeat;
 mod opening;
 mod placement;
 pub(super) mod recovery;
