@@ -460,13 +460,17 @@ pub fn holder_of_secrets(name: &[u8]) -> Option<&'static str> {
     find(name).filter(|row| !row.secrets.is_empty()).map(|row| row.name)
 }
 
-/// Whether the arguments of a command, or the URL in place of one, may hold a password.
+/// Whether the arguments of a command, or the URL in place of one, may hold a password. A number and `exec` stand before
+/// a command where not every mode knows them.
 pub fn holds_secret(request: &Request) -> bool {
+    let is_before = |arg: &&[u8]| is_any(arg, &["EXEC"]) || !arg.is_empty() && arg.iter().all(u8::is_ascii_digit);
+    let first = request.args().take_while(is_before).count();
+    let Some(name) = request.args().nth(first) else { return false };
     let holds = |secret: &Secret| {
-        secret.subcommand.is_none_or(|subcommand| request.is(1, subcommand))
-            && request.args().skip(1 + usize::from(secret.subcommand.is_some())).any(secret.is_mark)
+        secret.subcommand.is_none_or(|subcommand| request.is(first + 1, subcommand))
+            && request.args().skip(first + 1 + usize::from(secret.subcommand.is_some())).any(secret.is_mark)
     };
-    find(request.arg(0)).map_or_else(|| holds_url(request.arg(0)), |row| row.secrets.iter().any(holds))
+    find(name).map_or_else(|| holds_url(name), |row| row.secrets.iter().any(holds))
 }
 
 #[cfg(test)]

@@ -52,11 +52,15 @@ fn decide_place_in_environment(options: &ConnectionOptions) -> Outcome<Place> {
         return parse_url(&url, name);
     }
     let text = |name| environment(name).map(|value| value.to_string_lossy().into_owned());
-    let port = match text("VALKEYCLI_PORT").filter(|_| options.port.is_none()) {
+    let (host, port) = (text("VALKEYCLI_HOST"), text("VALKEYCLI_PORT").filter(|_| options.port.is_none()));
+    for (name, value) in [("VALKEYCLI_HOST", &host), ("VALKEYCLI_PORT", &port)] {
+        refuse_url(name, value.as_deref().unwrap_or_default())?;
+    }
+    let port = match port {
         Some(port) => port.parse().map_err(|_| Failure::usage(format!("VALKEYCLI_PORT={port}: a port is expected")))?,
         None => DEFAULT_PORT,
     };
-    let host = text("VALKEYCLI_HOST").map_or(DEFAULT_HOST.to_owned(), |host| without_brackets(&host));
+    let host = host.map_or(DEFAULT_HOST.to_owned(), |host| without_brackets(&host));
     Ok(Place::at(Address::Tcp(host, port)))
 }
 
@@ -87,8 +91,8 @@ fn given_sentinels(options: &ConnectionOptions) -> Outcome<Option<Sentinels>> {
 
 /// A URL has its own option. What is given here in its place is not shown: it may hold a password.
 pub fn refuse_url(option: &str, text: &str) -> Outcome<()> {
-    let is_path = matches!(option, "-s" | "socket");
-    if text.contains("://") || !is_path && (text.contains(['@', '/']) || text.contains("%40")) {
+    let is_free = matches!(option, "-s" | "socket" | "--profile");
+    if text.contains("://") || !is_free && (text.contains(['@', '/']) || text.contains("%40")) {
         return Err(Failure::usage(format!("{option}: a URL, or a user and a password, go with -u")));
     }
     Ok(())

@@ -68,7 +68,7 @@ impl Repl<'_> {
         let begin = memchr::memrchr(b'\n', &text.as_bytes()[..malformed.at]).map_or(0, |end| end + 1);
         let (before, line) = (text[..begin].lines().count(), text[begin..].lines().next().unwrap_or_default());
         malformed.at -= begin;
-        let (mut reason, pointer) = describe_bad(tokens::behind_exec(text).as_bytes(), line.as_bytes(), &malformed);
+        let (mut reason, pointer) = describe_bad(text.as_bytes(), line.as_bytes(), &malformed);
         if let Some((file, first)) = &self.source_line {
             reason = format!("{file}:{}: {reason}", first + before);
         }

@@ -91,7 +91,7 @@ pub fn holds_secret(line: &str) -> bool {
             }
         }
         // A comment, or a line that is not complete or not right.
-        _ => secrets::shown_bad(behind_exec(line).as_bytes()).is_some(),
+        _ => secrets::shown_bad(line.as_bytes()).is_some(),
     }
 }
 
@@ -110,11 +110,6 @@ fn hold_secret(words: &[&[u8]]) -> bool {
         word.starts_with(b"--url") || word.starts_with(b"--pass") || word.starts_with(b"-a") || word.starts_with(b"-u")
     };
     words[..own].iter().any(is_secret) || *verb == b"exec" && (0..own).any(|at| is_command(&words[at..]))
-}
-
-/// A line without the word `exec` that it begins with.
-pub fn behind_exec(line: &str) -> &str {
-    line.trim_start().strip_prefix("exec ").unwrap_or(line)
 }
 
 /// The commands of a text, each with the number of the line it begins in: each line is one, but for a line whose quote is

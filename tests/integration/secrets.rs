@@ -4,7 +4,9 @@ use crate::rcli::{Rcli, rcli};
 use crate::server::Server;
 
 /// Lines that no mode can parse, the command that each begins like, and the secret in all of them.
-const BAD_LINES: [(&str, &str); 12] = [
+const BAD_LINES: [(&str, &str); 14] = [
+    ("exec AUTH \"s3cr", "AUTH"),
+    ("2 AUTH \"s3cr", "AUTH"),
     ("AUTH bob s3cr\"et", "AUTH"),
     ("auth \"s3cr", "AUTH"),
     ("'auth s3cr", "AUTH"),
@@ -170,6 +172,7 @@ fn a_url_in_the_wrong_place_is_not_shown() {
         &["--sentinel", url, "--master", "m", "PING"],
         &["--sentinel", "u:hunter2%40h:1", "--master", "m", "PING"],
         &["-c", "ssub", "--node", url, "c"],
+        &["--profile", url, "PING"],
         &["--askpass=hunter2", "PING"],
         &[url],
         &["exec", url],
@@ -177,6 +180,9 @@ fn a_url_in_the_wrong_place_is_not_shown() {
         &["sub", "c", "--handler", "d=curl -u u:hunter2 h"],
     ] {
         assert_hidden(rcli(args), &[]);
+    }
+    for variable in ["VALKEYCLI_HOST", "VALKEYCLI_PORT", "RCLI_PROFILE"] {
+        assert_hidden(rcli(["PING"]).env(variable, url), &["go with -u"]);
     }
     for key in ["host", "socket", "sentinel", "port"] {
         let config = format!("[profile.p]\n{key} = \"{url}\"\n");
@@ -218,5 +224,12 @@ fn what_a_server_quotes_of_a_secret_is_not_repeated_in_a_message() {
     for args in [&["exec", "ACL", "SETUSER", "bob", "<hunter2"][..], &["pipe", "-q"], &["--json"], &["txn"]] {
         let err = run(args).err();
         assert!(err.contains(said) && !err.contains("hunter2"), "{args:?}: {err}");
+    }
+    // What is no command here, with one behind it.
+    for line in ["2 AUTH hunter2\n", "exec AUTH hunter2\n"] {
+        for args in [["pipe", "-q"], ["--json", "--raw"]] {
+            let err = server.rcli(args).stdin(line).any_stdout().status(1).any_stderr().run().err();
+            assert!(err.contains("(arguments not shown)") && !err.contains("hunter2"), "{args:?}: {err}");
+        }
     }
 }

@@ -10,6 +10,9 @@ pub fn shown_bad(line: &[u8]) -> Option<String> {
     // Quotes, brackets, blanks, and a number that repeats the command.
     let start = line.iter().position(|byte| byte.is_ascii_alphabetic() || *byte == b'\\')?;
     let name = &line[start..];
+    if let Some(behind) = name.strip_prefix(b"exec ") {
+        return shown_bad(behind);
+    }
     let word = &name[..name.iter().position(u8::is_ascii_whitespace).unwrap_or(name.len())];
     if holds_url(word) {
         return Some(without_arguments(word));
@@ -56,6 +59,8 @@ mod tests {
             "[ \"AUTH, s3cret\"]",
             "{\"AUTH\":\"s3cret\"}",
             "3 AUTH \"s3cret",
+            "exec AUTH \"s3cret",
+            "3 exec  auth \"s3cret",
         ] {
             assert_eq!(shown_bad(line.as_bytes()).as_deref(), Some("AUTH (arguments not shown)"), "{line}");
         }

@@ -172,6 +172,7 @@ impl Profiles {
 
     /// The profile of this name. Its values are not looked at yet: see [`Profiles::check`].
     pub fn get(&self, name: &str, options: &OptionSet) -> Outcome<Profile> {
+        refuse_url("--profile", name)?;
         let path = self.path.display();
         let Some(sections) = &self.sections else {
             return Err(Failure::usage(format!("no profile '{name}': there is no {path}")));
