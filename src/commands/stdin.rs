@@ -222,7 +222,7 @@ impl Lines {
             }
             Answer::Rejected(errors, error) => {
                 for (request, error) in errors {
-                    report_errors(&self.source, request, error.to_frame().frame(), self.is_cluster);
+                    self.note_errors(request, error.to_frame().frame());
                 }
                 self.refuse(request, error, NOTHING_RAN)
             }
@@ -232,7 +232,9 @@ impl Lines {
     }
 
     fn refuse(&mut self, exec: &Request, error: &ErrorReply, what_ran: &str) -> Outcome<()> {
-        refuse_block(error, &self.place(exec), what_ran);
+        if !self.is_peer || what_ran != NOTHING_RAN {
+            refuse_block(error, &self.place(exec), what_ran);
+        }
         self.exit = self.exit.or(Exit::ErrorReply);
         self.write(exec, error.to_frame().frame())
     }

@@ -99,6 +99,11 @@ impl Link {
         self.reopens
     }
 
+    /// Whether a person types the commands, sees what becomes of each, and can type another (REPL).
+    pub fn is_typed(&self) -> bool {
+        self.looks
+    }
+
     /// Whether it is open, as far as is known.
     pub fn is_open(&self) -> bool {
         match &self.server {

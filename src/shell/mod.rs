@@ -66,13 +66,18 @@ impl From<Lost> for Trouble {
 pub struct Shell {
     link: Link,
     transaction: Transaction,
+    /// Whether its EXEC runs nothing, as a command was refused and nobody saw that.
+    is_spoiled: bool,
     check: BlockCheck,
 }
+
+/// What EXEC is answered then: the server's own words.
+const ABORT: &[u8] = b"EXECABORT Transaction discarded because of previous errors.";
 
 impl Shell {
     /// A shell without an open block.
     pub fn new(link: Link) -> Self {
-        Self { link, transaction: Transaction::default(), check: BlockCheck::default() }
+        Self { link, transaction: Transaction::default(), is_spoiled: false, check: BlockCheck::default() }
     }
 
     pub fn link(&mut self) -> &mut Link {
@@ -107,10 +112,14 @@ impl Shell {
         }
         match step {
             Step::Run | Step::Reset => self.call(request),
-            Step::Opened => Ok(Answer::Reply(OwnedFrame::simple("OK"))),
+            Step::Opened => {
+                self.is_spoiled = false;
+                Ok(Answer::Reply(OwnedFrame::simple("OK")))
+            }
             Step::Discarded => self.discard(),
             Step::Refused(error) => Ok(Answer::Reply(OwnedFrame::error(error))),
             Step::Queue => self.queue(request),
+            Step::Execute(_) if self.is_spoiled => self.abort(),
             Step::Execute(block) => self.execute(block),
         }
     }
@@ -142,6 +151,8 @@ impl Shell {
             }
         };
         if let Some(error) = refusal {
+            // What follows in a file was written without knowing of this.
+            self.is_spoiled = !self.link.is_typed();
             return Ok(Answer::Reply(OwnedFrame::error(&error)));
         }
         if !self.transaction.queue(request) {
@@ -156,21 +167,32 @@ impl Shell {
         // Nothing that was not typed is sent between a WATCH and its block.
         let asked = if self.link.watch() == Watch::Held { None } else { self.link.server() };
         let refusal = self.check.refusal(asked, request)?;
-        let is_typed = self.link.reopens();
-        let (None, true, Some(server)) = (&refusal, is_typed, self.link.server()) else { return Ok(refusal) };
+        let (None, true, Some(server)) = (&refusal, self.link.is_typed(), self.link.server()) else {
+            return Ok(refusal);
+        };
         server.check_joins(self.transaction.commands(), request)
     }
 
-    /// Drops the block. The server knows nothing of it, but of its WATCH, which DISCARD ends.
+    /// Ends a block of which a command was refused: nothing is sent of it.
+    fn abort(&mut self) -> Result<Answer, Trouble> {
+        let error = ErrorReply::new(ABORT);
+        Ok(self.unwatch()?.map_or_else(|| Answer::Rejected(Vec::new(), error), Answer::Reply))
+    }
+
     fn discard(&mut self) -> Result<Answer, Trouble> {
+        Ok(Answer::Reply(self.unwatch()?.unwrap_or_else(|| OwnedFrame::simple("OK"))))
+    }
+
+    /// Ends the WATCH of a block that is dropped, which is all that the server knows of it; the error if it refuses.
+    fn unwatch(&mut self) -> Result<Option<OwnedFrame>, Trouble> {
         if let (Watch::Held, Some(server)) = (self.link.watch(), self.link.server()) {
             let unwatched = server.call(&Request::new(["UNWATCH"]))?;
             if unwatched.frame().is_error() {
-                return Ok(Answer::Reply(unwatched));
+                return Ok(Some(unwatched));
             }
         }
         self.link.set_watch(Watch::None);
-        Ok(Answer::Reply(OwnedFrame::simple("OK")))
+        Ok(None)
     }
 
     fn execute(&mut self, block: Vec<Request>) -> Result<Answer, Trouble> {

@@ -81,6 +81,12 @@ fn errors_stand_in_their_places_alone() {
     let wrong = "WRONGTYPE Operation against a key holding the wrong kind of value\n";
     let finished = run.any_stdout().status(1).run();
     assert_eq!(finished.out().matches(wrong).count(), 2);
+    // Of a block too, whoever refuses it: rcli, or a server without memory.
+    server.ask("CONFIG SET maxmemory 1");
+    for block in ["MULTI\nNOSUCH\nEXEC\n", "MULTI\nSET a b\nEXEC\n"] {
+        let run = server.rcli(["--raw"]).called("redis-cli").stdin(block).status(1);
+        run.prints_among(&["EXECABORT Transaction discarded because of previous errors."]).run();
+    }
 }
 
 #[test]
