@@ -93,7 +93,7 @@ impl Program {
             replies: Vec::new(),
             taken: 0,
             is_last_reply: false,
-            output: Source::output_of(name.clone(), output.into()),
+            output: Source::new(name.clone(), output),
             ended,
             status: None,
             leads_group,
