@@ -88,7 +88,7 @@ impl Source {
             return Self::stdin();
         }
         let name = path.display().to_string();
-        let file = open(path).map_err(|error| Failure::usage(format!("{name}: {}", describe_io(&error))))?;
+        let file = open(path).map_err(|error| Failure::unusable(&name, &error))?;
         if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
             return Err(Failure::usage(format!("{name}: is a directory")));
         }
@@ -97,8 +97,7 @@ impl Source {
 
     /// Standard input.
     pub fn stdin() -> Outcome<Self> {
-        let file =
-            stdio::stdin().map_err(|error| Failure::usage(format!("cannot read stdin: {}", describe_io(&error))))?;
+        let file = stdio::stdin().map_err(|error| Failure::unusable("cannot read stdin", &error))?;
         Ok(Self::new("stdin".to_owned(), file))
     }
 
