@@ -122,15 +122,22 @@ fn read_url(text: &str) -> Result<Place, String> {
     let Some((scheme, rest)) = text.split_once("://").filter(|(scheme, _)| !scheme.contains(':')) else {
         return Err("no URL: redis://user:password@host:port/db is one".to_owned());
     };
+    let (authority, tail) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     let is_unix = scheme.ends_with("unix");
     // The path of a socket may hold anything.
-    if !is_unix && authority_and_rest(rest).1.contains('@') {
+    if !is_unix && tail.contains('@') {
         return Err(UNENCODED.to_owned());
     }
-    // The crate knows no list of hosts: one host stands for it.
-    let (single, sentinels) = if is_unix { (hosted(scheme, rest), Vec::new()) } else { take_sentinels(text)? };
-    let (single, zone) = take_zone(&single);
-    let url = Url::parse(&single).map_err(|error| format!("bad URL: {error}"))?;
+    let (user, hosts) = authority.split_at(authority.rfind('@').map_or(0, |at| at + 1));
+    // `Url` knows neither lists of hosts nor zones, and takes no user without a host.
+    let ((host, zone), sentinels) = if scheme.ends_with("+sentinel") {
+        (("sentinels".to_owned(), String::new()), parse_sentinels(hosts)?)
+    } else if is_unix && authority.ends_with('@') {
+        (("socket".to_owned(), String::new()), Vec::new())
+    } else {
+        (split_zone(hosts), Vec::new())
+    };
+    let url = Url::parse(&format!("{scheme}://{user}{host}{tail}")).map_err(|error| format!("bad URL: {error}"))?;
     let mut place = match url.scheme() {
         "redis+sentinel" | "valkey+sentinel" | "rediss+sentinel" | "valkeys+sentinel" => {
             sentinel_place(&url, sentinels)?
@@ -138,8 +145,7 @@ fn read_url(text: &str) -> Result<Place, String> {
         "redis" | "valkey" | "rediss" | "valkeys" => tcp_place(&url, &zone)?,
         "unix" | "redis+unix" | "valkey+unix" => {
             let path = percent_decode_str(url.path()).collect::<Vec<u8>>();
-            let authority = authority_and_rest(rest).0;
-            if path.is_empty() || !(authority.is_empty() || authority.ends_with('@')) {
+            if path.is_empty() || !hosts.is_empty() {
                 return Err("a unix URL is unix:///path/of/the/socket or unix://user:password@/path".to_owned());
             }
             let mut place = Place::at(Address::Unix(PathBuf::from(OsString::from_vec(path))));
@@ -153,8 +159,7 @@ fn read_url(text: &str) -> Result<Place, String> {
         }
     };
     // A password that is empty: `Url` does not tell it from none.
-    let ends_in_colon = authority_and_rest(rest).0.rsplit_once('@').is_some_and(|(user, _)| user.ends_with(':'));
-    if place.user.is_some() && place.password.is_none() && ends_in_colon {
+    if place.user.is_some() && place.password.is_none() && user.ends_with(":@") {
         place.password = Some(Vec::new());
     }
     read_query(&url, &mut place)?;
@@ -171,34 +176,16 @@ fn read_url(text: &str) -> Result<Place, String> {
     Ok(place)
 }
 
-/// What stands behind `://`: users and hosts, and all that follows them.
-fn authority_and_rest(text: &str) -> (&str, &str) {
-    text.split_at(text.find(['/', '?', '#']).unwrap_or(text.len()))
-}
-
-/// The URL of a unix socket with a host behind its user: `Url` takes no user without one.
-fn hosted(scheme: &str, rest: &str) -> String {
-    let (authority, path) = authority_and_rest(rest);
-    let host = if authority.ends_with('@') { "socket" } else { "" };
-    format!("{scheme}://{authority}{host}{path}")
-}
-
-/// Takes the zone of an IPv6 address out of a URL, with its `%`: `Url` knows none. It is written `%25eth0`, or as
+/// Takes the zone of an IPv6 address, with its `%`, out of a host and port: `Url` knows none. It is written `%25eth0`, or as
 /// everywhere else `%eth0`.
-fn take_zone(text: &str) -> (String, String) {
-    let none = || (text.to_owned(), String::new());
-    let Some((scheme, rest)) = text.split_once("://") else { return none() };
-    let (authority, path) = authority_and_rest(rest);
-    let host = authority.rfind('@').map_or(0, |at| at + 1);
-    let (user, host) = authority.split_at(host);
-    match host.split_once(']') {
-        Some((inside, port)) if inside.starts_with('[') && inside.contains('%') => {
-            let (address, zone) = inside.split_once('%').unwrap_or((inside, ""));
-            let zone = zone.strip_prefix("25").unwrap_or(zone);
-            (format!("{scheme}://{user}{address}]{port}{path}"), format!("%{zone}"))
-        }
-        _ => none(),
+fn split_zone(host: &str) -> (String, String) {
+    if let Some((inside, port)) = host.split_once(']')
+        && inside.starts_with('[')
+        && let Some((address, zone)) = inside.split_once('%')
+    {
+        return (format!("{address}]{port}"), format!("%{}", zone.strip_prefix("25").unwrap_or(zone)));
     }
+    (host.to_owned(), String::new())
 }
 
 fn tcp_place(url: &Url, zone: &str) -> Result<Place, String> {
@@ -225,19 +212,9 @@ fn tcp_place(url: &Url, zone: &str) -> Result<Place, String> {
 
 const SENTINEL_FORM: &str = "a sentinel URL is redis+sentinel://HOST:PORT,HOST:PORT/MASTER/DB";
 
-/// Takes the list of hosts out of a sentinel URL and leaves one in its place; any other URL stays as it is.
-fn take_sentinels(text: &str) -> Result<(String, Vec<Address>), String> {
-    let Some((scheme, rest)) = text.split_once("://").filter(|(scheme, _)| scheme.ends_with("+sentinel")) else {
-        return Ok((text.to_owned(), Vec::new()));
-    };
-    let (authority, path) = authority_and_rest(rest);
-    let (user, hosts) = authority.rsplit_once('@').map_or(("", authority), |(user, hosts)| (user, hosts));
-    let sentinels = hosts
-        .split(',')
-        .map(|host| parse_sentinel(&host.replace("%25", "%")))
-        .collect::<Option<Vec<_>>>()
-        .ok_or(SENTINEL_FORM)?;
-    Ok((format!("{scheme}://{user}@sentinels{path}"), sentinels))
+fn parse_sentinels(hosts: &str) -> Result<Vec<Address>, String> {
+    let sentinels = hosts.split(',').map(|host| parse_sentinel(&host.replace("%25", "%")));
+    sentinels.collect::<Option<_>>().ok_or_else(|| SENTINEL_FORM.to_owned())
 }
 
 fn sentinel_place(url: &Url, sentinels: Vec<Address>) -> Result<Place, String> {
