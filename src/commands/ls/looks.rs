@@ -4,6 +4,7 @@
 //! are asked in a second stage, when the types of the page are known.
 
 use crate::cli::{Column, LsArgs, Measure};
+use crate::command::request::{push_array_header, push_bulk};
 use crate::render::Cell;
 use crate::reply::{ErrorReply, Frame, Kind};
 use crate::text;
@@ -38,43 +39,42 @@ const WORDS: usize = 1000;
 const LONGEST_WORD: usize = 200;
 
 impl Look {
-    /// The command without the key, for messages.
-    pub fn name(self) -> &'static str {
+    /// The words before the key.
+    fn words(self) -> &'static [&'static str] {
         match self {
-            Self::Idle => "OBJECT IDLETIME",
-            Self::Freq => "OBJECT FREQ",
-            Self::Type => "TYPE",
-            Self::Ttl => "TTL",
-            Self::Encoding => "OBJECT ENCODING",
-            Self::Memory => "MEMORY USAGE",
-            Self::Length => "STRLEN, LLEN or the like",
-            Self::ExpireTime => "PEXPIRETIME",
-            Self::Dump => "DUMP",
+            Self::Idle => &["OBJECT", "IDLETIME"],
+            Self::Freq => &["OBJECT", "FREQ"],
+            Self::Type => &["TYPE"],
+            Self::Ttl => &["TTL"],
+            Self::Encoding => &["OBJECT", "ENCODING"],
+            Self::Memory => &["MEMORY", "USAGE"],
+            // It goes by the type.
+            Self::Length => &["STRLEN, LLEN or the like"],
+            Self::ExpireTime => &["PEXPIRETIME"],
+            Self::Dump => &["DUMP"],
         }
+    }
+
+    /// The command without the key, for messages.
+    pub fn name(self) -> String {
+        self.words().join(" ")
     }
 
     fn of(column: Column) -> Self {
-        match column {
-            Column::Type => Self::Type,
-            Column::Ttl => Self::Ttl,
-            Column::Length => Self::Length,
-            Column::Memory => Self::Memory,
-            Column::Encoding => Self::Encoding,
-            Column::Idle => Self::Idle,
-            Column::Freq => Self::Freq,
-        }
+        told_in(column).1
     }
 }
 
-pub fn name_of(column: Column) -> &'static str {
+/// What a column is called, and the question whose answer it tells.
+pub fn told_in(column: Column) -> (&'static str, Look) {
     match column {
-        Column::Type => "type",
-        Column::Ttl => "ttl",
-        Column::Length => "length",
-        Column::Memory => "memory",
-        Column::Encoding => "encoding",
-        Column::Idle => "idle",
-        Column::Freq => "freq",
+        Column::Type => ("type", Look::Type),
+        Column::Ttl => ("ttl", Look::Ttl),
+        Column::Length => ("length", Look::Length),
+        Column::Memory => ("memory", Look::Memory),
+        Column::Encoding => ("encoding", Look::Encoding),
+        Column::Idle => ("idle", Look::Idle),
+        Column::Freq => ("freq", Look::Freq),
     }
 }
 
@@ -190,43 +190,40 @@ impl Looks {
     }
 
     /// The command that tells the length; none for types that have none.
-    fn length_command(&self, facts: &Facts) -> Option<&'static [u8]> {
+    fn length_command(&self, facts: &Facts) -> Option<&'static str> {
         let known = match facts.known[Look::Type as usize] {
             Some(Fact::Word(word)) => self.words.get(usize::from(word)),
             _ => self.key_type.as_ref(),
         };
         Some(match known?.as_slice() {
-            b"string" => b"*2\r\n$6\r\nSTRLEN\r\n",
-            b"list" => b"*2\r\n$4\r\nLLEN\r\n",
-            b"set" => b"*2\r\n$5\r\nSCARD\r\n",
-            b"zset" => b"*2\r\n$5\r\nZCARD\r\n",
-            b"hash" => b"*2\r\n$4\r\nHLEN\r\n",
-            b"stream" => b"*2\r\n$4\r\nXLEN\r\n",
-            b"vectorset" => b"*2\r\n$5\r\nVCARD\r\n",
+            b"string" => "STRLEN",
+            b"list" => "LLEN",
+            b"set" => "SCARD",
+            b"zset" => "ZCARD",
+            b"hash" => "HLEN",
+            b"stream" => "XLEN",
+            b"vectorset" => "VCARD",
             _ => return None,
         })
     }
 
     /// Appends the question about a key, which is given as a bulk string.
     pub fn pack(&self, look: Look, facts: &Facts, key: &[u8], out: &mut Vec<u8>) {
-        out.extend_from_slice(match look {
-            Look::Idle => b"*3\r\n$6\r\nOBJECT\r\n$8\r\nIDLETIME\r\n",
-            Look::Freq => b"*3\r\n$6\r\nOBJECT\r\n$4\r\nFREQ\r\n",
-            Look::Type => b"*2\r\n$4\r\nTYPE\r\n",
-            Look::Ttl => b"*2\r\n$3\r\nTTL\r\n",
-            Look::Encoding => b"*3\r\n$6\r\nOBJECT\r\n$8\r\nENCODING\r\n",
-            Look::Memory if self.samples.is_some() => b"*5\r\n$6\r\nMEMORY\r\n$5\r\nUSAGE\r\n",
-            Look::Memory => b"*3\r\n$6\r\nMEMORY\r\n$5\r\nUSAGE\r\n",
-            Look::Length => self.length_command(facts).unwrap_or_default(),
-            Look::ExpireTime if self.has_no_expire_time => b"*2\r\n$4\r\nPTTL\r\n",
-            Look::ExpireTime => b"*2\r\n$11\r\nPEXPIRETIME\r\n",
-            Look::Dump => b"*2\r\n$4\r\nDUMP\r\n",
-        });
+        let length = self.length_command(facts);
+        let words = match look {
+            Look::Length => length.as_slice(),
+            Look::ExpireTime if self.has_no_expire_time => &["PTTL"],
+            look => look.words(),
+        };
+        let samples = self.samples.as_deref().filter(|_| look == Look::Memory).map(|count| [b"SAMPLES", count]);
+        let behind = samples.as_ref().map_or(&[][..], |words| words.as_slice());
+        push_array_header(out, words.len() + 1 + behind.len());
+        for word in words {
+            push_bulk(out, word.as_bytes());
+        }
         out.extend_from_slice(key);
-        if let (Look::Memory, Some(samples)) = (look, &self.samples) {
-            out.extend_from_slice(format!("$7\r\nSAMPLES\r\n${}\r\n", samples.len()).as_bytes());
-            out.extend_from_slice(samples);
-            out.extend_from_slice(b"\r\n");
+        for word in behind {
+            push_bulk(out, word);
         }
     }
 

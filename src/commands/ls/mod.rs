@@ -12,7 +12,7 @@ mod walk;
 
 use std::os::unix::ffi::OsStrExt as _;
 
-use self::looks::{Looks, column_of, name_of};
+use self::looks::{Looks, column_of, told_in};
 use self::node::Node;
 use self::output::{Form, Output};
 use self::scan::{Container, Counts, Scan, Target};
@@ -41,7 +41,7 @@ pub fn run(context: &Context, args: &LsArgs) -> Outcome<Exit> {
     };
     let scan = Scan::new(args, container);
     let mut output = Output::open(context, args, form, server.is_cluster())?;
-    if output.bar.is_wanted() {
+    if output.bar.is_wanted {
         let total = if scan.is_whole() { Some(count_keys(&mut server)?) } else { None };
         output.bar.begin(total);
     }
@@ -74,7 +74,7 @@ pub fn run(context: &Context, args: &LsArgs) -> Outcome<Exit> {
 /// What is written of each key.
 fn form_of(args: &LsArgs) -> Outcome<Form> {
     if let Some(limit) = args.top {
-        let measure = name_of(column_of(args.by.unwrap_or_default()));
+        let (measure, _) = told_in(column_of(args.by.unwrap_or_default()));
         return Ok(Form::Ranking(Tallies::new(usize::try_from(limit).unwrap_or(usize::MAX), measure)));
     }
     let Some(template) = &args.template else { return Ok(Form::Keys) };

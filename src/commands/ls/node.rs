@@ -175,7 +175,7 @@ impl Node {
             Request::new(["ASKING"]).pack(session.outgoing());
             self.expected.push_back(Expected::Asking);
         }
-        scan.request(target, &self.cursor, self.counts.next()).pack(session.outgoing());
+        session.put(&scan.request(target, &self.cursor, self.counts.next()));
         self.expected.push_back(Expected::Scan);
     }
 
@@ -236,7 +236,7 @@ impl Node {
         if !is_done {
             return self.ask(page, looks, output);
         }
-        self.counts.note(page.answered());
+        self.counts.note(page.answered);
         self.spare = page;
         self.retry = None;
         Ok(())

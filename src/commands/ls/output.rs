@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasher as _, RandomState};
 
-use super::looks::{Expiry, Facts, Looks, name_of};
+use super::looks::{Expiry, Facts, Look, Looks, told_in};
 use super::progress::Bar;
 use super::top::{Counted, Tallies, type_of};
 use super::walk::Halt;
@@ -43,7 +43,7 @@ pub struct Output {
     is_headed: bool,
     request: Request,
     /// The questions whose refusal was told.
-    told: Vec<&'static str>,
+    told: Vec<Look>,
     /// How it ends as far as is known.
     pub exit: Exit,
     pub bar: Bar,
@@ -101,14 +101,14 @@ impl Output {
     pub fn begin_survey(&mut self, total: u64) -> Outcome<()> {
         let Form::Ranking(tallies) = &self.form else { return Ok(()) };
         self.survey = Some(Seen { keys: 0, total });
-        let begin = Survey::Begin { measure: tallies.measure() };
+        let begin = Survey::Begin { measure: tallies.measure };
         self.renderer.write(&Record::Survey(&begin)).map_err(Failure::output)
     }
 
     /// Writes what redis-cli would of a key that was counted.
     fn survey(&mut self, key: &[u8], key_type: &[u8], counted: Counted) -> Result<(), Halt> {
         let (Some(seen), Form::Ranking(tallies)) = (&mut self.survey, &self.form) else { return Ok(()) };
-        let (measure, percent) = (tallies.measure(), seen.percent());
+        let (measure, percent) = (tallies.measure, seen.percent());
         seen.keys += 1;
         let keys = seen.keys;
         let is_found = if measure == "freq" { counted.is_among_top && counted.size > 0 } else { counted.is_largest };
@@ -190,7 +190,7 @@ impl Output {
         let mut columns = [("", Cell::Null); COLUMNS];
         let count = looks.columns.len().min(COLUMNS);
         for (cell, column) in columns.iter_mut().zip(&looks.columns) {
-            *cell = (name_of(*column), looks.cell(*column, facts));
+            *cell = (told_in(*column).0, looks.cell(*column, facts));
         }
         let cells = &columns[..count];
         if let Form::Ranking(tallies) = &mut self.form {
@@ -228,12 +228,12 @@ impl Output {
     }
 
     /// Says once of each question that a server refuses it.
-    pub fn complain(&mut self, question: &'static str, error: &ErrorReply) {
+    pub fn complain(&mut self, look: Look, error: &ErrorReply) {
         self.exit = self.exit.or(Exit::ErrorReply);
-        if !self.told.contains(&question) {
-            self.told.push(question);
+        if !self.told.contains(&look) {
+            self.told.push(look);
             let said = error.advised(self.is_cluster);
-            self.bar.suspend(|| Told::Failure(format!("{question}: {said}")).report());
+            self.bar.suspend(|| Told::Failure(format!("{}: {said}", look.name())).report());
         }
     }
 

@@ -20,8 +20,8 @@ pub struct Page {
     is_gone: bool,
     /// Whether the ASKING before that question is answered.
     is_let_in: bool,
-    /// How many bytes the answers had.
-    answered: usize,
+    /// How many bytes the answers had so far.
+    pub answered: usize,
 }
 
 /// Where a key stands: its bulk string begins, then the key itself, and it ends.
@@ -77,11 +77,6 @@ impl Page {
 
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
-    }
-
-    /// How many bytes the answers had so far.
-    pub fn answered(&self) -> usize {
-        self.answered
     }
 
     /// Begins with the first stage: it is to be asked.
@@ -194,7 +189,7 @@ fn is_left_out(look: Look, error: &ErrorReply, output: &mut Output) -> Result<bo
         // Without an LFU policy there is nothing to rank.
         _ if look == Look::Freq && error.code() == "ERR" => Err(Halt::Refused(error.clone())),
         _ => {
-            output.complain(look.name(), error);
+            output.complain(look, error);
             Ok(matches!(look, Look::Dump | Look::ExpireTime))
         }
     }

@@ -12,7 +12,7 @@ use crate::render::{Renderer, Stdout};
 /// The bar, if it is asked for.
 pub struct Bar {
     bar: Option<ProgressBar>,
-    is_wanted: bool,
+    pub is_wanted: bool,
     shares_terminal: bool,
     started: Instant,
 }
@@ -22,10 +22,6 @@ impl Bar {
     pub fn new(is_wanted: bool) -> Self {
         let shares_terminal = is_wanted && stderr_is_terminal() && io::stdout().is_terminal();
         Self { bar: None, is_wanted, shares_terminal, started: Instant::now() }
-    }
-
-    pub fn is_wanted(&self) -> bool {
-        self.is_wanted
     }
 
     /// Shows it; `total` is how many keys there are, where all of them are given.

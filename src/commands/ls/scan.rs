@@ -5,8 +5,9 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::rc::Rc;
 use std::time::Duration;
 
+use redis::Cmd;
+
 use crate::cli::LsArgs;
-use crate::command::request::Request;
 use crate::net::{SlotSet, slot_of};
 
 /// What of a server is to be walked.
@@ -90,26 +91,22 @@ impl Scan {
         self.container.is_none() && self.key_type.is_none() && self.pattern.as_ref().is_none_or(|all| all == b"*")
     }
 
-    pub fn request(&self, target: &Target, cursor: &[u8], count: u32) -> Request {
+    pub fn request(&self, target: &Target, cursor: &[u8], count: u32) -> Cmd {
         let mut request = match (&self.container, target) {
-            (Some(container), _) => Request::new([container.command.as_bytes(), &container.key]),
-            (None, Target::Slot(_)) => Request::new(["CLUSTERSCAN"]),
-            (None, _) => Request::new(["SCAN"]),
+            (Some(container), _) => redis::cmd(container.command),
+            (None, Target::Slot(_)) => redis::cmd("CLUSTERSCAN"),
+            (None, _) => redis::cmd("SCAN"),
         };
-        request.push(cursor);
+        request.arg(self.key()).arg(cursor);
         if let Some(pattern) = &self.pattern {
-            request.push(b"MATCH");
-            request.push(pattern);
+            request.arg("MATCH").arg(pattern);
         }
-        request.push(b"COUNT");
-        request.push(count.to_string().as_bytes());
+        request.arg("COUNT").arg(count);
         if let Some(key_type) = &self.key_type {
-            request.push(b"TYPE");
-            request.push(key_type);
+            request.arg("TYPE").arg(key_type);
         }
         if let Target::Slot(slot) = target {
-            request.push(b"SLOT");
-            request.push(slot.to_string().as_bytes());
+            request.arg("SLOT").arg(*slot);
         }
         request
     }

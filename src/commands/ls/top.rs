@@ -10,7 +10,8 @@ use crate::render::{Cell, Ranked, Ranking, TypeSum};
 #[derive(Debug)]
 pub struct Tallies {
     limit: usize,
-    measure: &'static str,
+    /// What is large.
+    pub measure: &'static str,
     nodes: Vec<Tally>,
 }
 
@@ -39,11 +40,6 @@ impl Tallies {
     /// The largest `limit` keys by this measure.
     pub fn new(limit: usize, measure: &'static str) -> Self {
         Self { limit, measure, nodes: Vec::new() }
-    }
-
-    /// What is large.
-    pub fn measure(&self) -> &'static str {
-        self.measure
     }
 
     /// Counts a key: its type and its size are the cells. What has no size is no largest.
