@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use redis::{RedisWrite, ToRedisArgs};
+
 use super::frame::{Frame, Kind, Walk};
 
 /// The id of an entry: milliseconds, and a number among those of the same one.
@@ -47,6 +49,12 @@ fn number(digits: &[u8]) -> Option<u64> {
 impl fmt::Display for EntryId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.ms, self.seq)
+    }
+}
+
+impl ToRedisArgs for EntryId {
+    fn write_redis_args<W: ?Sized + RedisWrite>(&self, out: &mut W) {
+        out.write_arg_fmt(self);
     }
 }
 

@@ -5,10 +5,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use redis::Cmd;
+
 use super::super::endpoint::Address;
 use super::super::error::Lost;
 use super::super::session::Session;
-use crate::command::request::Request;
 use crate::reply::Place;
 
 /// A connection that held for this long was a good one: pauses and tries begin anew.
@@ -107,7 +108,7 @@ impl Link {
     }
 
     /// Asks; `is_asking` where the slot is still on its way to that server.
-    pub fn ask(&mut self, request: &Request, asked: Asked, is_asking: bool) {
+    pub fn ask(&mut self, request: &Cmd, asked: Asked, is_asking: bool) {
         if self.asked.is_empty() {
             self.heard = Instant::now();
             self.waits = Duration::ZERO;
@@ -116,7 +117,7 @@ impl Link {
             super::super::cluster::redirects::asking().pack(self.session.outgoing());
             self.asked.push_back(Asked::Asking);
         }
-        request.pack(self.session.outgoing());
+        self.session.put(request);
         self.asked.push_back(asked);
     }
 

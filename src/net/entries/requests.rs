@@ -3,10 +3,11 @@
 
 use std::time::{Duration, Instant};
 
+use redis::Cmd;
+
 use super::cursor::{Cursor, Phase};
 use super::reader::{Asked, Reader};
 use super::{Entries, Group, reads_pending};
-use crate::command::request::Request;
 use crate::reply::EntryId;
 
 /// How long a read may wait for entries: then the streams are looked at again.
@@ -46,12 +47,12 @@ impl Entries {
             if cursor.ready.is_empty() {
                 continue;
             }
-            let mut request = Request::new([&b"XACK"[..], &cursor.name, &group.name]);
-            for id in &cursor.ready {
-                push_id(&mut request, *id);
-            }
+            link.ask(
+                redis::cmd("XACK").arg(&cursor.name).arg(&group.name).arg(&cursor.ready),
+                Asked::Acknowledge(*stream),
+                reader.is_asking,
+            );
             cursor.sent.append(&mut cursor.ready);
-            link.ask(&request, Asked::Acknowledge(*stream), reader.is_asking);
         }
     }
 
@@ -126,7 +127,7 @@ impl Entries {
         free.map(|free| free.saturating_sub(taken))
     }
 
-    fn put(&mut self, at: usize, request: &Request, asked: Asked) {
+    fn put(&mut self, at: usize, request: &Cmd, asked: Asked) {
         let reader = &mut self.readers[at];
         if let Some(link) = &mut reader.link {
             link.ask(request, asked, reader.is_asking);
@@ -134,9 +135,10 @@ impl Entries {
     }
 
     fn look_at(&mut self, at: usize, stream: usize) {
-        let name = &self.cursors[stream].name;
-        let (look, group) =
-            (Request::new([b"XINFO", &b"STREAM"[..], name]), Request::new([b"XINFO", &b"GROUPS"[..], name]));
+        let mut look = redis::cmd("XINFO");
+        look.arg("STREAM").arg(&self.cursors[stream].name);
+        let mut group = redis::cmd("XINFO");
+        group.arg("GROUPS").arg(&self.cursors[stream].name);
         self.put(at, &look, Asked::Look(stream));
         if self.reading.group.is_some() {
             self.put(at, &group, Asked::Group(stream));
@@ -145,9 +147,13 @@ impl Entries {
 
     fn make_group(&mut self, at: usize, stream: usize) {
         let (Some(group), cursor) = (&self.reading.group, &self.cursors[stream]) else { return };
-        let after = cursor.after().unwrap_or_default().to_string();
-        let request =
-            Request::new([b"XGROUP", &b"CREATE"[..], &cursor.name, &group.name, after.as_bytes(), b"MKSTREAM"]);
+        let mut request = redis::cmd("XGROUP");
+        request
+            .arg("CREATE")
+            .arg(&cursor.name)
+            .arg(&group.name)
+            .arg(cursor.after().unwrap_or_default())
+            .arg("MKSTREAM");
         self.put(at, &request, Asked::Make(stream));
     }
 
@@ -155,19 +161,10 @@ impl Entries {
     fn ask_for_pending(&mut self, at: usize, stream: usize, limit: u64) {
         let (Some(group), cursor) = (&self.reading.group, &self.cursors[stream]) else { return };
         let Phase::Pending(after) = cursor.phase else { return };
-        let count = limit.to_string();
-        let counts = Request::new([
-            &b"XPENDING"[..],
-            &cursor.name,
-            &group.name,
-            format!("({after}").as_bytes(),
-            b"+",
-            count.as_bytes(),
-            &group.consumer,
-        ]);
+        let mut counts = redis::cmd("XPENDING");
+        counts.arg(&cursor.name).arg(&group.name).arg(format!("({after}")).arg("+").arg(limit).arg(&group.consumer);
         let mut entries = read_as(group);
-        push_all(&mut entries, &[b"COUNT", count.as_bytes(), b"STREAMS", &cursor.name]);
-        push_id(&mut entries, after);
+        entries.arg("COUNT").arg(limit).arg("STREAMS").arg(&cursor.name).arg(after);
         if self.may_count {
             self.put(at, &counts, Asked::Counts(stream));
         }
@@ -176,18 +173,9 @@ impl Entries {
 
     fn look_for_candidates(&mut self, at: usize, stream: usize) {
         let (Some(group), cursor) = (&self.reading.group, &self.cursors[stream]) else { return };
-        let idle = group.claim_idle.unwrap_or_default().as_millis().to_string();
         let from = cursor.claims.from.map_or_else(|| "-".to_owned(), |from| format!("({from}"));
-        let request = Request::new([
-            &b"XPENDING"[..],
-            &cursor.name,
-            &group.name,
-            b"IDLE",
-            idle.as_bytes(),
-            from.as_bytes(),
-            b"+",
-            CANDIDATES.to_string().as_bytes(),
-        ]);
+        let mut request = redis::cmd("XPENDING");
+        request.arg(&cursor.name).arg(&group.name).arg("IDLE").arg(idle_of(group)).arg(from).arg("+").arg(CANDIDATES);
         self.put(at, &request, Asked::Candidates(stream));
     }
 
@@ -196,11 +184,9 @@ impl Entries {
         let (Some(group), cursor) = (&self.reading.group, &mut self.cursors[stream]) else { return };
         let count = cursor.claims.found.len().min(usize::try_from(limit).unwrap_or(usize::MAX));
         cursor.claims.asked = cursor.claims.found.drain(..count).collect();
-        let idle = group.claim_idle.unwrap_or_default().as_millis().to_string();
-        let mut request = Request::new([&b"XCLAIM"[..], &cursor.name, &group.name, &group.consumer, idle.as_bytes()]);
-        for (id, _) in &cursor.claims.asked {
-            push_id(&mut request, *id);
-        }
+        let ids: Vec<EntryId> = cursor.claims.asked.iter().map(|(id, _)| *id).collect();
+        let mut request = redis::cmd("XCLAIM");
+        request.arg(&cursor.name).arg(&group.name).arg(&group.consumer).arg(idle_of(group)).arg(ids);
         self.readers[at].taken = count as u64;
         self.put(at, &request, Asked::Claim(stream));
     }
@@ -226,23 +212,20 @@ impl Entries {
         reader.taken = if is_grouped { count * number } else { 0 };
         let others_wait = streams.len() < live.len() || is_grouped && free.is_some_and(|free| free <= count * number);
         let wait = self.wait_for_new(live, others_wait && (self.readers.len() > 1 || live.len() > 1));
-        let mut request = match &self.reading.group {
-            Some(group) => read_as(group),
-            None => Request::new(["XREAD"]),
-        };
-        push_all(&mut request, &[b"COUNT", count.to_string().as_bytes()]);
+        let mut request = self.reading.group.as_ref().map_or_else(|| redis::cmd("XREAD"), read_as);
+        request.arg("COUNT").arg(count);
         if let Some(wait) = wait {
-            push_all(&mut request, &[b"BLOCK", wait.as_millis().to_string().as_bytes()]);
+            request.arg("BLOCK").arg(wait.as_millis());
         }
-        request.push(b"STREAMS");
+        request.arg("STREAMS");
         for stream in &streams {
-            request.push(&self.cursors[*stream].name);
+            request.arg(&self.cursors[*stream].name);
         }
         for stream in &streams {
             match self.cursors[*stream].after() {
-                Some(after) if !is_grouped => push_id(&mut request, after),
-                _ => request.push(b">"),
-            }
+                Some(after) if !is_grouped => request.arg(after),
+                _ => request.arg(">"),
+            };
         }
         self.put(at, &request, Asked::New(streams));
         self.asked_last = at;
@@ -275,20 +258,13 @@ fn is_due(cursor: &Cursor, now: Instant) -> bool {
     cursor.claims.due.is_some_and(|due| due <= now)
 }
 
-fn read_as(group: &Group) -> Request {
-    Request::new([&b"XREADGROUP"[..], b"GROUP", &group.name, &group.consumer])
+fn read_as(group: &Group) -> Cmd {
+    let mut read = redis::cmd("XREADGROUP");
+    read.arg("GROUP").arg(&group.name).arg(&group.consumer);
+    read
 }
 
-fn push_all(request: &mut Request, words: &[&[u8]]) {
-    for word in words {
-        request.push(word);
-    }
-}
-
-fn push_id(request: &mut Request, id: EntryId) {
-    let (mut ms, mut seq) = (itoa::Buffer::new(), itoa::Buffer::new());
-    request.extend(ms.format(id.ms).as_bytes());
-    request.extend(b"-");
-    request.extend(seq.format(id.seq).as_bytes());
-    request.end_arg();
+/// For how long an entry is to be left before it is taken over, in milliseconds.
+fn idle_of(group: &Group) -> u128 {
+    group.claim_idle.unwrap_or_default().as_millis()
 }
