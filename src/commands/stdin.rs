@@ -13,7 +13,7 @@ use crate::command::restrictions::{Effect, effect_of, reports_of};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::{BadInput, Next, Quotes, Source};
-use crate::net::{Endpoint, Lost, Server, Unopened, poll};
+use crate::net::{Endpoint, Lost, Server, Transacted, Unopened, poll};
 use crate::render::{Format, Record, Renderer, Stdout};
 use crate::repl::local::leaves;
 use crate::reply::{ErrorReply, Frame, OwnedFrame};
@@ -208,26 +208,26 @@ impl Lines {
             Answer::Reply(reply) => self.reply(request, reply.frame()),
             // Stdin ends with its connection: no EXEC comes after a WATCH was lost.
             Answer::Stopped | Answer::WatchLost => Ok(()),
-            Answer::Executed { block, replies } => {
+            Answer::Transacted(block, Transacted::Executed(replies)) => {
                 for (request, reply) in block.iter().zip(replies.frame().children()) {
                     self.note_errors(request, reply);
                 }
                 let reports = reports_of(block);
                 self.renderer.write(&Record::executed(replies.frame(), &reports)).map_err(Failure::output)
             }
-            Answer::Aborted => {
+            Answer::Transacted(_, Transacted::Aborted) => {
                 self.exit = self.exit.or(Exit::Aborted);
                 report_aborted(&place, "");
                 self.write(request, OwnedFrame::nil().frame())
             }
-            Answer::Rejected(errors, error) => {
-                for (request, error) in errors {
-                    self.note_errors(request, error.to_frame().frame());
+            Answer::Transacted(block, Transacted::Refused(errors, error)) => {
+                for (index, error) in errors {
+                    self.note_errors(&block[*index], error.to_frame().frame());
                 }
                 self.refuse(request, error, NOTHING_RAN)
             }
-            Answer::Denied(error) => self.refuse(request, error, NOTHING_RAN),
-            Answer::Unbound(error) => self.refuse(request, error, RAN_APART),
+            Answer::Transacted(_, Transacted::Denied(error)) => self.refuse(request, error, NOTHING_RAN),
+            Answer::Transacted(_, Transacted::Unbound(error)) => self.refuse(request, error, RAN_APART),
         }
     }
 

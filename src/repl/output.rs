@@ -10,7 +10,7 @@ use crate::color::Part;
 use crate::command::request::Request;
 use crate::command::request::secrets::without_quoted;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::net::{Lost, LostBlock};
+use crate::net::{Lost, LostBlock, Transacted};
 use crate::render::{Format, Record};
 use crate::reply::{ErrorReply, Frame, Kind, OwnedFrame};
 use crate::report::{notice, report};
@@ -79,23 +79,28 @@ impl Repl<'_> {
                 notice(&format!("{} has stopped", self.shell.link().place()));
                 Ok(())
             }
-            Answer::Executed { block, replies } => {
+            Answer::Transacted(block, Transacted::Executed(replies)) => {
                 let frame = replies.frame();
                 self.paged(frame.bytes().len(), |repl| repl.record(&Record::Block { block, frame }))
             }
-            Answer::Aborted => {
+            Answer::Transacted(_, Transacted::Aborted) => {
                 self.reply_because(request, &OwnedFrame::nil(), "a watched key has changed; nothing was run")
             }
-            Answer::Rejected(errors, error) => {
-                for (request, error) in errors {
+            Answer::Transacted(block, Transacted::Refused(errors, error)) => {
+                for (index, error) in errors {
+                    let request = &block[*index];
                     let said = without_quoted(request, error.advised(self.shell.link().is_cluster()));
                     report(&format!("{}: {said}", request.shown(SHOWN)));
                 }
                 self.reply(request, error.to_frame().frame())?;
                 errors.iter().try_for_each(|(_, error)| self.leave_replica(error))
             }
-            Answer::Denied(denied) => self.reply_because(request, &denied.to_frame(), "nothing was run"),
-            Answer::Unbound(error) => self.reply_because(request, &error.to_frame(), RAN_APART),
+            Answer::Transacted(_, Transacted::Denied(denied)) => {
+                self.reply_because(request, &denied.to_frame(), "nothing was run")
+            }
+            Answer::Transacted(_, Transacted::Unbound(error)) => {
+                self.reply_because(request, &error.to_frame(), RAN_APART)
+            }
             Answer::WatchLost => {
                 report(
                     "EXEC: refused, nothing was run: the WATCH was lost with its connection, so a watched key may \

@@ -49,8 +49,8 @@ impl Sandbox {
             ask(node, redis::cmd("CLUSTER").arg("SET-CONFIG-EPOCH").arg(index + 1))?;
         }
         for (node, server) in nodes.iter_mut().zip(&self.servers) {
-            for other in self.servers.iter().filter(|other| other.port() != server.port()) {
-                ask(node, redis::cmd("CLUSTER").arg("MEET").arg("127.0.0.1").arg(other.port()))?;
+            for other in self.servers.iter().filter(|other| other.port != server.port) {
+                ask(node, redis::cmd("CLUSTER").arg("MEET").arg("127.0.0.1").arg(other.port))?;
             }
         }
         for node in &mut nodes {

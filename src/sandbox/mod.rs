@@ -103,7 +103,7 @@ impl Sandbox {
 
     /// Where the server is, or the first node of the cluster.
     pub fn address(&self) -> Address {
-        match self.servers.first().map(|server| (server.port(), server)) {
+        match self.servers.first().map(|server| (server.port, server)) {
             Some((0, server)) => Address::Unix(server.socket()),
             first => Address::Tcp("127.0.0.1".to_owned(), first.map_or(0, |(port, _)| port)),
         }

@@ -32,7 +32,8 @@ const LAST_BYTES: u64 = 2048;
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
-    port: u16,
+    /// The TCP port; 0 where it has none.
+    pub(super) port: u16,
     home: PathBuf,
 }
 
@@ -66,11 +67,6 @@ impl Process {
     /// The number of its process group.
     pub(super) fn group(&self) -> u32 {
         self.child.id()
-    }
-
-    /// Its TCP port; 0 where it has none.
-    pub(super) fn port(&self) -> u16 {
-        self.port
     }
 
     pub(super) fn socket(&self) -> PathBuf {

@@ -21,20 +21,8 @@ pub enum Answer {
     Reply(OwnedFrame),
     /// The server was told to stop, and did.
     Stopped,
-    /// EXEC ran the block.
-    Executed {
-        block: Vec<Request>,
-        /// EXEC's reply: their replies in order.
-        replies: OwnedFrame,
-    },
-    /// EXEC ran nothing: a watched key has changed.
-    Aborted,
-    /// EXEC was refused, and ran nothing; so were these commands while queueing, if any.
-    Rejected(Vec<(Request, ErrorReply)>, ErrorReply),
-    /// EXEC ran nothing: MULTI was refused.
-    Denied(ErrorReply),
-    /// MULTI was refused, but too late: the commands ran one by one.
-    Unbound(ErrorReply),
+    /// EXEC was sent with the commands of this block, which came to that.
+    Transacted(Vec<Request>, Transacted),
     /// EXEC ran nothing, and was not sent: the WATCH was lost with its connection.
     WatchLost,
 }
@@ -175,8 +163,8 @@ impl Shell {
 
     /// Ends a block of which a command was refused: nothing is sent of it.
     fn abort(&mut self) -> Result<Answer, Trouble> {
-        let error = ErrorReply::new(ABORT);
-        Ok(self.unwatch()?.map_or_else(|| Answer::Rejected(Vec::new(), error), Answer::Reply))
+        let refused = || Answer::Transacted(Vec::new(), Transacted::Refused(Vec::new(), ErrorReply::new(ABORT)));
+        Ok(self.unwatch()?.map_or_else(refused, Answer::Reply))
     }
 
     fn discard(&mut self) -> Result<Answer, Trouble> {
@@ -223,21 +211,11 @@ impl Shell {
         if transacted.ends_watch() {
             self.link.set_watch(Watch::None);
         }
-        Ok(match transacted {
-            Transacted::Executed(replies) => {
-                for (request, reply) in block.iter().zip(replies.frame().children()) {
-                    self.link.learn(request, reply)?;
-                }
-                Answer::Executed { block, replies }
+        if let Transacted::Executed(replies) = &transacted {
+            for (request, reply) in block.iter().zip(replies.frame().children()) {
+                self.link.learn(request, reply)?;
             }
-            Transacted::Aborted => Answer::Aborted,
-            Transacted::Refused(errors, error) => {
-                let mut block: Vec<Option<Request>> = block.into_iter().map(Some).collect();
-                let refused = |(index, error): (usize, ErrorReply)| Some((block.get_mut(index)?.take()?, error));
-                Answer::Rejected(errors.into_iter().filter_map(refused).collect(), error)
-            }
-            Transacted::Denied(error) => Answer::Denied(error),
-            Transacted::Unbound(error) => Answer::Unbound(error),
-        })
+        }
+        Ok(Answer::Transacted(block, transacted))
     }
 }

@@ -166,7 +166,7 @@ impl Mode {
                     session.begin(&Request::new(["PING"]));
                     owed += 1;
                 }
-                Verdict::Dead => return Err(Lost::Dead(heartbeat.heard().elapsed()).into()),
+                Verdict::Dead => return Err(Lost::Dead(heartbeat.heard.elapsed()).into()),
             }
             match ready.as_slice() {
                 [true, ..] => return Err(Stopped::Unread),

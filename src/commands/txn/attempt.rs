@@ -120,7 +120,7 @@ impl<'a> Attempt<'a> {
     fn may_parse(&self) -> bool {
         self.unanswered.is_none()
             && !self.is_discarded
-            && (!self.program.output.is_read() || self.program.status().is_some_and(|status| status.success()))
+            && (!self.program.output.is_read() || self.program.status.is_some_and(|status| status.success()))
     }
 
     /// Does what a line says.
@@ -174,7 +174,7 @@ impl<'a> Attempt<'a> {
         };
         self.watched.note(&request, frame);
         self.had_errors |= report_errors(self.program.output.name(), &request, frame, self.server.is_cluster());
-        let replies = self.program.replies();
+        let replies = &mut self.program.replies;
         let before = replies.len();
         let record = Record::reply_to(&request, frame);
         match Renderer::new(Growing(&mut *replies), self.style.clone()).write(&record) {
@@ -191,7 +191,7 @@ impl<'a> Attempt<'a> {
 
     /// Sleeps until something can be done, and reads output. True when there is nothing more to wait for.
     fn wait(&mut self) -> Outcome<bool> {
-        let has_failed = match self.program.status() {
+        let has_failed = match self.program.status {
             Some(status) if self.is_discarded => {
                 return if status.success() { Ok(true) } else { Err(self.failed(status)) };
             }
@@ -213,7 +213,7 @@ impl<'a> Attempt<'a> {
                 self.program.output.skip();
             }
         } else if woken.expired
-            && let (true, Some(status)) = (has_failed, self.program.status())
+            && let (true, Some(status)) = (has_failed, self.program.status)
         {
             return Err(self.failed(status));
         } else if woken.expired && silence_ends.is_some_and(|at| at <= Instant::now()) {
@@ -233,7 +233,7 @@ impl<'a> Attempt<'a> {
             block: (!self.is_discarded).then_some(block),
             had_errors: self.had_errors,
             changed_connection: self.changed_connection,
-            wrote_watched: self.watched.is_written(),
+            wrote_watched: self.watched.is_written,
         }
     }
 

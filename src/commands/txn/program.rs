@@ -20,6 +20,7 @@ use crate::exit::{Failure, Outcome};
 use crate::guard::{self, Bound};
 use crate::input::Source;
 use crate::net::{Lost, Server, poll};
+use crate::text::describe_io;
 
 /// How long a program that is told to end has for it. Shorter than the grace that a signal leaves to rcli itself.
 const GRACE: Duration = Duration::from_millis(500);
@@ -40,15 +41,15 @@ pub struct Program {
     bound: Option<Bound>,
     /// Its standard input, which does not block; none once either side has closed it.
     input: Option<File>,
-    /// Replies it has not taken yet, after `taken` bytes that it has.
-    replies: Vec<u8>,
+    /// Replies it has not taken yet, after `taken` bytes that it has; [`Self::pass_replies`] passes them on.
+    pub replies: Vec<u8>,
     taken: usize,
     /// Whether its input is to be closed behind the last of them.
     is_last_reply: bool,
     pub output: Source,
     /// Readable once the process has ended.
     ended: PipeReader,
-    status: Option<ExitStatus>,
+    pub status: Option<ExitStatus>,
     leads_group: bool,
 }
 
@@ -56,7 +57,7 @@ impl Program {
     /// Starts it; `attempt` counts from 1. Its stderr is ours.
     pub fn start(words: &[OsString], attempt: u64) -> Outcome<Self> {
         let name = words.first().cloned().unwrap_or_default().to_string_lossy().into_owned();
-        let failed = |error: io::Error| Failure::unusable(&format!("{name}: cannot be started"), &error);
+        let failed = |error: io::Error| Failure::usage(format!("{name}: cannot be started: {}", describe_io(&error)));
         let leads_group = !shares_terminal();
         let mut command = Command::new(words.first().map_or_else(Default::default, Clone::clone));
         command
@@ -92,20 +93,11 @@ impl Program {
             replies: Vec::new(),
             taken: 0,
             is_last_reply: false,
-            output: Source::new(name.clone(), output),
+            output: Source::output_of(name.clone(), output.into()),
             ended,
             status: None,
             leads_group,
         })
-    }
-
-    pub fn status(&self) -> Option<ExitStatus> {
-        self.status
-    }
-
-    /// The buffer of replies for it; [`Self::pass_replies`] passes them on.
-    pub fn replies(&mut self) -> &mut Vec<u8> {
-        &mut self.replies
     }
 
     /// No reply comes after those: a program that reads on sees the end of its input.

@@ -13,18 +13,14 @@ pub struct Watched {
     keys: Vec<Vec<u8>>,
     /// Whether another database was selected, whose keys are others.
     is_elsewhere: bool,
-    is_written: bool,
+    /// Whether one of them was written, as far as the answers tell: where they leave a doubt it was not.
+    pub is_written: bool,
 }
 
 impl Watched {
     pub fn new(keys: &[OsString]) -> Self {
         let keys = keys.iter().map(|key| key.as_bytes().to_vec()).collect();
         Self { keys, is_elsewhere: false, is_written: false }
-    }
-
-    /// Whether one of them was written, as far as the answers tell: where they leave a doubt it was not.
-    pub fn is_written(&self) -> bool {
-        self.is_written
     }
 
     /// A command of the program was answered.

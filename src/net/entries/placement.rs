@@ -119,7 +119,7 @@ impl Entries {
             let event = Event::Resumed { gap: down.since.elapsed() };
             self.announced.push_back((Arc::clone(&self.current), Queued::Event(event)));
         }
-        if self.recovery.retries.count() > 0
+        if self.recovery.retries.count > 0
             && self.readers.iter().all(|reader| reader.link.is_some() && reader.down.is_none())
         {
             self.recovery.retries.restart();

@@ -15,7 +15,7 @@ use crate::reply::{field_of, text_of};
 pub struct Hello {
     known: Arc<AtomicU8>,
     /// Whether RESP3 was asked for by name: then nothing else is spoken where a server hangs up.
-    is_demanded: bool,
+    pub(super) is_demanded: bool,
     /// Who is told that a server hangs up.
     notice: Option<fn(&str)>,
 }
@@ -27,11 +27,6 @@ impl Hello {
     /// Nothing is known yet. `notice` tells people that a server hangs up.
     pub fn new(is_demanded: bool, notice: fn(&str)) -> Self {
         Self { known: Arc::default(), is_demanded, notice: Some(notice) }
-    }
-
-    /// Whether RESP3 was asked for by name.
-    pub fn is_demanded(&self) -> bool {
-        self.is_demanded
     }
 
     /// It was answered: a server that closes the connection later has another reason.

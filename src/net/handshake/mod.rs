@@ -101,7 +101,7 @@ impl Session {
             opened => opened?,
         };
         let place = &endpoint.address;
-        if endpoint.hello.is_demanded() {
+        if endpoint.hello.is_demanded {
             let reason = "the server closes the connection at HELLO and answers without it; use -2 in place of -3";
             return Err(Unopened::Unreachable(format!("cannot connect to {place}: {reason}")));
         }

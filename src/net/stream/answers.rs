@@ -153,7 +153,7 @@ impl Stream {
         let now = Instant::now();
         let (name, address) = (Arc::clone(&self.connections[at].name), self.connections[at].address.clone());
         let retrying = self.recovery.retries.may_go_on();
-        let is_to_be_told = self.recovery.retries.count() >= QUIET_TRIES;
+        let is_to_be_told = self.recovery.retries.count >= QUIET_TRIES;
         if let Redirect::Moved(slot, node) = redirect {
             self.recovery.moves.push((slot, node, address));
         }
@@ -198,7 +198,7 @@ impl Stream {
         });
         let Some((&id, assignment)) = here else { return self.elsewhere == Elsewhere::Followed };
         let now = Instant::now();
-        if let Some(asking) = self.connections[at].renew(id) {
+        if let Some(asking) = self.connections[at].unanswered.renew(id) {
             // The server had not read that yet: its answer tells whether it has the slot again.
             if let Some(assignment) = self.assignments.get_mut(&id) {
                 assignment.note_silence(now);

@@ -94,7 +94,7 @@ impl Stream {
     /// Whether a change can be made now: not while there is no connection that has again what was lost, while the nodes
     /// of what was added last are looked for or have not confirmed it, and while much is unanswered.
     pub fn may_change(&self) -> bool {
-        let is_free = |connection: &Connection| connection.unanswered().len() < UNANSWERED;
+        let is_free = |connection: &Connection| connection.unanswered.len() < UNANSWERED;
         !self.is_placing
             && self.everywhere.iter().all(|everywhere| everywhere.is_told)
             && self.presence().is_some_and(|at| self.connections[at].has_begun)
@@ -110,7 +110,7 @@ impl Stream {
         }
         match change {
             Change::Subscribe(subscriptions) => subscriptions.iter().filter(|it| it.has_homes()).all(|subscription| {
-                !self.connections.iter().any(|connection| connection.unanswered().leaves(subscription))
+                !self.connections.iter().any(|connection| connection.unanswered.leaves(subscription))
             }),
             Change::Unsubscribe(topic, names) if names.is_empty() => self
                 .assignments
@@ -131,7 +131,7 @@ impl Stream {
         let connection = assignment.connection.and_then(|connection| self.position_of_id(connection));
         match (&assignment.home, connection) {
             (Home::Anywhere, _) | (Home::Node(_), None) => true,
-            (_, Some(at)) => !self.connections[at].unanswered().asks_for(id),
+            (_, Some(at)) => !self.connections[at].unanswered.asks_for(id),
             (Home::Slot(_), None) => assignment.is_told,
         }
     }
@@ -142,7 +142,7 @@ impl Stream {
             && self.pings.is_empty()
             && self.announced.is_empty()
             && self.everywhere.iter().all(|everywhere| everywhere.is_told)
-            && self.connections.iter().all(|connection| connection.unanswered().is_settled())
+            && self.connections.iter().all(|connection| connection.unanswered.is_settled())
             && self
                 .assignments
                 .values()
@@ -349,7 +349,7 @@ impl Stream {
     /// Takes a connection away. What it was to leave it has left with that; what it was to answer another one will.
     pub(super) fn disconnect(&mut self, at: usize) -> Connection {
         let mut connection = self.connections.remove(at);
-        for command in connection.take_unanswered() {
+        for command in connection.unanswered.take() {
             match command {
                 Unanswered::Departure(topic, name) => self.leave_nowhere(topic.departure(), &name),
                 Unanswered::ShardDeparture { name, is_answered: false } => {
@@ -386,7 +386,7 @@ impl Stream {
         }
         self.has_left = false;
         let is_used = |connection: &Connection| {
-            !connection.unanswered().is_settled()
+            !connection.unanswered.is_settled()
                 || self.assignments.values().any(|assignment| assignment.connection == Some(connection.id))
         };
         self.connections.retain(is_used);

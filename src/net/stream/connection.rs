@@ -81,12 +81,13 @@ pub struct Connection {
     pub address: Address,
     /// The same, for messages.
     pub name: Arc<str>,
-    session: Session,
+    pub session: Session,
     opened: Instant,
     /// When it was asked last.
     asked: Instant,
     heartbeat: Heartbeat,
-    unanswered: Pending,
+    /// The commands that are not answered yet; once the connection is gone nobody will answer them.
+    pub unanswered: Pending,
     /// Whether it was asked for MONITOR, which has a language of its own.
     is_monitor: bool,
     /// Whether a message came.
@@ -158,12 +159,6 @@ impl Connection {
         self.unanswered.push(Unanswered::Heartbeat);
     }
 
-    /// The server has ended a subscription by itself: what asks for it once more asks for it anew. What did; none if
-    /// nothing does.
-    pub fn renew(&mut self, id: AssignmentId) -> Option<Unanswered> {
-        self.unanswered.renew(id)
-    }
-
     /// Asks for an answer that is told.
     pub fn ping(&mut self, text: Vec<u8>) {
         let words: &[&[u8]] = if text.is_empty() { &[b"PING"] } else { &[b"PING", &text] };
@@ -174,16 +169,6 @@ impl Connection {
     /// Whether all that it was asked for is answered.
     pub fn is_ready(&self) -> bool {
         !self.unanswered.has_assignment()
-    }
-
-    /// The commands that are not answered yet.
-    pub fn unanswered(&self) -> &Pending {
-        &self.unanswered
-    }
-
-    /// The same for when the connection is gone: nobody will answer them.
-    pub fn take_unanswered(&mut self) -> impl Iterator<Item = Unanswered> {
-        self.unanswered.take()
     }
 
     /// Whether it was of use: then tries to replace it begin anew.
@@ -317,11 +302,6 @@ impl Connection {
         Some(self.asked + limit)
     }
 
-    /// What to poll the descriptor for.
-    pub fn interest(&mut self) -> PollFlags {
-        self.session.interest()
-    }
-
     /// Draws the conclusions from a sleep that began at `slept` and found these events.
     pub fn conclude(&mut self, slept: Instant, events: PollFlags) -> Result<(), Loss> {
         self.session.note_woken(events);
@@ -339,7 +319,7 @@ impl Connection {
                 self.unanswered.push(Unanswered::Heartbeat);
             }
             Verdict::Dead => {
-                let heard = self.heartbeat.heard();
+                let heard = self.heartbeat.heard;
                 return Err(Loss { since: Some(heard), ..Lost::Dead(heard.elapsed()).into() });
             }
         }

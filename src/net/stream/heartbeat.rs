@@ -27,7 +27,8 @@ pub enum Verdict {
 pub struct Heartbeat {
     /// The total of received bytes when the server was last heard.
     received: u64,
-    heard: Instant,
+    /// When that was.
+    pub heard: Instant,
     /// When it was asked; none if it has been heard since.
     asked: Option<Instant>,
     /// When this end last read or slept.
@@ -83,11 +84,6 @@ impl Heartbeat {
         }
         self.asked = Some(now);
         Verdict::Ask
-    }
-
-    /// When the server was last heard.
-    pub fn heard(&self) -> Instant {
-        self.heard
     }
 
     /// Since when this end had not read before it found the connection closed; none if it had.

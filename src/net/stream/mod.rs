@@ -283,7 +283,8 @@ impl Stream {
         self.search_when_due()?;
         let times: Vec<_> = self.connections.iter_mut().map(Connection::prepare).collect();
         let until = times.iter().map(|(_, due)| *due).chain(self.recovery.due()).chain(deadline).min();
-        let interests: Vec<PollFlags> = self.connections.iter_mut().map(Connection::interest).collect();
+        let interests: Vec<PollFlags> =
+            self.connections.iter_mut().map(|connection| connection.session.interest()).collect();
         let sockets = self.connections.iter().map(AsFd::as_fd).zip(interests);
         let (other, events) = self.recovery.sleep(sockets, others, until)?;
         for (at, ((slept, _), events)) in times.into_iter().zip(events).enumerate().rev() {

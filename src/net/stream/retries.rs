@@ -22,7 +22,8 @@ pub struct Retries {
     limit: Option<u32>,
     /// The longest pause between two searches.
     longest: Duration,
-    count: u32,
+    /// How many there were.
+    pub count: u32,
     /// When the next search counts.
     next: Option<Instant>,
     /// Whether a connection was lost, and not only a slot moved.
@@ -33,11 +34,6 @@ impl Retries {
     /// So many are allowed; none: any number. Pauses between two searches are this long at most.
     pub fn new(limit: Option<u32>, longest: Duration) -> Self {
         Self { limit, longest, count: 0, next: None, has_lost: false }
-    }
-
-    /// How many there were.
-    pub fn count(&self) -> u32 {
-        self.count
     }
 
     /// The end of a run that has used them up: what is missing, a few of it by name, and why.
@@ -140,6 +136,6 @@ mod tests {
         assert!(now.duration_since(begin) >= Duration::from_millis(100 + 200 + 400 + 800 + 1600), "{searches}");
         assert!(searches > 10, "{searches}");
         retries.note_loss(true);
-        assert_eq!(retries.count(), 0);
+        assert_eq!(retries.count, 0);
     }
 }
