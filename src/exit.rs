@@ -4,6 +4,8 @@ mod connection;
 
 use std::io;
 
+use rustix::io::Errno;
+
 use crate::report::Told;
 use crate::signal::Signal;
 use crate::text::describe_io;
@@ -97,6 +99,16 @@ impl Failure {
     /// Ends with this status and nothing to say.
     pub fn quiet(exit: Exit) -> Self {
         Self { exit, message: None, pointer: None }
+    }
+
+    /// What was named cannot be opened or started: status 2, or 3 where the system has no process, memory or descriptor
+    /// to give for it.
+    pub fn unusable(what: &str, error: &io::Error) -> Self {
+        let message = format!("{what}: {}", describe_io(error));
+        match Errno::from_io_error(error) {
+            Some(Errno::AGAIN | Errno::NOMEM | Errno::MFILE | Errno::NFILE) => Self::failed(message),
+            _ => Self::usage(message),
+        }
     }
 
     /// Stdout could not be written: a reader that went away is no failure, anything else is status 3.

@@ -183,6 +183,32 @@ pub fn escape_char(c: char, how: Escape, out: &mut String) {
     }
 }
 
+/// The byte that stands behind a backslash as servers and redis-cli write it (`n`, `x0a`, or itself), and how many bytes
+/// that takes; none where nothing stands there.
+#[inline]
+pub fn unescape(escaped: &[u8]) -> Option<(u8, usize)> {
+    Some(match escaped {
+        [b'x', high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+            (hex(*high) << 4 | hex(*low), 3)
+        }
+        [b'n', ..] => (b'\n', 1),
+        [b'r', ..] => (b'\r', 1),
+        [b't', ..] => (b'\t', 1),
+        [b'a', ..] => (0x07, 1),
+        [b'b', ..] => (0x08, 1),
+        [other, ..] => (*other, 1),
+        [] => return None,
+    })
+}
+
+/// The value of a hexadecimal digit.
+fn hex(digit: u8) -> u8 {
+    match digit {
+        b'0'..=b'9' => digit - b'0',
+        _ => (digit | 0x20) - b'a' + 10,
+    }
+}
+
 /// Whether the bytes are printable ASCII, which most text is: that is quick to find out.
 fn is_plain(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| matches!(byte, b' '..=b'~'))

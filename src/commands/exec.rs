@@ -22,7 +22,6 @@ use crate::report::report;
 use crate::shell::block::report_partial;
 use crate::shell::subscription::changes_subscriptions;
 use crate::stdio;
-use crate::text::describe_io;
 
 /// Runs the command as often as asked.
 pub fn run(context: &Context, args: &ExecArgs) -> Outcome<Exit> {
@@ -176,6 +175,6 @@ pub(super) fn read_stdin() -> Outcome<Vec<u8>> {
         Err(error) if error.kind() == io::ErrorKind::OutOfMemory => {
             Err(Failure::failed(format!("memory has no room for an argument of more than {length} bytes")))
         }
-        Err(error) => Err(Failure::usage(format!("cannot read stdin: {}", describe_io(&error)))),
+        Err(error) => Err(Failure::unusable("cannot read stdin", &error)),
     }
 }

@@ -24,9 +24,11 @@ use crate::net::{Endpoint, Lost, RandomBackoff, Server, poll};
 use crate::render::{Record, Renderer, Stdout};
 use crate::reply::{Frame, OwnedFrame};
 use crate::report::report;
-use crate::shell::block::{Ran, check_block, push, report_aborted, run_block};
+use crate::shell::block::{Ran, check_block, conclude, push, report_aborted, transact};
 
 const RETRIES_WITH_PROGRAM: u32 = 10;
+/// So many blocks running that a cluster did not serve are enough: a WATCH before each was served, or waited for.
+const UNSERVED: u32 = 2;
 /// So many aborts running in which the program had written to a watched key are no chance.
 const OWN_ABORTS: u32 = 2;
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
@@ -97,6 +99,8 @@ struct Txn<'a> {
     had_errors: bool,
     /// Whether a program left the connection other than it found it: the next try begins on a new one.
     is_changed: bool,
+    /// How many blocks running a cluster did not serve.
+    unserved: u32,
     /// How many programs running have written to a key that is watched, before MULTI.
     own_writes: u32,
 }
@@ -105,7 +109,17 @@ impl<'a> Txn<'a> {
     fn open(context: &'a Context, endpoint: Endpoint, args: &'a TxnArgs) -> Outcome<Self> {
         let server = Server::open(&endpoint)?;
         let renderer = context.renderer()?;
-        Ok(Self { context, endpoint, args, server, renderer, had_errors: false, is_changed: false, own_writes: 0 })
+        Ok(Self {
+            context,
+            endpoint,
+            args,
+            server,
+            renderer,
+            had_errors: false,
+            is_changed: false,
+            unserved: 0,
+            own_writes: 0,
+        })
     }
 
     fn run(mut self, mut origin: Origin, retries: u32, mut backoff: RandomBackoff) -> Outcome<Exit> {
@@ -124,7 +138,13 @@ impl<'a> Txn<'a> {
             };
             let commands: Vec<_> = block.iter().map(|request| (name.as_str(), request)).collect();
             check_block(&mut self.server, &commands)?;
-            match run_block(&mut self.server, &commands, &place)? {
+            let transacted = transact(&mut self.server, &commands, &place)?;
+            self.unserved = if transacted.may_pass() { self.unserved + 1 } else { 0 };
+            if self.unserved > 0 && self.unserved < UNSERVED && self.server.is_cluster() && number < tries {
+                backoff.pause(began.elapsed())?;
+                continue;
+            }
+            match conclude(transacted, &commands, &place, self.server.is_cluster()) {
                 Ran::Executed(replies, had_errors) => {
                     let exit = if had_errors || self.had_errors { Exit::ErrorReply } else { Exit::Done };
                     let reports = reports_of(block.iter());

@@ -46,7 +46,7 @@ impl Password {
 }
 
 fn read_first_line(path: &Path) -> Outcome<Vec<u8>> {
-    let failed = |error: &io::Error| Failure::usage(format!("{}: {}", path.display(), describe_io(error)));
+    let failed = |error: &io::Error| Failure::unusable(&path.display().to_string(), error);
     let file = stdio::refuse_closed_at(path).and_then(|()| File::open(path)).map_err(|error| failed(&error))?;
     let mut line = Vec::new();
     BufReader::new(file).read_until(b'\n', &mut line).map_err(|error| failed(&error))?;

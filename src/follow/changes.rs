@@ -115,7 +115,7 @@ impl Changes {
     fn pass_over(&mut self, bad: BadInput) {
         // Behind RESP that is cut short nobody knows where the next command begins.
         self.is_over |= !bad.recoverable;
-        self.exit = self.exit.or(bad.report());
+        self.exit = self.exit.or(Failure::from(bad).report());
     }
 
     fn end(&mut self, failure: Failure) {

@@ -2,7 +2,7 @@
 
 use super::text::Malformed;
 use crate::command::request::secrets;
-use crate::exit::{Exit, Failure};
+use crate::exit::Failure;
 use crate::text::{Escape, escape, width};
 
 /// One line, or one RESP command, that cannot be understood.
@@ -37,11 +37,6 @@ impl BadInput {
     pub(super) fn at(place: &str, line: &[u8], malformed: &Malformed) -> Self {
         let (reason, pointer) = describe_bad(line, line, malformed);
         Self { failure: Failure::usage(format!("{place}: {reason}")).pointing(pointer), recoverable: true }
-    }
-
-    /// Says it on stderr, and gives the status.
-    pub fn report(self) -> Exit {
-        self.failure.report()
     }
 }
 

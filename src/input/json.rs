@@ -68,5 +68,6 @@ fn describe(error: &serde_json::Error, offset: usize) -> Malformed {
         _ if text.starts_with("expected `,`") => "a comma or the end of the array is expected",
         _ => "a string, a number or {\"base64\":\"…\"} is expected",
     };
-    Malformed::with("bad JSON", reason.to_owned(), offset + error.column().saturating_sub(1))
+    let at = offset + error.column().saturating_sub(1);
+    Malformed { reason: "bad JSON", detail: Some(reason.to_owned()), at }
 }

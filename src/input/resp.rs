@@ -16,7 +16,7 @@ pub struct Scan {
     /// How many arguments were passed.
     passed: usize,
     /// How many bytes it takes at least, as far as that was declared.
-    declared: usize,
+    pub declared: usize,
 }
 
 /// What the front of the bytes holds.
@@ -34,11 +34,6 @@ pub enum Found {
 const LARGE: usize = 1 << 20;
 
 impl Scan {
-    /// How many bytes the command takes at least, as far as that was declared.
-    pub fn declared(&self) -> usize {
-        self.declared
-    }
-
     /// Goes on to the end of the command, which it gives, or as far as there are bytes.
     fn walk(&mut self, bytes: &[u8], mut take: impl FnMut(&[u8])) -> Result<Option<usize>, String> {
         let mut left = match self.left {

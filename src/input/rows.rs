@@ -88,28 +88,31 @@ impl Rows {
         if taken == bytes.len() {
             return (taken, if is_all { self.finish_last(request) } else { Row::Part });
         }
+        let (read, result) = self.parse(&bytes[taken..]);
+        let row = match result {
+            Ok(ReadRecordResult::Record) => self.finish(request),
+            Ok(_) if is_all => self.finish_last(request),
+            Ok(_) => Row::Part,
+            Err(bad) => bad,
+        };
+        (taken + read, row)
+    }
+
+    /// Has the parser read on, with more room where it wants that: how many bytes it took, and how far it came.
+    fn parse(&mut self, bytes: &[u8]) -> (usize, Result<ReadRecordResult, Row>) {
+        let mut taken = 0;
         loop {
-            let (result, read, written, ended) = self.reader.read_record(
-                &bytes[taken..],
-                &mut self.cells[self.filled.0..],
-                &mut self.ends[self.filled.1..],
-            );
+            let (cells, ends) = (&mut self.cells[self.filled.0..], &mut self.ends[self.filled.1..]);
+            let (result, read, written, ended) = self.reader.read_record(&bytes[taken..], cells, ends);
             taken += read;
             self.filled = (self.filled.0 + written, self.filled.1 + ended);
-            match result {
-                ReadRecordResult::Record => return (taken, self.finish(request)),
-                ReadRecordResult::InputEmpty if is_all => return (taken, self.finish_last(request)),
-                ReadRecordResult::InputEmpty | ReadRecordResult::End => return (taken, Row::Part),
-                ReadRecordResult::OutputFull => {
-                    if let Err(bad) = grow(&mut self.cells) {
-                        return (taken, bad);
-                    }
-                }
-                ReadRecordResult::OutputEndsFull => {
-                    if let Err(bad) = grow(&mut self.ends) {
-                        return (taken, bad);
-                    }
-                }
+            let grown = match result {
+                ReadRecordResult::OutputFull => grow(&mut self.cells),
+                ReadRecordResult::OutputEndsFull => grow(&mut self.ends),
+                result => return (taken, Ok(result)),
+            };
+            if let Err(bad) = grown {
+                return (taken, Err(bad));
             }
         }
     }
@@ -124,21 +127,10 @@ impl Rows {
 
     /// The last row has no line end of its own: one that does not end it stands in quotes.
     fn finish_last(&mut self, request: &mut Request) -> Row {
-        loop {
-            let (result, _, written, ended) =
-                self.reader.read_record(b"\n", &mut self.cells[self.filled.0..], &mut self.ends[self.filled.1..]);
-            self.filled = (self.filled.0 + written, self.filled.1 + ended);
-            let grown = match result {
-                ReadRecordResult::Record => return self.finish(request),
-                ReadRecordResult::OutputFull => grow(&mut self.cells),
-                ReadRecordResult::OutputEndsFull => grow(&mut self.ends),
-                ReadRecordResult::InputEmpty | ReadRecordResult::End => {
-                    return Row::Bad("the input ends inside of a cell whose quote is not closed".to_owned(), false);
-                }
-            };
-            if let Err(bad) = grown {
-                return bad;
-            }
+        match self.parse(b"\n").1 {
+            Ok(ReadRecordResult::Record) => self.finish(request),
+            Ok(_) => Row::Bad("the input ends inside of a cell whose quote is not closed".to_owned(), false),
+            Err(bad) => bad,
         }
     }
 

@@ -15,7 +15,7 @@ use super::bad::{BadInput, refuse_encoding};
 use super::begin::{self, Begin};
 use super::resp::Scan;
 use super::rows::{RowForm, Rows};
-use super::text::{Malformed, Quotes};
+use super::text::Quotes;
 use super::{parse_quoted, plain, room};
 use crate::command::request::Request;
 use crate::exit::{Failure, Outcome};
@@ -88,7 +88,7 @@ impl Source {
             return Self::stdin();
         }
         let name = path.display().to_string();
-        let file = open(path).map_err(|error| Failure::usage(format!("{name}: {}", describe_io(&error))))?;
+        let file = open(path).map_err(|error| Failure::unusable(&name, &error))?;
         if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
             return Err(Failure::usage(format!("{name}: is a directory")));
         }
@@ -97,17 +97,13 @@ impl Source {
 
     /// Standard input.
     pub fn stdin() -> Outcome<Self> {
-        let file =
-            stdio::stdin().map_err(|error| Failure::usage(format!("cannot read stdin: {}", describe_io(&error))))?;
+        let file = stdio::stdin().map_err(|error| Failure::unusable("cannot read stdin", &error))?;
         Ok(Self::new("stdin".to_owned(), file))
     }
 
-    /// The standard output of a program, known by the program's name.
-    pub fn output_of(program: String, output: OwnedFd) -> Self {
-        Self::new(program, output.into())
-    }
-
-    pub(super) fn new(name: String, file: File) -> Self {
+    /// What is read from this descriptor, which is called so in messages.
+    pub fn new(name: String, input: impl Into<OwnedFd>) -> Self {
+        let file = File::from(input.into());
         let metadata = file.metadata().ok().filter(std::fs::Metadata::is_file);
         Self {
             name,
@@ -266,7 +262,7 @@ impl Source {
                 return Err(self.no_room(self.line, &format!("a line of {} bytes", line.len())).into());
             }
             if let Err(malformed) = parse_quoted(line, request, self.quotes) {
-                return Err(self.bad_line(line, &malformed));
+                return Err(BadInput::at(&format!("{}:{}", self.name, self.line), line, &malformed));
             }
             if !request.is_empty() {
                 return Ok(Next::Command);
@@ -344,7 +340,7 @@ impl Source {
     /// Makes the buffer larger. What a RESP command declares is to have room before it is read for nothing.
     fn grow(&mut self) -> Outcome<()> {
         let grown = (self.buffer.len() * 2).max(CHUNK);
-        let declared = self.scan.declared();
+        let declared = self.scan.declared;
         let more = grown.max(declared) - self.buffer.len();
         if memory::ask(|| self.buffer.try_reserve_exact(more)).is_err() {
             let what = match declared {
@@ -374,18 +370,13 @@ impl Source {
         };
         let line_start = self.start;
         self.scanned = 0;
-        self.line += 1;
-        self.consume(taken);
+        self.pass_line(taken);
         Some((line_start, line_start + length))
     }
 
     fn consume(&mut self, count: usize) {
         self.start += count;
         self.consumed += count as u64;
-    }
-
-    fn bad_line(&self, line: &[u8], malformed: &Malformed) -> BadInput {
-        BadInput::at(&format!("{}:{}", self.name, self.line), line, malformed)
     }
 }
 

@@ -68,11 +68,6 @@ fn describe_columns(header: &[&[u8]]) -> String {
     format!("; the header has {short}{more}")
 }
 
-/// Where an argument begins in the line, for a caret; the beginning where that cannot be told.
-fn place_of(line: &[u8], arg: &[u8]) -> usize {
-    memchr::memmem::find(line, arg).unwrap_or(0)
-}
-
 /// Reads the arguments of a template; `column` tells what stands between braces.
 fn read_args<C>(
     text: &[u8],
@@ -84,10 +79,10 @@ fn read_args<C>(
         if request.is_empty() {
             return Err(Malformed::new("the template is no command", 0));
         }
-        request
-            .args()
-            .map(|arg| pieces(arg, &column).map_err(|reason| Malformed::new(reason, place_of(text, arg))))
-            .collect()
+        // The caret stands at the beginning where it cannot be told where the argument does.
+        let place = |arg| memchr::memmem::find(text, arg).unwrap_or(0);
+        let read = |arg| pieces(arg, &column).map_err(|reason| Malformed::new(reason, place(arg)));
+        request.args().map(read).collect()
     });
     read.map_err(|malformed| {
         let (reason, pointer) = describe_bad(request.arg(0), text, &malformed);

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::command::request::Request;
+use crate::text;
 
 /// Why a line cannot be parsed, and the byte of the line where the caret goes.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,11 +20,6 @@ impl Malformed {
     /// A reason with its place.
     pub fn new(reason: &'static str, at: usize) -> Self {
         Self { reason, detail: None, at }
-    }
-
-    /// The same with what may repeat a part of the line.
-    pub fn with(reason: &'static str, detail: String, at: usize) -> Self {
-        Self { reason, detail: Some(detail), at }
     }
 }
 
@@ -66,24 +62,22 @@ pub fn spans(line: &[u8]) -> (Vec<Range<usize>>, Option<Malformed>) {
         }
         request.clear();
         match parse_arg(line, at, &mut request, Quotes::Strict) {
-            Ok(end) => spans.push(at..end),
+            Ok(end) => {
+                spans.push(at..end);
+                at = end;
+            }
             Err(malformed) => {
                 spans.push(at..line.len());
                 return (spans, Some(malformed));
             }
         }
-        at = spans.last().map_or(line.len(), |span| span.end);
     }
 }
 
 /// The place of the next word, or the end.
 #[inline]
 fn pass_spaces(line: &[u8], at: usize) -> usize {
-    let mut at = at;
-    while line.get(at).is_some_and(|byte| is_space(*byte)) {
-        at += 1;
-    }
-    at
+    at + line[at..].iter().take_while(|byte| is_space(**byte)).count()
 }
 
 /// Parses the argument that begins at `at`; gives the place after it.
@@ -96,8 +90,7 @@ fn parse_arg(line: &[u8], at: usize, request: &mut Request, quotes: Quotes) -> R
     loop {
         request.extend(&line[at..end]);
         at = match line.get(end) {
-            Some(b'"') => parse_double_quoted(line, end, request)?,
-            Some(b'\'') => parse_single_quoted(line, end, request)?,
+            Some(b'"' | b'\'') => parse_quoted(line, end, request)?,
             _ => break,
         };
         match line.get(at) {
@@ -114,11 +107,7 @@ fn parse_arg(line: &[u8], at: usize, request: &mut Request, quotes: Quotes) -> R
 /// The end of the plain part of a word.
 #[inline]
 fn pass_plain(line: &[u8], at: usize) -> usize {
-    let mut end = at;
-    while line.get(end).is_some_and(|byte| !ENDS_PLAIN[usize::from(*byte)]) {
-        end += 1;
-    }
-    end
+    at + line[at..].iter().take_while(|byte| !ENDS_PLAIN[usize::from(**byte)]).count()
 }
 
 /// Whether a byte ends the plain part of a word: a quote, or fewer blanks than may stand between words. A table, for
@@ -133,63 +122,27 @@ const ENDS_PLAIN: [bool; 256] = {
     ends
 };
 
-fn parse_double_quoted(line: &[u8], open: usize, request: &mut Request) -> Result<usize, Malformed> {
+/// What stands between the quote there and the one that closes it; gives the place after that.
+fn parse_quoted(line: &[u8], open: usize, request: &mut Request) -> Result<usize, Malformed> {
+    let quote = line[open];
     let mut at = open + 1;
     loop {
-        let plain = line[at..].iter().take_while(|byte| !matches!(byte, b'"' | b'\\')).count();
+        let plain = line[at..].iter().take_while(|byte| **byte != quote && **byte != b'\\').count();
         request.extend(&line[at..at + plain]);
         at += plain;
-        match line[at..] {
-            [b'"', ..] => return Ok(at + 1),
-            [b'\\', b'x', high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-                request.extend(&[hex(high) << 4 | hex(low)]);
-                at += 4;
-            }
-            [b'\\', escaped, ..] => {
-                request.extend(&[match escaped {
-                    b'n' => b'\n',
-                    b'r' => b'\r',
-                    b't' => b'\t',
-                    b'b' => 0x08,
-                    b'a' => 0x07,
-                    other => other,
-                }]);
-                at += 2;
-            }
+        let (byte, taken) = match &line[at..] {
+            [byte, ..] if *byte == quote => return Ok(at + 1),
+            // Between single quotes only they are escaped.
+            [b'\\', b'\'', ..] if quote == b'\'' => (b'\'', 1),
+            [b'\\', ..] if quote == b'\'' => (b'\\', 0),
+            [b'\\', escaped @ ..] if let Some(found) = text::unescape(escaped) => found,
             _ => return Err(Malformed::new(OPEN_QUOTE, open)),
-        }
-    }
-}
-
-fn parse_single_quoted(line: &[u8], open: usize, request: &mut Request) -> Result<usize, Malformed> {
-    let mut at = open + 1;
-    loop {
-        let plain = line[at..].iter().take_while(|byte| !matches!(byte, b'\'' | b'\\')).count();
-        request.extend(&line[at..at + plain]);
-        at += plain;
-        match line[at..] {
-            [b'\'', ..] => return Ok(at + 1),
-            [b'\\', b'\'', ..] => {
-                request.extend(b"'");
-                at += 2;
-            }
-            [b'\\', ..] => {
-                request.extend(b"\\");
-                at += 1;
-            }
-            _ => return Err(Malformed::new(OPEN_QUOTE, open)),
-        }
+        };
+        request.extend(&[byte]);
+        at += 1 + taken;
     }
 }
 
 fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)
-}
-
-/// The value of a hexadecimal digit.
-fn hex(digit: u8) -> u8 {
-    match digit {
-        b'0'..=b'9' => digit - b'0',
-        _ => (digit | 0x20) - b'a' + 10,
-    }
 }

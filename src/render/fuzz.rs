@@ -16,6 +16,27 @@ use crate::memory::Growing;
 use crate::reply::{ArgPlaces, Frame, Kind, Message, MonitorLine, OwnedFrame, error_words, split_code};
 use crate::text::is_unprintable;
 
+impl Style {
+    /// Nothing but the format, for tests: what is in several pieces has a line for each.
+    pub(super) fn plain(format: Format) -> Self {
+        Self {
+            format,
+            element_delimiter: b"\n".to_vec(),
+            reply_delimiter: b"\n".to_vec(),
+            one_line_errors: false,
+            base64: false,
+            quoted: false,
+            keeps_bytes: false,
+            parses_reports: true,
+            nest_json: false,
+            whole_messages: false,
+            quotes_keys: false,
+            colors: Colors(false),
+            is_terminal: false,
+        }
+    }
+}
+
 /// A reply, alone, with its command, in a block and as a push, in one of the ways to write it, which the first byte
 /// says.
 pub fn render(data: &[u8]) {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::json::{bytes, is_number, is_plain, string_or_base64};
-use super::{Format, Style, csv, human};
+use super::{Format, Style, csv, human, raw};
 use crate::color::Part;
 use crate::command::request::{Request, shown_arg};
 
@@ -21,10 +21,7 @@ pub enum Cell<'a> {
 /// A key, or a field or member, by itself.
 pub fn key(out: &mut impl Write, style: &Style, key: &[u8]) -> io::Result<()> {
     match style.format {
-        Format::Raw => {
-            out.write_all(key)?;
-            return out.write_all(&style.reply_delimiter);
-        }
+        Format::Raw => return raw::text(out, style, key),
         Format::Json => bytes(out, style, key)?,
         Format::Csv => csv::quoted(out, key)?,
         Format::Human if style.quotes_keys => human::quoted(out, key)?,
@@ -33,9 +30,26 @@ pub fn key(out: &mut impl Write, style: &Style, key: &[u8]) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
-/// What is written between the columns of a raw line: a tab, but where a delimiter was given.
+/// What is written between the columns of a line: in raw a tab, but where a delimiter was given.
 fn column_delimiter(style: &Style) -> &[u8] {
-    if style.element_delimiter == b"\n" { b"\t" } else { &style.element_delimiter }
+    match style.format {
+        Format::Csv => b",",
+        _ if style.element_delimiter == b"\n" => b"\t",
+        _ => &style.element_delimiter,
+    }
+}
+
+/// What is told of a key, for a program.
+fn cell(out: &mut impl Write, style: &Style, cell: Cell<'_>) -> io::Result<()> {
+    match (cell, style.format) {
+        (Cell::Number(number), _) => out.write_all(itoa::Buffer::new().format(number).as_bytes()),
+        (Cell::Null, Format::Json) => out.write_all(b"null"),
+        (Cell::Null, Format::Csv) => out.write_all(b"NULL"),
+        (Cell::Null, _) => out.write_all(b"-"),
+        (Cell::Word(word), Format::Json) => string_or_base64(out, style, word),
+        (Cell::Word(word), Format::Csv) => csv::quoted(out, word),
+        (Cell::Word(word), _) => out.write_all(word),
+    }
 }
 
 /// A key with what is told of it: each by its name.
@@ -44,38 +58,18 @@ pub fn row(out: &mut impl Write, style: &Style, key: &[u8], cells: &[(&str, Cell
         Format::Json => {
             out.write_all(b"{\"key\":")?;
             bytes(out, style, key)?;
-            for (name, cell) in cells {
+            for (name, told) in cells {
                 write!(out, ",\"{name}\":")?;
-                match cell {
-                    Cell::Null => out.write_all(b"null")?,
-                    Cell::Number(number) => out.write_all(itoa::Buffer::new().format(*number).as_bytes())?,
-                    Cell::Word(word) => string_or_base64(out, style, word)?,
-                }
+                cell(out, style, *told)?;
             }
             out.write_all(b"}\n")
         }
-        Format::Raw => {
-            for (_, cell) in cells {
-                match cell {
-                    Cell::Null => out.write_all(b"-")?,
-                    Cell::Number(number) => out.write_all(itoa::Buffer::new().format(*number).as_bytes())?,
-                    Cell::Word(word) => out.write_all(word)?,
-                }
+        Format::Raw | Format::Csv => {
+            for (_, told) in cells {
+                cell(out, style, *told)?;
                 out.write_all(column_delimiter(style))?;
             }
-            out.write_all(key)?;
-            out.write_all(&style.reply_delimiter)
-        }
-        Format::Csv => {
-            for (_, cell) in cells {
-                match cell {
-                    Cell::Null => out.write_all(b"NULL")?,
-                    Cell::Number(number) => out.write_all(itoa::Buffer::new().format(*number).as_bytes())?,
-                    Cell::Word(word) => csv::quoted(out, word)?,
-                }
-                out.write_all(b",")?;
-            }
-            csv::text(out, key)
+            self::key(out, style, key)
         }
         Format::Human => {
             for (name, cell) in cells {
@@ -134,16 +128,10 @@ pub fn pair(out: &mut impl Write, style: &Style, names: (&str, &str), left: &[u8
             }
             out.write_all(b"}\n")
         }
-        Format::Raw => {
-            out.write_all(left)?;
+        Format::Raw | Format::Csv => {
+            cell(out, style, Cell::Word(left))?;
             out.write_all(column_delimiter(style))?;
-            out.write_all(right)?;
-            out.write_all(&style.reply_delimiter)
-        }
-        Format::Csv => {
-            csv::quoted(out, left)?;
-            out.write_all(b",")?;
-            csv::text(out, right)
+            key(out, style, right)
         }
         Format::Human => writeln!(out, "{}  {}", shown_arg(left), shown_arg(right)),
     }
@@ -199,32 +187,18 @@ pub struct Ranking {
 
 /// Writes a ranking: one object in JSON, else tables.
 pub fn ranking(out: &mut impl Write, style: &Style, ranking: &Ranking) -> io::Result<()> {
-    if style.format == Format::Json {
-        ranking_as_json(out, style, ranking)
-    } else {
-        ranking_as_tables(out, style, ranking)
+    match style.format {
+        Format::Json => ranking_as_json(out, style, ranking),
+        _ => ranking_as_tables(out, style, ranking),
     }
 }
 
 fn ranking_as_json(out: &mut impl Write, style: &Style, ranking: &Ranking) -> io::Result<()> {
     let measure = ranking.measure;
-    let ranked = |out: &mut dyn Write, ranked: &Ranked, with_type: bool| -> io::Result<()> {
-        let mut text = Vec::new();
-        bytes(&mut text, style, &ranked.key)?;
-        out.write_all(b"{\"key\":")?;
-        out.write_all(&text)?;
-        if with_type {
-            text.clear();
-            string_or_base64(&mut text, style, &ranked.key_type)?;
-            out.write_all(b",\"type\":")?;
-            out.write_all(&text)?;
-        }
-        write!(out, ",\"{measure}\":{}}}", size_or(ranked.size, "null"))
-    };
     write!(out, "{{\"keys\":{},\"by\":\"{measure}\",\"top\":[", ranking.types.iter().map(|sum| sum.keys).sum::<u64>())?;
     for (index, entry) in ranking.top.iter().enumerate() {
         out.write_all(if index > 0 { b"," } else { b"" })?;
-        ranked(out, entry, true)?;
+        ranked(out, style, measure, entry, true)?;
     }
     out.write_all(b"],\"types\":{")?;
     for (index, sum) in ranking.types.iter().enumerate() {
@@ -232,12 +206,22 @@ fn ranking_as_json(out: &mut impl Write, style: &Style, ranking: &Ranking) -> io
         super::json::string(out, &String::from_utf8_lossy(&sum.largest.key_type))?;
         write!(out, ":{{\"keys\":{},\"{measure}\":{},\"largest\":", sum.keys, size_or(sum.size, "null"))?;
         match sum.size {
-            Some(_) => ranked(out, &sum.largest, false)?,
+            Some(_) => ranked(out, style, measure, &sum.largest, false)?,
             None => out.write_all(b"null")?,
         }
         out.write_all(b"}")?;
     }
     out.write_all(b"}}\n")
+}
+
+fn ranked(out: &mut impl Write, style: &Style, measure: &str, ranked: &Ranked, with_type: bool) -> io::Result<()> {
+    out.write_all(b"{\"key\":")?;
+    bytes(out, style, &ranked.key)?;
+    if with_type {
+        out.write_all(b",\"type\":")?;
+        string_or_base64(out, style, &ranked.key_type)?;
+    }
+    write!(out, ",\"{measure}\":{}}}", size_or(ranked.size, "null"))
 }
 
 fn size_or(size: Option<i64>, none: &str) -> Cow<'_, str> {

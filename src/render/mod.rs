@@ -95,28 +95,6 @@ pub struct Style {
     pub is_terminal: bool,
 }
 
-#[cfg(any(test, fuzzing))]
-impl Style {
-    /// Nothing but the format, for tests: what is in several pieces has a line for each.
-    fn plain(format: Format) -> Self {
-        Self {
-            format,
-            element_delimiter: b"\n".to_vec(),
-            reply_delimiter: b"\n".to_vec(),
-            one_line_errors: false,
-            base64: false,
-            quoted: false,
-            keeps_bytes: false,
-            parses_reports: true,
-            nest_json: false,
-            whole_messages: false,
-            quotes_keys: false,
-            colors: Colors(false),
-            is_terminal: false,
-        }
-    }
-}
-
 /// Stdout, buffered by us alone: what is written is seen when [`Renderer::flush`] says so.
 pub type Stdout = BufWriter<Output>;
 
@@ -199,20 +177,15 @@ impl<W: Write> Renderer<W> {
         safe.finish()
     }
 
-    /// Writes text for a person.
-    pub fn write_text(&mut self, text: &str) -> io::Result<()> {
-        self.write_bytes(text.as_bytes())
+    /// Writes text for a person, or what was rendered before.
+    pub fn write_text(&mut self, text: impl AsRef<[u8]>) -> io::Result<()> {
+        self.writer.write_all(text.as_ref())
     }
 
     /// Writes text for a person, who is to see it now.
     pub fn write_now(&mut self, text: &str) -> io::Result<()> {
         self.write_text(text)?;
         self.flush()
-    }
-
-    /// Writes what was rendered before.
-    pub fn write_bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.writer.write_all(bytes)
     }
 
     /// What is written from here on looks so.
@@ -304,7 +277,7 @@ mod tests {
     fn the_memory_of_a_large_record_is_given_back() {
         let style = Style::plain(Format::Raw);
         let mut renderer = Renderer::new(Growing::default(), style);
-        renderer.write_bytes(&vec![b'x'; 1 << 20]).expect("memory takes everything");
+        renderer.write_text(vec![b'x'; 1 << 20]).expect("memory takes everything");
         assert_eq!(renderer.written().len(), 1 << 20);
         renderer.forget();
         assert!(renderer.written().is_empty() && renderer.writer.0.capacity() < 1 << 18);

@@ -16,6 +16,13 @@ pub fn reply(out: &mut impl Write, style: &Style, frame: Frame<'_>, is_report: b
     out.write_all(&style.reply_delimiter)
 }
 
+/// Writes a text as a reply of its own.
+#[inline]
+pub fn text(out: &mut impl Write, style: &Style, text: &[u8]) -> io::Result<()> {
+    out.write_all(text)?;
+    out.write_all(&style.reply_delimiter)
+}
+
 /// An aggregate that is open: its elements still to come, and whether they are keys and values in turn.
 struct Level {
     left: u64,

@@ -2,7 +2,6 @@
 //! (contract sections 8 and 9).
 
 use std::borrow::Cow;
-use std::fmt;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -25,10 +24,7 @@ pub fn message(
         Format::Raw if style.whole_messages => raw::reply(out, style, message.frame, false),
         Format::Raw => match &message.data {
             Data::Count(_) => Ok(()),
-            Data::Payload(payload) => {
-                out.write_all(payload)?;
-                out.write_all(&style.reply_delimiter)
-            }
+            Data::Payload(payload) => raw::text(out, style, payload),
         },
         Format::Csv => csv::reply(out, message.frame, false),
         Format::Human => human::reply(out, style, message.frame, false),
@@ -45,10 +41,7 @@ pub fn monitored(
 ) -> io::Result<()> {
     match style.format {
         Format::Json => monitored_dictionary(out, style, monitored, node),
-        Format::Raw => {
-            out.write_all(text)?;
-            out.write_all(&style.reply_delimiter)
-        }
+        Format::Raw => raw::text(out, style, text),
         Format::Csv => csv::text(out, text),
         Format::Human => human::text(out, &String::from_utf8_lossy(text)),
     }
@@ -316,7 +309,8 @@ impl Write for Free<'_> {
 /// What may stand at the end of a dictionary, and its end.
 pub(super) fn end(out: &mut impl Write, time: Option<Duration>, node: Option<&str>) -> io::Result<()> {
     if let Some(time) = time {
-        write!(out, ",\"time\":{}", Micros(time))?;
+        // With six decimals.
+        write!(out, ",\"time\":{}.{:06}", time.as_secs(), time.subsec_micros())?;
     }
     if let Some(node) = node {
         out.write_all(b",\"node\":")?;
@@ -332,26 +326,10 @@ pub(super) fn nested<'a>(payload: &'a [u8], style: &Style) -> Option<Cow<'a, str
 }
 
 fn json_of(payload: &[u8]) -> Option<Cow<'_, str>> {
-    let json: &RawValue = serde_json::from_slice(payload).ok()?;
-    Some(one_line(json.get()))
-}
-
-/// JSON on one line: in valid JSON line ends stand between tokens only, where nothing needs them.
-fn one_line(json: &str) -> Cow<'_, str> {
-    if memchr::memchr2(b'\n', b'\r', json.as_bytes()).is_none() {
-        return Cow::Borrowed(json);
-    }
-    Cow::Owned(json.replace(['\n', '\r'], ""))
-}
-
-/// Seconds since 1970 as a number with six decimals.
-#[derive(Clone, Copy)]
-struct Micros(Duration);
-
-impl fmt::Display for Micros {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{:06}", self.0.as_secs(), self.0.subsec_micros())
-    }
+    let json = serde_json::from_slice::<&RawValue>(payload).ok()?.get();
+    // In valid JSON line ends stand between tokens only, where nothing needs them.
+    let has_lines = memchr::memchr2(b'\n', b'\r', json.as_bytes()).is_some();
+    Some(if has_lines { Cow::Owned(json.replace(['\n', '\r'], "")) } else { Cow::Borrowed(json) })
 }
 
 #[cfg(test)]

@@ -12,7 +12,9 @@ pub fn describe_no_room(bytes: &[u8]) -> String {
 /// The part that memory has no room for and the reply that begins these bytes, in words.
 pub fn describe(bytes: &[u8], part: Option<Declared>) -> String {
     match (part, Declared::first(bytes)) {
-        (Some(part), Some(whole)) if part != whole => format!("memory has no room for {part} in {whole}"),
+        (Some(part), Some(whole)) if part.to_string() != whole.to_string() => {
+            format!("memory has no room for {part} in {whole}")
+        }
         (Some(one), _) | (None, Some(one)) => format!("memory has no room for {one}"),
         (None, None) => format!("memory has no room for a line of more than {} bytes", bytes.len()),
     }
@@ -34,28 +36,18 @@ impl Declared {
         let length = read_length(line, *mark).ok()??;
         matches!(mark, b'$' | b'=' | b'!' | b'*' | b'~' | b'>' | b'%' | b'|').then_some(Self { mark: *mark, length })
     }
+}
 
-    fn unit(self) -> (&'static str, &'static str) {
-        match self.mark {
+impl fmt::Display for Declared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, unit) = match self.mark {
             b'*' => ("an array", "elements"),
             b'~' => ("a set", "elements"),
             b'>' => ("a push", "elements"),
             b'%' => ("a map", "pairs"),
             b'|' => ("an attribute", "pairs"),
             _ => ("a string", "bytes"),
-        }
-    }
-}
-
-impl PartialEq for Declared {
-    fn eq(&self, other: &Self) -> bool {
-        self.unit() == other.unit() && self.length == other.length
-    }
-}
-
-impl fmt::Display for Declared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (what, unit) = self.unit();
+        };
         write!(f, "{what} of {} {unit}", self.length)
     }
 }

@@ -3,8 +3,6 @@
 //! What passes here is well-formed: a [`super::Frame`] over these bytes is read without checks. There is no limit on
 //! the depth of nesting, for nothing is kept a level: one counter says how many elements are still to come.
 
-use std::fmt;
-
 use super::declared::{Declared, describe};
 use super::header::{header, pass_usual};
 use super::message::{BEGINNING, begins_as_usual};
@@ -18,16 +16,6 @@ const MAX_LINE: usize = 64 * 1024 * 1024;
 const LARGE: usize = 64 * 1024;
 /// The shortest element: `_` and CRLF.
 const SHORTEST: u64 = 3;
-
-/// Bytes that are no reply, or one that memory has no room for: what is wrong with them, in words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BadFrame(pub String);
-
-impl fmt::Display for BadFrame {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// How far one reply was looked at. The bytes are the caller's: each call gets all of them, from the reply's first.
 #[derive(Debug)]
@@ -56,9 +44,9 @@ impl Default for Framer {
 
 impl Framer {
     /// Looks on in `bytes`, which begin where the reply does. Its length, once it is whole; the framer is then ready
-    /// for the next one.
+    /// for the next one. The error says in words what is wrong with them, or that memory has no room for them.
     #[inline]
-    pub fn find_end(&mut self, bytes: &[u8]) -> Result<Option<Found>, BadFrame> {
+    pub fn find_end(&mut self, bytes: &[u8]) -> Result<Option<Found>, String> {
         if self.at == 0
             && let Some(length) = self.find_end_at_once(bytes)
         {
@@ -88,7 +76,7 @@ impl Framer {
         }
     }
 
-    fn look_on(&mut self, bytes: &[u8]) -> Result<Option<Found>, BadFrame> {
+    fn look_on(&mut self, bytes: &[u8]) -> Result<Option<Found>, String> {
         while self.left > 0 {
             let has_more = if self.body_end > 0 {
                 self.end_body(bytes)?
@@ -139,10 +127,10 @@ impl Framer {
     }
 
     /// Passes over the end of a string; false where it is not there yet.
-    fn end_body(&mut self, bytes: &[u8]) -> Result<bool, BadFrame> {
+    fn end_body(&mut self, bytes: &[u8]) -> Result<bool, String> {
         let Some(ending) = bytes.get(self.body_end - 2..self.body_end) else { return Ok(false) };
         if ending != b"\r\n" {
-            return Err(BadFrame("a string is longer than was declared".to_owned()));
+            return Err("a string is longer than was declared".to_owned());
         }
         if std::mem::take(&mut self.is_verbatim) && bytes.get(self.at + 3) != Some(&b':') {
             return Err(no_format());
@@ -168,7 +156,7 @@ impl Framer {
     }
 
     /// Passes over the line of one element; false where its end is not there yet.
-    fn element(&mut self, bytes: &[u8]) -> Result<bool, BadFrame> {
+    fn element(&mut self, bytes: &[u8]) -> Result<bool, String> {
         let waiting = bytes.get(self.at..).unwrap_or_default();
         if let Some((mark, length, used)) = header(waiting) {
             self.searched = 0;
@@ -183,7 +171,7 @@ impl Framer {
         self.searched = 0;
         let [mark, line @ .., b'\r'] = &waiting[..end] else {
             let shown = waiting[..end.min(40)].escape_ascii();
-            return Err(BadFrame(format!("'{shown}' is no line of RESP")));
+            return Err(format!("'{shown}' is no line of RESP"));
         };
         self.at += end + 1;
         match mark {
@@ -210,7 +198,7 @@ impl Framer {
 
     /// Begins a string or an aggregate of this length.
     #[inline]
-    fn begin(&mut self, mark: u8, length: usize, bytes: &[u8]) -> Result<(), BadFrame> {
+    fn begin(&mut self, mark: u8, length: usize, bytes: &[u8]) -> Result<(), String> {
         let count = length as u64;
         let more = match mark {
             b'$' | b'=' | b'!' => {
@@ -238,12 +226,12 @@ impl Framer {
 
     /// Whether there is room for all that is now known to come. What was not declared yet is the buffer's to ask for.
     #[cold]
-    fn check_room(&mut self, mark: u8, length: usize, bytes: &[u8]) -> Result<(), BadFrame> {
+    fn check_room(&mut self, mark: u8, length: usize, bytes: &[u8]) -> Result<(), String> {
         self.large = Some(Declared { mark, length });
         if has_room(self.least().saturating_sub(bytes.len())) {
             return Ok(());
         }
-        Err(BadFrame(self.describe_no_room(bytes)))
+        Err(self.describe_no_room(bytes))
     }
 }
 
@@ -271,16 +259,16 @@ impl Found {
 const MARKS: &[u8] = b"+-:$*_#,(!=%~|>";
 
 /// What has no line end yet must look like a reply all the same.
-fn check_unended(waiting: &[u8]) -> Result<(), BadFrame> {
+fn check_unended(waiting: &[u8]) -> Result<(), String> {
     match waiting.first() {
         Some(mark) if !MARKS.contains(mark) => Err(unknown_mark(*mark)),
-        _ if waiting.len() >= MAX_LINE => Err(BadFrame("a line does not end".to_owned())),
+        _ if waiting.len() >= MAX_LINE => Err("a line does not end".to_owned()),
         _ => Ok(()),
     }
 }
 
 /// A declared length; -1 is RESP2's nil.
-pub(super) fn read_length(line: &[u8], mark: u8) -> Result<Option<usize>, BadFrame> {
+pub(super) fn read_length(line: &[u8], mark: u8) -> Result<Option<usize>, String> {
     if line == b"-1" && matches!(mark, b'$' | b'*') {
         return Ok(None);
     }
@@ -297,7 +285,7 @@ pub(super) fn read_length(line: &[u8], mark: u8) -> Result<Option<usize>, BadFra
     Ok(Some(length))
 }
 
-fn check_integer(line: &[u8]) -> Result<(), BadFrame> {
+fn check_integer(line: &[u8]) -> Result<(), String> {
     let digits = line.strip_prefix(b"-").unwrap_or(line);
     // Fewer digits than the largest has need no parsing.
     let is_small = (1..=18).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
@@ -307,25 +295,25 @@ fn check_integer(line: &[u8]) -> Result<(), BadFrame> {
     Err(no(line, "integer"))
 }
 
-fn check_double(line: &[u8]) -> Result<(), BadFrame> {
+fn check_double(line: &[u8]) -> Result<(), String> {
     match std::str::from_utf8(line).map(str::parse::<f64>) {
         Ok(Ok(_)) => Ok(()),
         _ => Err(no(line, "double")),
     }
 }
 
-fn no(line: &[u8], what: &str) -> BadFrame {
-    BadFrame(format!("'{}' is no {what}", line[..line.len().min(40)].escape_ascii()))
+fn no(line: &[u8], what: &str) -> String {
+    format!("'{}' is no {what}", line[..line.len().min(40)].escape_ascii())
 }
 
-fn no_format() -> BadFrame {
-    BadFrame("a verbatim string has no format".to_owned())
+fn no_format() -> String {
+    "a verbatim string has no format".to_owned()
 }
 
-fn impossible(length: usize) -> BadFrame {
-    BadFrame(format!("a length of {length} is impossible"))
+fn impossible(length: usize) -> String {
+    format!("a length of {length} is impossible")
 }
 
-fn unknown_mark(mark: u8) -> BadFrame {
-    BadFrame(format!("'{}' begins no reply", mark.escape_ascii()))
+fn unknown_mark(mark: u8) -> String {
+    format!("'{}' begins no reply", mark.escape_ascii())
 }

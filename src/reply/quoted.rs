@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::text;
 use crate::word::{escaped_in_json, first, same};
 
 /// Where the arguments of a line begin and end, between their quotes: memory that is used again for the next line.
@@ -127,31 +128,14 @@ pub(super) fn unescape(bytes: &[u8]) -> Cow<'_, [u8]> {
     let mut out = Vec::with_capacity(bytes.len());
     out.extend_from_slice(&bytes[..first]);
     let mut rest = &bytes[first..];
-    while let [b'\\', escaped, after @ ..] = rest {
-        rest = after;
-        match (escaped, after) {
-            (b'n', _) => out.push(b'\n'),
-            (b'r', _) => out.push(b'\r'),
-            (b't', _) => out.push(b'\t'),
-            (b'a', _) => out.push(0x07),
-            (b'b', _) => out.push(0x08),
-            (b'x', [high, low, after @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-                out.push(hex(*high) << 4 | hex(*low));
-                rest = after;
-            }
-            (other, _) => out.push(*other),
-        }
+    while let [b'\\', escaped @ ..] = rest
+        && let Some((byte, taken)) = text::unescape(escaped)
+    {
+        out.push(byte);
+        rest = &escaped[taken..];
         let plain = memchr::memchr(b'\\', rest).unwrap_or(rest.len());
         out.extend_from_slice(&rest[..plain]);
         rest = &rest[plain..];
     }
     Cow::Owned(out)
-}
-
-/// The value of a hexadecimal digit.
-fn hex(digit: u8) -> u8 {
-    match digit {
-        b'0'..=b'9' => digit - b'0',
-        _ => (digit | 0x20) - b'a' + 10,
-    }
 }

@@ -103,36 +103,42 @@ pub fn check_block(server: &mut Server, commands: &[(&str, &Request)]) -> Outcom
 
 /// Runs the commands, each with the name of its input, as one block. `place` is where EXEC stands.
 pub fn run_block(server: &mut Server, commands: &[(&str, &Request)], place: &str) -> Outcome<Ran> {
+    let transacted = transact(server, commands, place)?;
+    Ok(conclude(transacted, commands, place, server.is_cluster()))
+}
+
+/// The same, and says nothing yet of what came of it: [`conclude`] does.
+pub fn transact(server: &mut Server, commands: &[(&str, &Request)], place: &str) -> Outcome<Transacted> {
     let block: Vec<&Request> = commands.iter().map(|(_, request)| *request).collect();
-    let is_cluster = server.is_cluster();
-    let transacted = match server.transact(&block) {
-        Ok(transacted) => transacted,
-        Err(lost) => return Err(describe_lost_block(lost, &format!("{place}: {}", server.place()))),
-    };
+    server.transact(&block).map_err(|lost| describe_lost_block(lost, &format!("{place}: {}", server.place())))
+}
+
+/// Says what went wrong with a block.
+pub fn conclude(transacted: Transacted, commands: &[(&str, &Request)], place: &str, is_cluster: bool) -> Ran {
     match transacted {
         Transacted::Executed(replies) => {
             let mut had_errors = false;
             for ((source, request), reply) in commands.iter().zip(replies.frame().children()) {
                 had_errors |= report_errors(source, request, reply, is_cluster);
             }
-            Ok(Ran::Executed(replies, had_errors))
+            Ran::Executed(replies, had_errors)
         }
-        Transacted::Aborted => Ok(Ran::Aborted),
+        Transacted::Aborted => Ran::Aborted,
         Transacted::Refused(errors, error) => {
             for (index, error) in errors {
                 let (source, request) = commands[index];
                 report_errors(source, request, error.to_frame().frame(), is_cluster);
             }
             refuse_block(&error, place, NOTHING_RAN);
-            Ok(Ran::Refused(error.to_frame()))
+            Ran::Refused(error.to_frame())
         }
         Transacted::Denied(error) => {
             refuse_block(&error, place, NOTHING_RAN);
-            Ok(Ran::Refused(error.to_frame()))
+            Ran::Refused(error.to_frame())
         }
         Transacted::Unbound(error) => {
             refuse_block(&error, place, RAN_APART);
-            Ok(Ran::Refused(error.to_frame()))
+            Ran::Refused(error.to_frame())
         }
     }
 }

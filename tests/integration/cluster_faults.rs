@@ -165,6 +165,26 @@ fn what_is_not_served_just_now_is_told_when_patience_ends() {
 }
 
 #[test]
+fn a_block_under_a_watch_that_is_not_served_is_refused_and_not_said_to_be_aborted() {
+    let peer = owner();
+    for name in ["WATCH", "MULTI"] {
+        peer.set(name, send("+OK\r\n"));
+    }
+    peer.set("SET", send("-MASTERDOWN Link with MASTER is down\r\n"));
+    peer.set("EXEC", send("-EXECABORT Transaction discarded\r\n"));
+    let tries = || peer.ordinary().iter().filter(|command| *command == "EXEC").count();
+    let told = ["SET foo 1: MASTERDOWN", "EXEC: nothing was run: EXECABORT"];
+    let refused = "EXECABORT Transaction discarded\n\n";
+    let program = ["--watch", KEY, "--", "echo", "MULTI\nSET foo 1"];
+    hasty(&peer, &["txn"]).args(program).status(1).prints(refused).reports_among(&told).run();
+    assert_eq!(tries(), 2);
+    hasty(&peer, &["txn", "--watch", KEY]).stdin("SET foo 1\n").status(1).prints(refused).reports_among(&told).run();
+    assert_eq!(tries(), 3);
+    let lines = format!("WATCH {KEY}\nMULTI\nSET foo 1\nEXEC\n");
+    hasty(&peer, &[]).stdin(lines).status(1).prints(format!("OK\nOK\nQUEUED\n{refused}")).reports_among(&told).run();
+}
+
+#[test]
 fn a_slot_is_waited_for_once_by_a_pipeline() {
     let peer = owner();
     answer_all(&peer, "CLUSTERDOWN The cluster is down");

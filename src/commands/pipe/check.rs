@@ -2,7 +2,7 @@
 
 use super::files::InputFiles;
 use crate::command::request::Request;
-use crate::exit::{Exit, Outcome};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::input::Next;
 use crate::net::transaction::{Step, Transaction};
 use crate::report::report;
@@ -35,7 +35,7 @@ pub fn run(files: &mut InputFiles, skip: u64, mut refuse: impl FnMut(&Request) -
             Err(input) => {
                 is_good = false;
                 let is_over = !input.recoverable;
-                let exit = input.report();
+                let exit = Failure::from(input).report();
                 if is_over {
                     return Ok(exit);
                 }

@@ -130,9 +130,9 @@ impl Output {
         self.report(waiting.errors.as_deref());
         let text = waiting.text.bytes();
         if self.progress.shares_terminal() {
-            return self.write_beside(|_, renderer| renderer.write_bytes(text));
+            return self.write_beside(|_, renderer| renderer.write_text(text));
         }
-        self.renderer.write_bytes(text)
+        self.renderer.write_text(text)
     }
 
     /// What there is to say of the errors in a reply.
@@ -168,7 +168,7 @@ impl Output {
     /// Ends as `redis-cli --pipe` does, for who reads its words.
     pub fn write_totals(&mut self, answered: u64) -> io::Result<()> {
         let errors = self.errors;
-        self.renderer.write_text(&format!(
+        self.renderer.write_text(format!(
             "All data transferred. Waiting for the last reply...\nLast reply received from server.\n\
              errors: {errors}, replies: {answered}\n"
         ))

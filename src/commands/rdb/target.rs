@@ -51,7 +51,7 @@ impl Target {
     /// Writes the next bytes.
     pub fn write(&mut self, bytes: &[u8]) -> Outcome<()> {
         match self {
-            Self::Stdout(renderer) => renderer.write_bytes(bytes).map_err(Failure::output),
+            Self::Stdout(renderer) => renderer.write_text(bytes).map_err(Failure::output),
             Self::Device(file, path) => file.write_all(bytes).map_err(|error| unwritten(path, &error)),
             Self::Beside(file, path) => file.write_all(bytes).map_err(|error| unwritten(path, &error)),
         }

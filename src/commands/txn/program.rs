@@ -20,7 +20,6 @@ use crate::exit::{Failure, Outcome};
 use crate::guard::{self, Bound};
 use crate::input::Source;
 use crate::net::{Lost, Server, poll};
-use crate::text::describe_io;
 
 /// How long a program that is told to end has for it. Shorter than the grace that a signal leaves to rcli itself.
 const GRACE: Duration = Duration::from_millis(500);
@@ -57,7 +56,7 @@ impl Program {
     /// Starts it; `attempt` counts from 1. Its stderr is ours.
     pub fn start(words: &[OsString], attempt: u64) -> Outcome<Self> {
         let name = words.first().cloned().unwrap_or_default().to_string_lossy().into_owned();
-        let failed = |error: io::Error| Failure::usage(format!("{name}: cannot be started: {}", describe_io(&error)));
+        let failed = |error: io::Error| Failure::unusable(&format!("{name}: cannot be started"), &error);
         let leads_group = !shares_terminal();
         let mut command = Command::new(words.first().map_or_else(Default::default, Clone::clone));
         command
@@ -93,7 +92,7 @@ impl Program {
             replies: Vec::new(),
             taken: 0,
             is_last_reply: false,
-            output: Source::output_of(name.clone(), output.into()),
+            output: Source::new(name.clone(), output),
             ended,
             status: None,
             leads_group,

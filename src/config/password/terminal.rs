@@ -9,7 +9,6 @@ use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr
 
 use crate::exit::{Failure, Outcome};
 use crate::net::poll;
-use crate::text::describe_io;
 
 /// A terminal that does not show what is typed, until this is dropped.
 struct Silent {
@@ -38,8 +37,7 @@ impl Drop for Silent {
 
 /// Asks for a password and reads one line.
 pub fn ask() -> Outcome<Vec<u8>> {
-    let failed =
-        |error: io::Error| Failure::usage(format!("--askpass: cannot ask on the terminal: {}", describe_io(&error)));
+    let failed = |error: io::Error| Failure::unusable("--askpass: cannot ask on the terminal", &error);
     let mut silent = Silent::open().map_err(failed)?;
     silent.terminal.write_all(b"Password: ").map_err(failed)?;
     let mut password = Vec::new();

@@ -16,7 +16,6 @@ use crate::cli::settings::{Value, refuse_together};
 use crate::config::url::parse_url;
 use crate::config::{ReplSettings, refuse_url};
 use crate::exit::{Failure, Outcome};
-use crate::text::describe_io;
 
 /// The file, read but not yet understood: what is wrong in one profile does not concern another.
 pub struct Profiles {
@@ -72,7 +71,7 @@ impl Profiles {
     /// Writes a file of comments where there is none, for its owner only. Gives its path.
     pub fn init() -> Outcome<PathBuf> {
         let (path, _) = place()?;
-        let failed = |error: &io::Error| Failure::usage(format!("{}: {}", path.display(), describe_io(error)));
+        let failed = |error: &io::Error| Failure::unusable(&path.display().to_string(), error);
         if let Some(directory) = path.parent() {
             fs::create_dir_all(directory).map_err(|error| failed(&error))?;
         }
@@ -93,7 +92,7 @@ impl Profiles {
     /// Reads the file; that it does not exist is no error here. A file with a password that others can read is one.
     pub fn load() -> Outcome<Self> {
         let (path, home) = place()?;
-        let failed = |error: &io::Error| Failure::usage(format!("{}: {}", path.display(), describe_io(error)));
+        let failed = |error: &io::Error| Failure::unusable(&path.display().to_string(), error);
         let mut file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {

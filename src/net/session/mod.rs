@@ -182,7 +182,7 @@ impl Session {
                         }
                         return Ok(true);
                     }
-                    Err(bad) => return Err(self.ended(Lost::Undecodable(bad.0))),
+                    Err(bad) => return Err(self.ended(Lost::Undecodable(bad))),
                 }
             }
             match incoming.fill(&mut self.transport, self.framer.least()) {

@@ -8,6 +8,7 @@ mod state;
 pub(super) use self::slot::Watch;
 pub use self::state::{Step, Transaction};
 
+use super::cluster::redirects::Redirect;
 use crate::reply::{ErrorReply, OwnedFrame};
 
 /// How a block ended.
@@ -27,6 +28,11 @@ pub enum Transacted {
 }
 
 impl Transacted {
+    /// Whether it did not run because the cluster, or the node, did not serve just then.
+    pub fn may_pass(&self) -> bool {
+        slot::redirect_of(self) == Some(Redirect::Down)
+    }
+
     /// Whether no key is watched any more: any EXEC ends that, but not a MULTI that was refused.
     pub fn ends_watch(&self) -> bool {
         !matches!(self, Self::Denied(_) | Self::Unbound(_))

@@ -124,12 +124,15 @@ impl Cluster {
             if done.ends_watch() {
                 self.watch = None;
             }
-            let Some(redirect) = redirect_of(&done) else { return Ok(done) };
-            self.watch = None;
-            if let Redirect::Moved(slot, owner) = redirect {
-                let asked = self.last.clone();
-                self.note_moved(slot, &owner, &asked);
+            match redirect_of(&done) {
+                None | Some(Redirect::Down) => return Ok(done),
+                Some(Redirect::Moved(slot, owner)) => {
+                    let asked = self.last.clone();
+                    self.note_moved(slot, &owner, &asked);
+                }
+                Some(Redirect::Ask(..) | Redirect::TryAgain) => {}
             }
+            self.watch = None;
             return Ok(Transacted::Aborted);
         }
         self.at_slot(slot.unwrap_or_default(), false, |session, is_asked| {
@@ -160,7 +163,7 @@ impl Cluster {
 }
 
 /// Why a block that did not run is to be tried elsewhere or later; none where it ran, or has itself to blame.
-fn redirect_of(done: &Transacted) -> Option<Redirect> {
+pub(super) fn redirect_of(done: &Transacted) -> Option<Redirect> {
     match done {
         // EXEC is sent away itself where the slot has moved since the commands were queued.
         Transacted::Refused(errors, exec) => {

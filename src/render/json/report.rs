@@ -58,8 +58,7 @@ fn whole(out: &mut impl Write, style: &Style, frame: Frame<'_>, kind: Option<Rep
 
 fn report(out: &mut impl Write, style: &Style, report: Report, text: &[u8]) -> io::Result<()> {
     let node = match report {
-        Report::Info => sections(text),
-        Report::ClusterInfo => fields(lines(text), |_| false),
+        Report::Info | Report::ClusterInfo => sections(text),
         Report::ClientInfo => words(lines(text).next().unwrap_or_default()),
         Report::ClientList => Node::List(lines(text).map(words).collect()),
         Report::ClusterNodes => Node::List(lines(text).map(cluster_node).collect()),
@@ -175,7 +174,7 @@ fn is_identity(name: &[u8]) -> bool {
         || memchr::memmem::find(name, b"replid").is_some()
 }
 
-/// INFO: sections of fields. What stands before the first section belongs to none.
+/// INFO: sections of fields. What stands before the first section belongs to none, as all of CLUSTER INFO.
 fn sections(text: &[u8]) -> Node<'_> {
     let mut whole = Object::default();
     let mut open: Option<(Cow<'_, str>, Object<'_>)> = None;
@@ -186,7 +185,7 @@ fn sections(text: &[u8]) -> Node<'_> {
             open = Some((title.into(), Object::of(&["module"])));
             continue;
         }
-        field(open.as_mut().map_or(&mut whole, |(_, section)| section), line, has_parts);
+        field(open.as_mut().map_or(&mut whole, |(_, section)| section), line);
     }
     close(&mut whole, open);
     Node::Object(whole)
@@ -198,17 +197,8 @@ fn close<'a>(whole: &mut Object<'a>, section: Option<(Cow<'a, str>, Object<'a>)>
     }
 }
 
-/// Fields, one a line; `has_parts` tells by its name whether one has fields of its own.
-fn fields<'a>(lines: impl Iterator<Item = &'a [u8]>, has_parts: fn(&[u8]) -> bool) -> Node<'a> {
-    let mut object = Object::default();
-    for line in lines {
-        field(&mut object, line, has_parts);
-    }
-    Node::Object(object)
-}
-
 /// `name:value`.
-fn field<'a>(object: &mut Object<'a>, line: &'a [u8], has_parts: fn(&[u8]) -> bool) {
+fn field<'a>(object: &mut Object<'a>, line: &'a [u8]) {
     match split_at(line, b':') {
         None => object.add_raw(line),
         Some((name, text)) if has_parts(name) && text.contains(&b'=') => {
