@@ -196,6 +196,8 @@ impl Lines {
                 Failure::failed(format!("{place}: {gone}"))
             }
             Trouble::NotConnected(unopened) | Trouble::NotIntroduced(unopened) => unopened.into(),
+            // These name the server themselves.
+            Trouble::Lost(lost @ (Lost::Unreached(_) | Lost::Refused { .. })) => lost.into_failure_at(&place),
             Trouble::Lost(lost) => lost.into_failure_at(&format!("{place}: {}", self.address)),
             Trouble::LostBlock(lost) => describe_lost_block(lost, &format!("{place}: {}", self.address)),
         }

@@ -172,7 +172,9 @@ pub fn describe_lost_block(lost: LostBlock, place: &str) -> Failure {
             Failure::quiet(Exit::Signal(signal))
         }
         Lost::Interrupted(signal) => Failure::quiet(Exit::Signal(signal)),
-        Lost::Refused { message, .. } if !may_have_run => Failure::failed(format!("{message}; nothing was run")),
+        Lost::Refused { message, .. } | Lost::Unreached(message) if !may_have_run => {
+            Failure::failed(format!("{message}; nothing was run"))
+        }
         lost => Failure::failed(format!("{place}: EXEC: connection lost: {}: {outcome}", lost.reason())),
     }
 }

@@ -98,6 +98,9 @@ fn slots_that_nobody_serves_are_waited_for_within_the_limit() {
         runs.push(hasty(peer, &["GET", KEY]).complains(&["slot 12182 is not served by any node"]));
         let told = ["slot 12182: no node serves it", "0 commands answered"];
         runs.push(hasty(peer, &["pipe"]).stdin("GET foo\n").complains(&told));
+        // The address stands there once.
+        let told = format!("rcli: stdin:1: 127.0.0.1:{}: slot 12182 is not served by any node\n", peer.port());
+        runs.push(hasty(peer, &[]).stdin("GET foo\n").reports(told));
         let told = ["foo not regained with 1 try", "no node serves"];
         runs.push(hasty(peer, &["ssub", KEY, "--max-retries", "1"]).reports_among(&told));
     }
@@ -190,6 +193,27 @@ fn a_slot_is_waited_for_once_by_a_pipeline() {
     answer_all(&peer, "CLUSTERDOWN The cluster is down");
     let errors = "CLUSTERDOWN The cluster is down\n".repeat(500);
     hasty(&peer, &["pipe"]).stdin("INCR foo\n".repeat(500)).status(1).prints(errors).any_stderr().run();
+}
+
+#[test]
+fn a_node_that_is_cut_off_is_left_for_the_one_that_took_over() {
+    let map =
+        |half: u16, whole: u16| format!(":0 :8191 *2 $9 127.0.0.1 :{half} *3 :8192 :16383 *2 $9 127.0.0.1 :{whole} ");
+    for error in ["CLUSTERDOWN The cluster is down", "LOADING Redis is loading"] {
+        let other = node("*0 ").exec(send("*1\r\n:1\r\n")).otherwise(send(":1\r\n")).start();
+        other.set("CLUSTER SLOTS", send(resp(&format!("*2 *3 {}", map(other.port(), other.port())))));
+        let cut_off = owner();
+        // It does not know what it has lost.
+        cut_off.set("CLUSTER SLOTS", send(resp(&format!("*2 *3 {}", map(other.port(), cut_off.port())))));
+        answer_all(&cut_off, error);
+        let ways = [&["INCR", KEY][..], &["pipe"], &["txn"], &[]];
+        finish(
+            ways.map(|args| hasty(&cut_off, args).stdin(format!("INCR {KEY}\n")).prints("1\n").start())
+                .into_iter()
+                .collect(),
+        );
+        assert!(!cut_off.ordinary().is_empty());
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! their order however they are sent around (contract section 11).
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::time::Instant;
 
 use super::in_flight::Command;
@@ -17,13 +18,15 @@ pub struct HeldSlot {
     alone: Option<u64>,
     /// When the next may go.
     not_before: Option<Instant>,
+    /// Whether its owner said last that it does not serve.
+    is_down: bool,
     retry: Retry,
 }
 
 impl HeldSlot {
     /// Nothing waits yet.
     pub fn new(endpoint: &Endpoint) -> Self {
-        Self { waiting: BTreeMap::new(), alone: None, not_before: None, retry: Retry::new(endpoint) }
+        Self { waiting: BTreeMap::new(), alone: None, not_before: None, is_down: false, retry: Retry::new(endpoint) }
     }
 
     /// Adds a command that was not sent, or did not run.
@@ -61,6 +64,17 @@ impl HeldSlot {
         let next = self.retry.next_try();
         self.not_before = next;
         next.is_some()
+    }
+
+    /// The same where its owner does not serve: another node may do so by now.
+    pub fn pause_down(&mut self) -> bool {
+        self.is_down = true;
+        self.pause()
+    }
+
+    /// Whether its owner said that it does not serve, since this was last asked.
+    pub fn take_down(&mut self) -> bool {
+        mem::take(&mut self.is_down)
     }
 
     /// Whether the oldest command may go now, if nothing of the slot is in flight.

@@ -326,7 +326,7 @@ impl Cluster {
                 Redirect::Ask(_, other) if retry.follow()? => asked = Some(self.places.reach(&other, &node)),
                 Redirect::TryAgain | Redirect::Down if retry.pause()? => {
                     if redirect == Redirect::Down {
-                        self.refresh(None)?;
+                        self.refresh_beside(&node)?;
                     }
                 }
                 _ => return Ok(answer),

@@ -76,6 +76,13 @@ impl Cluster {
         self.refresh(Some(node))
     }
 
+    /// Reads the map again because this node does not serve just now. Another one is asked first: a node that is cut off
+    /// from the others takes itself for the owner of what they have given away.
+    pub fn refresh_beside(&mut self, node: &Address) -> Result<bool, Lost> {
+        let other = self.knowing(None).into_iter().find(|other| other != node);
+        self.refresh(other.as_ref())
+    }
+
     /// Asks nodes what any of them knows: none that hangs is waited for without a limit.
     fn searching<T>(&mut self, ask: impl FnOnce(&mut Self) -> T) -> T {
         let limit = self.endpoint.search_limit();

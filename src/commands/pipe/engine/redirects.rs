@@ -91,9 +91,8 @@ impl Engine {
                 self.refresh(Some(&owner))?;
                 self.held.get_mut(&slot).is_none_or(|held| held.follow(number))
             }
-            Redirect::Ask(..) | Redirect::TryAgain | Redirect::Down => {
-                self.held_slot(slot).is_some_and(HeldSlot::pause)
-            }
+            Redirect::Ask(..) | Redirect::TryAgain => self.held_slot(slot).is_some_and(HeldSlot::pause),
+            Redirect::Down => self.held_slot(slot).is_some_and(HeldSlot::pause_down),
         };
         let traffic = self.unsettle();
         let (is_held, is_given_up) = (traffic.slot(slot).is_held, traffic.given_up.contains(&slot));
@@ -163,7 +162,26 @@ impl Engine {
         let is_idle = |slot: u16| traffic.slot(slot).in_flight == 0;
         let due = self.held.iter().filter(|(slot, held)| is_idle(**slot) && held.is_due());
         let due: Vec<u16> = due.map(|(slot, _)| *slot).collect();
+        self.look_for_others(&due)?;
         due.into_iter().try_for_each(|slot| self.send_ahead(slot))
+    }
+
+    /// Reads the slot map again where an owner of these slots does not serve: once for all of them, for none may tell it.
+    fn look_for_others(&mut self, slots: &[u16]) -> Result<(), Lost> {
+        let mut down = None;
+        for slot in slots {
+            if self.held.get_mut(slot).is_some_and(HeldSlot::take_down) {
+                down = Some(*slot);
+            }
+        }
+        let Some(cluster) = &mut self.cluster else { return Ok(()) };
+        let owner = down.and_then(|slot| cluster.map().owner(slot)).map(|shard| shard.primary.clone());
+        if let Some(owner) = owner
+            && cluster.refresh_beside(&owner)?
+        {
+            self.owners.fill(NONE);
+        }
+        Ok(())
     }
 
     fn send_ahead(&mut self, slot: u16) -> Result<(), Lost> {
