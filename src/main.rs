@@ -30,7 +30,6 @@ mod stdio;
 mod text;
 mod word;
 
-use std::io;
 use std::mem::ManuallyDrop;
 
 use crate::cli::Cli;
@@ -60,14 +59,6 @@ fn run() -> Outcome<Exit> {
     for warning in &config.warnings {
         report::notice(warning);
     }
-    signal::install().map_err(|error| cannot_handle_signals(&error))?;
+    signal::end_with_status();
     commands::run(&Context::new(config), cli.verb.as_ref())
-}
-
-fn cannot_handle_signals(error: &io::Error) -> Failure {
-    let hint = match error.kind() {
-        io::ErrorKind::WouldBlock => "; ulimit -u, -v and -d say how many threads there may be",
-        _ => "",
-    };
-    Failure::failed(format!("cannot handle signals: {}{hint}", text::describe_io(error)))
 }

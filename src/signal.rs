@@ -1,9 +1,9 @@
 //! SIGINT, SIGTERM and SIGHUP: the handlers, a flag to ask and a descriptor to poll. What a signal means is each loop's
 //! own business, and so is the sleep that it ends (`net::poll`).
 
+mod handlers;
 mod stop;
 
-use std::fs::File;
 use std::io::{self, PipeReader, Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -11,9 +11,11 @@ use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGTERM, SIGXFSZ};
-use signal_hook::iterator::Signals;
+use signal_hook::consts::{SIGHUP, SIGTERM};
 
+#[cfg(all(own_entry, not(test)))]
+pub use self::handlers::outlive_closed_pipes;
+pub use self::handlers::{end_with_status, install};
 pub use self::stop::{Stop, heed, heeded};
 
 /// A signal that ends a run.
@@ -73,64 +75,6 @@ static FAREWELL: OnceLock<Box<dyn Fn() + Send + Sync>> = OnceLock::new();
 /// How long a run may take to write what it has received. A run that is blocked, on a stdout nobody reads
 /// or on a name server, is ended then: it could not have written more.
 const GRACE: Duration = Duration::from_secs(1);
-
-/// Installs the handlers: from here on a signal is seen by [`received`] and makes [`wake`] readable. The second one is
-/// final, but for what is [`busy`]: that has the same grace then.
-pub fn install() -> io::Result<()> {
-    let (reader, writer) = io::pipe()?;
-    let _ = WAKE.set(reader);
-    let ctrl_c = writer.try_clone()?;
-    ctrlc::set_handler(move || note(Signal::Interrupt, &ctrl_c)).map_err(|error| match error {
-        ctrlc::Error::System(error) => error,
-        error => io::Error::other(error),
-    })?;
-    let ignored = ignored();
-    // A file that may not grow any more (`ulimit -f`) is an error of the write, as a full disk is.
-    let mut heard = vec![SIGTERM, SIGXFSZ];
-    // Where SIGHUP is ignored, as nohup has it, it stays so, for what is run from here as well.
-    if !has(ignored, SIGHUP) {
-        heard.push(SIGHUP);
-    }
-    // Whoever ignores this one, as some supervisors do and pass it on, is not told how programs ended.
-    if has(ignored, SIGCHLD) {
-        heard.push(SIGCHLD);
-    }
-    let mut signals = Signals::new(heard)?;
-    // It is there in every run, and does little.
-    thread::Builder::new().name("signals".to_owned()).stack_size(128 * 1024).spawn(move || {
-        for number in signals.forever() {
-            match number {
-                SIGHUP => note(Signal::HangUp, &writer),
-                SIGTERM => note(Signal::Terminate, &writer),
-                _ => {}
-            }
-        }
-    })?;
-    Ok(())
-}
-
-/// Lets a write to a pipe or a connection whose other end is gone be an error, and not the end of the process, where
-/// Rust's runtime has not seen to that.
-#[cfg(all(own_entry, not(test)))]
-pub fn outlive_closed_pipes() {
-    // It fails for what is no signal.
-    let _ = signal_hook::flag::register(signal_hook::consts::SIGPIPE, std::sync::Arc::default());
-}
-
-/// The signals that were ignored when the process started, a bit each; none where that is not told.
-#[inline(never)] // The stack below its caller was used before, and costs nothing now.
-fn ignored() -> u64 {
-    // All of it fits one read, and the file does not tell its size.
-    let mut status = [0; 8192];
-    let length = File::open("/proc/self/status").and_then(|mut file| file.read(&mut status)).unwrap_or_default();
-    let mask = status[..length].split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"SigIgn:"));
-    let mask = mask.and_then(|mask| str::from_utf8(mask).ok());
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
-}
-
-fn has(signals: u64, signal: i32) -> bool {
-    signals >> (signal - 1) & 1 == 1
-}
 
 fn note(signal: Signal, mut wake: &io::PipeWriter) {
     let cancels = signal == Signal::Interrupt && CTRL_C_CANCELS.load(Ordering::SeqCst);

@@ -5,12 +5,14 @@ use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::time::Instant;
 
-use super::listen;
 use super::stdin::subscribed;
+use super::{heed_signals, listen};
 use crate::cli::{ExecArgs, ExecOptions};
 use crate::command::request::Request;
 use crate::command::request::secrets::without_quoted;
 use crate::command::restrictions::{refuse_uncounted, report_of};
+use crate::config::Config;
+use crate::config::password::Password;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::{self, describe_bad};
@@ -21,7 +23,10 @@ use crate::reply::ErrorReply;
 use crate::report::report;
 use crate::shell::block::report_partial;
 use crate::shell::subscription::changes_subscriptions;
-use crate::stdio;
+use crate::{signal, stdio};
+
+/// From how many bytes on a reply may not be written at once.
+const LONG_REPLY: usize = 512;
 
 /// Runs the command as often as asked.
 pub fn run(context: &Context, args: &ExecArgs) -> Outcome<Exit> {
@@ -35,6 +40,9 @@ pub fn run(context: &Context, args: &ExecArgs) -> Outcome<Exit> {
         args => args?,
     };
     let request = build(options, args)?;
+    if !is_brief(context, &request) {
+        heed_signals()?;
+    }
     if let Some(exit) = listen::command(context, &request) {
         return exit;
     }
@@ -74,6 +82,10 @@ pub fn run(context: &Context, args: &ExecArgs) -> Outcome<Exit> {
             }
         };
         let frame = reply.frame();
+        if frame.bytes().len() > LONG_REPLY {
+            // Without them a signal cuts it short, no more.
+            let _ = signal::install();
+        }
         // `$(rcli GET k)` never captures an error; a script that calls redis-cli looks for it there.
         let is_raw = context.config.style.format == Format::Raw && context.config.guise.called_as.is_none();
         let is_apart = options.errors_apart || is_raw;
@@ -98,6 +110,17 @@ pub fn run(context: &Context, args: &ExecArgs) -> Outcome<Exit> {
         }
     }
     Ok(exit)
+}
+
+/// Whether there is nothing that a signal may not cut short until the reply has come.
+fn is_brief(context: &Context, request: &Request) -> bool {
+    let Config { connection, show_pushes, .. } = &context.config;
+    let has_password = connection.login.as_ref().is_none_or(|login| matches!(login.password, Password::Known(_)));
+    connection.sandbox.is_none()
+        && has_password
+        && !show_pushes
+        && !changes_subscriptions(request)
+        && !request.is(0, "MONITOR")
 }
 
 /// Sleeps until then, and hears what the server says meanwhile. That it has gone is told by the next try.

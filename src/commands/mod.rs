@@ -22,11 +22,15 @@ use std::io::{self, IsTerminal as _};
 
 use crate::cli::Verb;
 use crate::context::Context;
-use crate::exit::{Exit, Outcome};
-use crate::repl;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::text::describe_io;
+use crate::{repl, signal};
 
 /// Runs what was typed.
 pub fn run(context: &Context, verb: Option<&Verb>) -> Outcome<Exit> {
+    if !matches!(verb, Some(Verb::Exec(_))) {
+        heed_signals()?;
+    }
     match verb {
         Some(Verb::Exec(args)) => exec::run(context, args),
         Some(Verb::Pipe(args)) => pipe::run(context, args),
@@ -50,6 +54,17 @@ pub fn run(context: &Context, verb: Option<&Verb>) -> Outcome<Exit> {
         None if context.config.guise.fakes_prompt => stdin::prompted::run(context),
         None => stdin::run(context),
     }
+}
+
+/// From here on a signal lets what runs end by itself, and does not end the process at once.
+fn heed_signals() -> Outcome<()> {
+    signal::install().map_err(|error| {
+        let hint = match error.kind() {
+            io::ErrorKind::WouldBlock => "; ulimit -u, -v and -d say how many threads there may be",
+            _ => "",
+        };
+        Failure::failed(format!("cannot handle signals: {}{hint}", describe_io(&error)))
+    })
 }
 
 /// Whether stderr is a terminal, where a bar can move.

@@ -5,7 +5,7 @@ use crate::rcli::Rcli;
 use crate::running::Running;
 use crate::server::{DEADLINE, Server};
 use rustix::process::Signal;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read as _};
 use std::time::Instant;
 
 /// The signals and the statuses they end in.
@@ -219,6 +219,24 @@ fn a_pipe_whose_reader_is_slow_ends() {
             run.finish();
             server.ask("CONFIG RESETSTAT");
         }
+    }
+}
+
+#[test]
+fn a_long_reply_of_one_command_is_written_whole_before_the_end() {
+    let server = Server::start();
+    // More than a pipe holds.
+    server.call(&[b"SETRANGE", b"k", b"199999", b"x"]);
+    for (signal, status) in SIGNALS {
+        let (mut reader, writer) = std::io::pipe().expect("a pipe");
+        // With the reply all is done.
+        let run = server.rcli(["GET", "k"]).stdout_to(writer).status_among(&[0, status]).start();
+        let mut reply = vec![0];
+        reader.read_exact(&mut reply).expect("the reply begins");
+        run.signal(signal);
+        reader.read_to_end(&mut reply).expect("the reply ends");
+        assert_eq!(reply.len(), 200_001, "{signal:?}");
+        run.finish();
     }
 }
 
