@@ -15,7 +15,7 @@ Examples:
   rcli txn --watch seq -- ./next.sh    a transaction computed by a program, restarted on conflict";
 
 /// The options that are accepted before and behind a subcommand.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(super) struct Globals {
     #[command(flatten)]
     pub(super) connection: ConnectionOptions,

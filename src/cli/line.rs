@@ -184,8 +184,10 @@ fn read_verb(
 fn assemble(mut options: OptionSet, words: Vec<OsString>, mut verb: Option<Verb>) -> Result<Cli, Wrong> {
     let mut matches = options.parse(&words)?;
     let order = in_order(&matches);
-    let Globals { connection, output, general, repl } = Globals::from_arg_matches_mut(&mut matches)?;
-    let mut exec = ExecOptions::from_arg_matches_mut(&mut matches)?;
+    let (mut globals, mut exec) = (Globals::default(), ExecOptions::default());
+    globals.update_from_arg_matches_mut(&mut matches)?;
+    exec.update_from_arg_matches_mut(&mut matches)?;
+    let Globals { connection, output, general, repl } = globals;
     match &mut verb {
         Some(Verb::Run(args)) => args.repetition.take_from(&mut exec.repetition),
         Some(Verb::Stat(args)) => args.interval = args.interval.or(exec.repetition.interval.take()),

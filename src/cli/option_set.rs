@@ -22,8 +22,13 @@ pub struct OptionSet(Command);
 
 impl OptionSet {
     /// The options, without the subcommands: to build those takes longer than all else until a command is sent.
+    ///
+    /// A flag that is not typed stays as it is: clap would read a `false` for each of them, half of what it takes to read
+    /// a line.
     pub fn new() -> Self {
-        Self(options())
+        let mut definition = options();
+        definition.build();
+        Self(definition.mut_args(|arg| arg.default_value(None)))
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Arg> {

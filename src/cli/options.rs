@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, ValueEnum, ValueHint};
 
 /// Where the server is and who we are (contract section 1).
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Connection")]
 pub struct ConnectionOptions {
     /// Server host name or address; as the last word: help [default: 127.0.0.1] [env: VALKEYCLI_HOST]
@@ -165,7 +165,7 @@ impl ConnectionOptions {
 }
 
 /// How replies look (contract section 2).
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Output")]
 pub struct OutputOptions {
     /// One line of JSON a reply [env: RCLI_FORMAT=json]
@@ -212,7 +212,7 @@ impl OutputOptions {
 }
 
 /// Profile, help and version.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct GeneralOptions {
     /// Use the options of [profile.NAME] in ~/.config/rcli/config.toml [env: RCLI_PROFILE]
     #[arg(long, value_name = "NAME")]
@@ -226,7 +226,7 @@ pub struct GeneralOptions {
 }
 
 /// The REPL's own (contract section 10).
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "REPL")]
 pub struct ReplOptions {
     /// Run FLUSHALL, SHUTDOWN, KEYS and what else destroys, stops or blocks a server without asking
