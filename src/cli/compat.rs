@@ -102,6 +102,11 @@ const SPELLINGS: [(&str, Spelling); 42] = [
     ("--mptcp", Refused("rcli speaks TCP, TLS and unix sockets: use valkey-cli --mptcp")),
 ];
 
+/// Those whose value is a number, with the least that it may be, and whose name in rcli is another: what is wrong with it
+/// is told by the name that was typed.
+const NUMBERS: [(&str, u32); 4] =
+    [("--count", 1), ("--hotkeys-count", 1), ("--memkeys-samples", 0), ("--keystats-samples", 0)];
+
 /// redis-cli's subcommands of `--cluster` that are no commands of the server.
 const CLUSTER_WORDS: [&str; 12] = [
     "create",
@@ -247,7 +252,16 @@ impl Translated {
         behind: &'w [OsString],
     ) -> Outcome<&'w [OsString]> {
         self.is_changed = true;
-        let value = || behind.split_first().ok_or_else(|| Failure::usage(format!("{name}: a value is missing")));
+        let value = || {
+            let (value, behind) = behind.split_first().ok_or_else(|| refuse(name, "a value is missing"))?;
+            if let Some((_, least)) = NUMBERS.iter().find(|(number, _)| *number == name)
+                && value.to_str().and_then(|value| value.parse::<u32>().ok()).is_none_or(|value| value < *least)
+            {
+                let value = value.to_string_lossy();
+                return Err(refuse(name, &format!("a whole number of {least} or more is expected: '{value}'")));
+            }
+            Ok((value, behind))
+        };
         match spelling {
             Granted => {}
             Spelling::Option(option) => self.options.push(option.into()),

@@ -51,13 +51,13 @@ impl Scan {
             let mut start = self.at;
             let Some(length) = header(bytes, &mut start, b'$')? else { return Ok(None) };
             let end = start.saturating_add(length);
-            let Some(ending) = bytes.get(end..end.saturating_add(2)) else {
+            let ending = bytes.get(end..end.saturating_add(2));
+            if ending.is_none() && bytes.get(end) != Some(&b'\n') {
                 self.declared = end.saturating_add(2);
                 return Ok(None);
-            };
-            if ending != b"\r\n" {
-                return Err(literal_line_end(&bytes[end..])
-                    .unwrap_or_else(|| "a RESP bulk string is not followed by CRLF: its length is wrong".to_owned()));
+            }
+            if ending != Some(b"\r\n") {
+                return Err(bad_ending(&bytes[start..], length));
             }
             take(&bytes[start..end]);
             self.at = end + 2;
@@ -108,8 +108,20 @@ fn header(bytes: &[u8], at: &mut usize, mark: u8) -> Result<Option<usize>, Strin
     match std::str::from_utf8(number).ok().and_then(|number| number.parse::<i64>().ok()) {
         Some(-1) if mark == b'*' => Ok(Some(0)),
         Some(length) if length >= 0 => Ok(usize::try_from(length).ok()),
+        Some(length) => Err(format!("bad RESP: the length '{length}' is below 0: no part of a command is nil")),
         _ => Err(format!("bad RESP: the length '{}' is no number", number.escape_ascii())),
     }
+}
+
+/// What to say of a bulk string of this length that does not end as one does.
+fn bad_ending(found: &[u8], length: usize) -> String {
+    let (text, behind) = found.split_at(length);
+    if let (Some(b'\n'), false) = (behind.first(), text.ends_with(b"\r")) {
+        return "bad RESP: lines end with LF alone: RESP wants CRLF, and `rcli pipe` takes commands as text too"
+            .to_owned();
+    }
+    let otherwise = || "a RESP bulk string is not followed by CRLF: its length is wrong".to_owned();
+    literal_line_end(behind).unwrap_or_else(otherwise)
 }
 
 /// What to say of a line end that is spelled out, as `echo` leaves it.
@@ -164,6 +176,19 @@ mod tests {
             before = scan.at;
             assert!(request.len() < 100, "arguments are not taken again and again");
         }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_in_its_own_words() {
+        let complaint = |bytes: &[u8]| parse(bytes, &mut Scan::default(), &mut Request::default()).unwrap_err();
+        for unix in [&b"*1\n$4\nPING\n"[..], b"*2\r\n$4\r\nECHO\n$1\r\nx\r\n"] {
+            assert!(complaint(unix).contains("LF alone"), "{}", complaint(unix));
+        }
+        for wrong in [&b"*1\r\n$5\r\nPING\r\n"[..], b"*1\r\n$3\r\nPING\r\n", b"*1\r\n$4\r\nPINGS\r\n"] {
+            assert!(complaint(wrong).contains("its length is wrong"), "{}", complaint(wrong));
+        }
+        assert!(complaint(b"*2\r\n$3\r\nGET\r\n$-1\r\n").contains("'-1' is below 0"));
+        assert!(complaint(b"*x\r\n").contains("'x' is no number"));
     }
 
     #[test]

@@ -9,8 +9,10 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::{Duration, Instant};
 
-use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+use rustix::event::{PollFd, PollFlags};
+use rustix::termios::{OptionalActions, QueueSelector, tcflush, tcgetattr, tcsetattr};
 use rustyline::config::{BellStyle, ColorMode, CompletionType, Config, Configurer as _, EditMode};
 use rustyline::error::ReadlineError;
 use rustyline::{Editor as LineEditor, Event, EventHandler, ExternalPrinter, KeyEvent};
@@ -205,6 +207,7 @@ impl Editor {
             // The terminal is gone.
             Err(ReadlineError::Io(error)) if error.raw_os_error() == Some(EIO) => Ok(Typed::End),
             Err(ReadlineError::Errno(error)) if error as i32 == EIO => Ok(Typed::End),
+            Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => Ok(leave_out()),
             Err(error) => Err(Failure::failed(format!("cannot read the terminal: {}", describe(&error)))),
         }
     }
@@ -247,7 +250,13 @@ impl Editor {
         let mut line = Vec::new();
         match stdin.read_until(b'\n', &mut line) {
             Ok(0) => Ok(Typed::End),
-            Ok(_) => Ok(Typed::Text(String::from_utf8_lossy(&line).into_owned())),
+            Ok(_) => Ok(String::from_utf8(line).map_or_else(
+                |_| {
+                    stdin.consume(stdin.buffer().len());
+                    leave_out()
+                },
+                Typed::Text,
+            )),
             Err(error) if error.raw_os_error() == Some(EIO) => Ok(Typed::End),
             Err(error) => Err(Failure::failed(format!("cannot read the terminal: {}", describe_io(&error)))),
         }
@@ -268,6 +277,27 @@ impl Editor {
             Typed::Cancelled | Typed::End => false,
         })
     }
+}
+
+/// How long nothing may come before a paste is taken to be over.
+const SETTLED: Duration = Duration::from_millis(30);
+/// And how often that is looked at.
+const LOOKS: usize = 100;
+
+/// What is not UTF-8 is told, and left out with what came with it: the rest of a paste is no line of its own.
+fn leave_out() -> Typed {
+    let stdin = io::stdin();
+    for _ in 0..LOOKS {
+        let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
+        if tcflush(&stdin, QueueSelector::IFlush).is_err()
+            || poll::sleep(&mut fds, Some(Instant::now() + SETTLED)).is_err()
+            || fds[0].revents() != PollFlags::IN
+        {
+            break;
+        }
+    }
+    report(r#"what was typed is not UTF-8, and was left out: in quotes "\xff" is a byte"#);
+    Typed::Cancelled
 }
 
 /// What somebody makes of a text in the editor of the environment; the text itself where that fails.

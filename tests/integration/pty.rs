@@ -167,8 +167,8 @@ impl Terminal {
     }
 
     /// Types this now, for whatever has the terminal.
-    pub fn press(&self, text: &str) {
-        (&*self.pty).write_all(text.as_bytes()).expect("the terminal takes keys");
+    pub fn press(&self, keys: impl AsRef<[u8]>) {
+        (&*self.pty).write_all(keys.as_ref()).expect("the terminal takes keys");
     }
 
     /// Types a line and Enter.
@@ -185,7 +185,7 @@ impl Terminal {
     /// Pastes, as a terminal with bracketed paste does: nothing of it ends the line.
     pub fn paste(&self, text: &str) {
         self.wait_for_prompt();
-        self.press(&format!("\x1b[200~{text}\x1b[201~"));
+        self.press(format!("\x1b[200~{text}\x1b[201~"));
     }
 
     /// What the screen shows: rows without blanks at their end, empty ones left out.

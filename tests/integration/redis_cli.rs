@@ -112,6 +112,15 @@ fn options_of_a_mode_need_it_and_a_mode_takes_no_command() {
     rcli(["--pipe", "SET", "a", "b"]).status(2).complains(&["--pipe takes no command: SET"]).run();
     rcli(["--pipe", "--scan"]).status(2).complains(&["--pipe and --scan cannot stand together"]).run();
     rcli(["--pipe", "--pipe-timeout"]).status(2).complains(&["--pipe-timeout: a value is missing"]).run();
+    for (mode, option, value) in [
+        ("--scan", "--count", "abc"),
+        ("--scan", "--count", "0"),
+        ("--hotkeys", "--hotkeys-count", "-1"),
+        ("--memkeys", "--memkeys-samples", "1.5"),
+    ] {
+        let told = format!("rcli: {option}: a whole number of ");
+        rcli([mode, option, value]).status(2).complains(&[&told, value]).run();
+    }
     rcli(["--pipe", "--pipe-timeout", "-1"]).status(2).complains(&["'-1' for '--pipe-timeout <SECS>'"]).run();
 }
 

@@ -235,3 +235,36 @@ fn what_is_taller_than_the_screen_goes_through_a_pager() {
     terminal.run(&prompt, "LRANGE l 0 -1", &["  1) \"1\""]);
     terminal.leave();
 }
+
+/// What is said of bytes that are no text.
+const NO_TEXT: &str = r#"rcli: what was typed is not UTF-8, and was left out: in quotes "\xff" is a byte"#;
+
+#[test]
+fn what_is_typed_in_another_encoding_is_left_out_with_the_rest_of_its_paste() {
+    let server = Server::start();
+    let (terminal, prompt) = open(&server, &[]);
+    let paste = [&b"\x1b[200~SET k \xff\n"[..], &b"SET k v\n".repeat(5_000), b"\x1b[201~"].concat();
+    terminal.press(paste);
+    terminal.wait("it told", |rows| rows.last() == Some(&prompt) && rows.iter().any(|row| row.ends_with(NO_TEXT)));
+    terminal.keys("SET k ");
+    terminal.press(b"caf\xe9\r");
+    let typed = format!("{prompt} SET k");
+    terminal.wait(
+        "it told again",
+        |rows| matches!(rows, [.., line, told, last] if line.starts_with(&typed) && told == NO_TEXT && *last == prompt),
+    );
+    terminal.run(&prompt, "EXISTS k", &["(integer) 0"]);
+    terminal.leave();
+}
+
+#[test]
+fn what_is_typed_in_another_encoding_is_left_out_on_a_dumb_terminal_too() {
+    let server = Server::start();
+    let terminal = server.rcli([""; 0]).env("TERM", "dumb").on_terminal(160);
+    let prompt = format!("127.0.0.1:{}>", server.port());
+    terminal.ends_with(&[&prompt]);
+    terminal.press(b"SET k caf\xe9\n");
+    terminal.ends_with(&[NO_TEXT, &prompt]);
+    terminal.press("EXISTS k\n");
+    terminal.ends_with(&["(integer) 0", &prompt]);
+}
