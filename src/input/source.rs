@@ -128,9 +128,9 @@ impl Source {
         Self { quotes, ..self }
     }
 
-    /// The same input as a table, whose rows become commands.
-    pub fn with_rows(mut self, form: &RowForm) -> Self {
-        self.rows = Some(Box::new(Rows::new(form)));
+    /// The same input as a table, if it is one, whose rows become commands.
+    pub fn with_rows(mut self, form: Option<&RowForm>) -> Self {
+        self.rows = form.map(|form| Box::new(Rows::new(form)));
         self
     }
 

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use super::human;
 use super::keys::{Ranking, TypeSum};
+use crate::command::request::shown_arg;
 
 /// One of the things that are written about.
 #[derive(Debug)]
@@ -75,17 +76,13 @@ pub fn survey(out: &mut impl Write, survey: &Survey<'_>) -> io::Result<()> {
             writeln!(out, " found so far with counter {size}")
         }
         Survey::Found { measure, percent, key, key_type, size } => {
-            write!(out, "[{percent:05.2}%] Biggest {:<6} found so far ", name_of(key_type))?;
+            write!(out, "[{percent:05.2}%] Biggest {:<6} found so far ", shown_arg(key_type))?;
             human::quoted(out, key)?;
             writeln!(out, " with {size} {}", unit_of(measure, key_type))
         }
         Survey::Sampled { keys, percent } => writeln!(out, "[{percent:05.2}%] Sampled {keys} keys so far"),
         Survey::Summary { ranking, name_bytes, cut_at } => summary(out, ranking, *name_bytes, *cut_at),
     }
-}
-
-fn name_of(key_type: &[u8]) -> String {
-    crate::command::request::shown_arg(key_type)
 }
 
 fn summary(out: &mut impl Write, ranking: &Ranking, name_bytes: u64, cut_at: Option<f64>) -> io::Result<()> {
@@ -111,7 +108,7 @@ fn summary(out: &mut impl Write, ranking: &Ranking, name_bytes: u64, cut_at: Opt
     let sized = others().filter(|sum| sum.largest.size > Some(0));
     for sum in TYPES.iter().filter_map(|(name, _)| known(name)).filter(|sum| sum.largest.size.is_some()).chain(sized) {
         let key_type = &sum.largest.key_type;
-        write!(out, "Biggest {:>6} found ", name_of(key_type))?;
+        write!(out, "Biggest {:>6} found ", shown_arg(key_type))?;
         human::quoted(out, &sum.largest.key)?;
         writeln!(out, " has {} {}", sum.largest.size.unwrap_or_default(), unit_of(ranking.measure, key_type))?;
     }
@@ -123,7 +120,7 @@ fn summary(out: &mut impl Write, ranking: &Ranking, name_bytes: u64, cut_at: Opt
         writeln!(
             out,
             "{count} {}s with {size} {} ({:05.2}% of keys, avg size {:.2})",
-            name_of(key_type),
+            shown_arg(key_type),
             unit_of(ranking.measure, key_type),
             100.0 * mean(count, keys),
             mean(size, count)

@@ -1,6 +1,5 @@
 //! Where lines come from: rustyline on a terminal, plain lines on one that cannot move its cursor. Keeps the history.
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::fd::AsFd as _;
@@ -302,10 +301,10 @@ fn leave_out() -> Typed {
 
 /// What somebody makes of a text in the editor of the environment; the text itself where that fails.
 fn edit_elsewhere(line: String) -> String {
-    let named = ["VISUAL", "EDITOR"].into_iter().find_map(|name| Some((name, named_editor(name)?)));
-    let (origin, editor) = named.map_or(("$VISUAL and $EDITOR are not set", "vi".into()), |(name, editor)| {
-        (if name == "VISUAL" { "named by $VISUAL" } else { "named by $EDITOR" }, editor)
-    });
+    let named = |(variable, origin)| Some((origin, std::env::var_os(variable).filter(|editor| !editor.is_empty())?));
+    let variables = [("VISUAL", "named by $VISUAL"), ("EDITOR", "named by $EDITOR")];
+    let (origin, editor) =
+        variables.into_iter().find_map(named).unwrap_or(("$VISUAL and $EDITOR are not set", "vi".into()));
     let edited = || -> io::Result<Result<String, ExitStatus>> {
         let mut file = tempfile::Builder::new().prefix("rcli-").suffix(".redis").tempfile()?;
         file.write_all(line.as_bytes())?;
@@ -326,11 +325,6 @@ fn edit_elsewhere(line: String) -> String {
         text::line(&editor.to_string_lossy())
     ));
     line
-}
-
-/// The editor that a variable of the environment names.
-fn named_editor(variable: &str) -> Option<OsString> {
-    std::env::var_os(variable).filter(|editor| !editor.is_empty())
 }
 
 /// The error of a terminal that was closed; the same number everywhere.

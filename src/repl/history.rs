@@ -5,6 +5,7 @@
 use std::env;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::iter;
 use std::mem;
 use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -41,21 +42,14 @@ impl HistoryFile {
             let state = variable("XDG_STATE_HOME").filter(|path| path.is_absolute());
             Some(state.or_else(|| Some(variable("HOME")?.join(".local/state")))?.join("rcli/history"))
         };
-        let (path, is_shared) =
-            match (variable("RCLI_HISTFILE"), variable("REDISCLI_HISTFILE").or_else(|| variable("VALKEYCLI_HISTFILE")))
-            {
-                (Some(path), _) => (path, false),
-                (None, Some(path)) => (path, true),
-                (None, None) => (state()?, false),
-            };
+        let own = variable("RCLI_HISTFILE");
+        let shared = variable("REDISCLI_HISTFILE").or_else(|| variable("VALKEYCLI_HISTFILE"));
+        let is_shared = own.is_none() && shared.is_some();
+        let path = own.or(shared).or_else(state)?;
         // A link to /dev/null in place of the file says the same.
         let is_device = fs::metadata(&path).is_ok_and(|metadata| metadata.file_type().is_char_device());
-        (!is_device && path != Path::new("/dev/null")).then_some(Self {
-            path,
-            is_shared,
-            known: 0,
-            pending: Vec::new(),
-        })
+        let is_wanted = !is_device && path != Path::new("/dev/null");
+        is_wanted.then(|| Self { path, is_shared, known: 0, pending: Vec::new() })
     }
 
     /// Where it is.
@@ -191,17 +185,10 @@ fn look_at(file: &mut File) -> io::Result<(bool, bool)> {
 
 /// The command that stands in a line of a file with the header.
 fn unescape(line: &str) -> String {
-    let mut command = String::with_capacity(line.len());
     let mut chars = line.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' => match chars.next() {
-                Some('n') => command.push('\n'),
-                Some(other) => command.push(other),
-                None => command.push('\\'),
-            },
-            c => command.push(c),
-        }
-    }
-    command
+    let next = || match chars.next()? {
+        '\\' => Some(chars.next().map_or('\\', |escaped| if escaped == 'n' { '\n' } else { escaped })),
+        c => Some(c),
+    };
+    iter::from_fn(next).collect()
 }

@@ -249,23 +249,20 @@ impl Known {
     /// The same for programs.
     fn to_frame(&self) -> OwnedFrame {
         let count = |count: Option<u64>| count.map_or_else(OwnedFrame::nil, OwnedFrame::integer);
-        let mut pairs = vec![("type".to_owned(), OwnedFrame::bulk(self.kind.as_bytes()))];
+        let mut pairs = vec![("type", OwnedFrame::bulk(self.kind.as_bytes()))];
         if self.kind != "none" {
             let encoding = self.encoding.as_ref().map_or_else(OwnedFrame::nil, |it| OwnedFrame::bulk(it.as_bytes()));
-            pairs.push(("encoding".to_owned(), encoding));
-            pairs.push((
-                "ttl_ms".to_owned(),
-                count(self.ttl.map(|ttl| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX))),
-            ));
-            pairs.push(("memory".to_owned(), count(self.memory)));
-            pairs.push(("length".to_owned(), count(self.length.map(|(_, count)| count))));
+            let ttl = self.ttl.map(|ttl| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX));
+            let length = self.length.map(|(_, count)| count);
             let content = match &self.content {
                 Content::First(_, content) => content.clone(),
                 Content::Refused(error) => OwnedFrame::error(error),
                 Content::Unknown | Content::TooLarge => OwnedFrame::nil(),
             };
-            pairs.push(("content".to_owned(), content));
+            pairs.extend([("encoding", encoding), ("ttl_ms", count(ttl)), ("memory", count(self.memory))]);
+            pairs.extend([("length", count(length)), ("content", content)]);
         }
+        let pairs: Vec<_> = pairs.into_iter().map(|(name, told)| (name.to_owned(), told)).collect();
         OwnedFrame::map(&pairs)
     }
 }

@@ -2,12 +2,11 @@
 //! has; in the foreground until they end or Ctrl-C comes, or above the prompt (contract section 10).
 
 use std::ffi::{OsStr, OsString};
-use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use super::redirect::home;
-use super::views::{KINDS, Lines, Wanted};
+use super::views::{KINDS, Wanted, open_lines};
 use super::{Flow, Repl, builtins::stay, screen};
 use crate::cli::{Cli, Verb, prompt};
 use crate::color::Part;
@@ -17,7 +16,6 @@ use crate::config::Config;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::net::Subscription;
-use crate::render::Style;
 use crate::report::report;
 use crate::signal::{self, Signal};
 
@@ -80,7 +78,12 @@ impl Repl<'_> {
         let (config, verb) = match read {
             Ok((config, Some(verb))) => (config, verb),
             Ok(_) => return Ok(Flow::On),
-            Err(failure) => return Ok(told(failure)),
+            // Help was printed already.
+            Err(failure) if failure.exit() == Exit::Done => return Ok(Flow::On),
+            Err(failure) => {
+                failure.report();
+                return Ok(Flow::On);
+            }
         };
         if let Some(reason) = verb.refuse_at_prompt() {
             report(reason);
@@ -141,21 +144,4 @@ impl Repl<'_> {
             _ => message.map_or(Ok(Flow::On), stay),
         }
     }
-}
-
-/// What stands for standard output: whole lines, with the colours of JSON.
-pub fn open_lines(
-    style: &Style,
-    print: impl Fn(String) -> io::Result<()> + Clone + Send + Sync + 'static,
-) -> crate::context::OpenLines {
-    let style = style.clone();
-    Box::new(move || Box::new(Lines::new(&style, print.clone())))
-}
-
-/// A command line that cannot be read, said in its line; help was printed already.
-fn told(failure: Failure) -> Flow {
-    if failure.exit() != Exit::Done {
-        failure.report();
-    }
-    Flow::On
 }

@@ -13,12 +13,12 @@ use std::thread::{self, JoinHandle};
 use super::RunVerb;
 use super::highlight::highlight_json;
 use super::subscriber::{self, Subscribed};
-use super::verbs::{ends_in_background, open_lines};
+use super::verbs::ends_in_background;
 use crate::cli::Verb;
 use crate::color::Colors;
 use crate::command::request::Request;
 use crate::config::Config;
-use crate::context::Context;
+use crate::context::{Context, OpenLines};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::follow::{ChangeSender, Changes};
 use crate::net::{Address, Change, Subscription, Topic};
@@ -68,7 +68,7 @@ impl Wanted {
 }
 
 /// A writer that passes on whole lines, with their colours, when it is flushed or has many.
-pub struct Lines<P: FnMut(String) -> io::Result<()>> {
+struct Lines<P: FnMut(String) -> io::Result<()>> {
     waiting: Vec<u8>,
     /// The colours, where lines are JSON.
     colors: Colors,
@@ -78,12 +78,13 @@ pub struct Lines<P: FnMut(String) -> io::Result<()>> {
 /// So many bytes are passed on at once.
 const MANY: usize = 32 * 1024;
 
-impl<P: FnMut(String) -> io::Result<()>> Lines<P> {
-    /// Over whatever prints them.
-    pub fn new(style: &Style, print: P) -> Self {
-        let colors = if style.format == Format::Json { style.colors } else { Colors(false) };
-        Self { waiting: Vec::new(), colors, print }
-    }
+/// What stands for standard output: whole lines, with the colours of JSON.
+pub fn open_lines(
+    style: &Style,
+    print: impl Fn(String) -> io::Result<()> + Clone + Send + Sync + 'static,
+) -> OpenLines {
+    let colors = if style.format == Format::Json { style.colors } else { Colors(false) };
+    Box::new(move || Box::new(Lines { waiting: Vec::new(), colors, print: print.clone() }))
 }
 
 impl<P: FnMut(String) -> io::Result<()>> Write for Lines<P> {
@@ -209,7 +210,7 @@ impl Jobs {
             signal::heed(Some(heeded));
             report::speak_as(Some(voice));
             let shown = Arc::clone(&over);
-            let lines = open_lines(&config.style.clone(), move |text| {
+            let lines = open_lines(&config.style, move |text| {
                 // What a stopped view still had to say is nobody's business any more.
                 if shown.load(Ordering::Relaxed) { Ok(()) } else { above.send(text).map_err(io::Error::other) }
             });

@@ -1,6 +1,8 @@
 //! `pipe --atomic`: the whole input as one MULTI/EXEC, as redis-py's pipeline is by default. All of it is read and
 //! checked before anything is sent: a bad line runs nothing.
 
+use std::io;
+
 use super::files::{InputFiles, Origin};
 use super::resume;
 use crate::cli::PipeArgs;
@@ -32,25 +34,27 @@ pub fn run(context: &Context, endpoint: &Endpoint, args: &PipeArgs, files: &mut 
         None => Server::open(endpoint)?,
     };
     let mut renderer = context.renderer()?;
-    if block.is_empty() {
-        return Ok(if had_errors { Exit::ErrorReply } else { Exit::Done });
-    }
-    let place = block
-        .last()
-        .map_or_else(String::new, |(last, file)| files.names().place(Origin { file: *file, line: last.line }));
+    let errors = if had_errors { Exit::ErrorReply } else { Exit::Done };
+    let Some((last, file)) = block.last() else { return Ok(errors) };
+    let place = files.names().place(Origin { file: *file, line: last.line });
+    // What it gives in place of the replies has a number and a line too.
+    let mut exec = Request::new(["EXEC"]);
+    exec.line = last.line;
+    let exec = (block.len() as u64 + 1, &exec);
     let commands: Vec<_> = block.iter().map(|(request, file)| (files.names().file(*file), request)).collect();
     check_block(&mut server, &commands)?;
-    let errors = if had_errors { Exit::ErrorReply } else { Exit::Done };
     let (exit, written) = match run_block(&mut server, &commands, &place)? {
         Ran::Executed(replies, had_errors) => {
-            let written = write_replies(&mut renderer, args, &block, replies.frame());
+            let mut each = (1..).zip(&block).zip(replies.frame().children());
+            let written = each
+                .try_for_each(|((number, (request, _)), reply)| write(&mut renderer, args, (number, request), reply));
             (if had_errors { Exit::ErrorReply } else { Exit::Done }, written)
         }
-        Ran::Refused(error) => (Exit::ErrorReply, write_exec(&mut renderer, args, &block, error.frame())),
+        Ran::Refused(error) => (Exit::ErrorReply, write(&mut renderer, args, exec, error.frame())),
         // Nothing is watched here, but an expired or evicted key counts as changed on some servers.
         Ran::Aborted => {
             report_aborted(&place, "");
-            (Exit::Aborted, write_exec(&mut renderer, args, &block, OwnedFrame::nil().frame()))
+            (Exit::Aborted, write(&mut renderer, args, exec, OwnedFrame::nil().frame()))
         }
     };
     written.and_then(|()| renderer.flush()).map_err(Failure::output)?;
@@ -76,38 +80,19 @@ fn read_block(files: &mut InputFiles, endpoint: &Endpoint) -> Outcome<Block> {
     }
 }
 
-fn write_replies(
+/// Writes the reply to a command of the block, which has this number there.
+fn write(
     renderer: &mut Renderer<Stdout>,
     args: &PipeArgs,
-    block: &Block,
-    replies: Frame<'_>,
-) -> std::io::Result<()> {
-    for (index, ((request, _), frame)) in block.iter().zip(replies.children()).enumerate() {
-        if args.envelope {
-            let index = args.skip + index as u64 + 1;
-            renderer.write(&Record::Envelope { index, request, frame, reports: Reports::of(request) })?;
-        } else if !args.quiet {
-            renderer.write(&Record::reply_to(request, frame))?;
-        }
-    }
-    Ok(())
-}
-
-/// Writes what EXEC gave in place of the replies: nothing was run.
-fn write_exec(
-    renderer: &mut Renderer<Stdout>,
-    args: &PipeArgs,
-    block: &Block,
+    (number, request): (u64, &Request),
     frame: Frame<'_>,
-) -> std::io::Result<()> {
+) -> io::Result<()> {
     if args.envelope {
-        let mut exec = Request::new(["EXEC"]);
-        exec.line = block.last().map_or(0, |(last, _)| last.line);
-        let index = args.skip + block.len() as u64 + 1;
-        renderer.write(&Record::Envelope { index, request: &exec, frame, reports: Reports::None })
+        let (index, reports) = (args.skip + number, Reports::of(request));
+        renderer.write(&Record::Envelope { index, request, frame, reports })
     } else if args.quiet {
         Ok(())
     } else {
-        renderer.write(&Record::Reply { frame, is_report: false })
+        renderer.write(&Record::reply_to(request, frame))
     }
 }

@@ -61,7 +61,7 @@ pub struct InputFiles {
 impl InputFiles {
     /// Opens the first file and makes sure that the others can be opened and read; no file is stdin.
     pub fn open(files: &[PathBuf], rows: Option<RowForm>) -> Outcome<Self> {
-        let open = |path: &Path| Ok::<_, Failure>(as_rows(Source::open(path)?, rows.as_ref()));
+        let open = |path: &Path| Ok::<_, Failure>(Source::open(path)?.with_rows(rows.as_ref()));
         let mut size = Some(0);
         for path in files.iter().filter(|path| path.as_os_str() != "-") {
             let metadata = fs::metadata(path)
@@ -75,7 +75,7 @@ impl InputFiles {
         let mut waiting: VecDeque<PathBuf> = files.iter().cloned().collect();
         let current = match waiting.pop_front() {
             Some(path) => open(&path)?,
-            None => as_rows(Source::stdin()?, rows.as_ref()),
+            None => Source::stdin()?.with_rows(rows.as_ref()),
         };
         if files.is_empty() {
             size = current.size();
@@ -99,7 +99,7 @@ impl InputFiles {
                 Next::End => {
                     let Some(path) = self.waiting.pop_front() else { return Ok(Next::End) };
                     self.consumed_before += self.current.consumed();
-                    self.current = as_rows(Source::open(&path)?, self.rows.as_ref());
+                    self.current = Source::open(&path)?.with_rows(self.rows.as_ref());
                     self.file += 1;
                 }
             }
@@ -183,13 +183,5 @@ impl InputFiles {
     /// How many bytes of all the input were parsed.
     pub fn consumed(&self) -> u64 {
         self.consumed_before + self.current.consumed()
-    }
-}
-
-/// An input as the table that it is, or as it is.
-fn as_rows(source: Source, rows: Option<&RowForm>) -> Source {
-    match rows {
-        Some(form) => source.with_rows(form),
-        None => source,
     }
 }

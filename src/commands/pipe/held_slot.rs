@@ -31,19 +31,13 @@ impl HeldSlot {
 
     /// Adds a command that was not sent, or did not run.
     pub fn hold(&mut self, command: Command) {
-        if self.alone == Some(command.number) {
-            self.alone = None;
-        }
+        self.alone.take_if(|alone| *alone == command.number);
         self.waiting.insert(command.number, command);
     }
 
     /// A command was answered: whether it was the one that went alone, so that the others may follow.
     pub fn note_answered(&mut self, number: u64) -> bool {
-        let was_alone = self.alone == Some(number);
-        if was_alone {
-            self.alone = None;
-        }
-        was_alone
+        self.alone.take_if(|alone| *alone == number).is_some()
     }
 
     /// The command that goes alone was sent around once more; false when that was too often.
@@ -51,9 +45,8 @@ impl HeldSlot {
         if self.alone != Some(number) {
             return true;
         }
-        let next = self.retry.next_hop();
-        self.not_before = next;
-        next.is_some()
+        self.not_before = self.retry.next_hop();
+        self.not_before.is_some()
     }
 
     /// Nothing of the slot can run just now; false when time has run out.
@@ -61,9 +54,8 @@ impl HeldSlot {
         if self.not_before.is_some_and(|at| at > Instant::now()) {
             return true;
         }
-        let next = self.retry.next_try();
-        self.not_before = next;
-        next.is_some()
+        self.not_before = self.retry.next_try();
+        self.not_before.is_some()
     }
 
     /// The same where its owner does not serve: another node may do so by now.

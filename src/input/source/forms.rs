@@ -38,7 +38,11 @@ impl Source {
     pub(super) fn next_resp(&mut self, request: &mut Request) -> Result<Next, BadInput> {
         loop {
             request.clear();
-            self.consume_blank();
+            let waiting = &self.buffer[self.start..self.end];
+            // Between commands line ends may stand.
+            let blank = waiting.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+            self.line += count_lines(&waiting[..blank]);
+            self.consume(blank);
             let waiting = &self.buffer[self.start..self.end];
             if waiting.is_empty() {
                 return Ok(if self.ended { Next::End } else { Next::Pending });
@@ -66,13 +70,5 @@ impl Source {
                 }
             }
         }
-    }
-
-    /// Passes over line ends between RESP commands.
-    fn consume_blank(&mut self) {
-        let waiting = &self.buffer[self.start..self.end];
-        let blank = waiting.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-        self.line += count_lines(&waiting[..blank]);
-        self.consume(blank);
     }
 }

@@ -55,10 +55,7 @@ pub(super) fn name(out: &mut impl Write, style: &Style, key: &Element<'_>) -> io
 /// A string, or `{"base64":"…"}` where it is not UTF-8 or every string is to be so.
 #[inline]
 pub fn bytes(out: &mut impl Write, style: &Style, bytes: &[u8]) -> io::Result<()> {
-    if style.base64 {
-        return base64(out, bytes);
-    }
-    string_or_base64(out, style, bytes)
+    if style.base64 { base64(out, bytes) } else { string_or_base64(out, style, bytes) }
 }
 
 #[inline(always)]

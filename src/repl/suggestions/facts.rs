@@ -18,6 +18,11 @@ pub fn told<T: FromRedisValue>(answer: Value) -> Option<T> {
     redis::from_redis_value(answer).ok()
 }
 
+/// What the elements of an answer hold; none where one is something else.
+fn each<T: FromRedisValue>(answer: Value) -> impl Iterator<Item = T> {
+    told::<Vec<T>>(answer).unwrap_or_default().into_iter()
+}
+
 /// A value from outside as a note shows it.
 pub fn short(value: &[u8]) -> String {
     let begin = &value[..value.len().min(SHORT * 4)];
@@ -42,25 +47,19 @@ fn read_one(topic: &Topic, answer: Value) -> Vec<Candidate> {
     match topic {
         Topic::Groups(_) => rows(answer).iter().filter_map(group).collect(),
         Topic::Consumers(..) => rows(answer).iter().filter_map(consumer).collect(),
-        Topic::Entries(_) => {
-            entries(answer).into_iter().map(|(id, fields)| Candidate::new(id, first(&fields))).collect()
-        }
+        Topic::Entries(_) => each(answer).map(|(id, fields): Entry| Candidate::new(id, first(&fields))).collect(),
         Topic::EntryFields(_) => {
-            let fields = entries(answer).into_iter().flat_map(|(_, fields)| fields);
+            let fields = each(answer).flat_map(|(_, fields): Entry| fields);
             fields.map(|(name, value)| Candidate::new(name, short(&value))).collect()
         }
-        Topic::Pending(..) => told::<Vec<(String, String, u64, u64)>>(answer)
-            .unwrap_or_default()
-            .into_iter()
+        Topic::Pending(..) => each::<(String, String, u64, u64)>(answer)
             .map(|(id, consumer, idle, deliveries)| {
                 let idle = duration(Duration::from_millis(idle));
                 let times = counted(deliveries, "time");
                 Candidate::new(id, format!("{}, delivered {times}, idle {idle}", short(consumer.as_bytes())))
             })
             .collect(),
-        Topic::Parameters => told::<Vec<(String, Vec<u8>)>>(answer)
-            .unwrap_or_default()
-            .into_iter()
+        Topic::Parameters => each::<(String, Vec<u8>)>(answer)
             .map(|(name, value)| {
                 let note = if is_secret_parameter(name.as_bytes()) { String::new() } else { short(&value) };
                 Candidate::new(name, note)
@@ -79,10 +78,8 @@ fn read_one(topic: &Topic, answer: Value) -> Vec<Candidate> {
             .filter_map(|line| Some(Candidate::new(line.strip_prefix("# ")?.trim().to_ascii_lowercase(), "")))
             .chain(["all", "default", "everything"].map(|name| Candidate::new(name, "")))
             .collect(),
-        Topic::Events => told::<Vec<Vec<Value>>>(answer).unwrap_or_default().into_iter().filter_map(event).collect(),
-        _ => {
-            told::<Vec<Vec<u8>>>(answer).unwrap_or_default().into_iter().map(|name| Candidate::new(name, "")).collect()
-        }
+        Topic::Events => each::<Vec<Value>>(answer).filter_map(event).collect(),
+        _ => each::<Vec<u8>>(answer).map(|name| Candidate::new(name, "")).collect(),
     }
 }
 
@@ -92,8 +89,8 @@ pub fn note(question: &Question, answers: Vec<Value>) -> String {
         let kind = answers.into_iter().next().and_then(told::<String>);
         return kind.filter(|kind| kind != "none").map(|kind| short(kind.as_bytes())).unwrap_or_default();
     }
-    let count = |answer: Value| told::<Vec<(Vec<u8>, u64)>>(answer).unwrap_or_default();
-    counted(sum(answers.into_iter().flat_map(count).map(|(_, count)| count)), "subscriber")
+    let counts = answers.into_iter().flat_map(each::<(Vec<u8>, u64)>).map(|(_, count)| count);
+    counted(sum(counts), "subscriber")
 }
 
 /// One of the maps that a reply is made of, of RESP2 or RESP3.
@@ -114,8 +111,7 @@ impl Row {
 }
 
 fn rows(answer: Value) -> Vec<Row> {
-    let rows = told::<Vec<Value>>(answer).unwrap_or_default();
-    rows.into_iter().filter_map(told::<Vec<(String, Value)>>).map(Row).collect()
+    each::<Value>(answer).filter_map(told::<Vec<(String, Value)>>).map(Row).collect()
 }
 
 fn lines(answer: Value) -> Vec<String> {
@@ -157,15 +153,11 @@ fn event(row: Vec<Value>) -> Option<Candidate> {
     Some(Candidate::new(name, format!("last {last} ms")))
 }
 
-/// The fields of an entry.
-type Fields = Vec<(Vec<u8>, Vec<u8>)>;
+/// An entry: its id, and its fields.
+type Entry = (Vec<u8>, Vec<(Vec<u8>, Vec<u8>)>);
 
-fn entries(answer: Value) -> Vec<(Vec<u8>, Fields)> {
-    told(answer).unwrap_or_default()
-}
-
-/// What an entry begins with.
-fn first(fields: &Fields) -> String {
+/// What the fields of an entry begin with.
+fn first(fields: &[(Vec<u8>, Vec<u8>)]) -> String {
     fields.first().map(|(name, value)| format!("{} {}", short(name), short(value))).unwrap_or_default()
 }
 

@@ -117,17 +117,15 @@ pub enum Whom {
 }
 
 /// How many entries of a stream, or elements of a list, are asked for: each may be large.
-const FEW: usize = 30;
+const FEW: &[u8] = b"30";
 /// The longest candidate, in bytes: the editor counts columns in 16 bits, and a server may name anything.
 const LONGEST: usize = 1_000;
 /// How many pending ids.
-const MANY: usize = 100;
+const MANY: &[u8] = b"100";
 
 impl Question {
     /// Whom to ask, and with which commands; nothing for what is walked through.
     pub fn commands(&self) -> (Whom, Vec<Cmd>) {
-        let few = FEW.to_string();
-        let many = MANY.to_string();
         let owner = |key: &[u8], words: &[&[u8]]| (Whom::Owner(key.to_vec()), vec![command(words)]);
         let any = |words: &[&[u8]]| (Whom::Any, vec![command(words)]);
         let all = |words: &[&[u8]]| (Whom::All, vec![command(words)]);
@@ -137,17 +135,17 @@ impl Question {
             | Topic::AnyElements(_)
             | Topic::Groups(None)
             | Topic::Consumers(None, _) => (Whom::Any, Vec::new()),
-            Topic::List(key) => owner(key, &[b"LRANGE", key, b"0", few.as_bytes()]),
+            Topic::List(key) => owner(key, &[b"LRANGE", key, b"0", FEW]),
             Topic::Groups(Some(key)) => owner(key, &[b"XINFO", b"GROUPS", key]),
             Topic::Consumers(Some(key), group) => owner(key, &[b"XINFO", b"CONSUMERS", key, group]),
             Topic::Entries(key) => {
                 let ranges = id_ranges(&self.prefix);
                 let command = |(last, first): &(String, String)| {
-                    command(&[b"XREVRANGE", key, last.as_bytes(), first.as_bytes(), b"COUNT", few.as_bytes()])
+                    command(&[b"XREVRANGE", key, last.as_bytes(), first.as_bytes(), b"COUNT", FEW])
                 };
                 (Whom::Owner(key.clone()), ranges.iter().map(command).collect())
             }
-            Topic::Pending(key, group) => owner(key, &[b"XPENDING", key, group, b"-", b"+", many.as_bytes()]),
+            Topic::Pending(key, group) => owner(key, &[b"XPENDING", key, group, b"-", b"+", MANY]),
             Topic::EntryFields(key) => owner(key, &[b"XREVRANGE", key, b"+", b"-", b"COUNT", b"1"]),
             Topic::Channels => all(&[b"PUBSUB", b"CHANNELS", &pattern(&self.prefix)]),
             Topic::ShardChannels => all(&[b"PUBSUB", b"SHARDCHANNELS", &pattern(&self.prefix)]),
