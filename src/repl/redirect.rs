@@ -61,24 +61,18 @@ fn is_file_behind_ids(words: &Words) -> bool {
     sign.text == b">>" || !is_id(&path.text)
 }
 
-/// A target that is open.
-struct Open {
-    sink: OwnedFd,
-    /// The shell, where the target is its command.
-    shell: Option<Child>,
-}
-
-fn open(target: &Target<'_>) -> io::Result<Open> {
+/// Opens a target: the way there, and the shell, where it is its command.
+fn open(target: &Target<'_>) -> io::Result<(OwnedFd, Option<Child>)> {
     match target {
         Target::Shell(command) => {
             let mut shell = Command::new("sh").arg("-c").arg(command).stdin(Stdio::piped()).spawn()?;
             let sink = shell.stdin.take().ok_or_else(|| io::Error::other("no way to its input"))?;
-            Ok(Open { sink: sink.into(), shell: Some(shell) })
+            Ok((sink.into(), Some(shell)))
         }
         Target::File { path, appends } => {
             let mut options = OpenOptions::new();
             options.write(true).create(true).append(*appends).truncate(!appends);
-            Ok(Open { sink: options.open(home(path))?.into(), shell: None })
+            Ok((options.open(home(path))?.into(), None))
         }
     }
 }
@@ -94,8 +88,8 @@ pub fn home(path: &Path) -> PathBuf {
 impl Repl<'_> {
     /// Runs a line whose reply goes elsewhere.
     pub(super) fn run_redirected(&mut self, line: &str, target: &Target<'_>) -> Outcome<Flow> {
-        let opened = open(target).and_then(|open| Ok((open.sink.try_clone()?, open)));
-        let (sink, Open { sink: verbs, shell }) = match opened {
+        let opened = open(target).and_then(|(sink, shell)| Ok((sink.try_clone()?, sink, shell)));
+        let (sink, verbs, shell) = match opened {
             Ok(opened) => opened,
             Err(error) => {
                 let what = match target {

@@ -15,7 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use self::primaries::{Crowd, is_same};
-pub use self::question::{Candidate, Elements, Question, Topic};
+pub use self::question::{Candidate, Question, Topic};
 use super::lock;
 use crate::command::table::Table;
 use crate::net::{Address, Endpoint};

@@ -31,11 +31,9 @@ pub struct Place {
 /// How a command's reply is shown, if it has the shape that is known.
 pub type Show = for<'a> fn(&Request, Frame<'a>, Place) -> Option<Lines<'a>>;
 
-/// The commands, and how the reply to each is shown.
-const SHOWN: [(&str, Show); 36] = [
-    ("ACL LOG", records::show),
+/// The commands, and how the reply to each is shown, beside those of `records`.
+const SHOWN: [(&str, Show); 21] = [
     ("CLIENT LIST", clients::show),
-    ("CLUSTER LINKS", records::show),
     ("CLUSTER NODES", cluster::nodes),
     ("CLUSTER REPLICAS", cluster::replicas),
     ("CLUSTER SHARDS", cluster::shards),
@@ -43,26 +41,13 @@ const SHOWN: [(&str, Show); 36] = [
     ("CLUSTER SLOTS", cluster::slots),
     ("COMMAND DOCS", commands::docs),
     ("COMMAND INFO", commands::info),
-    ("COMMANDLOG GET", records::show),
     ("FUNCTION LIST", commands::functions),
     ("LATENCY HISTOGRAM", server::histogram),
-    ("LATENCY HISTORY", records::show),
-    ("LATENCY LATEST", records::show),
     ("MEMORY STATS", server::memory),
-    ("MODULE LIST", records::show),
     ("ROLE", server::role),
-    ("SENTINEL MASTERS", records::show),
-    ("SENTINEL PRIMARIES", records::show),
-    ("SENTINEL REPLICAS", records::show),
-    ("SENTINEL SENTINELS", records::show),
-    ("SENTINEL SLAVES", records::show),
-    ("SLOWLOG GET", records::show),
     ("XAUTOCLAIM", streams::claimed),
     ("XCLAIM", streams::entries),
-    ("XINFO CONSUMERS", records::show),
-    ("XINFO GROUPS", records::show),
     ("XINFO STREAM", streams::info),
-    ("XPENDING", records::show),
     ("XRANGE", streams::entries),
     ("XREAD", streams::read),
     ("XREADGROUP", streams::read),
@@ -75,6 +60,9 @@ const SHOWN: [(&str, Show); 36] = [
 pub fn show(request: &Request) -> Option<Show> {
     if let Some((_, show)) = SHOWN.iter().find(|(name, _)| request.begins_with(name)) {
         return Some(*show);
+    }
+    if records::are_answer_to(request) {
+        return Some(records::show);
     }
     if request.is(0, "COMMAND") && request.len() == 1 {
         return Some(commands::info);

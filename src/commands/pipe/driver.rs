@@ -130,7 +130,7 @@ impl<'a> Driver<'a> {
             self.output.push(push.frame())?;
         }
         if received > 0 {
-            self.output.progress.update(self.files.consumed(), self.output.counts(self.engine.answered(), 0));
+            self.output.progress.update(self.files.consumed(), self.engine.answered(), self.output.errors);
         }
         self.heed_errors();
         Ok(received)

@@ -35,7 +35,7 @@ impl Driver<'_> {
                 None => Exit::Done,
             },
         };
-        self.output.progress.summarize(self.output.counts(self.engine.answered(), 0));
+        self.output.progress.summarize(self.engine.answered(), self.output.errors, 0);
         let errors = if self.had_errors || self.output.errors > 0 { Exit::ErrorReply } else { Exit::Done };
         let aborted = if self.output.was_aborted { Exit::Aborted } else { Exit::Done };
         Ok(exit.or(errors).or(aborted))
@@ -53,7 +53,7 @@ impl Driver<'_> {
         let told = self.tell(is_garbled);
         let exit = self.describe(loss, &told).report();
         let unanswered = self.engine.unanswered().count;
-        self.output.progress.summarize(self.output.counts(self.engine.answered(), unanswered));
+        self.output.progress.summarize(self.engine.answered(), self.output.errors, unanswered);
         Failure::quiet(exit)
     }
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::blocks::Blocks;
 use super::files::{InputFiles, Names};
 use super::in_flight::{Answered, Command};
-use super::progress::{Counts, Progress};
+use super::progress::Progress;
 use super::rendered::Rendered;
 use super::reorder::Waiting;
 use crate::cli::PipeArgs;
@@ -101,12 +101,12 @@ impl Output {
         }
         if self.blocks.has_reports() {
             let reports = self.blocks.take_reports();
-            return self.write_beside(|form, renderer| form.render_block(renderer, frame, answered, &reports));
+            return self.write_beside(|form, renderer| form.render(renderer, frame, answered, &reports));
         }
         if self.progress.shares_terminal() {
-            return self.write_beside(|form, renderer| form.render(renderer, frame, answered));
+            return self.write_beside(|form, renderer| form.render(renderer, frame, answered, &[]));
         }
-        self.form.render(&mut self.renderer, frame, answered)
+        self.form.render(&mut self.renderer, frame, answered, &[])
     }
 
     /// Writes to the terminal of the bar, which steps aside; what is written is seen at once.
@@ -119,7 +119,7 @@ impl Output {
     /// Renders a reply that has to wait for its turn, if memory has room for that.
     pub fn render(&mut self, frame: Frame<'_>, answered: Answered<'_>) -> io::Result<Waiting> {
         let errors = if frame.may_hold_errors() { self.describe(frame, answered) } else { None };
-        let rendered = self.form.render(&mut self.scratch, frame, answered);
+        let rendered = self.form.render(&mut self.scratch, frame, answered, &[]);
         let text = rendered.and_then(|()| Rendered::new(self.scratch.written()));
         self.scratch.forget();
         Ok(Waiting { text: text?, origin: answered.origin(), errors })
@@ -178,37 +178,13 @@ impl Output {
     pub fn flush(&mut self) -> io::Result<()> {
         self.renderer.flush()
     }
-
-    /// How far it has come: so many replies were written, and so many commands sent and not answered.
-    pub fn counts(&self, answered: u64, unanswered: usize) -> Counts {
-        Counts { answered, errors: self.errors, unanswered }
-    }
 }
 
 impl Form {
+    /// Writes a reply; of EXEC's these elements are reports.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "called for every reply; the call costs as much as what it does")]
-    fn render<W: Write>(self, renderer: &mut Renderer<W>, frame: Frame<'_>, answered: Answered<'_>) -> io::Result<()> {
-        if self.is_quiet {
-            return Ok(());
-        }
-        if self.is_enveloped {
-            let Some(Command { number, request, .. }) = answered.command() else { return Ok(()) };
-            let (index, reports) = (self.skipped + number + 1, Reports::of(&request));
-            return renderer.write(&Record::Envelope { index, request: &request, frame, reports });
-        }
-        // What is parsed for JSON ends with a line end, or is empty: so that few commands are looked at.
-        let may_be_report =
-            if self.is_json { frame.may_be_lines() } else { matches!(frame.kind(), Kind::Bulk | Kind::Verbatim) };
-        if may_be_report && let Some(command) = answered.command() {
-            return renderer.write(&Record::reply_to(&command.request, frame));
-        }
-        renderer.write(&Record::Reply { frame, is_report: false })
-    }
-
-    /// EXEC's reply, with reports in it.
-    #[cold]
-    fn render_block<W: Write>(
+    fn render<W: Write>(
         self,
         renderer: &mut Renderer<W>,
         frame: Frame<'_>,
@@ -220,9 +196,19 @@ impl Form {
         }
         if self.is_enveloped {
             let Some(Command { number, request, .. }) = answered.command() else { return Ok(()) };
-            let (index, reports) = (self.skipped + number + 1, Reports::Items(reports));
+            let index = self.skipped + number + 1;
+            let reports = if reports.is_empty() { Reports::of(&request) } else { Reports::Items(reports) };
             return renderer.write(&Record::Envelope { index, request: &request, frame, reports });
         }
-        renderer.write(&Record::executed(frame, reports))
+        if !reports.is_empty() {
+            return renderer.write(&Record::executed(frame, reports));
+        }
+        // What is parsed for JSON ends with a line end, or is empty: so that few commands are looked at.
+        let may_be_report =
+            if self.is_json { frame.may_be_lines() } else { matches!(frame.kind(), Kind::Bulk | Kind::Verbatim) };
+        if may_be_report && let Some(command) = answered.command() {
+            return renderer.write(&Record::reply_to(&command.request, frame));
+        }
+        renderer.write(&Record::Reply { frame, is_report: false })
     }
 }

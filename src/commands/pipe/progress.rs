@@ -10,17 +10,6 @@ use super::super::stderr_is_terminal;
 use crate::cli::{PipeArgs, When};
 use crate::report::notice;
 
-/// How far a pipeline has come.
-#[derive(Clone, Copy, Debug)]
-pub struct Counts {
-    /// Replies that were written, or would be without `--quiet`.
-    pub answered: u64,
-    /// Replies that were, or held, errors.
-    pub errors: u64,
-    /// Commands that were sent and not answered.
-    pub unanswered: usize,
-}
-
 /// The bar, if there is one, and what the summary needs.
 pub struct Progress {
     bar: Option<ProgressBar>,
@@ -57,12 +46,13 @@ impl Progress {
         }
     }
 
-    /// Moves the bar: `consumed` bytes of input were parsed.
-    pub fn update(&self, consumed: u64, counts: Counts) {
+    /// Moves the bar: `consumed` bytes of input were parsed, and so many replies written, or passed over by `--quiet`, of
+    /// which so many were, or held, errors.
+    pub fn update(&self, consumed: u64, answered: u64, errors: u64) {
         let Some(bar) = &self.bar else { return };
-        bar.set_position(if self.counts_bytes { consumed } else { counts.answered });
-        let rate = rate(counts.answered, self.started.elapsed());
-        bar.set_message(format!("{rate} commands/s, {} errors", counts.errors));
+        bar.set_position(if self.counts_bytes { consumed } else { answered });
+        let rate = rate(answered, self.started.elapsed());
+        bar.set_message(format!("{rate} commands/s, {errors} errors"));
     }
 
     /// Takes the bar away while something else writes to the terminal.
@@ -85,15 +75,14 @@ impl Progress {
         }
     }
 
-    /// Writes the summary, the last line on stderr.
-    pub fn summarize(&self, counts: Counts) {
+    /// Writes the summary, the last line on stderr, of the same numbers, and of how many commands were sent and not
+    /// answered.
+    pub fn summarize(&self, answered: u64, errors: u64, unanswered: usize) {
         if self.wants_summary {
-            let answered = counts.answered;
             let elapsed = self.started.elapsed();
             notice(&format!(
-                "summary: {} commands, {answered} replies, {} errors, {:.3} seconds, {} commands/s",
-                answered + counts.unanswered as u64,
-                counts.errors,
+                "summary: {} commands, {answered} replies, {errors} errors, {:.3} seconds, {} commands/s",
+                answered + unanswered as u64,
                 elapsed.as_secs_f64(),
                 rate(answered, elapsed)
             ));

@@ -2,7 +2,7 @@
 //! in COMMAND DOCS, and for a few by the command too.
 
 use crate::command::table::{Argument, BeginSearch, Entry, KeySpec, Kind};
-use crate::repl::suggestions::{Elements, Topic};
+use crate::repl::suggestions::Topic;
 
 /// Where the values of a place come from.
 #[derive(Debug, PartialEq, Eq)]
@@ -91,13 +91,13 @@ impl Place<'_> {
 
     /// Parts of the key, where its type has such.
     fn elements(&self) -> Vec<Source> {
-        let which = match self.entry.group.as_str() {
-            "hash" => Elements::Fields,
-            "set" => Elements::Members,
-            "sorted-set" | "geo" => Elements::Ranked,
+        let scan = match self.entry.group.as_str() {
+            "hash" => "HSCAN",
+            "set" => "SSCAN",
+            "sorted-set" | "geo" => "ZSCAN",
             _ => return Vec::new(),
         };
-        self.of_key(|key| Topic::Elements(which, key))
+        self.of_key(|key| Topic::Elements(scan, key))
     }
 
     fn of_key(&self, topic: impl FnOnce(Vec<u8>) -> Topic) -> Vec<Source> {

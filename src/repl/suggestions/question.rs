@@ -39,24 +39,13 @@ pub struct Question {
     pub prefix: Vec<u8>,
 }
 
-/// Parts of a key that are walked through like keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Elements {
-    /// Fields of a hash.
-    Fields,
-    /// Members of a set.
-    Members,
-    /// Members of a sorted set.
-    Ranked,
-}
-
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Topic {
     /// Keys, of this type where one is named.
     Keys(Option<&'static str>),
-    /// Parts of this key.
-    Elements(Elements, Vec<u8>),
+    /// Parts of this key, which this command walks through.
+    Elements(&'static str, Vec<u8>),
     /// Parts of this key, whatever they are.
     AnyElements(Vec<u8>),
     /// Elements of this list.

@@ -5,7 +5,7 @@ use redis::{Cmd, Value};
 
 use super::facts;
 use super::primaries::Crowd;
-use super::question::{Candidate, Elements, Question, Topic, Whom, command, pattern};
+use super::question::{Candidate, Question, Topic, Whom, command, pattern};
 
 /// How much one SCAN looks at: the first is quick to answer, later ones save round trips.
 const FIRST: usize = 500;
@@ -28,10 +28,8 @@ pub fn answer(
 ) {
     let walk = match &question.topic {
         Topic::Keys(kind) => Some(Walk::over_keys(crowd, question, *kind)),
-        Topic::AnyElements(key) => {
-            elements_of(crowd, key).map(|which| Walk::over_elements(crowd, question, which, key))
-        }
-        Topic::Elements(which, key) => Some(Walk::over_elements(crowd, question, *which, key)),
+        Topic::AnyElements(key) => scan_of(crowd, key).map(|scan| Walk::over_elements(crowd, question, scan, key)),
+        Topic::Elements(scan, key) => Some(Walk::over_elements(crowd, question, scan, key)),
         _ => None,
     };
     if let Some(mut walk) = walk {
@@ -53,13 +51,13 @@ pub fn answer(
     describe(crowd, question, found);
 }
 
-/// What a key is made of, by its type.
-fn elements_of(crowd: &mut Crowd, key: &[u8]) -> Option<Elements> {
+/// The command that walks through a key, by its type.
+fn scan_of(crowd: &mut Crowd, key: &[u8]) -> Option<&'static str> {
     let asked = asked(crowd, &Whom::Owner(key.to_vec()), vec![command(&[b"TYPE", key])]);
     match crowd.ask(&asked).into_iter().flatten().find_map(facts::told::<String>)?.as_str() {
-        "hash" => Some(Elements::Fields),
-        "set" => Some(Elements::Members),
-        "zset" => Some(Elements::Ranked),
+        "hash" => Some("HSCAN"),
+        "set" => Some("SSCAN"),
+        "zset" => Some("ZSCAN"),
         _ => None,
     }
 }
@@ -135,14 +133,11 @@ impl Walk {
         Self::new(crowd, &Whom::All, vec![b"SCAN".to_vec()], &question.prefix, end)
     }
 
-    fn over_elements(crowd: &Crowd, question: &Question, which: Elements, key: &[u8]) -> Self {
-        let (scan, end, is_paired): (&[u8], _, _) = match which {
-            // Servers before Redis 7.4 and Valkey 8 give the values too.
-            Elements::Fields => (b"HSCAN", vec![b"NOVALUES".to_vec()], false),
-            Elements::Members => (b"SSCAN", Vec::new(), false),
-            Elements::Ranked => (b"ZSCAN", Vec::new(), true),
-        };
-        let begin = vec![scan.to_vec(), key.to_vec()];
+    fn over_elements(crowd: &Crowd, question: &Question, scan: &str, key: &[u8]) -> Self {
+        // Servers before Redis 7.4 and Valkey 8 give the values of fields too.
+        let end = if scan == "HSCAN" { vec![b"NOVALUES".to_vec()] } else { Vec::new() };
+        let begin = vec![scan.as_bytes().to_vec(), key.to_vec()];
+        let is_paired = scan == "ZSCAN";
         Self { is_paired, ..Self::new(crowd, &Whom::Owner(key.to_vec()), begin, &question.prefix, end) }
     }
 

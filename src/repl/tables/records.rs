@@ -64,6 +64,11 @@ fn columns_of(text: &'static str) -> Vec<Column> {
     text.split(", ").filter_map(column).collect()
 }
 
+/// Whether the reply to a command is a list of records.
+pub fn are_answer_to(request: &Request) -> bool {
+    RECORDS.iter().any(|(command, ..)| request.begins_with(command))
+}
+
 /// The reply as a table.
 pub fn show<'a>(request: &Request, frame: Frame<'a>, place: Place) -> Option<Lines<'a>> {
     let (_, optional, columns) = RECORDS.iter().find(|(command, ..)| request.begins_with(command))?;
