@@ -168,22 +168,30 @@ impl Lines {
                     self.mode.reset();
                 }
                 self.answer(request, &answer)?;
-            }
-            Err(trouble) => {
-                let failure = self.describe(trouble, request);
-                if !self.is_peer || failure.exit() != Exit::Failed {
-                    return Err(failure);
-                }
-                self.exit = self.exit.or(failure.report());
-                if self.shell.link().server().is_none() {
-                    self.mode.reset();
+                if answer.is_of_replica() && self.shell.link().leave_replica() {
+                    self.renderer.flush().map_err(Failure::output)?;
+                    self.outlive(Trouble::Lost(Lost::Demoted), request)?;
                 }
             }
+            Err(trouble) => self.outlive(trouble, request)?,
         }
         if self.is_peer {
             self.shell.link().take_notices().into_iter().for_each(Told::report);
         }
         self.renderer.flush().map_err(Failure::output)
+    }
+
+    /// The end of the run, but by redis-cli's name, where the next line opens another connection.
+    fn outlive(&mut self, trouble: Trouble, request: &Request) -> Outcome<()> {
+        let failure = self.describe(trouble, request);
+        if !self.is_peer || failure.exit() != Exit::Failed {
+            return Err(failure);
+        }
+        self.exit = self.exit.or(failure.report());
+        if self.shell.link().server().is_none() {
+            self.mode.reset();
+        }
+        Ok(())
     }
 
     fn describe(&self, trouble: Trouble, request: &Request) -> Failure {

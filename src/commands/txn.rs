@@ -97,7 +97,8 @@ struct Txn<'a> {
     renderer: Renderer<Stdout>,
     /// Whether the server answered an error to a command before MULTI.
     had_errors: bool,
-    /// Whether a program left the connection other than it found it: the next try begins on a new one.
+    /// Whether a program left the connection other than it found it, or the server is no primary any more: the next try
+    /// begins on a new one.
     is_changed: bool,
     /// How many blocks running a cluster did not serve.
     unserved: u32,
@@ -141,6 +142,11 @@ impl<'a> Txn<'a> {
             let transacted = transact(&mut self.server, &commands, &place)?;
             self.unserved = if transacted.may_pass() { self.unserved + 1 } else { 0 };
             if self.unserved > 0 && self.unserved < UNSERVED && self.server.is_cluster() && number < tries {
+                backoff.pause(began.elapsed())?;
+                continue;
+            }
+            if transacted.is_of_replica() && self.endpoint.address.follows_primary() && number < tries {
+                self.is_changed = true;
                 backoff.pause(began.elapsed())?;
                 continue;
             }

@@ -22,6 +22,13 @@ pub enum Address {
     Sentinel(Sentinels),
 }
 
+impl Address {
+    /// Whether sentinels know another primary once this one has become a replica.
+    pub fn follows_primary(&self) -> bool {
+        matches!(self, Self::Sentinel(_))
+    }
+}
+
 /// As it may be shown: a host that a server has named may hold anything.
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

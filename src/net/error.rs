@@ -111,6 +111,8 @@ pub enum Lost {
     Silent(Duration),
     /// Nothing was heard for so long, though a sign of life was asked for.
     Dead(Duration),
+    /// The primary that sentinels named answers as a replica, and ran nothing of what it answered so.
+    Demoted,
     /// A signal came while an answer was waited for.
     Interrupted(Signal),
     /// A node of a cluster could not be reached: the command was not sent. The message names the node.
@@ -140,6 +142,7 @@ impl Lost {
             Self::Undecodable(why) => format!("the answer could not be decoded ({why})"),
             Self::Silent(limit) => format!("no answer within {} s (--read-timeout)", limit.as_secs_f64()),
             Self::Dead(silence) => format!("the server has given no sign of life for {} s", silence.as_secs()),
+            Self::Demoted => "the primary has become a replica".to_owned(),
             Self::Interrupted(_) => "interrupted".to_owned(),
             Self::Unreached(message) | Self::Refused { message, .. } => message.clone(),
         }
@@ -155,7 +158,8 @@ impl Lost {
 
     /// The same with a place before it in any case: FILE:LINE.
     pub fn describe_at(&self, place: &str) -> String {
-        let what = if self.is_end() || matches!(self, Self::Dead(_)) { "connection lost: " } else { "" };
+        let what =
+            if self.is_end() || matches!(self, Self::Dead(_) | Self::Demoted) { "connection lost: " } else { "" };
         format!("{place}: {what}{}", self.reason())
     }
 

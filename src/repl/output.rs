@@ -1,6 +1,6 @@
 //! What became of a command, said to a person: its answer, or why there is none.
 
-use crate::shell::block::{RAN_APART, no_room};
+use crate::shell::block::{RAN_APART, describe_replica, no_room};
 use crate::shell::{Answer, Trouble};
 use std::time::{Duration, Instant};
 
@@ -39,6 +39,7 @@ impl Repl<'_> {
         let flow = match answered {
             Ok(answer) => {
                 self.answer(request, &answer)?;
+                self.leave_replica(&answer)?;
                 Flow::On
             }
             Err(trouble) => self.trouble(request, trouble)?,
@@ -92,8 +93,7 @@ impl Repl<'_> {
                     let said = without_quoted(request, error.advised(self.shell.link().is_cluster()));
                     report(&format!("{}: {said}", request.shown(SHOWN)));
                 }
-                self.reply(request, error.to_frame().frame())?;
-                errors.iter().try_for_each(|(_, error)| self.leave_replica(error))
+                self.reply(request, error.to_frame().frame())
             }
             Answer::Transacted(_, Transacted::Denied(denied)) => {
                 self.reply_because(request, &denied.to_frame(), "nothing was run")
@@ -135,15 +135,14 @@ impl Repl<'_> {
             self.flush()?;
             notice(advice.trim_start_matches("; "));
         }
-        self.leave_replica(&error)
+        Ok(())
     }
 
     /// Leaves a primary that has become a replica, where sentinels know the new one.
-    fn leave_replica(&mut self, error: &ErrorReply) -> Outcome<()> {
-        if self.shell.link().leave_replica(error) {
+    fn leave_replica(&mut self, answer: &Answer) -> Outcome<()> {
+        if answer.is_of_replica() && self.shell.link().leave_replica() {
             self.flush()?;
-            let place = self.shell.link().place();
-            notice(&format!("{place} is a replica now: the next command asks the sentinels for the primary"));
+            notice(&describe_replica(&self.shell.link().place()));
         }
         Ok(())
     }

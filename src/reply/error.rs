@@ -38,6 +38,12 @@ impl ErrorReply {
         self.text.trim_end_matches(['.', ' '])
     }
 
+    /// Whether it shows that the server is a replica, which ran nothing: also EXEC says so.
+    pub fn is_of_replica(&self) -> bool {
+        let is_quoted = || self.details().is_some_and(|details| details.contains("because of: READONLY "));
+        matches!(self.code(), "READONLY" | "MASTERDOWN") || self.code() == "EXECABORT" && is_quoted()
+    }
+
     /// What to do about it, to stand behind its words.
     pub fn advice(&self, is_cluster: bool) -> &'static str {
         match self.code() {

@@ -179,6 +179,11 @@ pub fn describe_lost_block(lost: LostBlock, place: &str) -> Failure {
     }
 }
 
+/// What is said where a primary has become a replica, and another command may come.
+pub fn describe_replica(place: &str) -> String {
+    format!("{place} is a replica now: the next command asks the sentinels for the primary")
+}
+
 /// Says which nodes of a cluster did what others did not: the error of one of them is the reply.
 pub fn report_partial(server: &mut Server) {
     for note in server.take_notes() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::command::request::Request;
 use crate::command::restrictions::{Effect, Setting, effect_of, refuse_in_cluster};
 use crate::exit::Outcome;
-use crate::net::{Address, ConnectionState, Endpoint, Lost, Note, Protocol, Server, Unopened, Watch};
+use crate::net::{ConnectionState, Endpoint, Lost, Note, Protocol, Server, Unopened, Watch};
 use crate::reply::{ErrorReply, Frame};
 use crate::report::Told;
 
@@ -227,12 +227,10 @@ impl Link {
         format!("connected again to {}{db}{watch}", self.place())
     }
 
-    /// Closes the connection to a primary that has become a replica, as the refusal of a write shows, where sentinels
-    /// know the new one: the next command asks them. Whether it did. They close such connections themselves, if they may.
-    pub fn leave_replica(&mut self, refusal: &ErrorReply) -> bool {
-        let leaves = self.server.is_some()
-            && refusal.code() == "READONLY"
-            && matches!(self.endpoint().address, Address::Sentinel(_));
+    /// Closes the connection to a primary that has become a replica, where sentinels know the new one: the next command
+    /// asks them. Whether it did. They close such connections themselves, if they may.
+    pub fn leave_replica(&mut self) -> bool {
+        let leaves = self.server.is_some() && self.endpoint().address.follows_primary();
         if leaves {
             self.lose();
         }

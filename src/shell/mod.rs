@@ -27,6 +27,19 @@ pub enum Answer {
     WatchLost,
 }
 
+impl Answer {
+    /// Whether it shows that the server is a replica: it ran nothing of the command, or the block.
+    pub fn is_of_replica(&self) -> bool {
+        match self {
+            Self::Reply(reply) => ErrorReply::of(reply.frame()).is_some_and(|error| error.is_of_replica()),
+            Self::Rejected(errors, exec) => {
+                errors.iter().map(|(_, error)| error).chain([exec]).any(ErrorReply::is_of_replica)
+            }
+            _ => false,
+        }
+    }
+}
+
 /// Why a command has no answer.
 #[derive(Debug)]
 pub enum Trouble {

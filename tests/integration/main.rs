@@ -56,6 +56,7 @@ mod control_races;
 mod csv;
 #[cfg(target_os = "linux")]
 mod dead_peer;
+mod demoted;
 mod encodings;
 mod error_texts;
 mod exec;

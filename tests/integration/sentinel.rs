@@ -178,7 +178,8 @@ fn a_primary_that_never_comes_is_given_up_at_the_connect_limit() {
         let run = asking(&[sentinel.port()]).args(["-t", "0.6", "SET", "k", "v"]).status(3);
         let told = run.complains(&["'mymaster'", &format!("127.0.0.1:{port}")]).run().err();
         // The last try may be cut short.
-        assert!(told.contains(reason) || told.contains("connecting took too long"), "{told}");
+        let reasons = [reason, "connecting took too long", "no answer within"];
+        assert!(reasons.iter().any(|reason| told.contains(reason)), "{told}");
         assert!((500..3000).contains(&begin.elapsed().as_millis()), "{:?}", begin.elapsed());
         // Every 50 ms.
         assert!((2..=13).contains(&sentinel.ordinary().len()), "{:?}", sentinel.ordinary());

@@ -24,7 +24,7 @@ impl Driver<'_> {
         let exit = match self.closing.take() {
             Some(Closing::BadLine(failure)) => failure.noting(&self.before_bad_line()).report(),
             Some(Closing::Error) => {
-                report(&format!("stopped after an error: {}", self.tell(false)));
+                report(&format!("stopped after an error: {}", self.tell(false, true)));
                 Exit::ErrorReply
             }
             Some(Closing::Input) | None => match self.output.blocks.cut_after(self.answered_number(), false) {
@@ -50,7 +50,7 @@ impl Driver<'_> {
         self.output.progress.end_bar();
         let number = loss.command.as_ref().map(|command| command.number);
         let is_garbled = matches!(loss.lost, Lost::Undecodable(_)) && number == Some(self.engine.answered());
-        let told = self.tell(is_garbled);
+        let told = self.tell(is_garbled, !matches!(loss.lost, Lost::Demoted));
         let exit = self.describe(loss, &told).report();
         let unanswered = self.engine.unanswered().count;
         self.output.progress.summarize(self.engine.answered(), self.output.errors, unanswered);
@@ -110,8 +110,8 @@ impl Driver<'_> {
     }
 
     /// The counts of a run that ended early, and how to go on; with `is_garbled` the next answer has come, and cannot
-    /// be decoded: its command is skipped too.
-    fn tell(&self, is_garbled: bool) -> String {
+    /// be decoded: its command is skipped too. Without `may_have_run` its EXEC ran nothing, if it is of a block.
+    fn tell(&self, is_garbled: bool, may_have_run: bool) -> String {
         let answered = self.engine.answered();
         let Unanswered { count: sent, range } = self.engine.unanswered();
         let range = range.map_or_else(String::new, |[(_, first), (_, last)]| self.range(first, last));
@@ -126,6 +126,7 @@ impl Driver<'_> {
         let number = self.answered_number();
         let in_doubt = match self.output.blocks.cut_after(number, is_garbled) {
             Some(cut) => {
+                let cut = Cut { exec: cut.exec.filter(|_| may_have_run), ..cut };
                 told.push_str(&self.resume_at(cut.before));
                 told.push_str(&self.describe_cut(cut));
                 // Of the EXEC itself that is said.

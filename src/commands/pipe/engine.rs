@@ -88,6 +88,8 @@ pub struct Engine {
     /// None where there is only one server.
     cluster: Option<Cluster>,
     reads_from_replicas: bool,
+    /// Whether sentinels name the primary: one that answers as a replica is left.
+    follows_primary: bool,
     nodes: Vec<Node>,
     /// The only node, where there is one server or one node serves all slots: nothing is kept in `reorder` of what is
     /// given to it. In a cluster that ends with the first sign of another node.
@@ -116,7 +118,7 @@ impl Engine {
     pub fn open(endpoint: &Endpoint, window: Option<u32>) -> Outcome<Self> {
         let pushes = PushQueue::default();
         let endpoint = Endpoint { pushes: endpoint.pushes.as_ref().map(|_| pushes.listener()), ..endpoint.clone() };
-        let reads_from_replicas = endpoint.read_from_replicas;
+        let (reads_from_replicas, follows_primary) = (endpoint.read_from_replicas, endpoint.address.follows_primary());
         let cluster = match endpoint.of_replica() {
             Some(_) => Some(Cluster::open(&endpoint, false)?),
             None => Cluster::open_if_any(&endpoint, false)?,
@@ -132,6 +134,7 @@ impl Engine {
             only: cluster.is_none().then_some(0),
             cluster,
             reads_from_replicas,
+            follows_primary,
             nodes,
             owners,
             traffic: None,

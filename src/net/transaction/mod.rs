@@ -33,6 +33,22 @@ impl Transacted {
         slot::redirect_of(self) == Some(Redirect::Down)
     }
 
+    /// Whether it did not run because the primary has become a replica.
+    pub fn is_of_replica(&self) -> bool {
+        self.refusals().any(ErrorReply::is_of_replica)
+    }
+
+    /// The errors of a block that did not run.
+    pub(super) fn refusals(&self) -> impl Iterator<Item = &ErrorReply> {
+        let (queued, last): (&[_], _) = match self {
+            // EXEC is sent away itself where the slot has moved since the commands were queued.
+            Self::Refused(errors, exec) => (errors, Some(exec)),
+            Self::Denied(error) => (&[], Some(error)),
+            Self::Executed(_) | Self::Aborted | Self::Unbound(_) => (&[], None),
+        };
+        queued.iter().map(|(_, error)| error).chain(last)
+    }
+
     /// Whether no key is watched any more: any EXEC ends that, but not a MULTI that was refused.
     pub fn ends_watch(&self) -> bool {
         !matches!(self, Self::Denied(_) | Self::Unbound(_))

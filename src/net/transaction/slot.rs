@@ -164,12 +164,5 @@ impl Cluster {
 
 /// Why a block that did not run is to be tried elsewhere or later; none where it ran, or has itself to blame.
 pub(super) fn redirect_of(done: &Transacted) -> Option<Redirect> {
-    match done {
-        // EXEC is sent away itself where the slot has moved since the commands were queued.
-        Transacted::Refused(errors, exec) => {
-            errors.iter().map(|(_, error)| error).chain([exec]).find_map(Redirect::of_error)
-        }
-        Transacted::Denied(error) => Redirect::of_error(error),
-        Transacted::Executed(_) | Transacted::Aborted | Transacted::Unbound(_) => None,
-    }
+    done.refusals().find_map(Redirect::of_error)
 }

@@ -8,7 +8,7 @@ use super::super::output::Output;
 use super::super::reorder::NONE;
 use super::{Engine, Halt, Loss};
 use crate::net::{Lost, Redirect, Session};
-use crate::reply::{OwnedFrame, describe_no_room};
+use crate::reply::{ErrorReply, OwnedFrame, describe_no_room};
 
 /// How many replies are read before more is sent. Of several nodes each has a part of it.
 const REPLIES_A_ROUND: usize = 2048;
@@ -23,8 +23,9 @@ enum Event {
     Ended(Lost),
     /// A reply to nothing that was asked.
     Unasked,
-    /// A reply that has to wait, for which memory has no room.
-    NoRoom(String),
+    /// A reply that is not written: one that has to wait, for which memory has no room, or of a primary that has become
+    /// a replica. Its command counts as unanswered.
+    Unwritten(Lost),
     /// The command of this number did not run here.
     Redirected(u64, Redirect, OwnedFrame),
     /// The command of this number ran, of a slot that is held.
@@ -84,9 +85,9 @@ impl Engine {
                     let why = Lost::Undecodable("it answers nothing that was asked".to_owned());
                     return Err(Halt::Lost(self.loss_at(at, why)));
                 }
-                Event::NoRoom(why) => {
+                Event::Unwritten(why) => {
                     self.nodes[at].in_flight.unanswer();
-                    let loss = self.loss_at(at, Lost::Undecodable(why));
+                    let loss = self.loss_at(at, why);
                     self.nodes[at].close();
                     return Err(Halt::Lost(loss));
                 }
@@ -101,7 +102,7 @@ impl Engine {
 
     /// Writes replies until something else comes than a reply that needs no more.
     fn take_replies(&mut self, at: usize, left: &mut usize, output: &mut Output) -> Result<Event, Halt> {
-        let Self { nodes, reorder, traffic, cluster, .. } = self;
+        let Self { nodes, reorder, traffic, cluster, follows_primary, .. } = self;
         let node = &mut nodes[at];
         let Some(session) = &mut node.session else { return Ok(Event::Drained) };
         while *left > 0 {
@@ -133,9 +134,15 @@ impl Engine {
             {
                 return Ok(Event::Redirected(number, redirect, frame.to_owned()));
             }
+            if frame.may_hold_errors()
+                && *follows_primary
+                && ErrorReply::of(frame).is_some_and(|error| error.is_of_replica())
+            {
+                return Ok(Event::Unwritten(Lost::Demoted));
+            }
             match reorder.answer(number, frame, answered, output) {
                 Err(error) if error.kind() == io::ErrorKind::OutOfMemory => {
-                    return Ok(Event::NoRoom(describe_no_room(frame.bytes())));
+                    return Ok(Event::Unwritten(Lost::Undecodable(describe_no_room(frame.bytes()))));
                 }
                 answered => answered?,
             }
