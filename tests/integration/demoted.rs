@@ -27,17 +27,17 @@ impl Pair {
         asking(&self.sentinels.each_ref().map(Peer::port)).args(args)
     }
 
-    /// A run that has connected, and whose first line was answered by OK.
-    fn begin(&self, run: Rcli) -> Running {
-        let mut run = run.interactive().any_stdout().start();
-        run.send_line("SET a 1");
-        assert_eq!(run.next_line(), "OK");
-        run
-    }
-
     fn demote(&self) {
         self.old.ask(&format!("REPLICAOF 127.0.0.1 {}", self.new.port()));
     }
+}
+
+/// A run that has connected, and whose first line was answered by OK.
+fn begin(run: Rcli) -> Running {
+    let mut run = run.interactive().any_stdout().start();
+    run.send_line("SET a 1");
+    assert_eq!(run.next_line(), "OK");
+    run
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn lines_end_with_the_one_that_shows_it() {
     let pair = Pair::start();
     let lost = format!("rcli: stdin:2: {}: connection lost: the primary has become a replica", pair.old.address());
     let told = [&format!("rcli: stdin:2: SET b 2: {READONLY}"), lost.as_str()];
-    let mut run = pair.begin(pair.rcli(&["--raw"]).status(3).reports_among(&told));
+    let mut run = begin(pair.rcli(&["--raw"]).status(3).reports_among(&told));
     pair.demote();
     run.send_line("SET b 2");
     assert_eq!(run.next_line(), READONLY);
@@ -57,7 +57,7 @@ fn by_the_name_of_redis_cli_the_next_line_goes_to_the_new_primary() {
     let pair = Pair::start();
     let told = ["connection lost: the primary has become a replica", "connected again"];
     let run = pair.rcli(&["--raw"]).called("redis-cli").status(3).reports_among(&told);
-    let mut run = pair.begin(run);
+    let mut run = begin(run);
     pair.demote();
     for (line, answer) in [("SET b 2", READONLY), ("SET c 3", ""), ("GET c", "OK"), ("GET b", "3")] {
         run.send_line(line);
@@ -72,7 +72,7 @@ fn a_pipeline_says_how_to_go_on_with_what_was_refused() {
     let pair = Pair::start();
     let told = "rcli: connection lost: the primary has become a replica: 1 commands answered, 3 sent and unanswered \
                 (stdin:2 to stdin:4); resume with --skip 1";
-    let mut run = pair.begin(pair.rcli(&["pipe", "--window", "100"]).status(3).complains(&[told]));
+    let mut run = begin(pair.rcli(&["pipe", "--window", "100"]).status(3).complains(&[told]));
     pair.demote();
     run.send("SET b 2\nGET a\nSET c 3\n");
     assert_eq!(run.finish_with_open_stdin().out(), "OK\n");
@@ -85,7 +85,7 @@ fn a_pipeline_whose_reads_go_to_replicas_does_too() {
     let pair = Pair::start();
     let told = "the primary has become a replica: 1 commands answered, 2 sent and unanswered";
     let run = pair.rcli(&["--read-from-replicas", "pipe"]).status(3);
-    let mut run = pair.begin(run.complains(&[&pair.old.address(), told, "resume with --skip 1"]));
+    let mut run = begin(run.complains(&[&pair.old.address(), told, "resume with --skip 1"]));
     pair.demote();
     run.send("SET b 2\nSET c 3\n");
     assert_eq!(run.finish_with_open_stdin().out(), "OK\n");
@@ -96,7 +96,7 @@ fn a_block_of_a_pipeline_is_said_not_to_have_run() {
     for is_late in [false, true] {
         let pair = Pair::start();
         let did_not = "resume with --skip 1 (before the MULTI of stdin:2: its block did not run)";
-        let mut run = pair.begin(pair.rcli(&["pipe"]).status(3).complains(&["has become a replica: ", did_not]));
+        let mut run = begin(pair.rcli(&["pipe"]).status(3).complains(&["has become a replica: ", did_not]));
         if !is_late {
             pair.demote();
         }
