@@ -32,10 +32,8 @@ impl Answer {
     pub fn is_of_replica(&self) -> bool {
         match self {
             Self::Reply(reply) => ErrorReply::of(reply.frame()).is_some_and(|error| error.is_of_replica()),
-            Self::Rejected(errors, exec) => {
-                errors.iter().map(|(_, error)| error).chain([exec]).any(ErrorReply::is_of_replica)
-            }
-            _ => false,
+            Self::Transacted(_, transacted) => transacted.is_of_replica(),
+            Self::Stopped | Self::WatchLost => false,
         }
     }
 }
