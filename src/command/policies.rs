@@ -70,6 +70,26 @@ pub fn is_alike_anywhere(request: &Request) -> bool {
     ["PING", "ECHO"].iter().any(|name| request.is(0, name))
 }
 
+/// What tells the node that a command without keys is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owned {
+    /// It owns this slot.
+    Slot(u16),
+    /// It owns the slot of the key at this position.
+    Key(usize),
+}
+
+/// Commands that the owner of a slot answers, though no table shows a key of theirs. Another node does not redirect them:
+/// it has nothing there.
+pub fn owned_of(request: &Request) -> Option<Owned> {
+    if request.is(0, "CLUSTER") {
+        let is_of_slot = ["COUNTKEYSINSLOT", "FLUSHSLOT", "GETKEYSINSLOT"].iter().any(|word| request.is(1, word));
+        let slot = std::str::from_utf8(request.args().nth(2)?).ok()?.parse().ok()?;
+        return is_of_slot.then_some(Owned::Slot(slot));
+    }
+    (request.is(0, "DEBUG") && request.is(1, "OBJECT") && request.len() > 2).then_some(Owned::Key(2))
+}
+
 /// The policy of a command without keys; none where one node is asked.
 pub fn policy_of(request: &Request) -> Option<(Nodes, Combine)> {
     let is_it = |name: &str, word: &str| request.is(0, name) && (word.is_empty() || request.is(1, word));

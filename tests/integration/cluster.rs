@@ -27,6 +27,12 @@ fn a_command_goes_to_the_owner_of_its_key_whichever_node_is_named() {
     ] {
         cluster.rcli(["-2"]).args(command).prints(reply).run();
     }
+    // What one node has, and another would say that there is nothing.
+    for node in &cluster.nodes {
+        node.rcli(["-c", "CLUSTER", "COUNTKEYSINSLOT", "12182"]).prints("1\n").run();
+        node.rcli(["-c", "pipe"]).stdin("CLUSTER GETKEYSINSLOT 12182 9\n").prints("foo\n").run();
+        node.rcli(["-c", "DEBUG", "OBJECT", "foo"]).prints_among(&["serializedlength:"]).run();
+    }
 }
 
 #[test]

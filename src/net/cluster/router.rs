@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::key_slot::slot_of;
+use super::key_slot::{SLOTS, slot_of};
+use crate::command::policies::{Owned, owned_of};
 use crate::command::request::{Request, quote};
 use crate::command::restrictions::is_ordinary;
 use crate::command::table::{BeginSearch, Entry, FindKeys, KeysError, Table};
@@ -131,6 +132,11 @@ fn look_up(table: &Table, request: &Request) -> Result<Route, Unroutable> {
             if positions.is_empty() {
                 positions = table.shard_channels(&argv);
             }
+            match owned_of(request) {
+                Some(Owned::Slot(slot)) if slot < SLOTS => return Ok(Route::Slot { slot, is_read: false }),
+                Some(Owned::Key(at)) => positions = vec![at],
+                _ => {}
+            }
             route_of_keys(positions.into_iter().map(|at| argv[at]), is_read)
         }
         Err(KeysError::WrongArity | KeysError::BadArguments) => Ok(Route::Refused),
@@ -207,6 +213,17 @@ mod tests {
         assert_eq!(route("MIGRATE h 1 \"\" 0 5"), slot("\"\"", false));
         assert_eq!(route("OBJECT ENCODING k"), slot("k", true));
         assert_eq!(route("SPUBLISH k m"), slot("k", false));
+    }
+
+    #[test]
+    fn commands_about_what_one_node_has_go_there() {
+        assert_eq!(route("cluster countkeysinslot 7"), Ok(Route::Slot { slot: 7, is_read: false }));
+        assert_eq!(route("CLUSTER GETKEYSINSLOT 16383 1"), Ok(Route::Slot { slot: 16383, is_read: false }));
+        assert_eq!(route("DEBUG OBJECT k"), slot("k", false));
+        for line in ["CLUSTER COUNTKEYSINSLOT 16384", "CLUSTER COUNTKEYSINSLOT x", "CLUSTER KEYSLOT 7", "DEBUG SLEEP 0"]
+        {
+            assert_eq!(route(line), Ok(Route::Keyless), "{line}");
+        }
     }
 
     #[test]
