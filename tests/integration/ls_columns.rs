@@ -99,7 +99,8 @@ fn idle_is_asked_before_what_touches_a_key() {
         for key_type in [&[][..], &["--type", "list"]] {
             server.call(&[b"RESTORE", b"k", b"0", &dump, b"REPLACE", b"IDLETIME", b"500"]);
             let out = server.rcli(["--json", "ls", "--with", with]).args(key_type).any_stdout().run().out();
-            assert!(out.contains("\"idle\":500"), "{with}: {out}");
+            // A second may have passed.
+            assert!(out.contains("\"idle\":50"), "{with}: {out}");
         }
     }
 }
