@@ -33,11 +33,12 @@ impl Table {
             return if refused { Err(KeysError::BadArguments) } else { Ok(positions) };
         }
         let mut positions = match entry.name.as_str() {
-            "SORT" => sort_keys(argv),
+            "SORT" => keys_and_stores(argv, 2, &["STORE"], &[("LIMIT", 2), ("GET", 1), ("BY", 1)]),
             // Its other spec is about patterns, which are no keys.
             "SORT_RO" => vec![1],
             "MIGRATE" => migrate_keys(argv)?,
-            "GEORADIUS" | "GEORADIUSBYMEMBER" => georadius_keys(argv),
+            // Its key specs say the same, unless that key is itself called STORE.
+            "GEORADIUS" | "GEORADIUSBYMEMBER" => keys_and_stores(argv, 5, &["STORE", "STOREDIST"], &[]),
             // EVAL and FCALL take no keys at all as often as not; a bad number the server refuses itself.
             _ if entry.has_flag("no_mandatory_keys") => Vec::new(),
             _ if entry.is_evaluable() => return Err(KeysError::BadArguments),
@@ -178,17 +179,15 @@ fn number_at<A: AsRef<[u8]>>(argv: &[A], at: i64) -> Option<i64> {
     text::number(argv.get(usize::try_from(at).ok()?)?.as_ref())
 }
 
-/// SORT's keys: the first word, and what the last STORE names. Its options take words that may look like STORE.
-fn sort_keys<A: AsRef<[u8]>>(argv: &[A]) -> Vec<usize> {
-    let (mut at, mut store) = (2, None);
+/// The first word, and what the last of these options names. The words that other options take may look like one.
+fn keys_and_stores<A: AsRef<[u8]>>(argv: &[A], from: usize, stores: &[&str], others: &[(&str, usize)]) -> Vec<usize> {
+    let (mut at, mut store) = (from, None);
     while at < argv.len() {
-        if is(argv, at, "LIMIT") {
-            at += 2;
-        } else if is(argv, at, "GET") || is(argv, at, "BY") {
+        if let Some((_, taken)) = others.iter().find(|(word, _)| is(argv, at, word)) {
+            at += taken;
+        } else if at + 1 < argv.len() && stores.iter().any(|word| is(argv, at, word)) {
             at += 1;
-        } else if is(argv, at, "STORE") && at + 1 < argv.len() {
-            store = Some(at + 1);
-            at += 1;
+            store = Some(at);
         }
         at += 1;
     }
@@ -215,18 +214,4 @@ fn migrate_keys<A: AsRef<[u8]>>(argv: &[A]) -> Result<Vec<usize>, KeysError> {
         };
     }
     Ok(vec![3])
-}
-
-/// GEORADIUS's keys: the first word, and what the last STORE or STOREDIST names. Its key specs say the same, unless
-/// that key is itself called STORE.
-fn georadius_keys<A: AsRef<[u8]>>(argv: &[A]) -> Vec<usize> {
-    let (mut at, mut store) = (5, None);
-    while at + 1 < argv.len() {
-        if is(argv, at, "STORE") || is(argv, at, "STOREDIST") {
-            store = Some(at + 1);
-            at += 1;
-        }
-        at += 1;
-    }
-    std::iter::once(1).chain(store).collect()
 }
