@@ -95,17 +95,18 @@ impl Table {
     }
 
     fn rows(&mut self, seen: &[Seen]) -> String {
-        let shown = self.shown(seen);
-        let width = if self.names_nodes { seen.iter().map(|seen| seen.name.len()).max().unwrap_or(0) } else { 0 };
+        // For the names of nodes, and a blank.
+        let margin = if self.names_nodes { seen.iter().map(|seen| seen.name.len() + 1).max().unwrap_or(0) } else { 0 };
+        let shown = self.shown(margin);
         let mut text = String::new();
         if self.lines == 0 || self.lines + seen.len() > self.screenful() {
             self.lines = 0;
-            text.push_str(&self.header(width, &shown));
+            text.push_str(&self.header(margin, &shown));
         }
         self.lines += seen.len();
         for seen in seen {
             if self.names_nodes {
-                let _ = write!(text, "{:width$} ", seen.name);
+                let _ = write!(text, "{:margin$}", seen.name);
             }
             text.push_str(&self.row(seen, &shown));
         }
@@ -124,14 +125,13 @@ impl Table {
         Some((size.ws_row.into(), size.ws_col.into()))
     }
 
-    /// Which columns have room, beside the names of nodes.
-    fn shown(&self, seen: &[Seen]) -> Vec<bool> {
-        let name = if self.names_nodes { seen.iter().map(|seen| seen.name.len() + 1).max().unwrap_or(0) } else { 0 };
+    /// Which columns have room beside the margin.
+    fn shown(&self, margin: usize) -> Vec<bool> {
         let room = self.screen().map(|(_, columns)| columns).filter(|columns| *columns > 0).unwrap_or(usize::MAX);
         let mut shown = vec![true; COLUMNS.len()];
         for title in LEFT_OUT {
-            let widths = COLUMNS.iter().zip(&shown).filter(|(_, shown)| **shown).map(|((_, width), _)| width + 1);
-            if name + widths.sum::<usize>() - 1 <= room {
+            let widths = only(&COLUMNS, &shown).map(|(_, width)| width + 1);
+            if margin + widths.sum::<usize>() - 1 <= room {
                 break;
             }
             for ((column, _), shown) in COLUMNS.iter().zip(&mut shown) {
@@ -141,8 +141,7 @@ impl Table {
         shown
     }
 
-    fn header(&self, name: usize, shown: &[bool]) -> String {
-        let margin = if self.names_nodes { " ".repeat(name + 1) } else { String::new() };
+    fn header(&self, margin: usize, shown: &[bool]) -> String {
         let mut columns = COLUMNS.iter().zip(shown);
         let mut groups = Vec::new();
         for (title, short, count) in GROUPS {
@@ -152,9 +151,9 @@ impl Table {
             let title = if title.len() + 2 <= width { format!(" {title} ") } else { title.to_owned() };
             groups.push(format!("{title:-^width$}"));
         }
-        let titles: Vec<String> = only(&COLUMNS.map(|(title, width)| format!("{title:width$}")), shown);
+        let titles: Vec<String> = only(&COLUMNS, shown).map(|(title, width)| format!("{title:width$}")).collect();
         let line = |words: &[String]| {
-            let line = format!("{margin}{}", words.join(" "));
+            let line = format!("{:margin$}{}", "", words.join(" "));
             format!("{}\n", self.colors.paint(Part::Hint, line.trim_end()))
         };
         line(&groups) + &line(&titles)
@@ -176,13 +175,13 @@ impl Table {
             in_ms(trips.mean()),
             in_ms(trips.p99()),
         ];
-        let cells: Vec<String> = cells.iter().zip(COLUMNS).map(|(cell, (_, width))| format!("{cell:width$}")).collect();
-        format!("{}\n", only(&cells, shown).join(" ").trim_end())
+        let cells = cells.iter().zip(COLUMNS).map(|(cell, (_, width))| format!("{cell:width$}")).collect::<Vec<_>>();
+        format!("{}\n", only(&cells, shown).cloned().collect::<Vec<_>>().join(" ").trim_end())
     }
 }
 
-fn only(cells: &[String], shown: &[bool]) -> Vec<String> {
-    cells.iter().zip(shown).filter(|(_, shown)| **shown).map(|(cell, _)| cell.clone()).collect()
+fn only<'c, C>(columns: &'c [C], shown: &'c [bool]) -> impl Iterator<Item = &'c C> {
+    columns.iter().zip(shown).filter(|(_, shown)| **shown).map(|(column, _)| column)
 }
 
 /// All of them together.
