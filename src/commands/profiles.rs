@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use serde::Serialize;
-use serde::ser::{SerializeMap as _, Serializer};
+use serde::ser::Serializer;
 
 use crate::cli::settings::Value;
 use crate::cli::{OptionSet, ProfilesArgs};
@@ -98,18 +98,15 @@ fn shown(setting: &Setting) -> Value {
 }
 
 fn as_object<S: Serializer>(settings: &[(&str, Value)], serializer: S) -> Result<S::Ok, S::Error> {
-    let mut map = serializer.serialize_map(Some(settings.len()))?;
-    for (key, value) in settings {
-        match value {
-            Value::Flag(flag) => map.serialize_entry(key, flag)?,
-            Value::Number(text) => match serde_json::from_str::<serde_json::Number>(text) {
-                Ok(number) => map.serialize_entry(key, &number)?,
-                // TOML writes some numbers as JSON does not.
-                Err(_) => map.serialize_entry(key, text)?,
-            },
-            Value::Text(text) => map.serialize_entry(key, text)?,
-            Value::List(items) => map.serialize_entry(key, items)?,
-        }
+    serializer.collect_map(settings.iter().map(|(key, value)| (key, in_json(value))))
+}
+
+fn in_json(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Flag(flag) => (*flag).into(),
+        // TOML writes some numbers as JSON does not.
+        Value::Number(text) => serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into()),
+        Value::Text(text) => text.as_str().into(),
+        Value::List(items) => items.as_slice().into(),
     }
-    map.end()
 }

@@ -15,7 +15,7 @@ use super::stderr_is_terminal;
 use crate::cli::{RdbArgs, When};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::net::{Endpoint, Lost, Server, Snapshot};
+use crate::net::{Endpoint, Server, Snapshot};
 use crate::report::notice;
 
 /// Fetches the snapshot, and looks at its checksum.
@@ -47,7 +47,13 @@ pub fn run(context: &Context, args: &RdbArgs) -> Outcome<Exit> {
                 progress.advance(bytes.len());
             }
             Ok(None) => break,
-            Err(lost) => return Err(describe(lost, &place, checksum.count, length)),
+            Err(lost) => {
+                let all = length.map(|length| format!(" of {length}")).unwrap_or_default();
+                let count = checksum.count;
+                return Err(lost
+                    .into_failure(&place)
+                    .noting(&format!("; {count}{all} bytes of the snapshot had come")));
+            }
         }
     }
     checksum.check().map_err(|why| Failure::failed(format!("{place}: {why}")))?;
@@ -58,12 +64,6 @@ pub fn run(context: &Context, args: &RdbArgs) -> Outcome<Exit> {
         notice("Transfer finished with success.");
     }
     Ok(Exit::Done)
-}
-
-/// How far it came.
-fn describe(lost: Lost, place: &str, count: u64, length: Option<u64>) -> Failure {
-    let all = length.map(|length| format!(" of {length}")).unwrap_or_default();
-    lost.into_failure(place).noting(&format!("; {count}{all} bytes of the snapshot had come"))
 }
 
 /// The bar on stderr, if there is one.

@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::follow::handler::{Handler, Handlers};
 use crate::follow::{Limits, follow};
-use crate::net::{Acknowledge, Entries, From, Group, Reading, Until};
+use crate::net::{Acknowledge, Edge, Entries, Group, Reading};
 use crate::reply::EntryId;
 
 /// How many entries of a group may be with each handler that runs at once: the next one is there when one is done, and
@@ -55,13 +55,13 @@ fn reading(args: &TailArgs) -> Outcome<Reading> {
     Ok(Reading {
         streams,
         from: match args.from.as_str() {
-            "$" => From::Latest,
-            text => From::Id(id_of("--from", text, 0)?),
+            "$" => Edge::Latest,
+            text => Edge::Id(id_of("--from", text, 0)?),
         },
         until: match args.until.as_deref() {
             None => None,
-            Some("$") => Some(Until::Latest),
-            Some(text) => Some(Until::Id(id_of("--until", text, u64::MAX)?)),
+            Some("$") => Some(Edge::Latest),
+            Some(text) => Some(Edge::Id(id_of("--until", text, u64::MAX)?)),
         },
         group: group(args)?,
         retries: args.reconnect.retries.limit(),

@@ -88,7 +88,8 @@ impl Config {
         let verb = cli.verb.as_ref();
         refuse_all_nodes(&cli.connection, verb)?;
         let guise = Guise::now();
-        let style = style::decide_style(&cli.output, verb, guise)?;
+        let format = style::decide_format(&cli.output, verb, guise)?;
+        let style = style::style_of(&cli.output, verb, guise, format)?;
         let default_protocol = default_protocol(style.format, verb);
         let any_server = ConnectionOptions {
             db: None,

@@ -105,14 +105,9 @@ impl ReplSettings {
             _ => String::new(),
         }
     }
-
-    /// A line with what its first word stands for in place of that word; none if it stands for nothing.
-    pub fn expand(&self, line: &str) -> Option<String> {
-        expand(&self.aliases, line)
-    }
 }
 
-/// A line with what these words stand for, as [`ReplSettings::expand`] has it.
+/// A line with what its first word stands for, by these aliases, in place of that word; none if it stands for nothing.
 pub fn expand(aliases: &[(String, String)], line: &str) -> Option<String> {
     let line = line.trim_start();
     let end = line.find(char::is_whitespace).unwrap_or(line.len());
@@ -140,9 +135,8 @@ mod tests {
     #[test]
     fn an_alias_stands_for_the_first_word_only() {
         let aliases = vec![("ll".to_owned(), "ls -l".to_owned())];
-        let settings = ReplSettings { aliases, ..ReplSettings::default() };
-        assert_eq!(settings.expand("ll user:*"), Some("ls -l user:*".to_owned()));
-        assert_eq!(settings.expand("  ll"), Some("ls -l".to_owned()));
-        assert_eq!((settings.expand("GET ll"), settings.expand("lll")), (None, None));
+        assert_eq!(expand(&aliases, "ll user:*"), Some("ls -l user:*".to_owned()));
+        assert_eq!(expand(&aliases, "  ll"), Some("ls -l".to_owned()));
+        assert_eq!((expand(&aliases, "GET ll"), expand(&aliases, "lll")), (None, None));
     }
 }

@@ -11,12 +11,8 @@ use crate::exit::{Failure, Outcome};
 use crate::render::{Format, Style};
 use crate::report::set_colors;
 
-/// Decides how the output of a verb looks.
-pub(super) fn decide_style(output: &OutputOptions, verb: Option<&Verb>, guise: Guise) -> Outcome<Style> {
-    style_of(output, verb, guise, decide_format(output, verb, guise)?)
-}
-
-fn style_of(output: &OutputOptions, verb: Option<&Verb>, guise: Guise, format: Format) -> Outcome<Style> {
+/// How the output of a verb looks, in this format.
+pub(super) fn style_of(output: &OutputOptions, verb: Option<&Verb>, guise: Guise, format: Format) -> Outcome<Style> {
     let delimiter = |given: &Option<OsString>| given.as_ref().map_or(b"\n".to_vec(), |text| text.as_bytes().to_vec());
     if let (Format::Csv, Some(name)) = (format, verb.and_then(Verb::without_csv)) {
         return Err(Failure::usage(format!(
@@ -83,7 +79,7 @@ fn decide_colors(when: Option<When>, is_terminal: bool) -> Colors {
     }
 }
 
-fn decide_format(output: &OutputOptions, verb: Option<&Verb>, guise: Guise) -> Outcome<Format> {
+pub(super) fn decide_format(output: &OutputOptions, verb: Option<&Verb>, guise: Guise) -> Outcome<Format> {
     let is_envelope = matches!(verb, Some(Verb::Pipe(args)) if args.envelope);
     let named = [
         (output.json || output.quoted_json || is_envelope, Format::Json),

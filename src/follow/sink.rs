@@ -12,7 +12,7 @@ use super::words::describe;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::net::{Given, Heard, poll, ready_at};
 use crate::render::Record;
-use crate::reply::{ArgPlaces, Entry, Event, Message, MessageKind, MonitorLine, describe_no_room};
+use crate::reply::{ArgPlaces, Entry, Event, Message, MessageKind, MonitorLine, Ticket, describe_no_room};
 use crate::report::{notice, report};
 use crate::signal::{self, Signal};
 use crate::text::describe_io;
@@ -73,19 +73,15 @@ impl Sink {
         if !is_published && !self.view.confirmations && message.kind != MessageKind::Pong {
             return Ok(Taken::Done);
         }
-        let time = self.now();
-        let handler = self.view.handlers.as_ref().and_then(|handlers| handlers.find(message));
-        if let (Some(handlers), Some(index)) = (&self.view.handlers, handler) {
-            let record = Record::Message { message, time, node };
-            let pushed = handlers.push(index, &record, &variables_of(message));
-            pushed.map_err(|error| unhandled(&error, message))?;
-            if let Some(end) = self.await_room()? {
-                return Ok(Taken::End(end));
+        let record = Record::Message { message, time: self.now(), node };
+        let end = match self.view.handlers.as_ref().and_then(|handlers| handlers.find(message)) {
+            Some(index) => {
+                let no_room = || describe_no_room(message.frame.bytes());
+                self.hand_over(index, &record, &variables_of(message), None, no_room)?
             }
-        } else {
-            self.write(&Record::Message { message, time, node })?;
-        }
-        Ok(if is_published && self.view.limits.count() { Taken::End(End::Done) } else { Taken::Done })
+            None => self.write(&record).map(|()| None)?,
+        };
+        Ok(self.counted(end, is_published))
     }
 
     fn take_entry(&mut self, entry: &Entry<'_>) -> Outcome<Taken> {
@@ -95,21 +91,40 @@ impl Sink {
     }
 
     fn pass_on(&mut self, entry: &Entry<'_>) -> Outcome<Taken> {
-        let time = self.now();
-        let record = Record::Entry { entry, time };
-        let handler = self.view.handlers.as_ref().and_then(|handlers| handlers.find_for(&Takes::Entries));
-        if let (Some(handlers), Some(index)) = (&self.view.handlers, handler) {
-            handlers.push_entry(index, &record, entry).map_err(|error| match error.kind() {
-                io::ErrorKind::OutOfMemory => Failure::failed("memory has no room for an entry"),
+        let record = Record::Entry { entry, time: self.now() };
+        let end = match self.view.handlers.as_ref().and_then(|handlers| handlers.find_for(&Takes::Entries)) {
+            Some(index) => {
+                let variables = [("RCLI_STREAM", entry.stream), ("RCLI_ID", entry.id)];
+                let no_room = || "memory has no room for an entry".to_owned();
+                self.hand_over(index, &record, &variables, Some(entry.ticket), no_room)?
+            }
+            None => self.write(&record).map(|()| None)?,
+        };
+        Ok(self.counted(end, true))
+    }
+
+    /// Has a handler take a record: how the view ends with that, if it does. `no_room` says what memory has no room for.
+    fn hand_over(
+        &mut self,
+        handler: usize,
+        record: &Record<'_>,
+        variables: &[(&'static str, &[u8])],
+        ticket: Option<Ticket>,
+        no_room: impl FnOnce() -> String,
+    ) -> Outcome<Option<End>> {
+        if let Some(handlers) = &self.view.handlers {
+            handlers.push(handler, record, variables, ticket).map_err(|error| match error.kind() {
+                io::ErrorKind::OutOfMemory => Failure::failed(no_room()),
                 _ => Failure::failed(describe_io(&error)),
             })?;
-            if let Some(end) = self.await_room()? {
-                return Ok(Taken::End(end));
-            }
-        } else {
-            self.write(&record)?;
         }
-        Ok(if self.view.limits.count() { Taken::End(End::Done) } else { Taken::Done })
+        self.await_room()
+    }
+
+    /// Counts what `is_counted`, unless the view ends already.
+    fn counted(&mut self, end: Option<End>, is_counted: bool) -> Taken {
+        let is_last = end.is_none() && is_counted && self.view.limits.count();
+        end.or(is_last.then_some(End::Done)).map_or(Taken::Done, Taken::End)
     }
 
     fn take_line(&mut self, text: &[u8], node: Option<&str>) -> Outcome<Taken> {
@@ -119,7 +134,7 @@ impl Sink {
         }
         let record = Record::Monitored { text, line: &line, node };
         self.view.renderer.write(&record).map_err(Failure::output)?;
-        Ok(if self.view.limits.count() { Taken::End(End::Done) } else { Taken::Done })
+        Ok(self.counted(None, true))
     }
 
     fn take_event(&mut self, event: &Event, place: &str) -> Outcome<Taken> {
@@ -127,11 +142,11 @@ impl Sink {
         if self.view.events {
             self.write(&record)?;
         }
-        let Some(handlers) = &self.view.handlers else { return Ok(Taken::Done) };
-        let Some(handler) = handlers.find_for(&Takes::Events) else { return Ok(Taken::Done) };
-        let pushed = handlers.push(handler, &record, &[("RCLI_EVENT", event.name().as_bytes())]);
-        pushed.map_err(|error| Failure::failed(describe_io(&error)))?;
-        Ok(self.await_room()?.map_or(Taken::Done, Taken::End))
+        let handler = self.view.handlers.as_ref().and_then(|handlers| handlers.find_for(&Takes::Events));
+        let Some(handler) = handler else { return Ok(Taken::Done) };
+        let no_room = || "memory has no room for an event".to_owned();
+        let end = self.hand_over(handler, &record, &[("RCLI_EVENT", event.name().as_bytes())], None, no_room)?;
+        Ok(end.map_or(Taken::Done, Taken::End))
     }
 
     fn write(&mut self, record: &Record<'_>) -> Outcome<()> {
@@ -221,14 +236,6 @@ impl Sink {
             }
         }
         end
-    }
-}
-
-/// Why a message could not be made ready for its handler.
-fn unhandled(error: &io::Error, message: &Message<'_>) -> Failure {
-    match error.kind() {
-        io::ErrorKind::OutOfMemory => Failure::failed(describe_no_room(message.frame.bytes())),
-        _ => Failure::failed(describe_io(error)),
     }
 }
 

@@ -31,7 +31,7 @@ pub use cluster::redirects::Redirect;
 pub use cluster::router::{Route, Router, Unroutable};
 pub use connection_state::{ConnectionState, Settings, Watch};
 pub use endpoint::{Address, ClusterUse, Credentials, Endpoint, Protocol};
-pub use entries::{Acknowledge, Entries, From, Group, Reading, Until};
+pub use entries::{Acknowledge, Edge, Entries, Group, Reading};
 pub use error::{Lost, LostBlock, Unopened};
 pub use handshake::hello::Hello;
 pub use poll::{Ready, wait_among, wait_for_any};

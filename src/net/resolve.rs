@@ -20,15 +20,6 @@ pub enum Family {
     V6,
 }
 
-impl Family {
-    fn name(self) -> &'static str {
-        match self {
-            Self::V4 => "IPv4 (-4)",
-            Self::V6 => "IPv6 (-6)",
-        }
-    }
-}
-
 pub type HostPort = (String, u16);
 
 /// How hosts are reached. What is shown, and what TLS checks, stays the address that was announced.
@@ -53,7 +44,8 @@ impl Reach {
         if let Some(family) = self.family {
             addresses.retain(|address| address.is_ipv4() == (family == Family::V4));
             if addresses.is_empty() {
-                return Err(format!("the host has no address of the family {}", family.name()).into());
+                let name = if family == Family::V4 { "IPv4 (-4)" } else { "IPv6 (-6)" };
+                return Err(format!("the host has no address of the family {name}").into());
             }
         }
         Ok(addresses)

@@ -49,8 +49,8 @@ use crate::color::Part;
 use crate::command::request::Request;
 use crate::command::restrictions::asks_first;
 use crate::command::table::Table;
-use crate::config::ReplSettings;
 use crate::config::profile::Profiles;
+use crate::config::{ReplSettings, expand};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::parse;
@@ -249,7 +249,7 @@ impl Repl<'_> {
     }
 
     fn run_line(&mut self, text: &str) -> Outcome<Flow> {
-        let expanded = self.settings.expand(text);
+        let expanded = expand(&self.settings.aliases, text);
         let text = expanded.as_deref().unwrap_or(text);
         if let Some(command) = text.trim_start().strip_prefix('!') {
             return self.run_shell(command);

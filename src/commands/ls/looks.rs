@@ -133,24 +133,17 @@ pub struct Looks {
     words: Vec<Vec<u8>>,
 }
 
-/// A column that is named twice is told once, where it is named first: an object has one of each name.
-fn distinct(columns: &[Column]) -> Vec<Column> {
-    let mut distinct = Vec::new();
-    for column in columns {
-        if !distinct.contains(column) {
-            distinct.push(*column);
-        }
-    }
-    distinct
-}
-
 impl Looks {
     /// The questions that these options need.
     pub fn new(args: &LsArgs, is_restore: bool) -> Self {
         let columns = match (args.top, args.long) {
             (Some(_), _) => vec![Column::Type, column_of(args.by.unwrap_or_default())],
             (None, true) => vec![Column::Type, Column::Ttl, Column::Length, Column::Memory],
-            (None, false) => distinct(&args.with),
+            // One that is named twice is told once, where it is named first: an object has one of each name.
+            (None, false) => {
+                let named = args.with.iter().enumerate().filter(|(at, column)| !args.with[..*at].contains(column));
+                named.map(|(_, column)| *column).collect()
+            }
         };
         let key_type = args.key_type.as_ref().map(|name| name.as_encoded_bytes().to_ascii_lowercase());
         let mut last: Vec<Look> = columns.iter().map(|column| Look::of(*column)).collect();

@@ -21,7 +21,7 @@ use crate::exit::{Failure, Outcome};
 use crate::guard::{self, Bound};
 use crate::net::poll;
 use crate::render::{Record, Style};
-use crate::reply::{Entry, Message, Ticket};
+use crate::reply::{Message, Ticket};
 use crate::report::{self, report};
 use crate::signal::{self, Signal};
 use crate::text::describe_io;
@@ -130,35 +130,30 @@ impl Handlers {
         self.shared.handlers.iter().position(|handler| handler.takes == *what)
     }
 
-    /// Puts something into the backlog: its handler gets the record as a JSON line, and these variables. Whether there
-    /// is room is asked with [`Self::is_full`].
-    pub fn push(&self, handler: usize, record: &Record<'_>, variables: &[(&'static str, &[u8])]) -> io::Result<()> {
-        self.put(Job::new(handler, record, variables, &self.style)?);
-        Ok(())
-    }
-
-    /// The same for an entry of a stream.
-    pub fn push_entry(&self, handler: usize, record: &Record<'_>, entry: &Entry<'_>) -> io::Result<()> {
-        let variables = [("RCLI_STREAM", entry.stream), ("RCLI_ID", entry.id)];
-        let job = Job::new(handler, record, &variables, &self.style)?;
-        self.put(Job { ticket: Some(entry.ticket), ..job });
+    /// Puts something into the backlog: its handler gets the record as a JSON line, and these variables; `ticket` names the
+    /// entry that it is. Whether there is room is asked with [`Self::is_full`].
+    pub fn push(
+        &self,
+        handler: usize,
+        record: &Record<'_>,
+        variables: &[(&'static str, &[u8])],
+        ticket: Option<Ticket>,
+    ) -> io::Result<()> {
+        let job = Job { ticket, ..Job::new(handler, record, variables, &self.style)? };
+        let mut state = self.shared.lock();
+        if state.closed {
+            state.dropped += 1;
+            return Ok(());
+        }
+        state.waiting_bytes += job.line.len();
+        state.waiting.push_back(job);
+        self.shared.arrived.notify_one();
         Ok(())
     }
 
     /// The entries whose handlers have ended since the last time, and whether well.
     pub fn take_done(&self) -> Vec<(Ticket, bool)> {
         std::mem::take(&mut self.shared.lock().done)
-    }
-
-    fn put(&self, job: Job) {
-        let mut state = self.shared.lock();
-        if state.closed {
-            state.dropped += 1;
-            return;
-        }
-        state.waiting_bytes += job.line.len();
-        state.waiting.push_back(job);
-        self.shared.arrived.notify_one();
     }
 
     /// Whether no further message should be read.

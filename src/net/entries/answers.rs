@@ -205,7 +205,7 @@ impl Entries {
         if cursor.start.is_none() {
             cursor.start = Some(look.last);
         }
-        if self.reading.until == Some(super::Until::Latest) && cursor.until.is_none() {
+        if self.reading.until == Some(super::Edge::Latest) && cursor.until.is_none() {
             cursor.until = Some(look.last);
             let is_empty = look.length == 0 || look.last <= cursor.after().unwrap_or_default();
             cursor.is_over = self.reading.group.is_none() && is_empty;

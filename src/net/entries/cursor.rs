@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use super::look::{Look, Track};
-use super::{From, Reading, Until};
+use super::{Edge, Reading};
 use crate::reply::EntryId;
 
 /// Which entries of a stream are read now.
@@ -106,8 +106,8 @@ impl Cursor {
         Self {
             name: name.to_vec(),
             phase: if reading.group.is_some() { Phase::Pending(EntryId::ZERO) } else { Phase::New },
-            start: if let From::Id(id) = reading.from { Some(id) } else { None },
-            until: if let Some(Until::Id(id)) = reading.until { Some(id) } else { None },
+            start: if let Edge::Id(id) = reading.from { Some(id) } else { None },
+            until: if let Some(Edge::Id(id)) = reading.until { Some(id) } else { None },
             claims,
             ..Self::default()
         }

@@ -28,21 +28,12 @@ use super::stream::recovery::Recovery;
 use super::stream::{Given, Heard, Loss};
 use crate::reply::{Deliveries, Entry, EntryId, Found, Frame, Ticket};
 
-/// Where reading begins.
+/// Where reading begins, or ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum From {
-    /// Behind the last entry there is, which is looked up once.
+pub enum Edge {
+    /// The last entry that is there at the beginning, which is looked up once.
     Latest,
-    /// Behind this entry.
-    Id(EntryId),
-}
-
-/// Where reading ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Until {
-    /// With the last entry that was there at the beginning.
-    Latest,
-    /// With this entry, or before the first one behind it.
+    /// This one, or where it would be.
     Id(EntryId),
 }
 
@@ -76,9 +67,10 @@ pub struct Group {
 pub struct Reading {
     /// The streams, each once.
     pub streams: Vec<Vec<u8>>,
-    /// Where it begins; with a group, where that is made.
-    pub from: From,
-    pub until: Option<Until>,
+    /// Behind which entry it begins; with a group, where that is made.
+    pub from: Edge,
+    /// With which entry it ends, if it does.
+    pub until: Option<Edge>,
     /// Read as a consumer of this group.
     pub group: Option<Group>,
     /// How often a lost connection is tried again; none: any number.

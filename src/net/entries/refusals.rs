@@ -8,7 +8,7 @@ use super::super::cluster::redirects::Redirect;
 use super::super::error::Unopened;
 use super::look::Look;
 use super::reader::{Asked, Link};
-use super::{Entries, Loss, Queued, Until, streams_of};
+use super::{Edge, Entries, Loss, Queued, streams_of};
 use crate::reply::ErrorReply;
 
 /// How long a server is left alone that asks for patience.
@@ -90,7 +90,7 @@ impl Entries {
 
     /// Whether a stream can be read without being looked at.
     fn is_started(&self, stream: usize) -> bool {
-        self.cursors[stream].start.is_some() && self.reading.until != Some(Until::Latest)
+        self.cursors[stream].start.is_some() && self.reading.until != Some(Edge::Latest)
             || self.reading.group.as_ref().is_some_and(|group| !group.create)
     }
 

@@ -75,7 +75,9 @@ pub struct Found {
 
 /// Who can be asked.
 pub enum Finder {
+    /// This server, or the primary that its sentinels name.
     Server(Box<Endpoint>),
+    /// The nodes of this cluster.
     Cluster(Box<Cluster>),
 }
 
@@ -88,16 +90,6 @@ pub enum Discovery {
 }
 
 impl Discovery {
-    /// Finds this server, or the primary that its sentinels name.
-    pub fn of_server(endpoint: &Endpoint) -> Self {
-        Self::Idle(Finder::Server(Box::new(endpoint.clone())))
-    }
-
-    /// Finds the nodes of this cluster.
-    pub fn of_cluster(cluster: Cluster) -> Self {
-        Self::Idle(Finder::Cluster(Box::new(cluster)))
-    }
-
     /// Whether it can begin a search.
     pub fn is_idle(&self) -> bool {
         matches!(self, Self::Idle(_))

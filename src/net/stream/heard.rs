@@ -22,13 +22,6 @@ pub enum Heard<'a> {
     End,
 }
 
-impl Heard<'_> {
-    /// Whether it is of a shard channel.
-    pub(super) fn is_sharded(&self) -> bool {
-        matches!(self, Self::Message(message) if message.kind.is_sharded())
-    }
-}
-
 /// What a stream gives, and where it was heard.
 #[derive(Debug)]
 pub struct Given<'a> {

@@ -133,7 +133,8 @@ impl Stream {
             Err(error) => return Err(error),
         };
         let place = &*self.current;
-        let tells_node = self.tells_node || self.tells_shard && heard.is_sharded();
+        let is_sharded = || matches!(&heard, Heard::Message(message) if message.kind.is_sharded());
+        let tells_node = self.tells_node || self.tells_shard && is_sharded();
         Ok(Some(Given { heard, place, node: tells_node.then_some(place) }))
     }
 

@@ -12,7 +12,7 @@ use super::super::cluster::slot_map::Announced;
 use super::super::endpoint::{Address, Endpoint};
 use super::super::error::Unopened;
 use super::super::poll;
-use super::discovery::Discovery;
+use super::discovery::{Discovery, Finder};
 use super::ready_at;
 use super::retries::{LONGEST_PAUSE, Retries};
 use super::switch::{Switched, Switches};
@@ -41,15 +41,16 @@ impl Recovery {
             Address::Sentinel(sentinels) => Switches::watch(sentinels, endpoint).ok(),
             _ => None,
         };
-        Self { switches, ..Self::new(Discovery::of_server(endpoint), Retries::new(retries, LONGEST_PAUSE)) }
+        Self { switches, ..Self::new(Finder::Server(Box::new(endpoint.clone())), Retries::new(retries, LONGEST_PAUSE)) }
     }
 
     /// Of the nodes of a cluster; pauses between two searches are this long at most.
     pub fn of_cluster(cluster: Cluster, retries: Option<u32>, longest: Duration) -> Self {
-        Self::new(Discovery::of_cluster(cluster), Retries::new(retries, longest))
+        Self::new(Finder::Cluster(Box::new(cluster)), Retries::new(retries, longest))
     }
 
-    fn new(discovery: Discovery, retries: Retries) -> Self {
+    fn new(finder: Finder, retries: Retries) -> Self {
+        let discovery = Discovery::Idle(finder);
         Self { discovery, retries, due: None, reason: String::new(), lost: None, moves: Vec::new(), switches: None }
     }
 

@@ -49,7 +49,11 @@ pub(in crate::net) fn shake_hands(
                 let is_plain = doubt_at.is_some() && (is_garbage || is_end && is_plain(left()));
                 return Err(match doubt_at {
                     Some(_) if is_plain => no_tls(),
-                    Some(_) if is_end => no_word(&error),
+                    // A server that turns a connection away before TLS has no way to say why.
+                    Some(_) if is_end => Unopened::Unreachable(format!(
+                        "{} before the TLS handshake, as happens where there are too many clients",
+                        describe_io(&error)
+                    )),
                     _ => error.into(),
                 });
             }
@@ -78,12 +82,6 @@ fn speak(connection: &mut ClientConnection, mut socket: &TcpStream) -> io::Resul
         connection.write_tls(&mut socket)?;
     }
     Ok(())
-}
-
-/// A server that turns a connection away before TLS has no way to say why.
-fn no_word(error: &io::Error) -> Unopened {
-    let reason = describe_io(error);
-    Unopened::Unreachable(format!("{reason} before the TLS handshake, as happens where there are too many clients"))
 }
 
 fn no_tls() -> Unopened {
