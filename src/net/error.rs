@@ -168,6 +168,14 @@ impl Lost {
         matches!(self, Self::Closed | Self::Broken(_))
     }
 
+    /// The loss of a session that was being given its state: of what it was opened for nothing was sent to this node.
+    pub fn while_preparing(self, node: &str) -> Self {
+        match self {
+            Self::Interrupted(_) | Self::Refused { .. } | Self::Unreached(_) => self,
+            lost => Self::Unreached(format!("{node}: connection lost: {}", lost.reason())),
+        }
+    }
+
     /// The same of a session that was only being opened, with this server.
     pub fn while_opening(self, server: &str) -> Unopened {
         match self {

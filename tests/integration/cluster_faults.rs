@@ -296,6 +296,20 @@ fn a_replica_that_cannot_be_had_is_done_without_for_a_second_and_then_used() {
 }
 
 #[test]
+fn a_replica_that_hangs_up_before_it_is_read_from_is_done_without() {
+    let replica = node("*0 ").always("PING", send("+PONG\r\n")).always("READONLY", close("")).start();
+    let primary = node("*0 ").always("GET", send("$7\r\nprimary\r\n")).always("PING", send("+PONG\r\n")).start();
+    let (one, other) = (primary.port(), replica.port());
+    let nodes = format!("*3 $9 127.0.0.1 :{one} $2 id *3 $9 127.0.0.1 :{other} $2 it ");
+    primary.set("CLUSTER SLOTS", send(resp(&format!("*1 *4 :0 :16383 {nodes}"))));
+    for args in [&["GET", "k"][..], &["pipe"], &[]] {
+        let run = hasty(&primary, &["--read-from-replicas"]).args(args).stdin("GET k\n");
+        run.prints("primary\n").run();
+    }
+    assert_eq!(replica.ordinary().iter().filter(|command| *command == "READONLY").count(), 3);
+}
+
+#[test]
 fn an_answer_that_cannot_be_decoded_skips_no_older_command_of_another_node() {
     let nodes = two_nodes();
     nodes[0].set("GET", Answer::Silence);

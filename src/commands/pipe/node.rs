@@ -69,23 +69,31 @@ impl Node {
             return Err(Lost::Unreached(why.clone()));
         }
         self.unreached = None;
-        let mut session = open().inspect_err(|lost| {
+        let opened = open().and_then(|session| self.prepare(session, settings));
+        let session = opened.inspect_err(|lost| {
             if let Lost::Unreached(why) = lost {
                 let pause = begin.elapsed().max(PAUSE) * if self.is_reader { READER_PAUSES } else { 1 };
                 self.unreached = Some(Unreached { until: Instant::now() + pause, why: why.clone() });
             }
         })?;
+        self.session = Some(session);
+        Ok(())
+    }
+
+    /// Gives a session that was just opened the state of the others.
+    fn prepare(&self, mut session: Session, settings: &Settings) -> Result<Session, Lost> {
+        let mut call =
+            |request: &Request| session.call(request).map_err(|lost| lost.while_preparing(&self.address.to_string()));
         if self.is_reader && !matches!(self.address, Address::Sentinel(_)) {
-            session.call(&Request::new(["READONLY"]))?;
+            call(&Request::new(["READONLY"]))?;
         }
         for request in settings.iter() {
-            if let Some(error) = ErrorReply::of(session.call(request)?.frame()) {
+            if let Some(error) = ErrorReply::of(call(request)?.frame()) {
                 let (place, command) = (&self.address, request.shown(100));
                 return Err(Lost::refused(format!("{place}: {command}: {error}")));
             }
         }
-        self.session = Some(session);
-        Ok(())
+        Ok(session)
     }
 
     /// Why the node could not be reached.

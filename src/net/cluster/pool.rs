@@ -52,13 +52,22 @@ impl Cluster {
             (node.session, node.reads, node.db, node.told) = (Some(session), false, self.endpoint.db, 0);
         }
         self.follow_state(at)?;
-        let node = &mut self.nodes[at];
-        let Some(session) = &mut node.session else { return Err(Lost::Closed) };
-        if reads && !std::mem::replace(&mut node.reads, true) {
-            // Its answer is read before that of the command.
-            session.call(&Request::new(["READONLY"]))?;
+        if reads {
+            self.make_reader(at)?;
         }
-        Ok(session)
+        self.nodes[at].session.as_mut().ok_or(Lost::Closed)
+    }
+
+    /// Has a replica answer reads; its answer to that is read before that of the command.
+    fn make_reader(&mut self, at: usize) -> Result<(), Lost> {
+        let node = &mut self.nodes[at];
+        let Some(session) = node.session.as_mut().filter(|_| !node.reads) else { return Ok(()) };
+        if let Err(lost) = session.call(&Request::new(["READONLY"])) {
+            node.session = None;
+            return Err(lost.while_preparing(&node.address.to_string()));
+        }
+        node.reads = true;
+        Ok(())
     }
 
     /// A session with a node that is the caller's alone.

@@ -58,11 +58,7 @@ impl Cluster {
         followed.map_err(|lost| {
             let node = &mut self.nodes[at];
             node.session = None;
-            match lost {
-                // Of what it was opened for nothing was sent.
-                Lost::Interrupted(_) | Lost::Refused { .. } | Lost::Unreached(_) => lost,
-                lost => Lost::Unreached(format!("{}: connection lost: {}", node.address, lost.reason())),
-            }
+            lost.while_preparing(&node.address.to_string())
         })
     }
 
