@@ -18,6 +18,7 @@ use crate::net::{Lost, Server};
 use crate::render::{Format, Record, Renderer, Stdout};
 use crate::reply::{ErrorReply, Frame, OwnedFrame};
 use crate::report::report;
+use crate::text::counted;
 
 /// Runs are sent ahead of their replies as long as those come within this: after Ctrl-C no more than that still runs.
 const AHEAD: Duration = Duration::from_millis(10);
@@ -198,7 +199,7 @@ impl Runs<'_> {
         let failure = lost.into_failure(&self.server.place());
         let (answered, others) = (self.answered, self.sent - self.answered);
         if self.sent > 1 {
-            return failure.noting(&format!("; {answered} runs were answered, {others} more may have run"));
+            return failure.noting(&format!("; {} answered, {others} more may have run", counted(answered, "run")));
         }
         failure
     }

@@ -24,6 +24,7 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::net::Heard;
 use crate::reply::ArgPlaces;
 use crate::report::report;
+use crate::text::counted;
 
 /// Between looks at the clock and at signals while messages come without a pause.
 const BUSY_MESSAGES: u32 = 256;
@@ -143,7 +144,8 @@ impl<F: Feed> Follower<F> {
             End::HandlerFailed => {
                 let left = self.sink.view.handlers.as_ref().map_or(0, Handlers::dropped);
                 Err(Failure::error_reply(format!(
-                    "ended by --on-handler-error stop, with {left} messages that were received and not handled"
+                    "ended by --on-handler-error stop, with {} received and not handled",
+                    counted(left as u64, "message")
                 )))
             }
             End::Signal(signal) => Ok(Exit::Signal(signal)),
@@ -157,7 +159,7 @@ impl<F: Feed> Follower<F> {
         }
         let left = self.feed.finish(Instant::now() + LAST_ACKNOWLEDGED);
         if left > 0 {
-            report(&format!("{left} entries are not known to be acknowledged, and may be delivered again"));
+            report(&format!("not known to be acknowledged, and may be delivered again: {left} of the entries"));
         }
     }
 

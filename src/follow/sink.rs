@@ -15,7 +15,7 @@ use crate::render::Record;
 use crate::reply::{ArgPlaces, Entry, Event, Message, MessageKind, MonitorLine, Ticket, describe_no_room};
 use crate::report::{notice, report};
 use crate::signal::{self, Signal};
-use crate::text::describe_io;
+use crate::text::{counted, describe_io};
 
 /// A pause for the handlers that is not worth a word.
 const SHORT_PAUSE: Duration = Duration::from_millis(200);
@@ -232,7 +232,7 @@ impl Sink {
             }
             let left = handlers.abandon(*signal);
             if left > 0 {
-                report(&format!("ended with {left} messages that were received and not handled"));
+                report(&format!("ended with {} received and not handled", counted(left as u64, "message")));
             }
         }
         end

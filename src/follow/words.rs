@@ -49,7 +49,11 @@ fn describe_gap(stream: &str, reason: GapReason, after: EntryId, before: Option<
     let newest = before.unwrap_or_default();
     match reason {
         GapReason::Trimmed => {
-            let number = lost.map_or_else(|| "entries".to_owned(), |lost| format!("{lost} entries"));
+            let number = match lost {
+                Some(1) => "1 entry".to_owned(),
+                Some(lost) => format!("{lost} entries"),
+                None => "entries".to_owned(),
+            };
             let before = before.map(|before| format!(" and before {before}")).unwrap_or_default();
             format!("{stream}: gap: {number} behind {after}{before} were trimmed or deleted before they were read")
         }

@@ -32,7 +32,7 @@ impl Repl<'_> {
             repl.flush()
         };
         self.is_last = true;
-        self.run_all(&commands, begin, |left| format!("the {left} pasted lines after it were not run"))
+        self.run_all(&commands, begin, |left| format!("not run: the {} after it", counted(left, "pasted line")))
     }
 
     /// Runs commands one by one, each with the number of its line; `begin` comes before each, and `not_run` tells how many

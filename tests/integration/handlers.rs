@@ -130,7 +130,7 @@ fn a_failure_can_end_it_after_the_others_have_finished() {
     let command = "read -r line; case $line in *bad*) until [ -e begun ]; do sleep 0.01; done; exit 7;; esac; touch begun; sleep 0.3; echo finished";
     let run = handled(&server, command).args(["--handler-jobs", "2", "--on-handler-error", "stop"]);
     let run = run.status(1).prints("finished\n");
-    let run = run.reports_among(&["handler for c: exit status 7", "--on-handler-error stop", "1 messages"]).start();
+    let run = run.reports_among(&["handler for c: exit status 7", "--on-handler-error stop", "1 message "]).start();
     wait_for_subscriber(&server);
     let mut client = server.client();
     for data in [b"good".as_slice(), b"bad", b"never"] {
@@ -212,7 +212,7 @@ fn messages_that_never_pause_do_not_keep_a_signal_waiting() {
     let peer = peer().start();
     let command = "c=echo begun > log; until [ -e go ]; do sleep 0.01; done; echo done";
     let run = peer.rcli(["sub", "-m", "c", "--handler", command]).status(143).prints("done\n");
-    let run = run.reports_among(&["messages that were received and not handled"]).start();
+    let run = run.reports_among(&["messages received and not handled"]).start();
     peer.wait_for_commands(1);
     peer.say(&[b">3\r\n", bulk("subscribe").as_slice(), &bulk("c"), b":1\r\n"].concat());
     let flood = [b">3\r\n", bulk("message").as_slice(), &bulk("c"), &bulk("x")].concat().repeat(10_000);
@@ -264,7 +264,7 @@ fn a_second_signal_ends_handlers_that_do_not_end() {
 #[test]
 fn a_hang_up_ends_handlers() {
     let server = Server::start();
-    let run = handled(&server, "echo $$ > pid; sleep 600; true").status(129).reports_among(&["1 messages"]).start();
+    let run = handled(&server, "echo $$ > pid; sleep 600; true").status(129).reports_among(&["1 message "]).start();
     wait_for_subscriber(&server);
     publish(&server, "c", b"1");
     let group = wait_for_group(run.home());

@@ -210,7 +210,7 @@ fn a_pasted_error_does_not_stop_the_lines_after_it_but_ctrl_c_does() {
     terminal.keys("\r");
     server.wait_until("CLIENT LIST", |list| list.contains("cmd=blpop"));
     terminal.keys(CTRL_C);
-    terminal.shows("the 1 pasted lines after it were not run");
+    terminal.shows("not run: the 1 pasted line after it");
     terminal.wait("the prompt", |rows| rows.last() == Some(&prompt));
     assert_eq!(server.ask("EXISTS a c"), "2");
     assert_eq!(server.ask("EXISTS b d"), "0");

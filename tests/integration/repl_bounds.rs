@@ -316,7 +316,7 @@ fn ctrl_c_ends_the_printing_of_a_reply_and_says_how_much_was_left_out() {
     terminal.keys("\r");
     terminal.shows("element-1");
     terminal.keys("\x03");
-    terminal.shows("the 1 pasted lines after it were not run");
+    terminal.shows("not run: the 1 pasted line after it");
     assert_eq!(server.ask("EXISTS after"), "0");
 }
 

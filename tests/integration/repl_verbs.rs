@@ -321,7 +321,7 @@ fn a_second_ctrl_c_ends_handlers_in_the_foreground() {
     terminal.keys(CTRL_C);
     terminal.shows("waiting for 1 handlers to finish");
     terminal.keys(CTRL_C);
-    terminal.shows("ended with 1 messages that were received and not handled");
+    terminal.shows("ended with 1 message received and not handled");
     terminal.wait("the prompt", |rows| rows.last() == Some(&prompt));
     terminal.run(&prompt, "PING", &["PONG"]);
     terminal.leave();
