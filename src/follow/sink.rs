@@ -74,14 +74,14 @@ impl Sink {
             return Ok(Taken::Done);
         }
         let record = Record::Message { message, time: self.now(), node };
-        let end = match self.view.handlers.as_ref().and_then(|handlers| handlers.find(message)) {
+        match self.view.handlers.as_ref().and_then(|handlers| handlers.find(message)) {
             Some(index) => {
                 let no_room = || describe_no_room(message.frame.bytes());
-                self.hand_over(index, &record, &variables_of(message), None, no_room)?
+                self.hand_over(index, &record, &variables_of(message), None, no_room)?;
             }
-            None => self.write(&record).map(|()| None)?,
-        };
-        Ok(self.counted(end, is_published))
+            None => self.write(&record)?,
+        }
+        self.count(is_published)
     }
 
     fn take_entry(&mut self, entry: &Entry<'_>) -> Outcome<Taken> {
@@ -92,39 +92,38 @@ impl Sink {
 
     fn pass_on(&mut self, entry: &Entry<'_>) -> Outcome<Taken> {
         let record = Record::Entry { entry, time: self.now() };
-        let end = match self.view.handlers.as_ref().and_then(|handlers| handlers.find_for(&Takes::Entries)) {
+        match self.view.handlers.as_ref().and_then(|handlers| handlers.find_for(&Takes::Entries)) {
             Some(index) => {
                 let variables = [("RCLI_STREAM", entry.stream), ("RCLI_ID", entry.id)];
                 let no_room = || "memory has no room for an entry".to_owned();
-                self.hand_over(index, &record, &variables, Some(entry.ticket), no_room)?
+                self.hand_over(index, &record, &variables, Some(entry.ticket), no_room)?;
             }
-            None => self.write(&record).map(|()| None)?,
-        };
-        Ok(self.counted(end, true))
+            None => self.write(&record)?,
+        }
+        self.count(true)
     }
 
-    /// Has a handler take a record: how the view ends with that, if it does. `no_room` says what memory has no room for.
+    /// Has a handler take a record. `no_room` says what memory has no room for.
     fn hand_over(
-        &mut self,
+        &self,
         handler: usize,
         record: &Record<'_>,
         variables: &[(&'static str, &[u8])],
         ticket: Option<Ticket>,
         no_room: impl FnOnce() -> String,
-    ) -> Outcome<Option<End>> {
+    ) -> Outcome<()> {
         if let Some(handlers) = &self.view.handlers {
             handlers.push(handler, record, variables, ticket).map_err(|error| match error.kind() {
                 io::ErrorKind::OutOfMemory => Failure::failed(no_room()),
                 _ => Failure::failed(describe_io(&error)),
             })?;
         }
-        self.await_room()
+        Ok(())
     }
 
-    /// Counts what `is_counted`, unless the view ends already.
-    fn counted(&mut self, end: Option<End>, is_counted: bool) -> Taken {
-        let is_last = end.is_none() && is_counted && self.view.limits.count();
-        end.or(is_last.then_some(End::Done)).map_or(Taken::Done, Taken::End)
+    /// Counts what `is_counted`; the view ends with the last one, and before the next one is read there is to be room.
+    fn count(&mut self, is_counted: bool) -> Outcome<Taken> {
+        if is_counted && self.view.limits.count() { Ok(Taken::End(End::Done)) } else { self.await_room() }
     }
 
     fn take_line(&mut self, text: &[u8], node: Option<&str>) -> Outcome<Taken> {
@@ -134,7 +133,7 @@ impl Sink {
         }
         let record = Record::Monitored { text, line: &line, node };
         self.view.renderer.write(&record).map_err(Failure::output)?;
-        Ok(self.counted(None, true))
+        self.count(true)
     }
 
     fn take_event(&mut self, event: &Event, place: &str) -> Outcome<Taken> {
@@ -145,8 +144,8 @@ impl Sink {
         let handler = self.view.handlers.as_ref().and_then(|handlers| handlers.find_for(&Takes::Events));
         let Some(handler) = handler else { return Ok(Taken::Done) };
         let no_room = || "memory has no room for an event".to_owned();
-        let end = self.hand_over(handler, &record, &[("RCLI_EVENT", event.name().as_bytes())], None, no_room)?;
-        Ok(end.map_or(Taken::Done, Taken::End))
+        self.hand_over(handler, &record, &[("RCLI_EVENT", event.name().as_bytes())], None, no_room)?;
+        self.await_room()
     }
 
     fn write(&mut self, record: &Record<'_>) -> Outcome<()> {
@@ -175,9 +174,9 @@ impl Sink {
     }
 
     /// With a full backlog nothing is read, until there is room: the server holds what comes meanwhile.
-    fn await_room(&mut self) -> Outcome<Option<End>> {
+    fn await_room(&mut self) -> Outcome<Taken> {
         if !self.view.handlers.as_ref().is_some_and(Handlers::is_full) {
-            return Ok(None);
+            return Ok(Taken::Done);
         }
         self.flush()?;
         let deadline = self.view.limits.timeout_ends();
@@ -189,7 +188,7 @@ impl Sink {
             end = self.sleep_while(deadline, Handlers::is_behind)?;
         }
         self.view.limits.stay();
-        Ok(end.or_else(|| self.handlers_have_stopped()))
+        Ok(end.or_else(|| self.handlers_have_stopped()).map_or(Taken::Done, Taken::End))
     }
 
     /// Sleeps, not reading, while the handlers are in this state, until the deadline or the view's end.
@@ -204,7 +203,8 @@ impl Sink {
                         return Ok(Some(end));
                     }
                 }
-                None => return Ok(Some(End::Expired)),
+                // Nothing tells that a handler has begun.
+                None => return Ok(self.view.handlers.as_ref().is_some_and(&state).then_some(End::Expired)),
             }
         }
         Ok(None)

@@ -175,6 +175,17 @@ fn a_large_message_reaches_a_handler_whole() {
     run.finish();
 }
 
+#[test]
+fn a_handler_that_runs_is_not_behind() {
+    let server = Server::start();
+    let run = handled(&server, "sleep 0.3; wc -c | tr -d ' '").args(["--count", "2"]).any_stdout().start();
+    wait_for_subscriber(&server);
+    // Larger than the backlog: what is given to a handler at once does not wait.
+    publish(&server, "c", &vec![b'x'; 3 * 1024 * 1024]);
+    publish(&server, "c", b"small");
+    run.finish();
+}
+
 /// Waits for a handler that writes its process id to `pid`, which is that of its group.
 fn wait_for_group(home: &Path) -> Pid {
     wait_for("the handler", || content(home, "pid").ends_with('\n'));
