@@ -80,7 +80,12 @@ impl Rows {
             // Empty lines are no rows.
             taken = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
             if taken == bytes.len() {
-                return (taken, self.end(is_all));
+                let row = match (is_all, self.has_header()) {
+                    (false, _) => Row::Part,
+                    (true, true) => Row::End,
+                    (true, false) => Row::Bad("there is no line that heads the columns".to_owned(), false),
+                };
+                return (taken, row);
             }
             self.line = Some(lines + 1 + super::count_lines(&bytes[..taken]));
         }
@@ -90,47 +95,47 @@ impl Rows {
         }
         let (read, result) = self.parse(&bytes[taken..]);
         let row = match result {
-            Ok(ReadRecordResult::Record) => self.finish(request),
-            Ok(_) if is_all => self.finish_last(request),
-            Ok(_) => Row::Part,
-            Err(bad) => bad,
+            Some(ReadRecordResult::Record) => self.finish(request),
+            Some(_) if is_all => self.finish_last(request),
+            Some(_) => Row::Part,
+            None => self.no_room(),
         };
         (taken + read, row)
     }
 
-    /// Has the parser read on, with more room where it wants that: how many bytes it took, and how far it came.
-    fn parse(&mut self, bytes: &[u8]) -> (usize, Result<ReadRecordResult, Row>) {
+    /// Has the parser read on, with more room where it wants that: how many bytes it took, and how far it came; none where
+    /// memory has no room.
+    #[inline]
+    fn parse(&mut self, bytes: &[u8]) -> (usize, Option<ReadRecordResult>) {
         let mut taken = 0;
         loop {
             let (cells, ends) = (&mut self.cells[self.filled.0..], &mut self.ends[self.filled.1..]);
             let (result, read, written, ended) = self.reader.read_record(&bytes[taken..], cells, ends);
             taken += read;
             self.filled = (self.filled.0 + written, self.filled.1 + ended);
-            let grown = match result {
+            let has_room = match result {
                 ReadRecordResult::OutputFull => grow(&mut self.cells),
                 ReadRecordResult::OutputEndsFull => grow(&mut self.ends),
-                result => return (taken, Ok(result)),
+                result => return (taken, Some(result)),
             };
-            if let Err(bad) = grown {
-                return (taken, Err(bad));
+            if !has_room {
+                return (taken, None);
             }
         }
     }
 
-    fn end(&self, is_all: bool) -> Row {
-        match (is_all, self.has_header()) {
-            (false, _) => Row::Part,
-            (true, true) => Row::End,
-            (true, false) => Row::Bad("there is no line that heads the columns".to_owned(), false),
-        }
+    fn no_room(&self) -> Row {
+        let is_cell = self.filled.0 == self.cells.len();
+        let length = if is_cell { self.cells.len() } else { self.ends.len() };
+        Row::Bad(format!("memory has no room for a row of more than {length} bytes"), false)
     }
 
     /// The last row has no line end of its own: one that does not end it stands in quotes.
     fn finish_last(&mut self, request: &mut Request) -> Row {
         match self.parse(b"\n").1 {
-            Ok(ReadRecordResult::Record) => self.finish(request),
-            Ok(_) => Row::Bad("the input ends inside of a cell whose quote is not closed".to_owned(), false),
-            Err(bad) => bad,
+            Some(ReadRecordResult::Record) => self.finish(request),
+            Some(_) => Row::Bad("the input ends inside of a cell whose quote is not closed".to_owned(), false),
+            None => self.no_room(),
         }
     }
 
@@ -167,11 +172,11 @@ impl Rows {
 }
 
 /// Makes room, if memory has it.
-fn grow<T: Clone + Default>(buffer: &mut Vec<T>) -> Result<(), Row> {
+fn grow<T: Clone + Default>(buffer: &mut Vec<T>) -> bool {
     let size = buffer.len() * 2;
-    if memory::ask(|| buffer.try_reserve_exact(size - buffer.len())).is_err() {
-        return Err(Row::Bad(format!("memory has no room for a row of more than {} bytes", buffer.len()), false));
+    let has_room = memory::ask(|| buffer.try_reserve_exact(size - buffer.len())).is_ok();
+    if has_room {
+        buffer.resize(size, T::default());
     }
-    buffer.resize(size, T::default());
-    Ok(())
+    has_room
 }

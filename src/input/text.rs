@@ -127,7 +127,7 @@ fn parse_quoted(line: &[u8], open: usize, request: &mut Request) -> Result<usize
     let quote = line[open];
     let mut at = open + 1;
     loop {
-        let plain = line[at..].iter().take_while(|byte| **byte != quote && **byte != b'\\').count();
+        let plain = memchr::memchr2(quote, b'\\', &line[at..]).unwrap_or(line.len() - at);
         request.extend(&line[at..at + plain]);
         at += plain;
         let (byte, taken) = match &line[at..] {

@@ -47,7 +47,7 @@ fn object(out: &mut impl Write, style: &Style, entry: &Entry<'_>, time: Option<D
             out.write_all(itoa::Buffer::new().format(times).as_bytes())?;
         }
     }
-    end(out, time, None)
+    end(out, (time, None))
 }
 
 /// The fields with these signs: before, between name and value, between pairs, behind, and for none at all.
@@ -166,7 +166,7 @@ pub fn event(
             }
             out.write_all(b",\"server\":")?;
             string(out, server)?;
-            end(out, time, None)
+            end(out, (time, None))
         }
         Format::Human => human::text(out, &format!("({type}) {server}: {}", String::from_utf8_lossy(stream))),
         Format::Raw | Format::Csv => Ok(()),

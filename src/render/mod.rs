@@ -224,7 +224,7 @@ fn render(out: &mut impl Write, style: &Style, record: &Record<'_>) -> io::Resul
         }
         Record::Block { block: requests, frame } => block(out, style, requests, *frame),
         Record::Push(frame) => json::push(out, style, *frame),
-        Record::Message { message, time, node } => stream::message(out, style, message, *time, *node),
+        Record::Message { message, time, node } => stream::message(out, style, message, (*time, *node)),
         Record::Monitored { text, line, node } => stream::monitored(out, style, text, line, *node),
         Record::Entry { entry, time } => entry::entry(out, style, entry, *time),
         Record::Event { event, time, server } => stream::event(out, style, event, *time, server),

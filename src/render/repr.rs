@@ -16,6 +16,7 @@ pub fn json_repr(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// The same with this backslash and this escaped quote.
+#[inline]
 fn repr_with(out: &mut impl Write, bytes: &[u8], backslash: &str, quote: &str) -> io::Result<()> {
     let mut rest = bytes;
     while !rest.is_empty() {

@@ -11,16 +11,13 @@ use super::json::{bytes, is_plain, string, string_or_base64};
 use super::{Format, Style, csv, entry, human, raw};
 use crate::reply::{ClientType, Data, Event, Message, MessageKind, MonitorLine};
 
+/// What may stand at the end of a dictionary: when it came, and from which node.
+pub type Tail<'a> = (Option<Duration>, Option<&'a str>);
+
 /// A message or confirmation. Raw output is payload only: a confirmation has none and leaves no trace.
-pub fn message(
-    out: &mut impl Write,
-    style: &Style,
-    message: &Message<'_>,
-    time: Option<Duration>,
-    node: Option<&str>,
-) -> io::Result<()> {
+pub fn message(out: &mut impl Write, style: &Style, message: &Message<'_>, tail: Tail<'_>) -> io::Result<()> {
     match style.format {
-        Format::Json => dictionary(out, style, message, time, node),
+        Format::Json => dictionary(out, style, message, tail),
         Format::Raw if style.whole_messages => raw::reply(out, style, message.frame, false),
         Format::Raw => match &message.data {
             Data::Count(_) => Ok(()),
@@ -88,7 +85,7 @@ pub fn event(
             }
             out.write_all(b",\"server\":")?;
             string(out, server)?;
-            end(out, time, None)
+            end(out, (time, None))
         }
         Format::Human => {
             let told = [
@@ -116,18 +113,11 @@ fn seconds(duration: Duration) -> f64 {
 }
 
 /// The dictionary of a message, its keys in the contract's order. Written key by key: it comes by the million.
-fn dictionary(
-    out: &mut impl Write,
-    style: &Style,
-    message: &Message<'_>,
-    time: Option<Duration>,
-    node: Option<&str>,
-) -> io::Result<()> {
+fn dictionary(out: &mut impl Write, style: &Style, message: &Message<'_>, tail: Tail<'_>) -> io::Result<()> {
     if let (MessageKind::Message, Data::Payload(payload)) = (message.kind, message.data)
         && !style.base64
         && !style.nest_json
-        && time.is_none()
-        && node.is_none()
+        && matches!(tail, (None, None))
         && let Some(channel) = message.channel
         && is_plain(channel)
         && is_plain(payload)
@@ -154,7 +144,7 @@ fn dictionary(
             None => bytes(out, style, payload)?,
         },
     }
-    end(out, time, node)
+    end(out, tail)
 }
 
 /// A dictionary of at most so many bytes is short.
@@ -187,7 +177,7 @@ fn monitored_dictionary(
         bytes(out, style, &arg)?;
     }
     out.write_all(b"]")?;
-    end(out, None, node)
+    end(out, (None, node))
 }
 
 /// The same of a command that needs no escaping. Most are short, and put together before they are written: a writer would
@@ -306,8 +296,8 @@ impl Write for Free<'_> {
     }
 }
 
-/// What may stand at the end of a dictionary, and its end.
-pub(super) fn end(out: &mut impl Write, time: Option<Duration>, node: Option<&str>) -> io::Result<()> {
+/// The end of a dictionary.
+pub(super) fn end(out: &mut impl Write, (time, node): Tail<'_>) -> io::Result<()> {
     if let Some(time) = time {
         // With six decimals.
         write!(out, ",\"time\":{}.{:06}", time.as_secs(), time.subsec_micros())?;

@@ -48,7 +48,7 @@ struct Line<'a> {
     /// The rest of it.
     prefix: &'a [u8],
     /// The words before it.
-    before: Vec<Word>,
+    before: &'a [Word],
     table: &'a Table,
     ask: Ask<'a>,
 }
@@ -70,8 +70,7 @@ impl<'a> Line<'a> {
 
     /// The same line with more of the word settled: `prefix` is what is left.
     fn from(&self, settled: usize, prefix: &'a [u8]) -> Line<'a> {
-        let before = self.before.clone();
-        Line { start: self.start, lead: &self.prefix[..settled], prefix, before, table: self.table, ask: self.ask }
+        Line { lead: &self.prefix[..settled], prefix, ..*self }
     }
 }
 
@@ -102,7 +101,7 @@ pub fn complete(line: &str, table: &Table, known: &Known, ask: Ask<'_>) -> Offer
         start: current.map_or(line.len(), |word| word.span.start),
         lead: b"",
         prefix: current.map_or(b"", |word| &word.text),
-        before: words.before().to_vec(),
+        before: words.before(),
         table,
         ask,
     };

@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use super::builtins::stay;
 use super::redirect::home;
 use super::{Flow, Repl, tokens};
 use crate::command::request::Request;
@@ -105,18 +106,12 @@ impl Repl<'_> {
         let read = |source: Source| source.read_whole(usize::MAX, |source| Ok(poll::wait_readable(source)?));
         let content = match Source::open(&home(Path::new(path))).and_then(read) {
             Ok(bytes) => String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes)).into_owned(),
-            Err(failure) => match failure.exit() {
-                Exit::Signal(Signal::Interrupt) => {
-                    signal::forget_ctrl_c();
-                    notice(&format!("cancelled: source {shown}"));
-                    return Ok(Flow::Stop);
-                }
-                Exit::Signal(_) => return Err(failure),
-                _ => {
-                    failure.report();
-                    return Ok(Flow::Stop);
-                }
-            },
+            Err(failure) if failure.exit() == Exit::Signal(Signal::Interrupt) => {
+                signal::forget_ctrl_c();
+                notice(&format!("cancelled: source {shown}"));
+                return Ok(Flow::Stop);
+            }
+            Err(failure) => return stay(failure),
         };
         let begin = |repl: &mut Self, line: usize, _: &str| {
             repl.source_line = Some((shown.clone(), line));

@@ -276,12 +276,11 @@ impl Jobs {
     /// Does what UNSUBSCRIBE and its kind ask for; the server confirms it. An error says that nobody is subscribed, or
     /// to which of the names; none if the command is another one.
     pub fn unsubscribe(&mut self, request: &Request, here: &Address) -> Option<Result<(), String>> {
-        let Some(Ok(change @ Change::Unsubscribe(..))) = Change::of(request) else { return None };
+        let Some(Ok(Change::Unsubscribe(topic, names))) = Change::of(request) else { return None };
         let nothing = || Some(Err("nothing is subscribed in the background; jobs shows what runs".to_owned()));
-        let Change::Unsubscribe(topic, names) = &change else { return nothing() };
         let Some((_, subscriber)) = self.subscriber(here) else { return nothing() };
-        let unknown = subscriber.subscribed.without(*topic, names);
-        if subscriber.changes.send(change).is_err() {
+        let unknown = subscriber.subscribed.without(topic, &names);
+        if subscriber.changes.send(Change::Unsubscribe(topic, names)).is_err() {
             return nothing();
         }
         if unknown.is_empty() {

@@ -7,7 +7,7 @@ use super::declared::{Declared, describe};
 use super::header::{header, pass_usual};
 use super::message::{BEGINNING, begins_as_usual};
 use crate::memory::has_room;
-use crate::word;
+use crate::{text, word};
 
 /// So many bytes without the end of a line are no RESP.
 const MAX_LINE: usize = 64 * 1024 * 1024;
@@ -187,7 +187,8 @@ impl Framer {
             }
             b'_' if line.is_empty() => {}
             b'#' if matches!(line, b"t" | b"f") => {}
-            b',' => check_double(line)?,
+            b',' if text::number::<f64>(line).is_some() => {}
+            b',' => return Err(no(line, "double")),
             b'_' => return Err(no(line, "nil")),
             b'#' => return Err(no(line, "boolean")),
             other => return Err(unknown_mark(*other)),
@@ -272,34 +273,18 @@ pub(super) fn read_length(line: &[u8], mark: u8) -> Result<Option<usize>, String
     if line == b"-1" && matches!(mark, b'$' | b'*') {
         return Ok(None);
     }
-    if line.is_empty() || line.len() >= 20 {
+    if !(1..20).contains(&line.len()) || !line.iter().all(u8::is_ascii_digit) {
         return Err(no(line, "length"));
     }
-    let mut length = 0_usize;
-    for digit in line {
-        if !digit.is_ascii_digit() {
-            return Err(no(line, "length"));
-        }
-        length = length.saturating_mul(10).saturating_add(usize::from(digit - b'0'));
-    }
-    Ok(Some(length))
+    // One that is no number here is larger than memory.
+    Ok(Some(text::number(line).unwrap_or(usize::MAX)))
 }
 
 fn check_integer(line: &[u8]) -> Result<(), String> {
     let digits = line.strip_prefix(b"-").unwrap_or(line);
     // Fewer digits than the largest has need no parsing.
     let is_small = (1..=18).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
-    if is_small || std::str::from_utf8(line).is_ok_and(|text| text.parse::<i64>().is_ok()) {
-        return Ok(());
-    }
-    Err(no(line, "integer"))
-}
-
-fn check_double(line: &[u8]) -> Result<(), String> {
-    match std::str::from_utf8(line).map(str::parse::<f64>) {
-        Ok(Ok(_)) => Ok(()),
-        _ => Err(no(line, "double")),
-    }
+    if is_small || text::number::<i64>(line).is_some() { Ok(()) } else { Err(no(line, "integer")) }
 }
 
 fn no(line: &[u8], what: &str) -> String {

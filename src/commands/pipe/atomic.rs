@@ -26,7 +26,7 @@ pub fn run(context: &Context, endpoint: &Endpoint, args: &PipeArgs, files: &mut 
     if args.skip > 0 {
         let server = server.insert(Server::open(endpoint)?);
         let knows_blocks = !server.is_cluster();
-        had_errors = resume::restore(files, args, knows_blocks, |requests| server.set_state(requests))?;
+        had_errors = resume::restore(files, args, knows_blocks, &mut |requests| server.set_state(requests))?;
     }
     let block = read_block(files, endpoint)?;
     let mut server = match server {

@@ -64,7 +64,8 @@ impl<'a> Driver<'a> {
     pub fn open(context: &Context, endpoint: &Endpoint, args: &'a PipeArgs, mut files: InputFiles) -> Outcome<Self> {
         let mut engine = Engine::open(endpoint, args.window)?;
         let knows_blocks = !engine.is_cluster();
-        let had_errors = resume::restore(&mut files, args, knows_blocks, |requests| engine.restore_state(requests))?;
+        let had_errors =
+            resume::restore(&mut files, args, knows_blocks, &mut |requests| engine.restore_state(requests))?;
         Ok(Self {
             args,
             output: Output::open(context, engine.is_cluster(), args, &files)?,

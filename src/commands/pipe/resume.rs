@@ -22,10 +22,7 @@ const SHOWN: usize = 100;
 
 /// Passes over the skipped commands, and has those that set the state run again by `ask`, which answers each. Whether
 /// an error was among the answers, which is reported. Without `knows_blocks` a MULTI opens nothing.
-pub fn restore<F>(files: &mut InputFiles, args: &PipeArgs, knows_blocks: bool, ask: F) -> Outcome<bool>
-where
-    F: FnMut(&[Request]) -> Result<Vec<OwnedFrame>, Lost>,
-{
+pub fn restore(files: &mut InputFiles, args: &PipeArgs, knows_blocks: bool, ask: Ask<'_>) -> Outcome<bool> {
     if args.skip == 0 {
         return Ok(false);
     }
@@ -58,11 +55,14 @@ where
 /// A command, and the number of its file.
 type Skipped = (Request, u32);
 
-struct Restore<'a, F> {
+/// Has a server answer commands.
+type Ask<'a> = &'a mut dyn FnMut(&[Request]) -> Result<Vec<OwnedFrame>, Lost>;
+
+struct Restore<'a> {
     files: &'a mut InputFiles,
     args: &'a PipeArgs,
     knows_blocks: bool,
-    ask: F,
+    ask: Ask<'a>,
     transaction: Transaction,
     /// The number of the last MULTI that opened a block, and where it stands.
     opened: (u64, Origin),
@@ -77,10 +77,7 @@ struct Restore<'a, F> {
     notices: Vec<String>,
 }
 
-impl<F> Restore<'_, F>
-where
-    F: FnMut(&[Request]) -> Result<Vec<OwnedFrame>, Lost>,
-{
+impl Restore<'_> {
     fn run(&mut self) -> Outcome<()> {
         let mut request = Request::default();
         while self.files.number() < self.args.skip {

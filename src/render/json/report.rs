@@ -94,15 +94,12 @@ impl<'a> Object<'a> {
         Self { lists, ..Self::default() }
     }
 
-    fn add(&mut self, name: Cow<'a, str>, node: Node<'a>) -> &mut Node<'a> {
+    fn add(&mut self, name: Cow<'a, str>, node: Node<'a>) {
         let place = *self.places.entry(name.clone()).or_insert(self.fields.len());
-        if place == self.fields.len() {
-            self.fields.push((name, Vec::new()));
+        match self.fields.get_mut(place) {
+            Some((_, nodes)) => nodes.push(node),
+            None => self.fields.push((name, vec![node])),
         }
-        let nodes = &mut self.fields[place].1;
-        nodes.push(node);
-        let last = nodes.len() - 1;
-        &mut nodes[last]
     }
 
     /// A name as JSON can have it: bytes that are no UTF-8 are shown.

@@ -31,7 +31,7 @@ pub fn local_words(line: &Line<'_>, known: &Known) -> Option<Offer> {
         1 if is("stop") => jobs(known, prefix),
         1 if is("source") => return Some(files(line)),
         1 if is("peek") => return Some(line.ask(Topic::Keys(None))),
-        _ if is(":set") => settings(&line.before, prefix),
+        _ if is(":set") => settings(line.before, prefix),
         _ if local::WORDS.iter().any(|(word, _)| is(word)) => Vec::new(),
         _ => return None,
     };
@@ -148,7 +148,7 @@ pub fn files(line: &Line<'_>) -> Offer {
 
 fn topics(line: &Line<'_>) -> Vec<Candidate> {
     let (table, prefix) = (line.table, line.prefix);
-    match line.before.as_slice() {
+    match line.before {
         [_] if prefix.first() == Some(&b'@') => {
             let groups = table.groups();
             fixed(groups.iter().map(String::as_str), prefix, true)

@@ -9,6 +9,7 @@ use crate::repl::screen;
 use crate::repl::tables::folded;
 use crate::reply::{Frame, Kind};
 use crate::text::{self, width};
+use std::iter;
 use std::time::Duration;
 
 /// How far the lines stand to the right.
@@ -68,7 +69,7 @@ impl Known {
         let mut lines = match layout {
             Layout::Pairs => pairs(content, columns),
             Layout::Scan { in_pairs } => match content.children().nth(1) {
-                Some(found) if in_pairs => self.with_ttls(pairs(found, columns), columns, colors),
+                Some(found) if in_pairs => pairs(found, columns),
                 Some(found) => elements(found).collect(),
                 None => Vec::new(),
             },
@@ -78,12 +79,10 @@ impl Known {
         let most = if self.length.is_some() { SHOWN } else { 2 * SHOWN }.min(room.lines());
         let is_cut = lines.len() > most;
         lines.truncate(most);
-        // What has colours was cut before.
-        let mut body: Vec<String> = if self.field_ttls.is_empty() || layout != (Layout::Scan { in_pairs: true }) {
-            lines.iter().map(|line| cut(line, columns)).collect()
-        } else {
-            lines
-        };
+        // The fields of a hash may expire.
+        let ttls = self.field_ttls.iter().copied().chain(iter::repeat(None));
+        let line = |(line, ttl): (&String, _)| with_ttl(line, ttl, columns, colors);
+        let mut body: Vec<String> = lines.iter().zip(ttls).map(line).collect();
         match self.length {
             Some(([_, many], count)) if count > body.len() as u64 => {
                 body.extend(note(&format!("... of {count} {many}")));
@@ -119,23 +118,14 @@ impl Known {
         lines.extend(note.map(|note| colors.paint(Part::Hint, &note).into_owned()));
         lines
     }
+}
 
-    /// The lines of fields, with when those expire that do.
-    fn with_ttls(&self, lines: Vec<String>, columns: usize, colors: Colors) -> Vec<String> {
-        if self.field_ttls.is_empty() {
-            return lines;
-        }
-        let ttls = self.field_ttls.iter().copied().chain(std::iter::repeat(None));
-        let line = |(line, ttl): (String, Option<u64>)| match ttl {
-            Some(ttl) => {
-                let note = format!("(expires in {})", duration(Duration::from_millis(ttl)));
-                let line = cut(&line, columns.saturating_sub(width(&note) + INDENT));
-                format!("{line}  {}", colors.paint(Part::Hint, &note))
-            }
-            None => cut(&line, columns),
-        };
-        lines.into_iter().zip(ttls).map(line).collect()
-    }
+/// A line that fits, of a field with when it expires, in milliseconds, if it does.
+fn with_ttl(line: &str, ttl: Option<u64>, columns: usize, colors: Colors) -> String {
+    let Some(ttl) = ttl else { return cut(line, columns) };
+    let note = format!("(expires in {})", duration(Duration::from_millis(ttl)));
+    let line = cut(line, columns.saturating_sub(width(&note) + INDENT));
+    format!("{line}  {}", colors.paint(Part::Hint, &note))
 }
 
 /// What a HyperLogLog counts, if the string is one. The number is the one that was reckoned last, in the eight bytes
