@@ -39,7 +39,7 @@ pub fn run(context: &Context, args: &PipeArgs) -> Outcome<Exit> {
     if args.check {
         let endpoint = &context.config.connection.endpoint;
         let mut router = Router::default();
-        return check::run(&mut files, args.skip, |request| {
+        return check::run(&mut files, args, |request| {
             let refused = if args.atomic {
                 refuse_in_block(request)
             } else if endpoint.cluster.is_some() {

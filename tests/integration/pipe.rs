@@ -367,6 +367,23 @@ fn the_summary_is_the_last_line_on_stderr() {
 }
 
 #[test]
+fn a_block_and_a_check_have_a_summary_too() {
+    let server = Server::start();
+    let lines = "SET a 1\nINCR l\nGET \"x\nLPUSH l v\nMONITOR\n";
+    let run = server.rcli(["pipe", "--check", "--summary", "--skip", "1"]).stdin(lines).status(2);
+    run.reports_among(&["stdin:3: ", "stdin:5: ", "rcli: summary: 2 commands, 2 errors, "]).run();
+    let run = |status| server.rcli(["pipe", "--atomic", "--summary", "-q"]).status(status);
+    server.ask("LPUSH l v");
+    let told = ["stdin:2: INCR l: WRONGTYPE", "rcli: summary: 3 commands, 3 replies, 1 errors, "];
+    run(1).stdin("SET a 1\nINCR l\nGET a\n").reports_among(&told).run();
+    let told = ["NOSUCH", "EXEC: nothing was run", "rcli: summary: 2 commands, 0 replies, 1 errors, "];
+    run(1).stdin("SET a 1\nNOSUCH\n").reports_among(&told).run();
+    let told = ["stdin:2: ", "rcli: summary: 0 commands, 0 replies, 0 errors, "];
+    let finished = run(2).stdin("SET a 1\nGET \"x\n").reports_among(&told).run();
+    assert!(finished.err().lines().last().unwrap().starts_with("rcli: summary: "), "{}", finished.err());
+}
+
+#[test]
 fn a_quiet_pipe_still_counts_in_its_summary() {
     let server = Server::start();
     server

@@ -2,8 +2,10 @@
 //! checked before anything is sent: a bad line runs nothing.
 
 use std::io;
+use std::time::Instant;
 
 use super::files::{InputFiles, Origin};
+use super::progress::summarize;
 use super::resume;
 use crate::cli::PipeArgs;
 use crate::command::request::Request;
@@ -19,8 +21,36 @@ use crate::shell::block::{Ran, check_block, push, report_aborted, run_block};
 /// The commands, and the number of the file of each.
 type Block = Vec<(Request, u32)>;
 
-/// Reads everything, runs it as one block, and writes the replies one a line.
+/// Numbers for the summary.
+#[derive(Default)]
+struct Counts {
+    /// Of the commands that were sent.
+    sent: usize,
+    answered: u64,
+    errors: u64,
+}
+
+/// Reads everything, runs it as one block, and writes the replies one a line; behind all else that is said the summary,
+/// where one is asked for.
 pub fn run(context: &Context, endpoint: &Endpoint, args: &PipeArgs, files: &mut InputFiles) -> Outcome<Exit> {
+    let (began, mut counts) = (Instant::now(), Counts::default());
+    let ended = run_input(context, endpoint, args, files, &mut counts);
+    if !args.summary {
+        return ended;
+    }
+    let exit = ended.unwrap_or_else(Failure::report);
+    let Counts { sent, answered, errors } = counts;
+    summarize(answered, errors, if answered == 0 { sent } else { 0 }, began.elapsed());
+    Ok(exit)
+}
+
+fn run_input(
+    context: &Context,
+    endpoint: &Endpoint,
+    args: &PipeArgs,
+    files: &mut InputFiles,
+    counts: &mut Counts,
+) -> Outcome<Exit> {
     let mut server = None;
     let mut had_errors = false;
     if args.skip > 0 {
@@ -43,14 +73,20 @@ pub fn run(context: &Context, endpoint: &Endpoint, args: &PipeArgs, files: &mut 
     let exec = (block.len() as u64 + 1, &exec);
     let commands: Vec<_> = block.iter().map(|(request, file)| (files.names().file(*file), request)).collect();
     check_block(&mut server, &commands)?;
+    counts.sent = block.len();
     let (exit, written) = match run_block(&mut server, &commands, &place)? {
         Ran::Executed(replies, had_errors) => {
+            counts.answered = block.len() as u64;
+            counts.errors = replies.frame().children().filter(|reply| reply.errors().next().is_some()).count() as u64;
             let mut each = (1..).zip(&block).zip(replies.frame().children());
             let written = each
                 .try_for_each(|((number, (request, _)), reply)| write(&mut renderer, args, (number, request), reply));
             (if had_errors { Exit::ErrorReply } else { Exit::Done }, written)
         }
-        Ran::Refused(error) => (Exit::ErrorReply, write(&mut renderer, args, exec, error.frame())),
+        Ran::Refused(error) => {
+            counts.errors = 1;
+            (Exit::ErrorReply, write(&mut renderer, args, exec, error.frame()))
+        }
         // Nothing is watched here, but an expired or evicted key counts as changed on some servers.
         Ran::Aborted => {
             report_aborted(&place, "");

@@ -79,15 +79,19 @@ impl Progress {
     /// answered.
     pub fn summarize(&self, answered: u64, errors: u64, unanswered: usize) {
         if self.wants_summary {
-            let elapsed = self.started.elapsed();
-            notice(&format!(
-                "summary: {} commands, {answered} replies, {errors} errors, {:.3} seconds, {} commands/s",
-                answered + unanswered as u64,
-                elapsed.as_secs_f64(),
-                rate(answered, elapsed)
-            ));
+            summarize(answered, errors, unanswered, self.started.elapsed());
         }
     }
+}
+
+/// The same of a run without a bar, which took so long.
+pub fn summarize(answered: u64, errors: u64, unanswered: usize, took: Duration) {
+    notice(&format!(
+        "summary: {} commands, {answered} replies, {errors} errors, {:.3} seconds, {} commands/s",
+        answered + unanswered as u64,
+        took.as_secs_f64(),
+        rate(answered, took)
+    ));
 }
 
 /// Commands a second.
