@@ -126,3 +126,28 @@ fn text_that_is_json_is_indented_where_that_is_set() {
     terminal.run(&prompt, "MGET plain nosuch", &["1) \"text\"", "2) (nil)"]);
     terminal.leave();
 }
+
+/// A compiled zone that is so many seconds before UTC, and is called XYZ.
+fn zone(seconds: i32) -> Vec<u8> {
+    // The first version's block, of which nothing is read, and the second's are alike here.
+    let header = [&b"TZif2"[..], &[0; 15], &[0; 16], &1_u32.to_be_bytes(), &4_u32.to_be_bytes()].concat();
+    let block = [&header[..], &seconds.to_be_bytes(), &[0, 0], b"XYZ\0"].concat();
+    let (hours, minutes) = (seconds / 3600, seconds % 3600 / 60);
+    [&block[..], &block, format!("\nXYZ-{hours}:{minutes:02}\n").as_bytes()].concat()
+}
+
+#[test]
+fn a_point_in_time_is_told_in_the_zone_that_tz_names_or_spells_out() {
+    let server = Server::start();
+    server.ask("SET k v EXAT 4102444800");
+    let named = server.rcli([""; 0]).file("zones/Far/Away", zone(20_700));
+    let terminal = named.env("TZDIR", "zones").env("TZ", "Far/Away").on_terminal(100);
+    let prompt = format!("{}>", server.address());
+    terminal.wait("the prompt", |rows| rows.last() == Some(&prompt));
+    terminal.run(&prompt, "EXPIRETIME k", &["(integer) 4102444800  (2100-01-01 05:45:00)"]);
+    terminal.leave();
+    let terminal = server.rcli([""; 0]).env("TZ", "XYZ-8").on_terminal(100);
+    terminal.wait("the prompt", |rows| rows.last() == Some(&prompt));
+    terminal.run(&prompt, "EXPIRETIME k", &["(integer) 4102444800  (2100-01-01 08:00:00)"]);
+    terminal.leave();
+}
