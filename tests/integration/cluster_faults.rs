@@ -296,6 +296,29 @@ fn a_replica_that_cannot_be_had_is_done_without_for_a_second_and_then_used() {
 }
 
 #[test]
+fn what_every_primary_is_asked_waits_for_one_that_cannot_be_reached() {
+    for (args, reply) in [(&["DBSIZE"][..], "2\n"), (&["--json", "--all-nodes", "DBSIZE"], "\":2}\n"), (&[], "2\n")] {
+        let absent = peer().hello(close("")).start();
+        let seed = node("*0 ").always("PING", send("+PONG\r\n")).always("DBSIZE", send(":2\r\n")).start();
+        let map = |half: u16| {
+            let owner = seed.port();
+            resp(&format!("*2 *3 :0 :8191 *2 $9 127.0.0.1 :{owner} *3 :8192 :16383 *2 $9 127.0.0.1 :{half} "))
+        };
+        seed.set("CLUSTER SLOTS", send(map(absent.port())));
+        let run = hasty(&seed, args).stdin("DBSIZE\n").prints_among(&[reply]).start();
+        absent.wait_for_connection();
+        // It has not been sent anywhere until all are there.
+        assert!(!seed.ordinary().contains(&"DBSIZE".to_owned()));
+        seed.set("CLUSTER SLOTS", send(map(seed.port())));
+        run.finish();
+        // Where nobody takes over, it is told in time.
+        seed.set("CLUSTER SLOTS", send(map(absent.port())));
+        let told = format!("127.0.0.1:{}", absent.port());
+        seed.rcli(["-c", "-t", "0.2"]).args(args).stdin("DBSIZE\n").status(3).complains(&[&told]).run();
+    }
+}
+
+#[test]
 fn a_replica_that_hangs_up_before_it_is_read_from_is_done_without() {
     let replica = node("*0 ").always("PING", send("+PONG\r\n")).always("READONLY", close("")).start();
     let primary = node("*0 ").always("GET", send("$7\r\nprimary\r\n")).always("PING", send("+PONG\r\n")).start();

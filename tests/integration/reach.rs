@@ -99,7 +99,7 @@ fn an_announced_address_is_reached_where_the_map_says() {
     let lines: String = (0..20).map(|number| format!("SET key:{number} x\n")).collect();
     cluster.rcli(["--map", &format!("{announced}=127.0.0.1:1"), "pipe", "-q", "--map", &map]).stdin(&lines).run();
     cluster
-        .rcli(["-t", "1", "--map", &format!("{announced}=127.0.0.1:1"), "--all-nodes", "DBSIZE"])
+        .rcli(["-t", "0.2", "--map", &format!("{announced}=127.0.0.1:1"), "--all-nodes", "DBSIZE"])
         .status(3)
         .complains(&[&announced])
         .run();

@@ -59,7 +59,7 @@ impl Cluster {
 
     /// Runs a command without keys on every primary; the reply is a map of their replies by address.
     pub fn call_all(&mut self, request: &Request) -> Result<OwnedFrame, Lost> {
-        let nodes: Vec<Address> = self.map.primaries().cloned().collect();
+        let nodes = self.reach_all(|cluster| cluster.map.primaries().cloned().collect())?;
         let mut replies = Vec::with_capacity(nodes.len());
         for (node, answer) in self.call_each(nodes, request)? {
             self.last = node;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::super::endpoint::Address;
 use super::super::error::Lost;
+use super::super::retry::Retry;
 use super::super::session::Session;
 use super::Cluster;
 use crate::command::policies::{Combine, Nodes, is_alike_anywhere, policy_of};
@@ -36,10 +37,10 @@ impl Cluster {
             // No reply to such a command tells of a map that is old.
             Some((nodes, _)) => {
                 self.refresh(None)?;
-                match nodes {
-                    Nodes::Primaries => self.map.primaries().cloned().collect(),
-                    Nodes::All => self.members_and_owners(),
-                }
+                self.reach_all(|cluster| match nodes {
+                    Nodes::Primaries => cluster.map.primaries().cloned().collect(),
+                    Nodes::All => cluster.members_and_owners(),
+                })?
             }
         };
         let (Some((_, combine)), [_, ..]) = (policy, nodes.as_slice()) else {
@@ -71,13 +72,28 @@ impl Cluster {
         }
     }
 
-    /// Sends a command to each of these nodes at once; what each answered. Every connection is there before the first
-    /// of them is asked.
-    pub(super) fn call_each(&mut self, nodes: Vec<Address>, request: &Request) -> Result<Vec<Answered>, Lost> {
-        for node in &nodes {
-            self.last = node.clone();
-            self.session(node, false)?;
+    /// Connects to each of these nodes before the first of them is asked. While one cannot be reached, another one may
+    /// take over from it.
+    pub(super) fn reach_all(&mut self, nodes: impl Fn(&mut Self) -> Vec<Address>) -> Result<Vec<Address>, Lost> {
+        let mut retry = Retry::new(&self.endpoint);
+        loop {
+            let nodes = nodes(self);
+            let reached = nodes.iter().try_for_each(|node| {
+                self.last = node.clone();
+                self.session(node, false).map(|_| ())
+            });
+            match reached {
+                Ok(()) => return Ok(nodes),
+                Err(Lost::Unreached(_)) if retry.pause()? => {
+                    self.refresh(None)?;
+                }
+                Err(lost) => return Err(lost),
+            }
         }
+    }
+
+    /// Sends a command to each of these nodes at once, which are all reached; what each answered.
+    pub(super) fn call_each(&mut self, nodes: Vec<Address>, request: &Request) -> Result<Vec<Answered>, Lost> {
         let mut sent = Vec::with_capacity(nodes.len());
         for node in nodes {
             let begun = self.open_session(&node).ok_or(Lost::Closed).and_then(|session| {
