@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::cluster::Asker;
 use super::handshake::hello::Hello;
 use super::pushes::PushListener;
 use super::resolve::Reach;
@@ -96,6 +97,8 @@ pub struct Endpoint {
     pub read_from_replicas: bool,
     /// Who is told of pushes; without it they are dropped as they come.
     pub pushes: Option<PushListener>,
+    /// Who takes note of a connection before the first byte is sent.
+    pub asker: Option<Asker>,
     /// How the cluster that the server belongs to is used; none to talk to that server only.
     pub cluster: Option<ClusterUse>,
 }
@@ -137,6 +140,7 @@ impl Endpoint {
             read_only: false,
             read_from_replicas: false,
             pushes: None,
+            asker: None,
             cluster: None,
         }
     }

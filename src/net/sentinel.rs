@@ -198,7 +198,7 @@ impl Sentinels {
     ) -> Result<(Session, Value), Unopened> {
         let deadline = Instant::now() + limit;
         let endpoint = Endpoint { connect_timeout: limit, ..self.endpoint_of(sentinel, endpoint) };
-        let mut session = Session::open_telling(&endpoint, &|_| ())?;
+        let mut session = Session::open_unheard(&endpoint)?;
         let answer = session.call_before(redis::cmd("SENTINEL").arg(question).arg(&self.master), deadline)?;
         Ok((session, answer))
     }
@@ -254,7 +254,7 @@ fn share(deadline: Instant, parts: usize) -> Duration {
 /// Opens a session with a server, unless what it says of its role is an error.
 fn open_if(endpoint: &Endpoint, check: fn(&[Value]) -> Result<(), String>) -> Result<Session, Unopened> {
     let deadline = Instant::now() + endpoint.connect_timeout;
-    let mut session = Session::open_telling(endpoint, &|_| ())?;
+    let mut session = Session::open_unheard(endpoint)?;
     match &session.call_before(&redis::cmd("ROLE"), deadline)? {
         Value::Array(role) => match check(role) {
             Ok(()) => Ok(session),

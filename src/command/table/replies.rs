@@ -84,10 +84,9 @@ fn guess_arguments(entry: &mut Entry) {
 
 /// Reads the reply to COMMAND, and gives each command its documentation. Sorted by name.
 pub fn read_entries(command: &Value, docs: Option<&Value>) -> Vec<Entry> {
-    let docs = pairs(docs.unwrap_or(&Value::Nil));
     let mut entries: Vec<Entry> = items(command).iter().filter_map(read_entry).collect();
     for entry in &mut entries {
-        describe_from(entry, &docs);
+        describe_from(entry, docs.unwrap_or(&Value::Nil));
     }
     entries.sort_by(|a, b| a.name.cmp(&b.name));
     entries
@@ -126,19 +125,18 @@ fn is_legacy(spec: &KeySpec) -> bool {
 
 /// Reads one key spec; what is not understood becomes "unknown", as it is to the server.
 fn read_key_spec(reply: &Value) -> KeySpec {
-    let fields = pairs(reply);
-    let (begin, find) = (pairs(get(&fields, "begin_search")), pairs(get(&fields, "find_keys")));
-    let (begin_spec, find_spec) = (pairs(get(&begin, "spec")), pairs(get(&find, "spec")));
-    let in_find = |name| number(get(&find_spec, name));
-    let begin = match text(get(&begin, "type")).as_deref() {
-        Some("index") => BeginSearch::Index(number(get(&begin_spec, "index"))),
+    let (begin, find) = (field(reply, "begin_search"), field(reply, "find_keys"));
+    let (begin_spec, find_spec) = (field(begin, "spec"), field(find, "spec"));
+    let in_find = |name| number(field(find_spec, name));
+    let begin = match text(field(begin, "type")).as_deref() {
+        Some("index") => BeginSearch::Index(number(field(begin_spec, "index"))),
         Some("keyword") => {
-            let word = text(get(&begin_spec, "keyword")).unwrap_or_default();
-            BeginSearch::Keyword(word.into_owned(), number(get(&begin_spec, "startfrom")))
+            let word = text(field(begin_spec, "keyword")).unwrap_or_default();
+            BeginSearch::Keyword(word.into_owned(), number(field(begin_spec, "startfrom")))
         }
         _ => BeginSearch::Unknown,
     };
-    let find = match text(get(&find, "type")).as_deref() {
+    let find = match text(field(find, "type")).as_deref() {
         Some("range") => {
             FindKeys::Range { last: in_find("lastkey"), step: in_find("keystep"), limit: in_find("limit") }
         }
@@ -147,46 +145,41 @@ fn read_key_spec(reply: &Value) -> KeySpec {
         }
         _ => FindKeys::Unknown,
     };
-    KeySpec { flags: texts(get(&fields, "flags")), begin, find }
+    KeySpec { flags: texts(field(reply, "flags")), begin, find }
 }
 
 /// Gives an entry and its subcommands what COMMAND DOCS says of them.
-fn describe_from(entry: &mut Entry, docs: &[(&Value, &Value)]) {
+fn describe_from(entry: &mut Entry, docs: &Value) {
     let own = entry.name.replace(' ', "|");
-    let Some((_, reply)) = docs.iter().find(|(name, _)| text(name).is_some_and(|name| name.eq_ignore_ascii_case(&own)))
-    else {
-        return;
-    };
-    let fields = pairs(reply);
-    let field = |name| text(get(&fields, name)).unwrap_or_default().into_owned();
-    entry.group = field("group");
-    entry.summary = field("summary");
-    entry.since = field("since");
-    entry.complexity = field("complexity");
-    entry.arguments = read_arguments(get(&fields, "arguments"));
-    let subcommands = pairs(get(&fields, "subcommands"));
+    let Some(reply) = field_if(docs, |name| name.eq_ignore_ascii_case(&own)) else { return };
+    let words = |name| text(field(reply, name)).unwrap_or_default().into_owned();
+    entry.group = words("group");
+    entry.summary = words("summary");
+    entry.since = words("since");
+    entry.complexity = words("complexity");
+    entry.arguments = read_arguments(field(reply, "arguments"));
     for subcommand in &mut entry.subcommands {
-        describe_from(subcommand, &subcommands);
+        describe_from(subcommand, field(reply, "subcommands"));
     }
 }
 
 /// Reads a list of arguments and what is nested in them.
 fn read_arguments(reply: &Value) -> Vec<Argument> {
-    items(reply).iter().map(|reply| read_argument(&pairs(reply))).collect()
+    items(reply).iter().map(read_argument).collect()
 }
 
-fn read_argument(fields: &[(&Value, &Value)]) -> Argument {
-    let field = |name| text(get(fields, name));
-    let flags = texts(get(fields, "flags"));
+fn read_argument(reply: &Value) -> Argument {
+    let words = |name| text(field(reply, name));
+    let flags = texts(field(reply, "flags"));
     let flag = |name| flags.iter().any(|flag| flag == name);
     Argument {
-        name: field("display_text").or_else(|| field("name")).unwrap_or_default().into_owned(),
-        kind: field("type").and_then(|name| serde_json::from_value(name.as_ref().into()).ok()).unwrap_or_default(),
-        token: field("token").map(Cow::into_owned),
+        name: words("display_text").or_else(|| words("name")).unwrap_or_default().into_owned(),
+        kind: words("type").and_then(|name| serde_json::from_value(name.as_ref().into()).ok()).unwrap_or_default(),
+        token: words("token").map(Cow::into_owned),
         optional: flag("optional"),
         multiple: flag("multiple"),
         multiple_token: flag("multiple_token"),
-        arguments: read_arguments(get(fields, "arguments")),
+        arguments: read_arguments(field(reply, "arguments")),
     }
 }
 
@@ -203,13 +196,14 @@ fn items(reply: &Value) -> &[Value] {
     plain(reply).as_sequence().unwrap_or_default()
 }
 
-/// The pairs of a map, which RESP2 writes as an array.
-fn pairs(reply: &Value) -> Vec<(&Value, &Value)> {
-    plain(reply).as_map_iter().map(Iterator::collect).unwrap_or_default()
+/// A field of a map, which RESP2 writes as an array; nil where there is none.
+fn field<'v>(reply: &'v Value, name: &str) -> &'v Value {
+    field_if(reply, |own| own == name).unwrap_or(&Value::Nil)
 }
 
-fn get<'v>(pairs: &[(&'v Value, &'v Value)], key: &str) -> &'v Value {
-    pairs.iter().find(|(name, _)| text(name).as_deref() == Some(key)).map_or(&Value::Nil, |(_, value)| *value)
+fn field_if(reply: &Value, is_it: impl Fn(&str) -> bool) -> Option<&Value> {
+    let mut pairs = plain(reply).as_map_iter()?;
+    pairs.find(|(name, _)| text(name).is_some_and(|name| is_it(&name))).map(|(_, value)| value)
 }
 
 /// A string of any kind. All of the table is there to be shown at a prompt: what could drive a terminal is escaped.

@@ -73,14 +73,6 @@ struct State {
     done: Vec<(Ticket, bool)>,
 }
 
-/// How a job has ended that did not fail.
-enum Ran {
-    /// Its handler has ended with status 0.
-    Well,
-    /// It was not begun: everything ends.
-    NotAtAll,
-}
-
 impl State {
     fn close(&mut self) {
         self.closed = true;
@@ -244,7 +236,7 @@ impl Shared {
             let mut state = self.lock();
             state.active -= 1;
             if let Some(ticket) = job.ticket {
-                state.done.push((ticket, matches!(ran, Ok(Ran::Well))));
+                state.done.push((ticket, ran == Ok(true)));
             }
             match ran {
                 // Handlers that were ended on purpose did not fail.
@@ -276,8 +268,8 @@ impl Shared {
         }
     }
 
-    /// Runs one handler to its end. An error says how it failed.
-    fn run(&self, job: &Job) -> Result<Ran, String> {
+    /// Runs one handler to its end; false where it was not begun, for everything ends. An error says how it failed.
+    fn run(&self, job: &Job) -> Result<bool, String> {
         let mut command = Command::new("sh");
         command.arg("-c").arg(&self.handlers[job.handler].command).stdin(Stdio::piped()).process_group(0);
         set_variables(&mut command, job);
@@ -287,7 +279,7 @@ impl Shared {
             let mut state = self.lock();
             if state.closed || signal::is_ending() {
                 state.dropped += 1;
-                return Ok(Ran::NotAtAll);
+                return Ok(false);
             }
             let child = command.spawn().map_err(|error| format!("cannot run sh: {}", describe_io(&error)))?;
             state.running.push(Pid::from_child(&child));
@@ -300,7 +292,7 @@ impl Shared {
         match (status, fed) {
             (Ok(status), _) if !status.success() => Err(describe_status(status)),
             (Err(error), _) | (Ok(_), Err(error)) => Err(describe_io(&error)),
-            _ => Ok(Ran::Well),
+            _ => Ok(true),
         }
     }
 

@@ -83,13 +83,6 @@ pub struct Cluster {
     asker: Asker,
 }
 
-/// What became of one try.
-pub(super) enum Tried<T> {
-    Done(T),
-    /// It did not run: where it should go, or when. With what to answer when there is no further try.
-    Redirected(Redirect, T),
-}
-
 impl Cluster {
     /// What the node that was named calls itself, or whichever answers in its stead.
     pub fn learn_version(&mut self) -> Result<Option<ServerVersion>, Unopened> {
@@ -198,7 +191,7 @@ impl Cluster {
 
     fn route_otherwise(&mut self, request: &Request, why: Unroutable) -> Result<Result<Route, ErrorReply>, Lost> {
         let route = match why {
-            Unroutable::CrossSlot(text) => Err(Unroutable::CrossSlot(text)),
+            Unroutable::CrossSlot(text) => Err(text),
             Unroutable::AskServer => {
                 let mut question = redis::cmd("COMMAND");
                 question.arg("GETKEYS");
@@ -209,11 +202,7 @@ impl Cluster {
                 keys.map_or(Ok(Route::Keyless), |keys| route_of_keys(keys.iter().map(Vec::as_slice), false))
             }
         };
-        Ok(match route {
-            Ok(route) => Ok(route),
-            Err(Unroutable::CrossSlot(text)) => Err(ErrorReply::new(text.as_bytes())),
-            Err(Unroutable::AskServer) => Ok(Route::Keyless),
-        })
+        Ok(route.map_err(|text| ErrorReply::new(text.as_bytes())))
     }
 
     /// The node for a read of this slot: a replica, each in its turn, where reads go to replicas.
@@ -256,19 +245,17 @@ impl Cluster {
                 session.answer()?;
             }
             let answer = session.answer()?;
-            Ok(match Redirect::of(answer.frame()) {
-                Some(redirect) => Tried::Redirected(redirect, answer),
-                None => Tried::Done(answer),
-            })
+            Ok((Redirect::of(answer.frame()), answer))
         })
     }
 
-    /// Tries something at the node that owns a slot, and again where and when the cluster says that it did not run.
+    /// Tries something at the node that owns a slot, and again where and when the cluster says that it did not run: a try
+    /// gives where it should go, or when, and what to answer when there is no further try.
     pub(super) fn at_slot<T, E: From<Lost>>(
         &mut self,
         slot: u16,
         is_read: bool,
-        mut attempt: impl FnMut(&mut Session, bool) -> Result<Tried<T>, E>,
+        mut attempt: impl FnMut(&mut Session, bool) -> Result<(Option<Redirect>, T), E>,
     ) -> Result<T, E> {
         let mut retry = Retry::new(&self.endpoint);
         // Where to go for once, with ASKING.
@@ -307,8 +294,8 @@ impl Cluster {
                 }
             };
             let (redirect, answer) = match attempt(session, is_asked) {
-                Ok(Tried::Done(answer)) => return Ok(answer),
-                Ok(Tried::Redirected(redirect, answer)) => (redirect, answer),
+                Ok((None, answer)) => return Ok(answer),
+                Ok((Some(redirect), answer)) => (redirect, answer),
                 Err(error) => {
                     self.drop_session(&node);
                     return Err(error);

@@ -35,7 +35,7 @@ impl Cluster {
         let replica = endpoint.of_replica();
         let session = match &replica {
             // The first answer is the slot map's, which is limited.
-            None => Session::open_telling(endpoint, &|_| ())?,
+            None => Session::open_unheard(endpoint)?,
             Some(_) => Session::open_once(endpoint)?,
         };
         let has_hung_up = |cluster: &mut Self| cluster.open_session(&seed).is_some_and(|session| session.has_ended());

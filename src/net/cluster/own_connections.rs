@@ -9,7 +9,7 @@ use super::Session;
 const KEPT: usize = 32;
 
 /// This end of the connections that ask, as MONITOR names it; also of one that is only being made.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Asker(Arc<Mutex<Vec<String>>>);
 
 impl Asker {

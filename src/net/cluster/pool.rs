@@ -7,7 +7,7 @@ use redis::Value;
 use super::super::endpoint::{Address, Endpoint};
 use super::super::error::{Lost, TURNED_AWAY, Unopened};
 use super::super::session::Session;
-use super::{Cluster, Node};
+use super::{Asker, Cluster, Node};
 use crate::command::request::Request;
 
 impl Cluster {
@@ -41,8 +41,7 @@ impl Cluster {
             }
         }
         if self.nodes[at].session.is_none() {
-            let asker = self.asker.clone();
-            let opened = self.open_telling(address, &|session| asker.note(session)).map_err(Lost::from);
+            let opened = self.open_noted(address, Some(self.asker.clone())).map_err(Lost::from);
             self.is_cut_off = matches!(opened, Err(Lost::Unreached(_)));
             if self.is_cut_off {
                 self.leave_home(address);
@@ -85,20 +84,20 @@ impl Cluster {
     /// Opens a session with a node. A node that is not where it is announced, or has no certificate for that, is looked
     /// for at the host of the node that was named first, as behind forwarded ports, and taken if its id is right.
     pub(in crate::net) fn open_node(&mut self, address: &Address) -> Result<Session, Unopened> {
-        self.open_telling(address, &|_| ())
+        self.open_noted(address, None)
     }
 
-    fn open_telling(&mut self, address: &Address, tell: &dyn Fn(&Session)) -> Result<Session, Unopened> {
+    fn open_noted(&mut self, address: &Address, asker: Option<Asker>) -> Result<Session, Unopened> {
         let detour = self.detours.iter().find(|(announced, _)| announced == address).map(|(_, reached)| reached);
-        let endpoint = Endpoint { address: detour.unwrap_or(address).clone(), ..self.endpoint.clone() };
+        let endpoint = Endpoint { address: detour.unwrap_or(address).clone(), asker, ..self.endpoint.clone() };
         if self.is_of_sentinels {
             return Session::open_once(&endpoint);
         }
         // Nodes that hang up at the question for the map may do so at a PING.
         if self.refreshed.is_none() {
-            return Session::open_telling(&endpoint, tell);
+            return Session::open_unheard(&endpoint);
         }
-        let unreached = match Session::open_heard(&endpoint, tell) {
+        let unreached = match Session::open_heard(&endpoint) {
             Err(why) if detour.is_none() && is_elsewhere(&why) => why,
             opened => return opened,
         };
@@ -108,7 +107,7 @@ impl Cluster {
         let Some(id) = self.map.id_of(address).filter(|_| host != seed) else { return Err(unreached) };
         let elsewhere = Address::Tcp(seed.clone(), *port);
         let there = Endpoint { address: elsewhere.clone(), ..endpoint };
-        let Ok(mut session) = Session::open_telling(&there, tell) else { return Err(unreached) };
+        let Ok(mut session) = Session::open_unheard(&there) else { return Err(unreached) };
         let deadline = Instant::now() + there.connect_timeout;
         match session.call_before(redis::cmd("CLUSTER").arg("MYID"), deadline) {
             Ok(Value::BulkString(own)) if own == id.as_bytes() => {

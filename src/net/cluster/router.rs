@@ -137,7 +137,7 @@ fn look_up(table: &Table, request: &Request) -> Result<Route, Unroutable> {
                 Some(Owned::Key(at)) => positions = vec![at],
                 _ => {}
             }
-            route_of_keys(positions.into_iter().map(|at| argv[at]), is_read)
+            route_of_keys(positions.into_iter().map(|at| argv[at]), is_read).map_err(Unroutable::CrossSlot)
         }
         Err(KeysError::WrongArity | KeysError::BadArguments) => Ok(Route::Refused),
         Err(KeysError::UnknownCommand | KeysError::AskServer) => Err(Unroutable::AskServer),
@@ -153,8 +153,8 @@ pub fn first_key(request: &Request) -> Vec<u8> {
     at.map_or_else(Vec::new, |at| argv[at].to_vec())
 }
 
-/// The route of a command with these keys.
-pub fn route_of_keys<'k>(keys: impl Iterator<Item = &'k [u8]>, is_read: bool) -> Result<Route, Unroutable> {
+/// The route of a command with these keys; the error for keys in several slots, which are told.
+pub fn route_of_keys<'k>(keys: impl Iterator<Item = &'k [u8]>, is_read: bool) -> Result<Route, String> {
     let mut slots: Vec<(u16, &[u8])> = Vec::new();
     for key in keys {
         let slot = slot_of(key);
@@ -165,7 +165,7 @@ pub fn route_of_keys<'k>(keys: impl Iterator<Item = &'k [u8]>, is_read: bool) ->
     match slots.as_slice() {
         [] => Ok(Route::Keyless),
         [(slot, _)] => Ok(Route::Slot { slot: *slot, is_read }),
-        several => Err(Unroutable::CrossSlot(describe_slots(several))),
+        several => Err(describe_slots(several)),
     }
 }
 

@@ -87,12 +87,9 @@ impl Entries {
             let stream = place_of(&self.cursors, &block.asked, &frame.bytes()[found.stream.clone()]);
             let (Some(id), Some(stream)) = (id, stream) else { return self.lose(at, nonsense()).map(|()| None) };
             block.count += 1;
-            let asked = match &block.asked {
-                Asked::New(_) => Phase::New,
-                _ => Phase::Pending(EntryId::ZERO),
-            };
+            let is_new = matches!(block.asked, Asked::New(_));
             let is_claimed = matches!(block.asked, Asked::Claim(_));
-            if let Some(deliveries) = self.note_entry(stream, id, asked, is_claimed, found.fields.is_none()) {
+            if let Some(deliveries) = self.note_entry(stream, id, is_new, is_claimed, found.fields.is_none()) {
                 return Ok(Some(Step::Entry { reader: at, stream, id, found: Found { ..found }, deliveries }));
             }
         }
@@ -104,12 +101,11 @@ impl Entries {
         &mut self,
         stream: usize,
         id: EntryId,
-        phase: Phase,
+        is_new: bool,
         is_claimed: bool,
         is_deleted: bool,
     ) -> Option<Deliveries> {
         let cursor = &mut self.cursors[stream];
-        let is_new = phase == Phase::New;
         if is_new && cursor.is_stale {
             return None;
         }

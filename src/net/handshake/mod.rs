@@ -36,21 +36,17 @@ impl Session {
         if let Address::Sentinel(sentinels) = &endpoint.address {
             return sentinels.open(endpoint);
         }
-        if endpoint.limits_first_answer {
-            return Self::open_heard(endpoint, &|_| ());
-        }
-        Self::open_telling(endpoint, &|_| ())
+        if endpoint.limits_first_answer { Self::open_heard(endpoint) } else { Self::open_unheard(endpoint) }
     }
 
-    /// The same where no sentinel is to be asked, and tells of each connection before the first byte is sent. The first
-    /// answer to what the caller asks is the caller's to limit.
-    pub(super) fn open_telling(endpoint: &Endpoint, tell: &dyn Fn(&Self)) -> Result<Self, Unopened> {
+    /// The same where no sentinel is to be asked. The first answer to what the caller asks is the caller's to limit.
+    pub(super) fn open_unheard(endpoint: &Endpoint) -> Result<Self, Unopened> {
         let deadline = Instant::now() + endpoint.connect_timeout;
-        let mut session = Self::connect(endpoint, endpoint.spoken(), deadline, tell)?;
+        let mut session = Self::connect(endpoint, endpoint.spoken(), deadline)?;
         match session.introduce(deadline) {
             Ok(()) => Ok(session),
             Err(Unopened::Unreachable(why)) if session.has_hung_up_at_hello() => {
-                Self::open_without_hello(endpoint, deadline, tell, why)
+                Self::open_without_hello(endpoint, deadline, why)
             }
             Err(why) => Err(why),
         }
@@ -58,22 +54,17 @@ impl Session {
 
     /// The same, and has heard the server: one that hangs takes connections all the same, and no introduction is due
     /// in RESP2 without credentials.
-    pub(super) fn open_heard(endpoint: &Endpoint, tell: &dyn Fn(&Self)) -> Result<Self, Unopened> {
+    pub(super) fn open_heard(endpoint: &Endpoint) -> Result<Self, Unopened> {
         let deadline = Instant::now() + endpoint.connect_timeout;
-        let mut session = Self::open_telling(endpoint, tell)?;
+        let mut session = Self::open_unheard(endpoint)?;
         session.hear(deadline)?;
         Ok(session)
     }
 
-    fn connect(
-        endpoint: &Endpoint,
-        protocol: Protocol,
-        deadline: Instant,
-        tell: &dyn Fn(&Self),
-    ) -> Result<Self, Unopened> {
+    fn connect(endpoint: &Endpoint, protocol: Protocol, deadline: Instant) -> Result<Self, Unopened> {
         let transport = Transport::connect(endpoint, deadline)?;
         let session = Self::over(&Endpoint { protocol, ..endpoint.clone() }, transport);
-        tell(&session);
+        endpoint.asker.iter().for_each(|asker| asker.note(&session));
         Ok(session)
     }
 
@@ -85,13 +76,8 @@ impl Session {
 
     /// Goes on in RESP2 with who hung up at HELLO, as proxies do that do not know it. Whether it was for HELLO is told
     /// by an answer to anything else; `why` is told where there is none.
-    fn open_without_hello(
-        endpoint: &Endpoint,
-        deadline: Instant,
-        tell: &dyn Fn(&Self),
-        why: String,
-    ) -> Result<Self, Unopened> {
-        let opened = Self::connect(endpoint, Protocol::Resp2, deadline, tell).and_then(|mut session| {
+    fn open_without_hello(endpoint: &Endpoint, deadline: Instant, why: String) -> Result<Self, Unopened> {
+        let opened = Self::connect(endpoint, Protocol::Resp2, deadline).and_then(|mut session| {
             session.introduce(deadline)?;
             session.hear(deadline)?;
             Ok(session)

@@ -1,10 +1,10 @@
 //! Blocks over a cluster: what is watched and where, and MULTI … EXEC at the one node that owns its slot
 //! (contract sections 7 and 11). A block that was told to go elsewhere did not run, and goes there as a whole.
 
+use super::super::cluster::Cluster;
 use super::super::cluster::key_slot::slot_of;
 use super::super::cluster::redirects::{Redirect, asking};
 use super::super::cluster::router::{Route, describe_slots, first_key};
-use super::super::cluster::{Cluster, Tried};
 use super::super::endpoint::Address;
 use super::super::error::{Lost, LostBlock};
 use super::super::session::Session;
@@ -39,10 +39,7 @@ impl Cluster {
         let (slot, key) = (slots[0].0, slots[0].1.to_vec());
         let (is_asked, answer) = self.at_slot(slot, false, |session, is_asked| {
             let answer = session.watch(is_asked.then(asking).as_ref(), keys)?;
-            Ok::<_, Lost>(match answer.as_ref().err().and_then(Redirect::of_error) {
-                Some(redirect) => Tried::Redirected(redirect, (is_asked, answer)),
-                None => Tried::Done((is_asked, answer)),
-            })
+            Ok::<_, Lost>((answer.as_ref().err().and_then(Redirect::of_error), (is_asked, answer)))
         })?;
         if answer.is_ok() {
             self.watch = Some(Watch { slot, key, node: self.last.clone(), is_asked });
@@ -138,10 +135,7 @@ impl Cluster {
         self.at_slot(slot.unwrap_or_default(), false, |session, is_asked| {
             // Inside MULTI the permission that ASKING gives lasts until EXEC.
             let done = session.transact(is_asked.then(asking).as_ref(), block.iter().copied())?;
-            Ok::<_, LostBlock>(match redirect_of(&done) {
-                Some(redirect) => Tried::Redirected(redirect, done),
-                None => Tried::Done(done),
-            })
+            Ok::<_, LostBlock>((redirect_of(&done), done))
         })
     }
 
