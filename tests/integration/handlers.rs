@@ -275,7 +275,11 @@ fn a_second_signal_ends_handlers_that_do_not_end() {
 #[test]
 fn a_hang_up_ends_handlers() {
     let server = Server::start();
-    let run = handled(&server, "echo $$ > pid; sleep 600; true").status(129).reports_among(&["1 message "]).start();
+    let run = handled(&server, "echo $$ > pid; sleep 600; true")
+        .hearing_hang_ups()
+        .status(129)
+        .reports_among(&["1 message "])
+        .start();
     wait_for_subscriber(&server);
     publish(&server, "c", b"1");
     let group = wait_for_group(run.home());

@@ -132,6 +132,11 @@ impl Rcli {
         self
     }
 
+    /// Hears SIGHUP, also where whoever runs the tests ignores it.
+    pub fn hearing_hang_ups(self) -> Self {
+        self.through_sh("exec env --default-signal=HUP \"$0\" \"$@\"")
+    }
+
     /// A process group of its own, so that a signal can go to all of it, as from a terminal.
     pub fn in_own_group(mut self) -> Self {
         self.own_group = true;
