@@ -49,7 +49,6 @@ pub struct Script {
     otherwise: Answer,
     patient: bool,
     exec: Option<Answer>,
-    in_block: bool,
     greeting: Option<Vec<u8>>,
 }
 
@@ -144,7 +143,6 @@ pub fn peer() -> Script {
         otherwise: Answer::Silence,
         patient: false,
         exec: None,
-        in_block: false,
         greeting: None,
     }
 }
@@ -268,7 +266,7 @@ impl Shared {
         let mut buffer = Vec::new();
         let mut chunk = vec![0; 1 << 16];
         let mut waiting: Vec<String> = Vec::new();
-        let mut silent = false;
+        let (mut silent, mut in_block) = (false, false);
         loop {
             let limit = (patient && !waiting.is_empty()).then_some(PATIENCE);
             let _ = stream.set_read_timeout(limit);
@@ -297,7 +295,7 @@ impl Shared {
                 if silent {
                     break;
                 }
-                match self.answer(&command) {
+                match self.answer(&command, &mut in_block) {
                     Answer::Send(answer) => bytes.extend(answer),
                     Answer::Close(answer) => {
                         bytes.extend(answer);
@@ -315,20 +313,20 @@ impl Shared {
         }
     }
 
-    /// The answer the script has for a command.
-    fn answer(&self, command: &str) -> Answer {
+    /// The answer the script has for a command on a connection that may have a block open.
+    fn answer(&self, command: &str, in_block: &mut bool) -> Answer {
         let mut script = self.script.lock().unwrap();
         let name = first_word(command);
         if let Some((_, answer)) = script.always.iter().find(|(begin, _)| command.starts_with(begin)) {
             return answer.clone();
         }
         if let Some(exec) = script.exec.clone() {
-            let was_open = std::mem::replace(&mut script.in_block, matches!(name.as_str(), "MULTI"));
+            let was_open = std::mem::replace(in_block, name == "MULTI");
             match name.as_str() {
                 "MULTI" | "DISCARD" => return send("+OK\r\n"),
                 "EXEC" => return exec,
                 _ if was_open => {
-                    script.in_block = true;
+                    *in_block = true;
                     return send("+QUEUED\r\n");
                 }
                 _ => {}
