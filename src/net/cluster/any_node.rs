@@ -61,7 +61,7 @@ impl Cluster {
     pub fn call_all(&mut self, request: &Request) -> Result<OwnedFrame, Lost> {
         let nodes = self.reach_all(|cluster| cluster.map.primaries().cloned().collect())?;
         let mut replies = Vec::with_capacity(nodes.len());
-        for (node, answer) in self.call_each(nodes, request)? {
+        for (node, answer) in self.call_each(nodes, request) {
             self.last = node;
             replies.push((self.last.to_string(), answer?));
         }

@@ -52,7 +52,7 @@ impl Cluster {
         };
         let mut replies = Vec::with_capacity(nodes.len());
         let mut lost = None;
-        for (node, answer) in self.call_each(nodes, request)? {
+        for (node, answer) in self.call_each(nodes, request) {
             match answer {
                 Ok(reply) => replies.push((node, reply)),
                 Err(interrupted @ Lost::Interrupted(_)) => return Err(interrupted),
@@ -93,7 +93,7 @@ impl Cluster {
     }
 
     /// Sends a command to each of these nodes at once, which are all reached; what each answered.
-    pub(super) fn call_each(&mut self, nodes: Vec<Address>, request: &Request) -> Result<Vec<Answered>, Lost> {
+    pub(super) fn call_each(&mut self, nodes: Vec<Address>, request: &Request) -> Vec<Answered> {
         let mut sent = Vec::with_capacity(nodes.len());
         for node in nodes {
             let begun = self.open_session(&node).ok_or(Lost::Closed).and_then(|session| {
@@ -107,7 +107,7 @@ impl Cluster {
             let answer = begun.and_then(|()| self.open_session(&node).map_or(Err(Lost::Closed), Session::answer));
             (node, answer)
         };
-        Ok(sent.into_iter().map(answer).collect())
+        sent.into_iter().map(answer).collect()
     }
 
     /// What there is to say of the commands since this was last asked.
