@@ -105,7 +105,8 @@ impl Rows {
 
     /// Has the parser read on, with more room where it wants that: how many bytes it took, and how far it came; none where
     /// memory has no room.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "called for every row; what it gives is looked at at once")]
     fn parse(&mut self, bytes: &[u8]) -> (usize, Option<ReadRecordResult>) {
         let mut taken = 0;
         loop {

@@ -50,7 +50,7 @@ fn scalar(out: &mut impl Write, element: &Element<'_>) -> io::Result<()> {
 
 pub fn quoted(out: &mut impl Write, text: &[u8]) -> io::Result<()> {
     out.write_all(b"\"")?;
-    repr(out, text)?;
+    repr::<false>(out, text)?;
     out.write_all(b"\"")
 }
 

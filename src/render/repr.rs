@@ -3,21 +3,9 @@
 
 use std::io::{self, Write};
 
-/// Writes bytes so, without the quotes around them.
-pub fn repr(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
-    repr_with(out, bytes, "\\", "\\\"")
-}
-
-/// Writes the same as a JSON string, which has a backslash before each quote and backslash of it.
-pub fn json_repr(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
-    out.write_all(b"\"")?;
-    repr_with(out, bytes, "\\\\", "\\\\\\\"")?;
-    out.write_all(b"\"")
-}
-
-/// The same with this backslash and this escaped quote.
-#[inline]
-fn repr_with(out: &mut impl Write, bytes: &[u8], backslash: &str, quote: &str) -> io::Result<()> {
+/// Writes bytes so, without the quotes around them; in JSON with a backslash before each quote and backslash of it.
+pub fn repr<const IN_JSON: bool>(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+    let (backslash, quote) = if IN_JSON { (r"\\", r#"\\\""#) } else { (r"\", r#"\""#) };
     let mut rest = bytes;
     while !rest.is_empty() {
         let plain = rest.iter().take_while(|byte| is_plain(**byte)).count();

@@ -52,8 +52,8 @@ pub struct Editor {
     pressed: Arc<Pressed>,
     /// The way to the thread that writes above the prompt, once there is one.
     above: Option<SyncSender<String>>,
-    /// Held while nothing may be written there.
-    quiet: Arc<Mutex<()>>,
+    /// Nothing is written there while this is locked.
+    pub quiet: Arc<Mutex<()>>,
 }
 
 /// What is wrong with the terminal, in words.
@@ -109,7 +109,7 @@ impl Editor {
                 Some(done)
             }
             Err(error) => {
-                report(&format!("{}: {}; commands are not kept", file.path().display(), describe_io(&error)));
+                report(&format!("{}: {}; commands are not kept", file.path.display(), describe_io(&error)));
                 None
             }
         }
@@ -167,11 +167,6 @@ impl Editor {
         thread::Builder::new().spawn(write).map_err(|error| failed(&error.into()))?;
         self.above = Some(above.clone());
         Ok(above)
-    }
-
-    /// Nothing is written above the prompt while this is locked.
-    pub fn quiet(&self) -> Arc<Mutex<()>> {
-        Arc::clone(&self.quiet)
     }
 
     /// Reads a text.

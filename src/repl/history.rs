@@ -25,7 +25,8 @@ const HEADER: &[u8] = b"#V2\n";
 /// A file that keeps commands.
 #[derive(Debug)]
 pub struct HistoryFile {
-    path: PathBuf,
+    /// Where it is.
+    pub path: PathBuf,
     /// redis-cli's too, which does not know the header.
     is_shared: bool,
     /// How far the file is known, in bytes.
@@ -50,11 +51,6 @@ impl HistoryFile {
         let is_device = fs::metadata(&path).is_ok_and(|metadata| metadata.file_type().is_char_device());
         let is_wanted = !is_device && path != Path::new("/dev/null");
         is_wanted.then(|| Self { path, is_shared, known: 0, pending: Vec::new() })
-    }
-
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 
     /// Makes the file and its directory, or takes away what others may do with a file that is there, and gives the

@@ -133,7 +133,7 @@ impl Repl<'_> {
         let paging = Arc::new(Mutex::new(paging));
         self.flush()?;
         // What comes from elsewhere waits.
-        let quiet = self.editor.quiet();
+        let quiet = Arc::clone(&self.editor.quiet);
         let turn = lock(&quiet);
         let through = Renderer::new(render::lines(Box::new(Shared(Arc::clone(&paging)))), self.style.clone());
         let screen = std::mem::replace(&mut self.renderer, through);

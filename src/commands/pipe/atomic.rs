@@ -66,12 +66,12 @@ fn run_input(
     let mut renderer = context.renderer()?;
     let errors = if had_errors { Exit::ErrorReply } else { Exit::Done };
     let Some((last, file)) = block.last() else { return Ok(errors) };
-    let place = files.names().place(Origin { file: *file, line: last.line });
+    let place = files.names.place(Origin { file: *file, line: last.line });
     // What it gives in place of the replies has a number and a line too.
     let mut exec = Request::new(["EXEC"]);
     exec.line = last.line;
     let exec = (block.len() as u64 + 1, &exec);
-    let commands: Vec<_> = block.iter().map(|(request, file)| (files.names().file(*file), request)).collect();
+    let commands: Vec<_> = block.iter().map(|(request, file)| (files.names.file(*file), request)).collect();
     check_block(&mut server, &commands)?;
     counts.sent = block.len();
     let (exit, written) = match run_block(&mut server, &commands, &place)? {

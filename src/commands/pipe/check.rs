@@ -17,7 +17,7 @@ pub fn run(files: &mut InputFiles, args: &PipeArgs, refuse: impl FnMut(&Request)
     let (began, mut found) = (Instant::now(), Found { exit: Exit::Done, errors: 0, refused: 0 });
     found.read(files, args.skip, refuse)?;
     if args.summary {
-        let commands = files.number().saturating_sub(args.skip) - found.refused;
+        let commands = files.number.saturating_sub(args.skip) - found.refused;
         let seconds = began.elapsed().as_secs_f64();
         notice(&format!("summary: {commands} commands, {} errors, {seconds:.3} seconds", found.errors));
     }
@@ -43,7 +43,7 @@ impl Found {
         let mut transaction = Transaction::default();
         let mut opened = String::new();
         loop {
-            let is_skipped = files.number() < skip;
+            let is_skipped = files.number < skip;
             let next = match files.next(&mut request) {
                 Ok(Next::Command) if !is_skipped => {
                     let refused = files.refuse(&request, refuse(&request));
@@ -55,9 +55,9 @@ impl Found {
             match next {
                 Ok(Next::Command) => {
                     if transaction.feed(&request) == Step::Opened {
-                        opened = files.names().place(files.origin(&request));
+                        opened = files.names.place(files.origin(&request));
                     }
-                    if files.number() == skip && transaction.queued().is_some() {
+                    if files.number == skip && transaction.queued().is_some() {
                         let inside = format!("--skip {skip} lies inside the block that MULTI opens at {opened}");
                         self.note(Failure::usage(inside));
                     }
@@ -73,8 +73,8 @@ impl Found {
                 }
             }
         }
-        if files.number() < skip {
-            let count = counted(files.number(), "command");
+        if files.number < skip {
+            let count = counted(files.number, "command");
             self.note(Failure::usage(format!("--skip {skip}: the input has only {count}")));
         }
         if transaction.queued().is_some() {

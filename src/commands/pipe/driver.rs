@@ -202,12 +202,12 @@ impl<'a> Driver<'a> {
     fn note_effect(&mut self) -> bool {
         let effect = effect_of(&self.request);
         if effect == Effect::None {
-            self.output.blocks.push_report(&self.request, self.files.number());
+            self.output.blocks.push_report(&self.request, self.files.number);
             return false;
         }
         if !self.engine.is_cluster() {
             let origin = self.files.origin(&self.request);
-            self.output.blocks.push(&self.request, effect, self.files.number(), origin);
+            self.output.blocks.push(&self.request, effect, self.files.number, origin);
             return false;
         }
         if matches!(effect, Effect::Sets(_)) {

@@ -45,15 +45,17 @@ impl Names {
 
 /// Files of commands, read in order.
 pub struct InputFiles {
-    names: Names,
+    /// The names of all the files.
+    pub names: Names,
     waiting: VecDeque<PathBuf>,
     current: Source,
     /// The number of the current file.
     file: u32,
-    size: Option<u64>,
+    /// The size of all the input in bytes, where that is known.
+    pub size: Option<u64>,
     consumed_before: u64,
-    /// How many commands were read.
-    number: u64,
+    /// How many commands were read: the number of the last one.
+    pub number: u64,
     /// What their rows become; none for files of commands.
     rows: Option<RowForm>,
 }
@@ -155,11 +157,6 @@ impl InputFiles {
         self.current.size().is_some()
     }
 
-    /// The number of the command that was read last, counted from 1.
-    pub fn number(&self) -> u64 {
-        self.number
-    }
-
     /// The number of the current file.
     pub fn file(&self) -> u32 {
         self.file
@@ -168,16 +165,6 @@ impl InputFiles {
     /// Where a command of the current file stands.
     pub fn origin(&self, request: &Request) -> Origin {
         Origin { file: self.file, line: request.line }
-    }
-
-    /// The names of all the files.
-    pub fn names(&self) -> &Names {
-        &self.names
-    }
-
-    /// The size of all the input in bytes, where that is known.
-    pub fn size(&self) -> Option<u64> {
-        self.size
     }
 
     /// How many bytes of all the input were parsed.

@@ -75,8 +75,8 @@ impl Output {
             form,
             shows_pushes: config.show_pushes,
             is_cluster,
-            names: files.names().clone(),
-            progress: Progress::new(args, files.size()),
+            names: files.names.clone(),
+            progress: Progress::new(args, files.size),
             blocks: Blocks::default(),
             errors: 0,
             was_aborted: false,
@@ -103,7 +103,7 @@ impl Output {
             let reports = self.blocks.take_reports();
             return self.write_beside(|form, renderer| form.render(renderer, frame, answered, &reports));
         }
-        if self.progress.shares_terminal() {
+        if self.progress.shares_terminal {
             return self.write_beside(|form, renderer| form.render(renderer, frame, answered, &[]));
         }
         self.form.render(&mut self.renderer, frame, answered, &[])
@@ -129,7 +129,7 @@ impl Output {
     pub fn write_waiting(&mut self, waiting: &Waiting) -> io::Result<()> {
         self.report(waiting.errors.as_deref());
         let text = waiting.text.bytes();
-        if self.progress.shares_terminal() {
+        if self.progress.shares_terminal {
             return self.write_beside(|_, renderer| renderer.write_text(text));
         }
         self.renderer.write_text(text)

@@ -15,7 +15,8 @@ pub struct Progress {
     bar: Option<ProgressBar>,
     counts_bytes: bool,
     wants_summary: bool,
-    shares_terminal: bool,
+    /// Whether replies go to the terminal of the bar, which has to step aside for each.
+    pub shares_terminal: bool,
     started: Instant,
 }
 
@@ -61,11 +62,6 @@ impl Progress {
             Some(bar) => bar.suspend(write),
             None => write(),
         }
-    }
-
-    /// Whether replies go to the terminal of the bar, which has to step aside for each.
-    pub fn shares_terminal(&self) -> bool {
-        self.shares_terminal
     }
 
     /// Takes the bar away for good.

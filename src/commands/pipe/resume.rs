@@ -80,7 +80,7 @@ struct Restore<'a> {
 impl Restore<'_> {
     fn run(&mut self) -> Outcome<()> {
         let mut request = Request::default();
-        while self.files.number() < self.args.skip {
+        while self.files.number < self.args.skip {
             match self.files.next(&mut request)? {
                 Next::Command => self.pass(&request)?,
                 Next::Pending => self.files.wait_and_fill()?,
@@ -88,8 +88,8 @@ impl Restore<'_> {
             }
         }
         // Of a block that is open that is told first.
-        if self.files.number() < self.args.skip && self.transaction.queued().is_none() {
-            let count = counted(self.files.number(), "command");
+        if self.files.number < self.args.skip && self.transaction.queued().is_none() {
+            let count = counted(self.files.number, "command");
             return Err(Failure::usage(format!("--skip {}: the input has only {count}", self.args.skip)));
         }
         self.send_due()?;
@@ -117,7 +117,7 @@ impl Restore<'_> {
                 Effect::Unwatch => self.end_watch(),
                 _ => {}
             },
-            Step::Opened => self.opened = (self.files.number(), origin),
+            Step::Opened => self.opened = (self.files.number, origin),
             // With arguments it is no EXEC, and servers drop the block for it.
             Step::Queue if effect_of(request) == Effect::Exec => {
                 self.transaction = Transaction::default();
@@ -134,7 +134,7 @@ impl Restore<'_> {
     fn end_block(&mut self, is_exec: bool) -> Outcome<()> {
         self.end_watch();
         let block = std::mem::take(&mut self.block);
-        let is_known = is_exec && self.args.not_run.contains(&self.files.number());
+        let is_known = is_exec && self.args.not_run.contains(&self.files.number);
         if is_known || !block.iter().any(sets_state) {
             return Ok(());
         }
@@ -226,7 +226,7 @@ impl Restore<'_> {
                 Err(Failure::failed(format!("{place}: {command}: refused when it was sent again to resume: {error}")))
             }
             (_, Some(_)) => {
-                self.had_errors |= report_errors(self.files.names().file(file), request, answer, true);
+                self.had_errors |= report_errors(self.files.names.file(file), request, answer, true);
                 Ok(())
             }
             (Effect::Watch, _) => {
@@ -246,7 +246,7 @@ impl Restore<'_> {
     }
 
     fn place(&self, origin: Origin) -> String {
-        self.files.names().place(origin)
+        self.files.names.place(origin)
     }
 }
 

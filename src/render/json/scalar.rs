@@ -6,7 +6,7 @@ use base64::display::Base64Display;
 use base64::prelude::BASE64_STANDARD;
 
 use super::super::Style;
-use super::super::repr::json_repr;
+use super::super::repr::repr;
 use crate::reply::{Element, Kind, error_words, split_code};
 use crate::text;
 use crate::word::{escaped_in_json, first};
@@ -72,7 +72,9 @@ pub fn string_or_base64(out: &mut impl Write, style: &Style, bytes: &[u8]) -> io
 #[cold]
 fn escaped_or_base64(out: &mut impl Write, style: &Style, bytes: &[u8]) -> io::Result<()> {
     if style.quoted {
-        return json_repr(out, bytes);
+        out.write_all(b"\"")?;
+        repr::<true>(out, bytes)?;
+        return out.write_all(b"\"");
     }
     match std::str::from_utf8(bytes) {
         Ok(text) => string(out, text),
