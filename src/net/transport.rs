@@ -25,6 +25,7 @@ const KEEPALIVE_RETRIES: u32 = 3;
 /// How long a full backlog is left alone.
 const FULL_BACKLOG: Duration = Duration::from_millis(10);
 /// How long sent bytes may stay unacknowledged.
+#[cfg(target_os = "linux")]
 const UNACKNOWLEDGED: Duration = Duration::from_secs(25);
 
 /// A byte stream to a server. Reads and writes never block.
