@@ -103,6 +103,19 @@ fn a_server_that_is_no_cluster_is_talked_to_as_without_the_option() {
 }
 
 #[test]
+fn a_server_without_the_command_is_no_cluster_either_until_it_says_where_a_key_is() {
+    let old = || peer().always("CLUSTER", send("-ERR unknown command 'CLUSTER'\r\n"));
+    let server = old().always("GET foo", send("$1\r\nv\r\n")).always("DBSIZE", send(":7\r\n")).start();
+    server.rcli(["-c", "GET", "foo"]).prints("v\n").run();
+    server.rcli(["-c", "DBSIZE"]).prints("7\n").run();
+    server.rcli(["-c"]).stdin("GET foo\nDBSIZE\n").prints("v\n7\n").run();
+    server.rcli(["-c", "pipe"]).stdin("GET foo\nDBSIZE\n").prints("v\n7\n").run();
+    // A node whose command has another name tells it by MOVED.
+    let moved = send(format!("-MOVED 12182 127.0.0.1:{}\r\n", server.port()));
+    old().always("GET foo", moved).start().rcli(["-c", "GET", "foo"]).prints("v\n").run();
+}
+
+#[test]
 fn a_server_that_is_no_cluster_is_listened_to_as_without_the_option() {
     let server = Server::start();
     server.call(&[b"XADD", b"s", b"1-1", b"f", b"v"]);

@@ -42,6 +42,8 @@ impl Cluster {
         let mut cluster = Self { is_of_sentinels: replica.is_some(), ..Self::over(endpoint, session) };
         match replica {
             None => match cluster.read_map(&seed) {
+                // It is no node, or one whose command has another name.
+                Err(Lost::Refused { code, .. }) if may_lack_map && code == NO_CLUSTER => {}
                 Err(Lost::Unreached(_)) if may_lack_map && has_hung_up(&mut cluster) => cluster.drop_session(&seed),
                 read => read.map_err(|lost| lost.while_opening(&seed.to_string()))?,
             },

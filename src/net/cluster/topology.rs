@@ -7,6 +7,7 @@ use redis::Value;
 
 use super::super::endpoint::Address;
 use super::super::error::{LOADING, Lost, NO_CLUSTER, Unopened};
+use super::super::handshake::hello::lacks_command;
 use super::Cluster;
 use super::slot_map::{Announced, SlotMap};
 use crate::reply::{error_reason, text_of};
@@ -29,7 +30,7 @@ impl Cluster {
             let (code, hint) = match error.code() {
                 "NOAUTH" => ("", "; give the user and the password"),
                 "NOPERM" => ("", "; -c asks for CLUSTER SLOTS"),
-                _ if text.contains("cluster support disabled") => (NO_CLUSTER, "; leave out -c"),
+                _ if lacks_command(error) => (NO_CLUSTER, "; leave out -c"),
                 _ => ("", ""),
             };
             return Err(no_map(node, code, &format!("{text}{hint}")));

@@ -100,12 +100,14 @@ pub(super) fn request(endpoint: &Endpoint) -> Cmd {
 /// Whether a server that answers HELLO with this error can be used: it has no HELLO, as those before version 6 and
 /// proxies say in many ways; or it is busy, and answers what is asked of it in the same words.
 fn is_usable(error: &ServerError) -> bool {
+    matches!(error.code(), "NOPROTO" | "NOAUTH" | "LOADING" | "BUSY" | "MASTERDOWN" | "MISCONF") || lacks_command(error)
+}
+
+/// Whether a server has not got what it was asked for, as old ones and proxies say in many ways.
+pub fn lacks_command(error: &ServerError) -> bool {
     let says = |words: &str| error.details().is_some_and(|text| text.to_ascii_lowercase().contains(words));
-    match error.code() {
-        "NOPROTO" | "NOAUTH" | "LOADING" | "BUSY" | "MASTERDOWN" | "MISCONF" => true,
-        "ERR" => ["unknown command", "unsupported", "not supported", "not allowed", "disabled"].into_iter().any(says),
-        _ => false,
-    }
+    error.code() == "ERR"
+        && ["unknown command", "unsupported", "not supported", "not allowed", "disabled"].into_iter().any(says)
 }
 
 /// The name and the version in an answer to HELLO.
