@@ -14,7 +14,6 @@ use super::super::stream::Loss;
 use super::super::stream::discovery::{Found, Search};
 use super::super::stream::recovery::Recovery;
 use super::super::stream::retries::LONGEST_PAUSE;
-use super::super::stream::source::is_final_code;
 use super::cursor::Cursor;
 use super::reader::{Down, Link, Reader};
 use super::{Entries, Queued, Reading};
@@ -165,27 +164,12 @@ impl Entries {
     }
 
     /// Gives what was found to the readers that have no connection.
-    pub(super) fn settle(&mut self, found: Found) -> Result<(), Unopened> {
-        let mut sessions: Vec<(Address, Session)> = Vec::new();
+    pub(super) fn settle(&mut self, mut found: Found) -> Result<(), Unopened> {
         let mut failed: Vec<Address> = Vec::new();
-        for (address, opened) in found.nodes {
-            match opened {
-                Ok(session) => sessions.push((address, session)),
-                Err(Unopened::Refused { code, message }) if is_final_code(&code) => {
-                    return Err(Unopened::Unreachable(format!("{message}; not tried again")));
-                }
-                Err(
-                    Unopened::Refused { message, .. }
-                    | Unopened::Unreachable(message)
-                    | Unopened::NobodyListens(message),
-                ) => {
-                    self.recovery.reason = message;
-                    failed.push(address);
-                }
-                // The signal ends the run, or the next search goes on.
-                Err(Unopened::Interrupted(_)) => {}
-            }
-        }
+        let mut sessions = found.take_sessions(|address, why| {
+            self.recovery.reason = why.into_message().unwrap_or_default();
+            failed.push(address);
+        })?;
         for at in self.missing() {
             let node = self.readers[at].slot.map(|slot| self.recovery.discovery.owner(slot).cloned());
             let is_it = |address: &Address| node.as_ref().is_none_or(|node| node.as_ref() == Some(address));

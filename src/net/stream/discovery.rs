@@ -12,6 +12,7 @@ use super::super::cluster::slot_map::Announced;
 use super::super::endpoint::{Address, Endpoint};
 use super::super::error::Unopened;
 use super::super::session::Session;
+use super::source::is_final_code;
 use crate::signal;
 use crate::text::describe_io;
 
@@ -150,6 +151,29 @@ impl Discovery {
             Self::Idle(finder) => finder.find(search),
             _ => Found::default(),
         }
+    }
+}
+
+impl Found {
+    /// Takes the sessions that were opened, and tells `note` of the nodes of which there is none. A refusal that will be the
+    /// same however often one asks is an error.
+    pub fn take_sessions(
+        &mut self,
+        mut note: impl FnMut(Address, Unopened),
+    ) -> Result<Vec<(Address, Session)>, Unopened> {
+        let mut sessions = Vec::new();
+        for (address, opened) in mem::take(&mut self.nodes) {
+            match opened {
+                Ok(session) => sessions.push((address, session)),
+                Err(Unopened::Refused { code, message }) if is_final_code(&code) => {
+                    return Err(Unopened::Unreachable(format!("{message}; not tried again")));
+                }
+                // The signal ends the run, or the next search goes on.
+                Err(Unopened::Interrupted(_)) => {}
+                Err(why) => note(address, why),
+            }
+        }
+        Ok(sessions)
     }
 }
 

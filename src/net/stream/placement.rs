@@ -11,7 +11,7 @@ use super::super::session::Session;
 use super::assignment::{Assignment, AssignmentId, Home};
 use super::connection::{Connection, Loss};
 use super::discovery::{Follow, Found, Search};
-use super::source::{Subject, is_final_code};
+use super::source::Subject;
 use super::{Elsewhere, Everywhere, Stream};
 use crate::reply::Event;
 
@@ -182,30 +182,20 @@ impl Stream {
     }
 
     /// Asks what was found for what is missing.
-    pub(super) fn settle(&mut self, found: Found) -> Result<(), Unopened> {
+    pub(super) fn settle(&mut self, mut found: Found) -> Result<(), Unopened> {
         if found.is_cut_short {
             // The signal ends the run, or the next search goes on.
             self.recovery.search_after_pause();
             return Ok(());
         }
-        let mut sessions: Vec<(Address, Session)> = Vec::new();
         let mut refusal = None;
-        for (address, opened) in found.nodes {
-            match opened {
-                Ok(session) => sessions.push((address, session)),
-                Err(Unopened::Refused { code, message }) if is_final_code(&code) => {
-                    return Err(Unopened::Unreachable(format!("{message}; not tried again")));
-                }
-                Err(Unopened::Refused { code, message }) => {
-                    self.recovery.reason.clone_from(&message);
-                    refusal = Some(message).filter(|_| code != "LOADING").or(refusal);
-                }
-                Err(Unopened::Unreachable(message) | Unopened::NobodyListens(message)) => {
-                    self.recovery.reason = message;
-                }
-                Err(Unopened::Interrupted(_)) => {}
+        let sessions = found.take_sessions(|_, why| {
+            let is_told = matches!(&why, Unopened::Refused { code, .. } if code != "LOADING");
+            if let Ok(message) = why.into_message() {
+                refusal = is_told.then(|| message.clone()).or(refusal.take());
+                self.recovery.reason = message;
             }
-        }
+        })?;
         // What was heard once is tried again; where nothing ever was, nobody wants us.
         let is_start = sessions.is_empty() && self.assignments.values().all(|assignment| assignment.from.is_none());
         if let (true, Some(words)) = (is_start, refusal) {

@@ -189,7 +189,7 @@ pub(super) fn is_final(error: &ErrorReply) -> bool {
 }
 
 /// Whether an error of this code will be the same however often one asks.
-pub(in crate::net) fn is_final_code(code: &str) -> bool {
+pub(super) fn is_final_code(code: &str) -> bool {
     matches!(code, "NOPERM" | "NOAUTH" | "WRONGPASS" | "MOVED" | "CROSSSLOT")
 }
 

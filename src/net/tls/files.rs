@@ -16,24 +16,16 @@ pub(super) fn load_trusted(file: Option<&Path>, directory: Option<&Path>) -> Res
     if file.is_none() && directory.is_none() {
         return Ok(Trusted::new(rustls_native_certs::load_native_certs().certs));
     }
-    let mut certificates = match file {
-        Some(path) => load_certificates(path)?,
-        None => Vec::new(),
-    };
-    if let Some(directory) = directory {
-        certificates.extend(load_directory(directory)?);
-    }
+    let mut certificates = file.map(load_certificates).transpose()?.unwrap_or_default();
+    certificates.extend(directory.map(load_directory).transpose()?.unwrap_or_default());
     Ok(Trusted::new(certificates))
 }
 
 /// The certificates of all PEM files of a directory; what else is in it is passed over.
 fn load_directory(directory: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let failed = |error: &std::io::Error| format!("{}: {}", directory.display(), describe_io(error));
-    let entries = std::fs::read_dir(directory).map_err(|error| failed(&error))?;
-    let paths: Vec<PathBuf> = entries
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<_, _>>()
-        .map_err(|error| failed(&error))?;
+    let paths: Vec<PathBuf> = std::fs::read_dir(directory)
+        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect())
+        .map_err(|error| format!("{}: {}", directory.display(), describe_io(&error)))?;
     let files = paths.iter().filter(|path| path.is_file());
     let mut certificates: Vec<_> = files.filter_map(|path| load_certificates(path).ok()).flatten().collect();
     if certificates.is_empty() {
