@@ -10,7 +10,7 @@ use crate::command::request::Request;
 use crate::config;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::follow::handler::{Handler, Handlers, parse_handlers};
+use crate::follow::handler::{Handler, Handlers, Takes, parse_handlers};
 use crate::follow::{Changes, Filter, Limits, Listening, View, follow};
 use crate::input;
 use crate::net::{Change, Heard, Source, Stream, Subscription, Topic};
@@ -40,7 +40,8 @@ pub fn ssub(context: &Context, args: &SsubArgs) -> Outcome<Exit> {
 /// Runs `rcli monitor`.
 pub fn monitor(context: &Context, args: &MonitorArgs) -> Outcome<Exit> {
     refuse_json_options(context, &[("--events", args.reconnect.events)])?;
-    let handlers = Handler::of_events(args.on_disconnect.as_deref())?.into_iter().collect();
+    let handlers =
+        Handler::of_option(Takes::Events, "--on-disconnect", args.on_disconnect.as_deref())?.into_iter().collect();
     let limits = Limits::begin(&args.limits, "messages");
     let stream = open(context, Source::Monitor, args.reconnect.retries.limit(), args.node.as_deref())?;
     let mut view = view(context, limits)?;
@@ -107,7 +108,7 @@ fn listen(
     let mut handlers = parse_handlers(&options.handlers, &subscriptions, options.control.is_some())?;
     // A handler gets JSON in any case, so these mean something where there is one.
     let has_handlers = !handlers.is_empty();
-    handlers.extend(Handler::of_events(options.on_disconnect.as_deref())?);
+    handlers.extend(Handler::of_option(Takes::Events, "--on-disconnect", options.on_disconnect.as_deref())?);
     refuse_json_options(
         context,
         &[

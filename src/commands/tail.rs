@@ -7,7 +7,7 @@ use super::listen::{refuse_json_options, view};
 use crate::cli::{Ack, TailArgs};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::follow::handler::{Handler, Handlers};
+use crate::follow::handler::{Handler, Handlers, Takes};
 use crate::follow::{Limits, follow};
 use crate::net::{Acknowledge, Edge, Entries, Group, Reading};
 use crate::reply::EntryId;
@@ -27,8 +27,8 @@ pub fn run(context: &Context, args: &TailArgs) -> Outcome<Exit> {
         ],
     )?;
     let reading = reading(args)?;
-    let handler = Handler::of_entries(args.handling.handler.as_deref())?;
-    let on_disconnect = Handler::of_events(args.handling.on_disconnect.as_deref())?;
+    let handler = Handler::of_option(Takes::Entries, "--handler", args.handling.handler.as_deref())?;
+    let on_disconnect = Handler::of_option(Takes::Events, "--on-disconnect", args.handling.on_disconnect.as_deref())?;
     let handlers: Vec<Handler> = handler.into_iter().chain(on_disconnect).collect();
     let limits = Limits::begin(&args.limits, "messages");
     let endpoint = context.endpoint_telling(None)?;

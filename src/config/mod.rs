@@ -109,8 +109,6 @@ impl Config {
         }
         warnings.extend(place.warning.clone());
         let connection = Connection::decide(&options, place, default_protocol)?;
-        let (show_pushes, is_sure) = (cli.output.show_pushes == Some(YesNo::Yes), cli.repl.yes);
-        let is_format_chosen = style::is_format_chosen(&cli.output);
         let label = match connection.sandbox {
             Some(_) => Some(Label { name: "sandbox".to_owned(), color: None }),
             None => cli.label.clone(),
@@ -118,10 +116,10 @@ impl Config {
         Ok(Self {
             connection,
             style,
-            is_format_chosen,
+            is_format_chosen: style::is_format_chosen(&cli.output),
             guise,
-            show_pushes,
-            is_sure,
+            show_pushes: cli.output.show_pushes == Some(YesNo::Yes),
+            is_sure: cli.repl.yes,
             label,
             warnings,
             any_server,

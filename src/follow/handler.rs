@@ -17,8 +17,9 @@ use crate::net::Subscription;
 use crate::render::{Format, Record, Renderer, Style};
 use crate::reply::{Message, Ticket};
 
+/// What a handler takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Takes {
+pub enum Takes {
     /// The messages of this channel or pattern.
     Messages(Vec<u8>),
     Entries,
@@ -36,21 +37,11 @@ pub struct Handler {
 
 impl Handler {
     /// The command that an option gives, if it does.
-    fn of_option(takes: Takes, name: &str, command: Option<&OsStr>) -> Outcome<Option<Self>> {
+    pub fn of_option(takes: Takes, name: &str, command: Option<&OsStr>) -> Outcome<Option<Self>> {
         match command {
             Some(command) if command.is_empty() => Err(Failure::usage(format!("{name}: the command is empty"))),
             command => Ok(command.map(|command| Self { takes, command: command.to_owned() })),
         }
-    }
-
-    /// The command of `--on-disconnect`, if there is one.
-    pub fn of_events(command: Option<&OsStr>) -> Outcome<Option<Self>> {
-        Self::of_option(Takes::Events, "--on-disconnect", command)
-    }
-
-    /// The command for every entry of streams, if there is one.
-    pub fn of_entries(command: Option<&OsStr>) -> Outcome<Option<Self>> {
-        Self::of_option(Takes::Entries, "--handler", command)
     }
 
     /// What it is called, for messages about this job.

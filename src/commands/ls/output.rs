@@ -151,7 +151,12 @@ impl Output {
         let Form::Template(template) = &self.form else { return Ok(()) };
         self.request.clear();
         template.fill(|_| key, &mut self.request);
-        let record = Record::CommandLine { request: &self.request, in_base64: None };
+        self.write_command(None)
+    }
+
+    /// Writes the command that was made; the argument at this place in base64.
+    fn write_command(&mut self, in_base64: Option<usize>) -> Result<(), Halt> {
+        let record = Record::CommandLine { request: &self.request, in_base64 };
         self.bar.write(&mut self.renderer, |renderer| renderer.write(&record)).map_err(Failure::output)?;
         self.count()
     }
@@ -222,9 +227,7 @@ impl Output {
         if is_absolute {
             self.request.push(b"ABSTTL");
         }
-        let record = Record::CommandLine { request: &self.request, in_base64: Some(3) };
-        self.bar.write(&mut self.renderer, |renderer| renderer.write(&record)).map_err(Failure::output)?;
-        self.count()
+        self.write_command(Some(3))
     }
 
     /// Says once of each question that a server refuses it.

@@ -8,12 +8,11 @@ use super::round_trips::{RoundTrips, in_ms};
 use super::table::{json_of, time_in_seconds};
 use super::{INTERVAL, interval, limits_of, spectrum};
 use crate::cli::StatArgs;
-use crate::color::Colors;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::follow::Limits;
 use crate::net::Endpoint;
-use crate::render::{Format, Renderer, Stdout};
+use crate::render::{Format, Renderer, Stdout, Style};
 
 /// Where `--history` has no interval: redis-cli's.
 const HISTORY_INTERVAL: Duration = Duration::from_secs(15);
@@ -36,15 +35,7 @@ pub fn run(context: &Context, args: &StatArgs) -> Outcome<Exit> {
     let mut limits = Limits::begin(&limits, "lines");
     let endpoint = Endpoint { cluster: None, ..context.endpoint_telling(None)? };
     let mut nodes = Nodes::open(&endpoint, args.retries.limit())?;
-    let mut lines = Lines {
-        renderer: context.renderer()?,
-        format: style.format,
-        colors: style.colors,
-        has_bars: context.config.style.is_terminal,
-        is_history: args.history,
-        is_dist: args.dist,
-        count: 0,
-    };
+    let mut lines = Lines { renderer: context.renderer()?, style, args, count: 0 };
     let interval = interval(args, if args.history { HISTORY_INTERVAL } else { INTERVAL });
     loop {
         let begun = Instant::now();
@@ -80,17 +71,14 @@ pub fn run(context: &Context, args: &StatArgs) -> Outcome<Exit> {
 }
 
 /// Where lines are written.
-struct Lines {
+struct Lines<'a> {
     renderer: Renderer<Stdout>,
-    format: Format,
-    colors: Colors,
-    has_bars: bool,
-    is_history: bool,
-    is_dist: bool,
+    style: &'a Style,
+    args: &'a StatArgs,
     count: u64,
 }
 
-impl Lines {
+impl Lines<'_> {
     /// Writes the line over that stands there; the next one begins below where it is the last.
     fn redraw(&mut self, trips: &RoundTrips, is_last: bool) -> Outcome<()> {
         let end = if is_last { "\n" } else { "" };
@@ -100,24 +88,24 @@ impl Lines {
     /// Writes the line about an interval that has ended.
     fn end(&mut self, trips: &RoundTrips, took: Duration, is_live: bool) -> Outcome<()> {
         let mut text = if is_live { CLEAR.to_owned() } else { String::new() };
-        match (self.format, self.is_dist) {
+        match (self.style.format, self.args.dist) {
             (Format::Json, true) => text.push_str(&dist_in_json(trips)),
             (Format::Json, false) => {
                 let _ = writeln!(text, "{{\"time\":{},\"round_trip\":{}}}", time_in_seconds(), json_of(trips));
             }
             (_, true) => {
                 if self.count.is_multiple_of(SCREENFUL) {
-                    text.push_str(&spectrum::legend(self.colors));
+                    text.push_str(&spectrum::legend(self.style.colors));
                 }
-                text.push_str(&spectrum::line(trips, self.colors));
+                text.push_str(&spectrum::line(trips, self.style.colors));
             }
             (_, false) => {
                 text.push_str(&self.describe(trips));
                 // Behind the cells nothing would be CSV.
-                if self.is_history && self.format != Format::Csv {
+                if self.args.history && self.style.format != Format::Csv {
                     let _ = write!(text, " -- {:.2} seconds range", took.as_secs_f64());
-                    if self.has_bars {
-                        let _ = write!(text, " {}", spectrum::bar(trips.mean(), self.colors));
+                    if self.style.is_terminal {
+                        let _ = write!(text, " {}", spectrum::bar(trips.mean(), self.style.colors));
                     }
                 }
                 text.push('\n');
@@ -130,11 +118,11 @@ impl Lines {
     /// redis-cli's words; its numbers in raw are whole milliseconds but for the average.
     fn describe(&self, trips: &RoundTrips) -> String {
         let RoundTrips { min, max, count, .. } = trips;
-        if self.format == Format::Human {
+        if self.style.format == Format::Human {
             let (min, max, mean) = (in_ms(*min), in_ms(*max), in_ms(trips.mean()));
             return format!("min: {min}, max: {max}, avg: {mean} ({count} samples)");
         }
-        let mark = if self.format == Format::Csv { "," } else { " " };
+        let mark = if self.style.format == Format::Csv { "," } else { " " };
         let (min, max) = (min.as_millis(), max.as_millis());
         format!("{min}{mark}{max}{mark}{:.2}{mark}{count}", trips.mean().as_secs_f64() * 1000.0)
     }

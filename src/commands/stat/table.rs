@@ -6,10 +6,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::info::Info;
 use super::nodes::{Nodes, Seen};
 use super::round_trips::{RoundTrips, in_ms};
-use crate::color::{Colors, Part};
+use crate::color::Part;
 use crate::context::Context;
 use crate::exit::{Failure, Outcome};
-use crate::render::{Format, Renderer, Stdout};
+use crate::render::{Format, Renderer, Stdout, Style};
 
 /// The columns: what they are called and how wide they are.
 const COLUMNS: [(&str, usize); 10] = [
@@ -36,9 +36,7 @@ const SUM: &str = "sum";
 /// Where lines are written.
 pub struct Table {
     renderer: Renderer<Stdout>,
-    format: Format,
-    colors: Colors,
-    is_terminal: bool,
+    style: Style,
     names_nodes: bool,
     /// The lines since the last header.
     lines: usize,
@@ -49,12 +47,9 @@ pub struct Table {
 impl Table {
     /// Over standard output, in the format that was asked for.
     pub fn new(context: &Context, names_nodes: bool) -> Outcome<Self> {
-        let style = &context.config.style;
         Ok(Self {
             renderer: context.renderer()?,
-            format: style.format,
-            colors: style.colors,
-            is_terminal: style.is_terminal,
+            style: context.config.style.clone(),
             names_nodes,
             lines: 0,
             requests: Vec::new(),
@@ -70,7 +65,7 @@ impl Table {
         if self.names_nodes {
             seen.push(sum(&seen));
         }
-        let text = if self.format == Format::Json { self.json(&seen) } else { self.rows(&seen) };
+        let text = if self.style.format == Format::Json { self.json(&seen) } else { self.rows(&seen) };
         self.requests = seen.into_iter().map(|seen| (seen.name, seen.info.requests)).collect();
         self.renderer.write_now(&text).map_err(Failure::output)?;
         Ok(true)
@@ -120,8 +115,11 @@ impl Table {
 
     /// Rows and columns of the screen, if there is one.
     fn screen(&self) -> Option<(usize, usize)> {
-        let size =
-            if self.is_terminal { rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok()? } else { return None };
+        let size = if self.style.is_terminal {
+            rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok()?
+        } else {
+            return None;
+        };
         Some((size.ws_row.into(), size.ws_col.into()))
     }
 
@@ -154,7 +152,7 @@ impl Table {
         let titles: Vec<String> = only(&COLUMNS, shown).map(|(title, width)| format!("{title:width$}")).collect();
         let line = |words: &[String]| {
             let line = format!("{:margin$}{}", "", words.join(" "));
-            format!("{}\n", self.colors.paint(Part::Hint, line.trim_end()))
+            format!("{}\n", self.style.colors.paint(Part::Hint, line.trim_end()))
         };
         line(&groups) + &line(&titles)
     }
