@@ -36,7 +36,8 @@ pub use self::streams::{
 };
 pub use self::tail::{Ack, TailArgs};
 pub use self::verbs::{
-    CompletionsArgs, ExecArgs, ExecOptions, GenerateArgs, HintsArgs, OnError, PipeArgs, ProfilesArgs, TxnArgs, Verb,
+    CompletionsArgs, ExecArgs, ExecOptions, GenerateArgs, HintsArgs, OnError, PipeArgs, ProfilesArgs, RepeatOptions,
+    TxnArgs, Verb,
 };
 
 /// A command line: the global options, wherever they stood, and what is to be done.

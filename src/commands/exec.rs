@@ -47,7 +47,7 @@ pub fn run(context: &Context, args: &ExecArgs) -> Outcome<Exit> {
         return exit;
     }
     if changes_subscriptions(&request) {
-        return subscribed::leave(context, &request);
+        return subscribed::leave(context, &request, &options.repetition);
     }
     if let Some(reason) = refuse_uncounted(&request) {
         return Err(Failure::usage(reason));

@@ -151,6 +151,7 @@ fn what_leaves_no_subscription_is_confirmed_as_by_redis_cli() {
     let server = Server::start();
     server.rcli(["UNSUBSCRIBE", "a", "b"]).prints("unsubscribe\na\n0\nunsubscribe\nb\n0\n").run();
     server.rcli(["-3", "punsubscribe"]).prints("punsubscribe\n\n0\n").run();
+    server.rcli(["-r", "2", "UNSUBSCRIBE"]).prints("unsubscribe\n\n0\n".repeat(2)).run();
     server.rcli(["--no-raw", "SUNSUBSCRIBE"]).prints("1) \"sunsubscribe\"\n2) (nil)\n3) (integer) 0\n").run();
     server.rcli(["--csv", "UNSUBSCRIBE", "a"]).prints("\"unsubscribe\",\"a\",0\n").run();
     let json = "{\"type\":\"unsubscribe\",\"pattern\":null,\"channel\":null,\"data\":0}\n";

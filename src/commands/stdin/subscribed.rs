@@ -4,15 +4,17 @@
 use std::os::fd::AsFd as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags};
 
 use super::Lines;
+use crate::cli::RepeatOptions;
 use crate::command::request::Request;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::Source;
-use crate::net::{Endpoint, Heartbeat, Lost, Protocol, PushListener, Server, Session, Verdict};
+use crate::net::{Endpoint, Heartbeat, Lost, Protocol, PushListener, Server, Session, Verdict, poll};
 use crate::render::{Format, Record, Renderer, Stdout};
 use crate::reply::{ErrorReply, Frame, Message, OwnedFrame};
 use crate::shell::subscription::{Awaited, Subscriptions};
@@ -192,19 +194,26 @@ fn write_heard(out: &mut Renderer<Stdout>, format: Format, frame: Frame<'_>) -> 
     }
 }
 
-/// Runs UNSUBSCRIBE and its kind on a connection that is subscribed to nothing, as redis-cli does (contract section 4):
-/// what confirms it is written. In a cluster any node says that.
-pub fn leave(context: &Context, request: &Request) -> Outcome<Exit> {
+/// Runs UNSUBSCRIBE and its kind as often as asked on a connection that is subscribed to nothing, as redis-cli does
+/// (contract section 4): what confirms it is written. In a cluster any node says that.
+pub fn leave(context: &Context, request: &Request, repetition: &RepeatOptions) -> Outcome<Exit> {
     let endpoint = Endpoint { cluster: None, ..context.endpoint()? };
     let mut session = Session::open(&endpoint)?;
     let (mut renderer, format) = (context.renderer()?, context.config.style.format);
-    let refused = Mode::default().ask(&mut session, request, &mut renderer, format);
-    let refused = refused.map_err(|stopped| stopped.into_failure(&endpoint.address.to_string()))?;
-    renderer.flush().map_err(Failure::output)?;
-    match refused.as_ref().and_then(|reply| ErrorReply::of(reply.frame())) {
-        Some(error) => Err(Failure::error_reply(error.to_string())),
-        None => Ok(Exit::Done),
+    let (mut exit, mut left) = (Exit::Done, repetition.repeat.unwrap_or(1));
+    while left != 0 {
+        let refused = Mode::default().ask(&mut session, request, &mut renderer, format);
+        let refused = refused.map_err(|stopped| stopped.into_failure(&endpoint.address.to_string()))?;
+        renderer.flush().map_err(Failure::output)?;
+        if let Some(error) = refused.as_ref().and_then(|reply| ErrorReply::of(reply.frame())) {
+            exit = Failure::error_reply(error.to_string()).report();
+        }
+        left = if left > 0 { left - 1 } else { left };
+        if let (true, Some(interval)) = (left != 0, repetition.interval) {
+            poll::sleep_until(Instant::now() + interval)?;
+        }
     }
+    Ok(exit)
 }
 
 impl Lines {
