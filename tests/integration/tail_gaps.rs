@@ -193,6 +193,27 @@ fn a_stream_that_begins_again_with_lower_ids_is_a_gap_and_read_from_its_beginnin
 }
 
 #[test]
+fn a_stream_that_begins_again_and_passes_what_was_read_is_read_from_its_beginning_and_nothing_twice() {
+    // Of the new one there were fewer entries, or there are some before all that the old one had.
+    for (trim, old, new, told) in [("3", 1..=3, &[1, 4][..], &[4, 1][..]), ("1", 3..=3, &[1, 2, 4, 5], &[4, 5, 1, 2])] {
+        let server = server_with(3);
+        server.ask(&format!("XTRIM s MAXLEN {trim}"));
+        let run = server.rcli(["tail", "s", "--events", "--from", "0"]).any_stdout().status(130);
+        let mut run = run.reports_among(&["s: gap: it was deleted and has begun again with lower ids"]).start();
+        let count = old.clone().count();
+        run.wait_for_lines(count);
+        wait_for_readers(&server, 1);
+        let adds: String = new.iter().map(|id| format!("XADD s {id}-0 n {id}\n")).collect();
+        server.rcli(["pipe", "--quiet"]).stdin(format!("MULTI\nDEL s\n{adds}EXEC\n")).run();
+        event(&mut run, "gap");
+        run.wait_for_lines(count + 1 + told.len());
+        add(&server, [9]);
+        let out = run.interrupt_after(count + 2 + told.len()).out();
+        assert_eq!(entries(&out), lines_of(old.chain(told.iter().copied()).chain([9]), ""));
+    }
+}
+
+#[test]
 fn a_stream_that_came_and_went_between_two_looks_is_a_gap_too() {
     let server = Server::start();
     let told = "s: gap: it was deleted and has begun again with lower ids: 5-0 was read last, 2-0 is its last one";

@@ -137,6 +137,12 @@ impl Entries {
         if is_new {
             cursor.track.advance(id);
         }
+        if let Some((first, last)) = cursor.told {
+            cursor.told = cursor.told.filter(|_| id < last);
+            if first <= id && id <= last {
+                return None;
+            }
+        }
         if let Some(left) = &mut self.left {
             *left = left.saturating_sub(1);
         }
@@ -236,7 +242,7 @@ impl Entries {
                 let (after, look) = (cursor.after().unwrap_or_default(), look.unwrap_or_default());
                 // A group of what is behind what this stream never had would be given nothing.
                 if cursor.seen != EntryId::ZERO && look.last < after {
-                    cursor.go_on(EntryId::ZERO);
+                    cursor.go_on(EntryId::ZERO, None);
                     cursor.is_stale = false;
                     let before = (look.length > 0).then_some(look.last);
                     let stream = cursor.name.clone();
@@ -253,7 +259,7 @@ impl Entries {
         let is_same = std::mem::replace(&mut cursor.looked_by, link) == link;
         let Some(missing) = cursor.track.compare(read, look, is_same) else { return };
         if let (Some(go_on), None) = (missing.go_on, &self.reading.group) {
-            cursor.go_on(go_on);
+            cursor.go_on(go_on, missing.told);
         }
         let stream = cursor.name.clone();
         let Missing { reason, after, before, lost, .. } = missing;

@@ -45,6 +45,8 @@ pub struct Cursor {
     pub start: Option<EntryId>,
     /// The last entry that was given.
     pub seen: EntryId,
+    /// The first and the last of those behind it that were given already.
+    pub told: Option<(EntryId, EntryId)>,
     /// The last entry that is wanted; none where there is no such limit, or until `$` was looked up.
     pub until: Option<EntryId>,
     pub is_over: bool,
@@ -118,9 +120,10 @@ impl Cursor {
         if self.seen == EntryId::ZERO { self.start } else { Some(self.seen) }
     }
 
-    /// Reads on behind this entry.
-    pub fn go_on(&mut self, after: EntryId) {
+    /// Reads on behind this entry, but for those that were given.
+    pub fn go_on(&mut self, after: EntryId, told: Option<(EntryId, EntryId)>) {
         self.is_stale = true;
+        self.told = told;
         self.start = Some(after);
         self.seen = after;
     }

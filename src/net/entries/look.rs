@@ -33,6 +33,13 @@ impl Look {
         look
     }
 
+    /// Whether this is another stream than that one was: an entry is there that was not, at a place where none can be
+    /// added, or entries came back.
+    fn cannot_follow(&self, then: &Self) -> bool {
+        let is_before = |first: EntryId| then.first.map_or(first <= then.last, |other| first < other);
+        self.first.is_some_and(is_before) || self.removed() < then.removed()
+    }
+
     /// How many entries were ever taken away.
     fn removed(&self) -> Option<u64> {
         self.added.map(|added| added.saturating_sub(self.length))
@@ -69,6 +76,8 @@ pub struct Missing {
     pub lost: Option<u64>,
     /// Where reading goes on, if that is not behind what was read last.
     pub go_on: Option<EntryId>,
+    /// The first and the last of the entries there that were read already.
+    pub told: Option<(EntryId, EntryId)>,
 }
 
 /// How far a stream was read, counted as its server counts.
@@ -113,19 +122,23 @@ impl Track {
         let before = self.before.replace((now, last));
         let then = before.map(|(then, _)| then).unwrap_or_default();
         let has_less = before.is_some() && (now.last < then.last || now.added < then.added);
+        let is_another = before.is_some() && is_same_connection && now.cannot_follow(&then);
         // What was read since may have come and gone between two looks.
-        if has_less || read.is_some_and(|(_, newest)| now.last < newest) {
-            // What was read since came from the new one, if that begins with it: nothing was left out.
-            if read.is_some_and(|(first, _)| now.first == Some(first)) && is_same_connection {
+        if has_less || is_another || read.is_some_and(|(_, newest)| now.last < newest) {
+            // What was waited for since is of the new one, but where that never had as much.
+            let is_of_it = |(first, newest): &_| is_same_connection && then.last < *first && *newest <= now.last;
+            let told = read.filter(is_of_it);
+            if told.is_some_and(|(first, _)| now.first == Some(first)) {
                 self.position = None;
                 return None;
             }
-            return self.follow_regress(last, then, now, is_same_connection);
+            return Some(Missing { told, ..self.follow_regress(last, then, now, is_same_connection)? });
         }
         let known = self.position.filter(|(at, _)| *at == last).map(|(_, count)| count);
         let is_trimmed = if now.length == 0 { last < now.last } else { now.first.is_some_and(|first| last < first) };
-        let missing =
-            |after, before, lost| Some(Missing { reason: GapReason::Trimmed, after, before, lost, go_on: None });
+        let missing = |after, before, lost| {
+            Some(Missing { reason: GapReason::Trimmed, after, before, lost, go_on: None, told: None })
+        };
         if is_trimmed {
             self.position = now.removed().map(|removed| (last, removed));
             return match (known, now.removed(), before) {
@@ -165,7 +178,7 @@ impl Track {
         };
         self.before = Some((now, go_on));
         let go_on = Some(go_on).filter(|go_on| *go_on < last)?;
-        Some(Missing { reason, after: last, before: Some(now.last), lost: None, go_on: Some(go_on) })
+        Some(Missing { reason, after: last, before: Some(now.last), lost: None, go_on: Some(go_on), told: None })
     }
 }
 
@@ -184,7 +197,7 @@ mod tests {
 
     fn trimmed(after: u64, before: Option<u64>, lost: Option<u64>) -> Missing {
         let (after, before) = (id(after), before.map(id));
-        Missing { reason: GapReason::Trimmed, after, before, lost, go_on: None }
+        Missing { reason: GapReason::Trimmed, after, before, lost, go_on: None, told: None }
     }
 
     #[test]
@@ -239,6 +252,7 @@ mod tests {
             before: Some(id(2)),
             lost: None,
             go_on: Some(EntryId::ZERO),
+            told: None,
         };
         assert_eq!(track.compare(id(5), look(1, 2, 2, 2), true), Some(again));
         assert_eq!(track.compare(id(2), look(1, 2, 2, 2), true), None);
@@ -257,7 +271,7 @@ mod tests {
     fn a_stream_that_came_and_went_between_two_looks_has_begun_again() {
         let again = |before| {
             let (after, before) = (id(5), Some(id(before)));
-            Missing { reason: GapReason::BegunAgain, after, before, lost: None, go_on: Some(EntryId::ZERO) }
+            Missing { reason: GapReason::BegunAgain, after, before, lost: None, go_on: Some(EntryId::ZERO), told: None }
         };
         // It was not there at first.
         let mut track = Track::default();
@@ -297,11 +311,51 @@ mod tests {
     }
 
     #[test]
+    fn what_was_read_of_a_new_stream_before_that_was_seen_is_told_once() {
+        let again = |told| {
+            let (after, before, go_on) = (id(7), Some(id(8)), Some(EntryId::ZERO));
+            Missing { reason: GapReason::BegunAgain, after, before, lost: None, go_on, told }
+        };
+        // Fewer were added, or it was trimmed and now it is not.
+        for (length, added) in [(3, 4), (9, 9)] {
+            let mut track = Track::default();
+            assert_eq!(track.compare(id(5), look(4, 5, 2, 5), true), None);
+            track.advance(id(6));
+            track.advance(id(7));
+            let told = Some((id(6), id(7)));
+            assert_eq!(track.compare(id(7), look(1, 8, length, added), true), Some(again(told)));
+        }
+        // An entry stands before the first there was; all were away.
+        for then in [look(4, 5, 2, 2), look(0, 5, 0, 0)] {
+            let mut track = Track::default();
+            assert_eq!(track.compare(id(5), then, true), None);
+            track.advance(id(7));
+            assert_eq!(track.compare(id(7), look(3, 8, 9, 9), true), Some(again(Some((id(7), id(7))))));
+        }
+        // What was there already at the look before is of the old one.
+        let mut track = Track::default();
+        assert_eq!(track.compare(id(5), look(1, 9, 9, 9), true), None);
+        track.advance(id(6));
+        track.advance(id(7));
+        assert_eq!(track.compare(id(7), look(1, 8, 8, 8), true), Some(again(None)));
+        // Another server may lag behind.
+        let mut track = Track::default();
+        assert_eq!(track.compare(id(5), look(4, 5, 2, 5), true), None);
+        assert_eq!(track.compare(id(5), look(3, 5, 3, 5), false), None);
+    }
+
+    #[test]
     fn another_server_may_have_lost_the_newest_entries() {
         let mut track = Track::default();
         assert_eq!(track.compare(id(5), look(1, 5, 5, 5), true), None);
-        let back =
-            Missing { reason: GapReason::SetBack, after: id(5), before: Some(id(4)), lost: None, go_on: Some(id(4)) };
+        let back = Missing {
+            reason: GapReason::SetBack,
+            after: id(5),
+            before: Some(id(4)),
+            lost: None,
+            go_on: Some(id(4)),
+            told: None,
+        };
         assert_eq!(track.compare(id(5), look(1, 4, 4, 4), false), Some(back));
     }
 
