@@ -18,8 +18,8 @@ pub struct ConnectionOptions {
     /// Unix socket of the server
     #[arg(short, long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub socket: Option<PathBuf>,
-    /// Server URL: redis, rediss, valkey, valkeys, unix, as in redis://user:pass@host:port/db, or
-    /// redis+sentinel://host:port,host:port/master/db [env: RCLI_URL, REDIS_URL]
+    /// Server URL: redis, rediss, valkey, valkeys, unix, as in redis://user:pass@host:port/db,
+    /// unix://user:pass@/path?db=N or redis+sentinel://host:port,host:port/master/db [env: RCLI_URL, REDIS_URL]
     #[arg(short, long, value_name = "URL", value_hint = ValueHint::Url)]
     pub url: Option<String>,
     /// Sentinels to ask where the primary is, at every connect
