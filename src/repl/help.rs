@@ -71,9 +71,11 @@ fn own_text(word: &str, columns: usize) -> Option<String> {
     Some(columns_text([(*typed, *text)].into_iter(), columns))
 }
 
-/// The text for a topic, for a screen so many columns wide; the inner error says that there is none.
+/// The text for a topic, for a screen so many columns wide; the inner error says that there is none. `"config set"` is two
+/// words too.
 pub fn help(topic: &[String], table: &Table, columns: usize) -> Result<String, String> {
-    Ok(match topic {
+    let words: Vec<String> = topic.iter().flat_map(|words| words.split_whitespace()).map(str::to_owned).collect();
+    Ok(match words.as_slice() {
         [] => {
             let verbs: Vec<&str> = prompt::names().collect();
             let verbs = format!("Subcommands, as in the shell (help sub, sub --help): {}", verbs.join(" "));
@@ -223,5 +225,6 @@ mod tests {
         let unknown = |word: &str| help(&[word.to_owned()], Table::builtin(), 80).err().unwrap_or_default();
         assert!(unknown("nosuch").starts_with("no command is called 'nosuch'"));
         assert!(unknown("@nosuch").starts_with("no group is called '@nosuch'"));
+        assert_eq!(unknown("config  set"), "");
     }
 }
