@@ -1,8 +1,9 @@
 //! What every verb gets beside its arguments: what was decided, the way to the server, and standard output.
 
 use std::cell::OnceCell;
+use std::fs::File;
 use std::io::Write;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::cli::{Label, SandboxKind};
 use crate::config::{Config, Connection, Elsewhere, Login};
@@ -19,6 +20,8 @@ pub struct Context {
     is_at_prompt: bool,
     /// What stands for standard output there.
     lines: Option<OpenLines>,
+    /// The shell command's input or the file that these are, where they go elsewhere.
+    pub sink: Option<Arc<File>>,
     /// The throw-away servers, which live as long as this.
     sandbox: OnceCell<Sandbox>,
 }
@@ -29,12 +32,12 @@ pub type OpenLines = Box<dyn Fn() -> Box<dyn Write + Send> + Send + Sync>;
 impl Context {
     /// Of what was decided. Nothing is started yet.
     pub fn new(config: Config) -> Self {
-        Self { config, is_at_prompt: false, lines: None, sandbox: OnceCell::new() }
+        Self { config, is_at_prompt: false, lines: None, sink: None, sandbox: OnceCell::new() }
     }
 
     /// Of what was decided for a verb that is typed at the prompt.
-    pub fn at_prompt(config: Config, lines: Option<OpenLines>) -> Self {
-        Self { is_at_prompt: true, lines, ..Self::new(config) }
+    pub fn at_prompt(config: Config, lines: Option<OpenLines>, sink: Option<Arc<File>>) -> Self {
+        Self { is_at_prompt: true, lines, sink, ..Self::new(config) }
     }
 
     /// The server that is meant, ready to be opened: starts the sandbox, reads files and asks for the password, as was

@@ -11,7 +11,7 @@ use crate::config;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::follow::handler::{Handler, Handlers, Takes, parse_handlers};
-use crate::follow::{Changes, Filter, Limits, Listening, View, follow};
+use crate::follow::{Changes, Filter, Limits, Listening, Output, View, follow};
 use crate::input;
 use crate::net::{Change, Heard, Source, Stream, Subscription, Topic};
 use crate::render::{Format, Record, Renderer, Stdout};
@@ -138,7 +138,7 @@ fn listen(
 pub(super) fn view(context: &Context, limits: Limits) -> Outcome<View> {
     let mut view = View::new(context.renderer()?, limits);
     view.pushes = context.config.show_pushes;
-    view.output = Some(rustix::stdio::stdout());
+    view.output = Some(context.sink.clone().map_or(Output::Standard, Output::Elsewhere));
     Ok(view)
 }
 

@@ -1,6 +1,8 @@
 //! How a stream is shown, and what ends it from outside: what [`super::follow`] is given.
 
-use std::os::fd::BorrowedFd;
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 
 use rustix::event::{PollFd, PollFlags};
 
@@ -28,8 +30,24 @@ pub struct View {
     pub filter: Filter,
     /// The commands that take messages in place of the output.
     pub handlers: Option<Handlers>,
-    /// The output's descriptor, watched for a reader that goes away.
-    pub output: Option<BorrowedFd<'static>>,
+    /// The output, watched for a reader that goes away.
+    pub output: Option<Output>,
+}
+
+/// What lines are written to.
+pub enum Output {
+    Standard,
+    /// What stands for it at the prompt.
+    Elsewhere(Arc<File>),
+}
+
+impl AsFd for Output {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Standard => rustix::stdio::stdout(),
+            Self::Elsewhere(file) => file.as_fd(),
+        }
+    }
 }
 
 impl View {
@@ -87,9 +105,9 @@ pub(super) fn watched(view: &View) -> (Vec<PollFd<'_>>, Vec<Watched>) {
     if let Some(fd) = signal::wake() {
         watch(fd, PollFlags::IN, Watched::Signal);
     }
-    if let Some(fd) = view.output {
+    if let Some(output) = &view.output {
         // Errors and hang-ups are reported unasked.
-        watch(fd, PollFlags::empty(), Watched::Output);
+        watch(output.as_fd(), PollFlags::empty(), Watched::Output);
     }
     if let Some(handlers) = &view.handlers {
         watch(handlers.fd(), PollFlags::IN, Watched::Handlers);

@@ -7,13 +7,12 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-use super::redirect::describe_status;
+use super::redirect::{describe_status, forget_ctrl_c_of, is_interrupted};
 use super::{Repl, lock, screen};
 use crate::config::Pager;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::render::{self, Renderer};
 use crate::report::notice;
-use crate::signal;
 
 /// Less, which ends by itself where all fits, lets colours pass, and leaves what it showed on the screen.
 const DEFAULT: (&str, &str) = ("less", "less -FRX");
@@ -95,10 +94,9 @@ impl Paging {
             Some((mut pager, stdin)) => {
                 drop(stdin);
                 let left = pager.wait()?;
-                // Ctrl-C was for the pager.
-                signal::forget_ctrl_c();
-                let status = describe_status(left);
-                if !left.success() && !matches!(status.as_str(), "SIGINT" | "status 130") {
+                forget_ctrl_c_of(left);
+                if !left.success() && !is_interrupted(left) {
+                    let status = describe_status(left);
                     notice(&format!("the pager {} ended with {status}; :set pager off does without", self.command));
                 }
                 Ok(())

@@ -8,16 +8,22 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags};
 
 use super::tokens::Words;
 use super::{Flow, Repl, builtins::stay};
 use crate::color::Colors;
-use crate::context::OpenLines;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::net::poll;
 use crate::render::{self, Format, Renderer, Style};
 use crate::report::{notice, report};
 use crate::signal::{self, Signal};
 use crate::text::{self, describe_io};
+
+/// So long a signal may be on its way.
+const SOON: Duration = Duration::from_millis(200);
 
 /// Where a reply goes.
 #[derive(Debug, PartialEq, Eq)]
@@ -121,18 +127,19 @@ impl Repl<'_> {
     pub(super) fn run_shell(&mut self, command: &str) -> Outcome<Flow> {
         self.flush()?;
         match Command::new("sh").arg("-c").arg(command).status() {
-            Ok(status) => tell_failure(status),
+            Ok(status) => {
+                tell_failure(status);
+                forget_ctrl_c_of(status);
+            }
             Err(error) => report(&format!("cannot run a shell: {}", describe_io(&error))),
         }
-        signal::forget_ctrl_c();
         Ok(Flow::On)
     }
 
     /// What stands for the standard output of a verb whose output goes elsewhere.
-    pub(super) fn elsewhere(&self) -> io::Result<Option<OpenLines>> {
+    pub(super) fn elsewhere(&self) -> io::Result<Option<Arc<File>>> {
         let Some((_, sink)) = &self.terminal else { return Ok(None) };
-        let sink = Arc::new(File::from(sink.try_clone()?));
-        Ok(Some(Box::new(move || Box::new(Arc::clone(&sink)))))
+        Ok(Some(Arc::new(File::from(sink.try_clone()?))))
     }
 
     /// What of a reply belongs to the terminal, wherever the reply goes.
@@ -144,13 +151,9 @@ impl Repl<'_> {
 
 /// Waits for the shell command, and says what went wrong.
 fn finish(ran: Outcome<Flow>, flushed: &io::Result<()>, target: &Target<'_>, shell: Option<Child>) -> Outcome<Flow> {
-    if let Some(mut shell) = shell {
-        let status = shell.wait();
-        // Ctrl-C was for the command.
-        signal::forget_ctrl_c();
-        if let Ok(status) = status {
-            tell_failure(status);
-        }
+    if let Some(Ok(status)) = shell.map(|mut shell| shell.wait()) {
+        tell_failure(status);
+        forget_ctrl_c_of(status);
     }
     if let (Err(error), Target::File { path, .. }) = (flushed, target) {
         report(&format!("{}: {}", text::line(&path.display().to_string()), describe_io(error)));
@@ -166,12 +169,24 @@ fn finish(ran: Outcome<Flow>, flushed: &io::Result<()>, target: &Target<'_>, she
 
 /// Says how a shell command ended, unless it is done or Ctrl-C ended it: whoever pressed that knows.
 fn tell_failure(status: ExitStatus) {
-    let interrupt = Signal::Interrupt;
-    let is_interrupted = status.code() == Some(interrupt.status().into())
-        || status.signal() == Some(rustix::process::Signal::from(interrupt).as_raw());
-    if !status.success() && !is_interrupted {
+    if !status.success() && !is_interrupted(status) {
         notice(&format!("the shell command ended with {}", describe_status(status)));
     }
+}
+
+/// Whether Ctrl-C ended a child.
+pub fn is_interrupted(status: ExitStatus) -> bool {
+    let interrupt = Signal::Interrupt;
+    status.code() == Some(interrupt.status().into())
+        || status.signal() == Some(rustix::process::Signal::from(interrupt).as_raw())
+}
+
+/// Forgets a Ctrl-C that was for a child. That has ended by it perhaps before it is noted here.
+pub fn forget_ctrl_c_of(child: ExitStatus) {
+    if let Some(wake) = signal::wake().filter(|_| is_interrupted(child)) {
+        let _ = poll::sleep(&mut [PollFd::from_borrowed_fd(wake, PollFlags::IN)], Some(Instant::now() + SOON));
+    }
+    signal::forget_ctrl_c();
 }
 
 /// How a child ended, in words.

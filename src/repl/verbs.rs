@@ -4,6 +4,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::redirect::home;
 use super::views::{KINDS, Wanted, open_lines};
@@ -13,7 +14,7 @@ use crate::color::Part;
 use crate::command::request::Request;
 use crate::command::table::Table;
 use crate::config::Config;
-use crate::context::Context;
+use crate::context::{Context, OpenLines};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::net::Subscription;
 use crate::report::report;
@@ -118,15 +119,15 @@ impl Repl<'_> {
     }
 
     fn run_in_foreground(&mut self, config: Config, verb: &Verb) -> Outcome<Flow> {
-        let elsewhere = self.elsewhere();
-        let mut lines = elsewhere.map_err(Failure::output)?;
+        let sink = self.elsewhere().map_err(Failure::output)?;
+        let mut lines = sink.clone().map(|sink| -> OpenLines { Box::new(move || Box::new(Arc::clone(&sink))) });
         if lines.is_none() && verb.is_stream() {
             let hint = "(Ctrl-C leaves; with a final & it runs above the prompt)";
             self.write(&format!("{}\n", self.style.colors.paint(Part::Hint, hint)))?;
             lines = Some(open_lines(&config.style, screen::print));
         }
         self.flush()?;
-        let ended = (self.run)(&Context::at_prompt(config, lines), Some(verb));
+        let ended = (self.run)(&Context::at_prompt(config, lines, sink), Some(verb));
         let (exit, message) = match ended {
             Ok(exit) => (exit, None),
             Err(failure) => (failure.exit(), Some(failure)),

@@ -214,7 +214,7 @@ impl Jobs {
                 // What a stopped view still had to say is nobody's business any more.
                 if shown.load(Ordering::Relaxed) { Ok(()) } else { above.send(text).map_err(io::Error::other) }
             });
-            let ended = work(&Context::at_prompt(config, Some(lines)));
+            let ended = work(&Context::at_prompt(config, Some(lines), None));
             // Whoever stopped it knows that it has ended.
             if over.swap(true, Ordering::Relaxed) {
                 return;

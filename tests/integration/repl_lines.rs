@@ -61,6 +61,11 @@ fn a_stream_goes_to_a_shell_command_line_by_line() {
     assert!(!terminal.rows().join(" ").contains("rcli:"), "{:?}", terminal.rows());
     let expired = "rcli: --timeout: 0.01 s have passed with 0 of 1 messages";
     terminal.run(&prompt, "sub news --count 1 --timeout 0.01 -m | cat", &[expired]);
+    // One that has read enough ends the stream, in silence too.
+    let subscribed = r#"{"type":"subscribe","pattern":null,"channel":"c","data":1}"#;
+    for line in ["SUBSCRIBE c | head -1", "sub c | head -1"] {
+        terminal.run(&prompt, line, &[subscribed]);
+    }
     terminal.leave();
 }
 
