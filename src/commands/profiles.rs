@@ -30,7 +30,7 @@ pub fn run(context: &Context, args: &ProfilesArgs) -> Outcome<Exit> {
     let style = &context.config.style;
     let profiles = Profiles::load()?;
     let Some(all) = profiles.all(&mut OptionSet::new()) else {
-        notice(&format!("no profiles: there is no {}; --init writes one", profiles.path().display()));
+        notice(&format!("no profiles: there is no {}; --init writes one", profiles.path.display()));
         return Ok(Exit::Done);
     };
     let mut exit = Exit::Done;

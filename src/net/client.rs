@@ -132,7 +132,7 @@ impl Server {
             Self::One(session, reader) => {
                 let watched = session.watch(None, keys);
                 if let Some(reader) = reader {
-                    reader.set_watch(!keys.is_empty());
+                    reader.watches = !keys.is_empty();
                 }
                 watched
             }
@@ -223,7 +223,7 @@ impl Server {
         match self {
             Self::One(session, reader) => {
                 if let Some(reader) = reader {
-                    reader.set_watch(false);
+                    reader.watches = false;
                 }
                 session.transact(None, block.iter().copied())
             }

@@ -21,7 +21,7 @@ pub struct Reader {
     /// Opened by the first read, and again after it was lost.
     session: Option<Session>,
     /// Whether keys are watched: what is read meanwhile has to be what the watch guards.
-    watches: bool,
+    pub watches: bool,
 }
 
 impl Reader {
@@ -78,10 +78,5 @@ impl Reader {
             }
             Effect::Multi | Effect::None => {}
         }
-    }
-
-    /// Keys are watched from here on, or none any more.
-    pub fn set_watch(&mut self, watches: bool) {
-        self.watches = watches;
     }
 }

@@ -215,7 +215,7 @@ impl Repl<'_> {
         self.flush()?;
         notice(&format!("cancelled: {command}"));
         let begun = Instant::now();
-        if self.shell.link().was_open()
+        if self.shell.link().was_open
             && let Err(unopened) = self.shell.link().ready_within(PATIENCE)
         {
             match unopened.into_message() {

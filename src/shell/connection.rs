@@ -18,10 +18,10 @@ pub struct Link {
     /// Where the connection was that was lost last.
     lost_place: Option<String>,
     /// Whether a command opens a lost connection again.
-    reopens: bool,
+    pub reopens: bool,
     /// Whether a loss is noticed before a command is sent.
     looks: bool,
-    was_open: bool,
+    pub was_open: bool,
     notices: Vec<Told>,
 }
 
@@ -94,11 +94,6 @@ impl Link {
         self.endpoint().cluster.is_some()
     }
 
-    /// Whether a lost connection is opened again.
-    pub fn reopens(&self) -> bool {
-        self.reopens
-    }
-
     /// Whether a person types the commands, sees what becomes of each, and can type another (REPL).
     pub fn is_typed(&self) -> bool {
         self.looks
@@ -111,10 +106,6 @@ impl Link {
             Some(Server::Cluster(cluster)) => cluster.is_connected(),
             None => false,
         }
-    }
-
-    pub fn was_open(&self) -> bool {
-        self.was_open
     }
 
     pub fn watch(&self) -> Watch {

@@ -142,7 +142,7 @@ impl Shell {
         let refusal = match self.queue_refusal(request) {
             Ok(refusal) => refusal,
             Err(lost @ Lost::Interrupted(_)) => return Err(lost.into()),
-            Err(lost) if !self.link.reopens() => return Err(lost.into()),
+            Err(lost) if !self.link.reopens => return Err(lost.into()),
             // A block needs no connection before EXEC.
             Err(_) => {
                 self.link.lose();

@@ -19,15 +19,12 @@ use crate::exit::{Failure, Outcome};
 
 /// The file, read but not yet understood: what is wrong in one profile does not concern another.
 pub struct Profiles {
-    path: PathBuf,
+    /// Where the file is, or would be.
+    pub path: PathBuf,
     /// What stands for `~`.
     home: PathBuf,
     /// None if there is no file.
-    sections: Option<Vec<Section>>,
-    /// What stands in `[repl]`.
-    repl: Vec<Entry>,
-    /// What stands in `[repl.aliases]`.
-    aliases: Vec<Entry>,
+    tables: Option<Tables>,
 }
 
 /// The options kept under one name, in the order of the file.
@@ -96,7 +93,7 @@ impl Profiles {
         let mut file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Self { path, home, sections: None, repl: Vec::new(), aliases: Vec::new() });
+                return Ok(Self { path, home, tables: None });
             }
             Err(error) => return Err(failed(&error)),
         };
@@ -108,9 +105,8 @@ impl Profiles {
 
     /// Reads the text of the file at `path`, whose mode says who may read it; `home` stands for `~`.
     pub fn read(path: PathBuf, home: PathBuf, text: &str, mode: u32) -> Outcome<Self> {
-        let Tables { sections, repl, aliases } =
-            Text(text).tables().map_err(|(line, reason)| bad(&path, line, &reason))?;
-        let has_password = sections.iter().flat_map(|section| &section.entries).any(Entry::holds_password);
+        let tables = Text(text).tables().map_err(|(line, reason)| bad(&path, line, &reason))?;
+        let has_password = tables.sections.iter().flat_map(|section| &section.entries).any(Entry::holds_password);
         if has_password && mode & 0o077 != 0 {
             return Err(Failure::usage(format!(
                 "{}: holds a password and is open to others (mode {:03o}): run chmod 600 {}",
@@ -119,17 +115,12 @@ impl Profiles {
                 path.display()
             )));
         }
-        Ok(Self { path, home, sections: Some(sections), repl, aliases })
-    }
-
-    /// Where the file is, or would be.
-    pub fn path(&self) -> &Path {
-        &self.path
+        Ok(Self { path, home, tables: Some(tables) })
     }
 
     /// Their names, in the order of the file.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.sections.iter().flatten().map(|section| section.name.as_str())
+        self.tables.iter().flat_map(|tables| &tables.sections).map(|section| section.name.as_str())
     }
 
     /// All of them, in the order of the file; none if there is no file.
@@ -139,14 +130,14 @@ impl Profiles {
             self.check(&profile, options)?;
             Ok(profile)
         };
-        Some(self.sections.as_ref()?.iter().map(&mut read).collect())
+        Some(self.tables.as_ref()?.sections.iter().map(&mut read).collect())
     }
 
     /// The settings of the prompt, and what is wrong with some of them.
     pub fn repl(&self) -> (ReplSettings, Vec<String>) {
         let mut settings = ReplSettings::default();
         let mut complaints = Vec::new();
-        for Entry { key, value, line } in &self.repl {
+        for Entry { key, value, line } in self.tables.iter().flat_map(|tables| &tables.repl) {
             let set = match value {
                 Some(Value::Text(text)) => settings.set(key, text),
                 Some(Value::Flag(flag)) => settings.set(key, if *flag { "true" } else { "false" }),
@@ -154,7 +145,7 @@ impl Profiles {
             };
             complaints.extend(set.err().map(|reason| (*line, reason)));
         }
-        for Entry { key, value, line } in &self.aliases {
+        for Entry { key, value, line } in self.tables.iter().flat_map(|tables| &tables.aliases) {
             match value {
                 Some(Value::Text(text)) if !key.is_empty() && !key.contains(char::is_whitespace) => {
                     settings.aliases.push((key.clone(), text.clone()));
@@ -173,7 +164,7 @@ impl Profiles {
     pub fn get(&self, name: &str, options: &OptionSet) -> Outcome<Profile> {
         refuse_url("--profile", name)?;
         let path = self.path.display();
-        let Some(sections) = &self.sections else {
+        let Some(Tables { sections, .. }) = &self.tables else {
             return Err(Failure::usage(format!("no profile '{name}': there is no {path}")));
         };
         let Some(section) = sections.iter().find(|section| section.name == name) else {
@@ -263,7 +254,9 @@ fn bad(path: &Path, line: usize, reason: &str) -> Failure {
 #[derive(Default)]
 struct Tables {
     sections: Vec<Section>,
+    /// What stands in `[repl]`.
     repl: Vec<Entry>,
+    /// What stands in `[repl.aliases]`.
     aliases: Vec<Entry>,
 }
 
