@@ -24,8 +24,6 @@ pub fn run(context: &Context, args: &GenerateArgs) -> Outcome<Exit> {
 }
 
 fn documents(dir: &Path) -> Outcome<Exit> {
-    let failed =
-        |path: &Path, error: &io::Error| Failure::failed(format!("{}: {}", path.display(), describe_io(error)));
     let completions = dir.join("completions");
     fs::create_dir_all(&completions).map_err(|error| failed(&completions, &error))?;
     for shell in Shell::value_variants() {
@@ -51,7 +49,10 @@ fn table(context: &Context, dir: &Path, urls: &[String]) -> Outcome<Exit> {
         replies.push((ask(&redis::cmd("COMMAND"))?, ask(redis::cmd("COMMAND").arg("DOCS"))?));
     }
     let path = dir.join("src/command/table/commands.json");
-    fs::write(&path, crate::command::table::generate(&replies))
-        .map_err(|error| Failure::failed(format!("{}: {}", path.display(), describe_io(&error))))?;
+    fs::write(&path, crate::command::table::generate(&replies)).map_err(|error| failed(&path, &error))?;
     Ok(Exit::Done)
+}
+
+fn failed(path: &Path, error: &io::Error) -> Failure {
+    Failure::failed(format!("{}: {}", path.display(), describe_io(error)))
 }

@@ -180,7 +180,7 @@ impl Server {
     /// Sleeps until the server, where one is waited for, or one of these descriptors is ready; which of them are.
     pub fn wait_among(&mut self, others: &[PollFd<'_>], deadline: Option<Instant>) -> Result<(Ready, Vec<bool>), Lost> {
         match self {
-            Self::One(session, _) => session.wait_among(others, deadline),
+            Self::One(session, _) => wait_among([session.as_mut()], others, deadline),
             Self::Cluster(_) => wait_among([], others, deadline),
         }
     }

@@ -14,7 +14,7 @@ use crate::command::request::Request;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::input::Source;
-use crate::net::{Endpoint, Heartbeat, Lost, Protocol, PushListener, Server, Session, Verdict, poll};
+use crate::net::{Endpoint, Heartbeat, Lost, Protocol, PushListener, Server, Session, Verdict, poll, wait_among};
 use crate::render::{Format, Record, Renderer, Stdout};
 use crate::reply::{ErrorReply, Frame, Message, OwnedFrame};
 use crate::shell::subscription::{Awaited, Subscriptions};
@@ -161,7 +161,7 @@ impl Mode {
             heartbeat.hear(session.received());
             let (slept, due) = (heartbeat.attend(), heartbeat.due());
             let watched = if owed == 0 { &others } else { &others[..1] };
-            let (woken, ready) = session.wait_among(watched, Some(due))?;
+            let (woken, ready) = wait_among([&mut *session], watched, Some(due))?;
             match heartbeat.check(slept, woken.session) {
                 Verdict::Well => {}
                 Verdict::Ask => {

@@ -12,13 +12,13 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use redis::{Cmd, Value};
-use rustix::event::{PollFd, PollFlags};
+use rustix::event::PollFlags;
 
 use self::incoming::Incoming;
 use super::endpoint::Endpoint;
 use super::error::Lost;
 use super::handshake::hello::ServerVersion;
-use super::poll::{Ready, wait_among, wait_for_any};
+use super::poll::{Ready, wait_for_any};
 use super::transport::Transport;
 use crate::command::request::Request;
 use crate::command::restrictions::{Effect, Setting, effect_of};
@@ -228,11 +228,6 @@ impl Session {
     /// The read limit is the caller's to ask for with [`Self::silence_ends`].
     pub fn wait(&mut self, input: Option<BorrowedFd<'_>>, deadline: Option<Instant>) -> Result<Ready, Lost> {
         wait_for_any([self], input, deadline)
-    }
-
-    /// The same with any number of other descriptors; which of them are ready, in their order.
-    pub fn wait_among(&mut self, others: &[PollFd<'_>], deadline: Option<Instant>) -> Result<(Ready, Vec<bool>), Lost> {
-        wait_among([self], others, deadline)
     }
 
     /// When the read limit passes, if the server stays silent.
