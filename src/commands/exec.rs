@@ -105,6 +105,10 @@ pub fn run(context: &Context, args: &ExecArgs) -> Outcome<Exit> {
             }
         }
         left = if left > 0 { left - 1 } else { left };
+        let is_demoted = || ErrorReply::of(frame).is_some_and(|error| error.is_of_replica());
+        if left != 0 && !is_for_replicas && endpoint.address.follows_primary() && is_demoted() {
+            return Err(Lost::Demoted.into_failure(&server.place()));
+        }
         if let (true, Some(interval)) = (left != 0, options.repetition.interval) {
             pause(&mut server, Instant::now() + interval)?;
         }
