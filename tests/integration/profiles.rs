@@ -314,6 +314,16 @@ fn a_wrong_value_is_named_with_its_place() {
 }
 
 #[test]
+fn a_file_that_is_not_utf_8_is_named_with_its_line() {
+    let config = b"[profile.p]\n# caf\xe9\n";
+    rcli(["profiles"])
+        .file(".config/rcli/config.toml", config)
+        .status(2)
+        .complains(&["config.toml:2: this is not UTF-8"])
+        .run();
+}
+
+#[test]
 fn what_is_wrong_in_one_profile_concerns_no_other() {
     let server = Server::start();
     let config = format!(

@@ -98,8 +98,12 @@ impl Profiles {
             Err(error) => return Err(failed(&error)),
         };
         let mode = file.metadata().map_err(|error| failed(&error))?.permissions().mode();
-        let mut text = String::new();
-        file.read_to_string(&mut text).map_err(|error| failed(&error))?;
+        let mut text = Vec::new();
+        file.read_to_end(&mut text).map_err(|error| failed(&error))?;
+        let text = String::from_utf8(text).map_err(|error| {
+            let right = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            bad(&path, 1 + memchr::memchr_iter(b'\n', right).count(), "this is not UTF-8")
+        })?;
         Self::read(path, home, &text, mode)
     }
 
