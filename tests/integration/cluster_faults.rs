@@ -210,6 +210,11 @@ fn a_node_that_is_cut_off_is_left_for_the_one_that_took_over() {
         for args in [&["INCR", KEY][..], &["pipe"], &["txn"], &[]] {
             hasty(&cut_off, args).stdin(format!("INCR {KEY}\n")).prints("1\n").run();
         }
+        cut_off.set("SSUBSCRIBE", send(format!("-{error}\r\n")));
+        let message = resp(">3 $10 ssubscribe $3 foo :1 >3 $8 smessage $3 foo $1 x ");
+        other.set("SSUBSCRIBE", send(message));
+        let run = hasty(&cut_off, &["ssub", KEY, "--count", "1", "-m"]).prints_among(&["\"data\":\"x\"", "127.0.0.1"]);
+        run.any_stderr().run();
         assert!(!cut_off.ordinary().is_empty());
     }
 }

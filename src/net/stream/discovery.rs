@@ -208,9 +208,12 @@ fn is_departed(cluster: &mut Cluster, node: &Address) -> bool {
 fn find_nodes(cluster: &mut Cluster, search: &Search) -> Found {
     // A map that cannot be had is the old one. Once an old one names who was the primary, that is where shard channels
     // stay: a replica takes them too.
-    let _ = match &search.first {
-        Some(node) => cluster.refresh_changed(node),
-        None => cluster.refresh(None),
+    let missed = search.slots.first().and_then(|slot| cluster.map().owner(*slot)).map(|shard| shard.primary.clone());
+    let _ = match (&search.first, missed) {
+        (Some(node), _) => cluster.refresh_changed(node),
+        // It does not serve: others may know who does.
+        (None, Some(node)) => cluster.refresh_beside(&node),
+        (None, None) => cluster.refresh(None),
     };
     for (slot, node, asked) in &search.moves {
         cluster.note_moved(*slot, node, asked);
