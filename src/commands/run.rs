@@ -40,6 +40,8 @@ pub fn run(context: &Context, args: &RunArgs) -> Outcome<Exit> {
         is_raw: context.config.style.format == Format::Raw && !is_peer,
         is_peer,
         is_cluster: server.is_cluster(),
+        follows_primary: endpoint.address.follows_primary(),
+        is_demoted: false,
         script: &script,
         exit: Exit::Done,
     };
@@ -116,6 +118,9 @@ impl Runs<'_> {
             let Some(ran) = ran else { break };
             if left > 0 {
                 left -= i64::try_from(ran).unwrap_or(left).min(left);
+            }
+            if left != 0 && self.output.is_demoted {
+                return Err(self.lost(Lost::Demoted));
             }
             match args.repetition.interval {
                 Some(interval) if left != 0 => pause(&mut self.server, Instant::now() + interval)?,
@@ -223,6 +228,9 @@ struct Output<'s> {
     /// Whether rcli was called by redis-cli's name: then it stands in its place alone.
     is_peer: bool,
     is_cluster: bool,
+    /// Whether sentinels name the primary, and whether that has become a replica.
+    follows_primary: bool,
+    is_demoted: bool,
     script: &'s Script,
     exit: Exit,
 }
@@ -235,6 +243,7 @@ impl Output<'_> {
         }
         for error in frame.errors().map(ErrorReply::new) {
             self.exit = Exit::ErrorReply;
+            self.is_demoted |= self.follows_primary && error.is_of_replica();
             self.flush()?;
             if self.is_peer {
                 continue;

@@ -53,14 +53,17 @@ fn lines_end_with_the_one_that_shows_it() {
 }
 
 #[test]
-fn a_command_that_is_repeated_ends_too() {
-    let pair = Pair::start();
-    let lost = format!("rcli: {}: connection lost: the primary has become a replica", pair.old.address());
-    let run = pair.rcli(&["-r", "-1", "-i", "0.05", "SET", "a", "1"]).status(3);
-    let mut run = run.any_stdout().reports_among(&[&format!("rcli: {READONLY}"), &lost]).start();
-    run.wait_for_lines(1);
-    pair.demote();
-    run.finish();
+fn a_command_or_a_script_that_is_repeated_ends_too() {
+    for args in [&["exec", "-r", "-1", "-i", "0.05", "SET", "a", "1"][..], &["run", "-r", "-1", "-i", "0.05", "s.lua"]]
+    {
+        let pair = Pair::start();
+        let lost = format!("rcli: {}: connection lost: the primary has become a replica", pair.old.address());
+        let run = pair.rcli(args).file("s.lua", "return redis.call('SET', 'a', '1')").status(3);
+        let mut run = run.any_stdout().reports_among(&[READONLY.trim_end_matches('.'), &lost]).start();
+        run.wait_for_lines(1);
+        pair.demote();
+        run.finish();
+    }
 }
 
 #[test]
