@@ -12,6 +12,7 @@ mod server;
 mod streams;
 
 pub use self::layout::{folded, padded};
+pub use self::parts::quoted;
 use crate::color::Colors;
 use crate::command::request::Request;
 use crate::reply::Frame;

@@ -7,6 +7,7 @@ use super::Offer;
 use crate::command::request::{quote_part, shown_arg};
 use crate::repl::readable::cut;
 use crate::repl::suggestions::Candidate;
+use crate::repl::tables::padded;
 use crate::text::{self, width};
 
 /// How many are shown at most.
@@ -22,9 +23,8 @@ const NARROWEST: usize = 8;
 /// What the editor inserts and shows of an offer on a screen of so many columns and rows. `typed` is what stands in the
 /// line of the word that is being typed.
 pub fn pairs(offer: &Offer, typed: &str, columns: usize, rows: usize) -> Vec<Pair> {
-    let candidates: Vec<&Candidate> = offer.candidates.iter().collect();
     let is_quoted = typed.starts_with(['"', '\'']);
-    let replacement = match candidates.as_slice() {
+    let replacement = match offer.candidates.as_slice() {
         // What is found yet may begin otherwise.
         _ if offer.is_looking => typed.to_owned(),
         [] => return Vec::new(),
@@ -32,12 +32,12 @@ pub fn pairs(offer: &Offer, typed: &str, columns: usize, rows: usize) -> Vec<Pai
             let replacement = inserted(&offer.lead, only, is_quoted);
             return vec![Pair { display: String::new(), replacement }];
         }
-        all => common(offer, all, is_quoted),
+        _ => common(offer, is_quoted),
     };
     if rows < LOWEST {
         return vec![Pair { display: String::new(), replacement }];
     }
-    let shown = shown(offer, &candidates, columns, rows);
+    let shown = shown(offer, columns, rows);
     shown.into_iter().map(|display| Pair { display, replacement: replacement.clone() }).collect()
 }
 
@@ -76,7 +76,8 @@ fn open_quoted(value: &[u8]) -> String {
 }
 
 /// What all candidates begin with, as it is typed.
-fn common(offer: &Offer, candidates: &[&Candidate], is_quoted: bool) -> String {
+fn common(offer: &Offer, is_quoted: bool) -> String {
+    let candidates = &offer.candidates;
     let first = &candidates[0].value;
     let same = |other: &[u8]| first.iter().zip(other).take_while(|(one, other)| one == other).count();
     let mut length = candidates.iter().map(|candidate| same(&candidate.value)).min().unwrap_or(0);
@@ -94,7 +95,8 @@ fn common(offer: &Offer, candidates: &[&Candidate], is_quoted: bool) -> String {
 }
 
 /// The rows of the list.
-fn shown(offer: &Offer, candidates: &[&Candidate], columns: usize, rows: usize) -> Vec<String> {
+fn shown(offer: &Offer, columns: usize, rows: usize) -> Vec<String> {
+    let candidates = &offer.candidates;
     // The line that is typed, and the one with the cursor behind it.
     let room = rows.saturating_sub(3).max(2);
     let names: Vec<String> = candidates.iter().take(MOST).map(|candidate| name(candidate, columns)).collect();
@@ -109,8 +111,7 @@ fn shown(offer: &Offer, candidates: &[&Candidate], columns: usize, rows: usize) 
     let lines = room - usize::from(!is_all);
     if widest_note > 0 && names.len() <= lines && left >= NARROWEST {
         let line = |(name, note): (&String, &String)| {
-            let blanks = " ".repeat(widest + GAP - width(name));
-            format!("{name}{blanks}{}", cut(note, left)).trim_end().to_owned()
+            format!("{}{}", padded(name, widest + GAP), cut(note, left)).trim_end().to_owned()
         };
         let mut list: Vec<String> = names.iter().zip(&notes).map(line).collect();
         list.extend(rest(offer, candidates.len() - names.len(), columns));
@@ -123,7 +124,7 @@ fn shown(offer: &Offer, candidates: &[&Candidate], columns: usize, rows: usize) 
     let count = fitting.div_ceil(across);
     let row = |at: usize| {
         let cells = (0..across).filter_map(|column| names[..fitting].get(column * count + at));
-        let cells = cells.map(|name| format!("{name}{}", " ".repeat(widest + GAP - width(name))));
+        let cells = cells.map(|name| padded(name, widest + GAP));
         cells.collect::<String>().trim_end().to_owned()
     };
     let mut list: Vec<String> = (0..count).map(row).collect();
@@ -154,8 +155,7 @@ fn whole_rows(mut list: Vec<String>, columns: usize) -> Vec<String> {
         }
     }
     if let Some(first) = list.first_mut() {
-        let blanks = columns.saturating_sub(GAP + width(first));
-        first.push_str(&" ".repeat(blanks));
+        *first = padded(first, columns.saturating_sub(GAP));
     }
     list
 }

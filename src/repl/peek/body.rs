@@ -3,10 +3,10 @@
 use super::look::{BYTES, Layout};
 use super::{Content, Known, SHOWN, cut, padded};
 use crate::color::{Colors, Part};
-use crate::command::request::{quote, shown_arg};
+use crate::command::request::shown_arg;
 use crate::repl::readable::{duration, pretty};
 use crate::repl::screen;
-use crate::repl::tables::folded;
+use crate::repl::tables::{folded, quoted};
 use crate::reply::{Frame, Kind};
 use crate::text::{self, width};
 use std::iter;
@@ -103,9 +103,7 @@ impl Known {
         let (mut lines, most) = if let Some(pretty) = pretty {
             (pretty.lines().map(|line| cut(&text::line(line), columns)).collect(), JSON)
         } else {
-            let mut quoted = String::new();
-            quote(bytes, &mut quoted);
-            (folded(&quoted, columns, TEXT + 1), TEXT)
+            (folded(&quoted(bytes), columns, TEXT + 1), TEXT)
         };
         let most = most.min(room.lines());
         let is_cut = lines.len() > most;
