@@ -125,6 +125,7 @@ impl Rows {
         }
     }
 
+    #[cold]
     fn no_room(&self) -> Row {
         let is_cell = self.filled.0 == self.cells.len();
         let length = if is_cell { self.cells.len() } else { self.ends.len() };
@@ -132,6 +133,7 @@ impl Rows {
     }
 
     /// The last row has no line end of its own: one that does not end it stands in quotes.
+    #[cold]
     fn finish_last(&mut self, request: &mut Request) -> Row {
         match self.parse(b"\n").1 {
             Some(ReadRecordResult::Record) => self.finish(request),

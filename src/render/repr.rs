@@ -4,8 +4,8 @@
 use std::io::{self, Write};
 
 /// Writes bytes so, without the quotes around them; in JSON with a backslash before each quote and backslash of it.
+#[inline]
 pub fn repr<const IN_JSON: bool>(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
-    let (backslash, quote) = if IN_JSON { (r"\\", r#"\\\""#) } else { (r"\", r#"\""#) };
     let mut rest = bytes;
     while !rest.is_empty() {
         let plain = rest.iter().take_while(|byte| is_plain(**byte)).count();
@@ -13,18 +13,25 @@ pub fn repr<const IN_JSON: bool>(out: &mut impl Write, bytes: &[u8]) -> io::Resu
         rest = &rest[plain..];
         let Some((byte, after)) = rest.split_first() else { break };
         rest = after;
-        match byte {
-            b'\\' => write!(out, "{backslash}{backslash}")?,
-            b'"' => write!(out, "{quote}")?,
-            b'\n' => write!(out, "{backslash}n")?,
-            b'\r' => write!(out, "{backslash}r")?,
-            b'\t' => write!(out, "{backslash}t")?,
-            0x07 => write!(out, "{backslash}a")?,
-            0x08 => write!(out, "{backslash}b")?,
-            byte => write!(out, "{backslash}x{byte:02x}")?,
-        }
+        escaped::<IN_JSON>(out, *byte)?;
     }
     Ok(())
+}
+
+/// Most strings have none.
+#[cold]
+fn escaped<const IN_JSON: bool>(out: &mut impl Write, byte: u8) -> io::Result<()> {
+    let (backslash, quote) = if IN_JSON { (r"\\", r#"\\\""#) } else { (r"\", r#"\""#) };
+    match byte {
+        b'\\' => write!(out, "{backslash}{backslash}"),
+        b'"' => write!(out, "{quote}"),
+        b'\n' => write!(out, "{backslash}n"),
+        b'\r' => write!(out, "{backslash}r"),
+        b'\t' => write!(out, "{backslash}t"),
+        0x07 => write!(out, "{backslash}a"),
+        0x08 => write!(out, "{backslash}b"),
+        byte => write!(out, "{backslash}x{byte:02x}"),
+    }
 }
 
 fn is_plain(byte: u8) -> bool {
