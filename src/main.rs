@@ -43,7 +43,9 @@ fn main() -> std::process::ExitCode {
 }
 
 fn run_to_status() -> u8 {
-    run().unwrap_or_else(Failure::report).status()
+    let exit = run().unwrap_or_else(Failure::report);
+    // A signal counts before all else, also one that came while the last of the output was written.
+    signal::ending().map_or(exit, Exit::Signal).status()
 }
 
 fn run() -> Outcome<Exit> {

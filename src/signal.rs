@@ -145,9 +145,9 @@ pub fn insisted() -> bool {
     INSISTED.load(Ordering::SeqCst)
 }
 
-/// Whether a signal came that ends the run.
-pub fn is_ending() -> bool {
-    received().is_some_and(|signal| signal != Signal::Interrupt || !CTRL_C_CANCELS.load(Ordering::SeqCst))
+/// The signal that ends the run, if one came that does.
+pub fn ending() -> Option<Signal> {
+    received().filter(|signal| *signal != Signal::Interrupt || !CTRL_C_CANCELS.load(Ordering::SeqCst))
 }
 
 /// No thread can have left something half done here.

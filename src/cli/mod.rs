@@ -77,7 +77,13 @@ pub fn describe(error: &clap::Error) -> String {
     let told = text.split("\n\nUsage:").next().unwrap_or(&text);
     let told = told.split("\n\nFor more information").next().unwrap_or(told);
     let told = told.strip_prefix("error: ").unwrap_or(told);
-    let told = told.replace("invalid digit found in string", "a whole number is expected");
+    let told = told
+        .replace("invalid digit found in string", "a whole number is expected")
+        .replace("number too large to fit in target type", "the number is too large");
+    let told = told
+        .rsplit_once(" is not in ")
+        .and_then(|(head, range)| Some(format!("{}{}", head.strip_suffix(value)?, describe_range(range)?)))
+        .unwrap_or(told);
     let mut line = String::new();
     for part in told.lines().map(str::trim).filter(|part| !part.is_empty()) {
         let tip = part.strip_prefix("tip: ");
@@ -87,4 +93,16 @@ pub fn describe(error: &clap::Error) -> String {
         line.push_str(tip.unwrap_or(part));
     }
     line
+}
+
+/// A range of numbers in words, of which the last one may be the largest that there is.
+fn describe_range(range: &str) -> Option<String> {
+    let (first, last) = range.split_once("..")?;
+    let last: u64 = last.trim_start_matches('=').parse().ok()?;
+    let is_limit = last < u32::MAX.into();
+    Some(if is_limit {
+        format!("a number from {first} to {last} is expected")
+    } else {
+        format!("{first} or more is expected")
+    })
 }

@@ -184,6 +184,11 @@ impl Running {
         crate::server::wait_for("a handler of SIGINT", || self.catches(Signal::INT));
     }
 
+    /// How many threads it has.
+    pub fn threads(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/task", self.pid())).map_or(0, Iterator::count)
+    }
+
     /// Whether the program has a handler of this signal.
     pub fn catches(&self, signal: Signal) -> bool {
         let text = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();

@@ -3,7 +3,7 @@
 use crate::peer::{peer, send};
 use crate::rcli::Rcli;
 use crate::running::Running;
-use crate::server::{DEADLINE, Server};
+use crate::server::{DEADLINE, Server, wait_for};
 use rustix::process::Signal;
 use std::io::{BufRead, BufReader, Read as _};
 use std::time::Instant;
@@ -227,11 +227,13 @@ fn a_long_reply_of_one_command_is_written_whole_before_the_end() {
     server.call(&[b"SETRANGE", b"k", b"199999", b"x"]);
     for (signal, status) in SIGNALS {
         let (mut reader, writer) = std::io::pipe().expect("a pipe");
-        // With the reply all is done.
-        let run = server.rcli(["GET", "k"]).stdout_to(writer).status_among(&[0, status]).start();
+        let run = doomed(server.rcli(["GET", "k"]).stdout_to(writer), status).start();
         let mut reply = vec![0];
         reader.read_exact(&mut reply).expect("the reply begins");
+        let threads = run.threads();
         run.signal(signal);
+        // Another one ends what has not ended when the grace is over.
+        wait_for("the signal to be heard", || run.threads() > threads);
         reader.read_to_end(&mut reply).expect("the reply ends");
         assert_eq!(reply.len(), 200_001, "{signal:?}");
         run.finish();

@@ -147,8 +147,10 @@ fn an_unknown_option_is_one_line_and_status_2() {
 #[test]
 fn an_option_value_that_is_wrong_is_one_line_and_status_2() {
     assert_bad_usage(&["-p", "notaport", "PING"], &["notaport"]);
-    assert_bad_usage(&["-p", "65536", "PING"], &["65536"]);
-    assert_bad_usage(&["-n", "-1", "PING"], &["-1"]);
+    assert_bad_usage(&["-p", "65536", "PING"], &["'65536' for '--port <PORT>': a number from 0 to 65535 is expected"]);
+    assert_bad_usage(&["-n", "-1", "PING"], &["'-1' for '--db <N>': 0 or more is expected"]);
+    assert_bad_usage(&["-r", "-2", "PING"], &["'-2' for '-r <N>': -1 or more is expected"]);
+    assert_bad_usage(&["sub", "c", "--count", "99999999999999999999"], &["the number is too large"]);
     assert_bad_usage(&["-n", "two", "PING"], &["two"]);
     assert_bad_usage(&["-t", "soon", "PING"], &["soon"]);
     assert_bad_usage(&["--read-timeout=-3", "PING"], &["-3"]);

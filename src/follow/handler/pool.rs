@@ -277,7 +277,7 @@ impl Shared {
         guard::stand_by();
         let mut child = {
             let mut state = self.lock();
-            if state.closed || signal::is_ending() {
+            if state.closed || signal::ending().is_some() {
                 state.dropped += 1;
                 return Ok(false);
             }
