@@ -22,6 +22,8 @@ pub struct Link {
     /// Whether a loss is noticed before a command is sent.
     looks: bool,
     pub was_open: bool,
+    /// Whether it was opened as nobody, for a command to say who we are.
+    is_anonymous: bool,
     notices: Vec<Told>,
 }
 
@@ -52,6 +54,7 @@ impl Link {
             reopens: true,
             looks: true,
             was_open: false,
+            is_anonymous: false,
             notices: Vec::new(),
         }
     }
@@ -159,9 +162,9 @@ impl Link {
         if self.server.is_none() && self.reopens {
             let server = Server::open(self.endpoint())?;
             self.take(server);
+            self.is_anonymous = false;
             if mem::replace(&mut self.was_open, true) {
-                self.notices.push(Told::Notice(self.describe_reopened()));
-                self.restore_settings()?;
+                self.restore_settings().map_err(|lost| lost.while_opening(&self.place()))?;
             }
         }
         match &mut self.server {
@@ -173,6 +176,18 @@ impl Link {
             }
             None => Err(Unopened::Unreachable(format!("{}: not connected", self.state.endpoint().address))),
         }
+    }
+
+    /// The same for this command. Where the server refuses whom it knew, as after a change of the password, a command that
+    /// says who we are is sent over a connection of nobody.
+    pub fn ready_for(&mut self, request: &Request) -> Result<&mut Server, Unopened> {
+        let says_who = self.server.is_none() && self.reopens && effect_of(request) == Effect::Sets(Setting::User);
+        if says_who && matches!(self.ready(), Err(Unopened::Refused { .. })) {
+            let server = Server::open(&Endpoint { credentials: None, ..self.endpoint().clone() })?;
+            self.take(server);
+            (self.was_open, self.is_anonymous) = (true, true);
+        }
+        self.ready()
     }
 
     /// The same where the server answers within this time; an error where it does not. A server that is busy with what
@@ -194,7 +209,8 @@ impl Link {
     }
 
     /// Gives a new connection what the old one was told beyond its introduction.
-    fn restore_settings(&mut self) -> Result<(), Unopened> {
+    fn restore_settings(&mut self) -> Result<(), Lost> {
+        self.notices.push(Told::Notice(self.describe_reopened()));
         let Some(server) = &mut self.server else { return Ok(()) };
         let notices = &mut self.notices;
         let lost = self.state.settings().iter().find_map(|request| match server.call(request) {
@@ -207,9 +223,10 @@ impl Link {
             }
             Err(lost) => Some(lost),
         });
-        let Some(lost) = lost else { return Ok(()) };
-        self.lose();
-        Err(lost.while_opening(&self.place()))
+        lost.map_or(Ok(()), |lost| {
+            self.lose();
+            Err(lost)
+        })
     }
 
     fn describe_reopened(&self) -> String {
@@ -244,14 +261,15 @@ impl Link {
     /// Remembers what a command that the server answered has changed, so that a reconnect brings it back.
     pub fn learn(&mut self, request: &Request, answer: Frame<'_>) -> Result<(), Lost> {
         self.state.learn(request, answer);
-        if effect_of(request) == Effect::Sets(Setting::User)
-            && !answer.is_error()
-            && self.endpoint().protocol == Protocol::Resp3
+        if effect_of(request) != Effect::Sets(Setting::User) || answer.is_error() {
+            return Ok(());
+        }
+        if self.endpoint().protocol == Protocol::Resp3
             && let Some(Server::One(session, _)) = &mut self.server
         {
             session.greet_again()?;
         }
-        Ok(())
+        if mem::take(&mut self.is_anonymous) { self.restore_settings() } else { Ok(()) }
     }
 
     /// Introduces itself again after a RESET that the server has answered: the version of RESP, the user and the

@@ -124,7 +124,7 @@ impl Shell {
     }
 
     fn call(&mut self, request: &Request) -> Result<Answer, Trouble> {
-        let server = self.link.ready().map_err(Trouble::NotConnected)?;
+        let server = self.link.ready_for(request).map_err(Trouble::NotConnected)?;
         let value = match server.call(request) {
             Ok(value) => value,
             // A server that was told to stop answers by going away.

@@ -200,3 +200,31 @@ fn shutdown_is_said_and_the_repl_goes_on() {
     server.kill_nine();
     terminal.leave();
 }
+
+#[test]
+fn a_password_that_was_changed_meanwhile_can_be_given_at_the_prompt() {
+    let server = Server::start();
+    server.ask("ACL SETUSER u on >one ~* &* +@all");
+    let args = ["--no-auth-warning", "--user", "u", "-a", "one", "-n", "3"];
+    let terminal = server.rcli(args).on_terminal(160);
+    let place = server.address();
+    let prompt = format!("{place}[3]>");
+    terminal.ends_with(&[&prompt]);
+    terminal.run(&prompt, "CLIENT SETNAME me", &["OK"]);
+    server.ask("ACL SETUSER u resetpass >two");
+    server.ask("CLIENT KILL USER u");
+    terminal.line("GET k");
+    terminal.shows("GET k was not sent");
+    terminal.line("AUTH u three");
+    terminal.shows("(error) WRONGPASS");
+    terminal.wait("the prompt", |rows| rows.last() == Some(&prompt));
+    terminal.line("AUTH u two");
+    terminal.ends_with(&[&format!("rcli: connected again to {place}, database 3"), "OK", &prompt]);
+    // What the connection had is there again, and the new password is the one that is kept.
+    terminal.run(&prompt, "CLIENT GETNAME", &["\"me\""]);
+    server.ask("CLIENT KILL USER u");
+    terminal.line("HGETALL nothing");
+    terminal.ends_with(&["(empty hash)", &prompt]);
+    assert!(server.ask("CLIENT LIST").contains(" name=me "));
+    terminal.leave();
+}
