@@ -102,6 +102,11 @@ impl Link {
         self.looks
     }
 
+    /// Whether lines are run as redis-cli runs them.
+    pub fn is_peer(&self) -> bool {
+        self.reopens && !self.looks
+    }
+
     /// Whether it is open, as far as is known.
     pub fn is_open(&self) -> bool {
         match &self.server {

@@ -65,7 +65,7 @@ impl From<Lost> for Trouble {
 pub struct Shell {
     link: Link,
     transaction: Transaction,
-    /// Whether its EXEC runs nothing, as a command was refused and nobody saw that.
+    /// Whether its EXEC runs nothing, as a command was refused and lines are run as redis-cli runs them.
     is_spoiled: bool,
     check: BlockCheck,
 }
@@ -150,8 +150,7 @@ impl Shell {
             }
         };
         if let Some(error) = refusal {
-            // What follows in a file was written without knowing of this.
-            self.is_spoiled = !self.link.is_typed();
+            self.is_spoiled = self.link.is_peer();
             return Ok(Answer::Reply(OwnedFrame::error(&error)));
         }
         if !self.transaction.queue(request) {

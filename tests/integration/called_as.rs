@@ -90,6 +90,19 @@ fn errors_stand_in_their_places_alone() {
 }
 
 #[test]
+fn a_command_refused_inside_a_block_aborts_it_as_with_redis_cli() {
+    let server = Server::start();
+    let aborted = "EXECABORT Transaction discarded because of previous errors.";
+    let lines = "WATCH k\nMULTI\nSET k v\nINCR n\nSET k\nEXEC\nSET k 1\nMULTI\nINCR k\nEXEC\nMULTI\nNOSUCH\nDISCARD\n";
+    let out = server.rcli(["--raw"]).called("redis-cli").stdin(lines).status(1).any_stdout().run().out();
+    let answers: Vec<&str> = out.lines().filter(|line| !line.is_empty()).collect();
+    assert!(answers[4].starts_with("ERR wrong number"), "{out}");
+    // The block behind it is a new one, and the watch has ended.
+    assert_eq!(answers[5..10], [aborted, "OK", "OK", "QUEUED", "2"], "{out}");
+    assert_eq!(answers.last(), Some(&"OK"), "{out}");
+}
+
+#[test]
 fn a_database_is_selected_once_a_line_has_said_who_we_are() {
     let server = Server::with_password("pw");
     for protocol in ["-2", "-3"] {
