@@ -2,8 +2,8 @@
 
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGTERM, SIGXFSZ};
@@ -74,14 +74,21 @@ fn hang_up() -> Option<Signal> {
     (!is_ignored(SIGHUP)).then_some(Signal::HangUp)
 }
 
+/// The signals that were ignored when the process started, a bit each: to read them takes a fiftieth of what one command
+/// takes.
+static IGNORED: OnceLock<u64> = OnceLock::new();
+
 /// Whether a signal is ignored; not where that is not told.
-#[inline(never)] // The stack below its caller was used before, and costs nothing now.
 fn is_ignored(signal: i32) -> bool {
+    IGNORED.get_or_init(read_ignored) >> (signal - 1) & 1 == 1
+}
+
+#[inline(never)] // The stack below its caller was used before, and costs nothing now.
+fn read_ignored() -> u64 {
     // All of it fits one read, and the file does not tell its size.
     let mut status = [0; 8192];
     let length = File::open("/proc/self/status").and_then(|mut file| file.read(&mut status)).unwrap_or_default();
     let mask = status[..length].split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"SigIgn:"));
     let mask = mask.and_then(|mask| str::from_utf8(mask).ok());
-    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
-    mask >> (signal - 1) & 1 == 1
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
 }
