@@ -1,6 +1,7 @@
 //! The subcommands, and the options of those that send commands. The streams' are in `streams`.
 
 use std::ffi::OsString;
+use std::iter;
 use std::path::PathBuf;
 
 use clap::{Args, Command, Subcommand, ValueEnum, ValueHint};
@@ -243,6 +244,20 @@ impl ExecOptions {
 }
 
 impl RepeatOptions {
+    /// The runs that are asked for, one after the other: of each whether another one follows.
+    pub fn turns(&self) -> impl Iterator<Item = bool> + use<> {
+        let mut left = self.repeat.unwrap_or(1);
+        iter::from_fn(move || match left {
+            0 => None,
+            // For ever.
+            ..0 => Some(true),
+            _ => {
+                left -= 1;
+                Some(left != 0)
+            }
+        })
+    }
+
     /// These, and where they say nothing what stood before the subcommand, which is taken from there.
     pub(super) fn take_from(&mut self, before: &mut Self) {
         self.repeat = self.repeat.or(before.repeat.take());

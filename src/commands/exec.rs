@@ -67,9 +67,8 @@ pub fn run(context: &Context, args: &ExecArgs) -> Outcome<Exit> {
         refuse_keys_on_all_nodes(&mut server, &request)?;
     }
     let mut renderer = context.renderer()?;
-    let mut left = options.repetition.repeat.unwrap_or(1);
     let mut exit = Exit::Done;
-    while left != 0 {
+    for is_more in options.repetition.turns() {
         let answer = if on_all_nodes { server.call_all(&request) } else { server.call(&request) };
         report_partial(&mut server);
         let reply = match answer {
@@ -104,12 +103,11 @@ pub fn run(context: &Context, args: &ExecArgs) -> Outcome<Exit> {
                 report(&without_quoted(&request, error.advised(server.is_cluster())));
             }
         }
-        left = if left > 0 { left - 1 } else { left };
         let is_demoted = || ErrorReply::of(frame).is_some_and(|error| error.is_of_replica());
-        if left != 0 && !is_for_replicas && endpoint.address.follows_primary() && is_demoted() {
+        if is_more && !is_for_replicas && endpoint.address.follows_primary() && is_demoted() {
             return Err(Lost::Demoted.into_failure(&server.place()));
         }
-        if let (true, Some(interval)) = (left != 0, options.repetition.interval) {
+        if let (true, Some(interval)) = (is_more, options.repetition.interval) {
             pause(&mut server, Instant::now() + interval)?;
         }
     }
@@ -119,9 +117,9 @@ pub fn run(context: &Context, args: &ExecArgs) -> Outcome<Exit> {
 /// Whether there is nothing that a signal may not cut short until the reply has come.
 fn is_brief(context: &Context, request: &Request) -> bool {
     let Config { connection, show_pushes, .. } = &context.config;
-    let has_password = connection.login.as_ref().is_none_or(|login| matches!(login.password, Password::Known(_)));
+    let knows_password = connection.login.as_ref().is_none_or(|login| matches!(login.password, Password::Known(_)));
     connection.sandbox.is_none()
-        && has_password
+        && knows_password
         && !show_pushes
         && !changes_subscriptions(request)
         && !request.is(0, "MONITOR")

@@ -200,16 +200,15 @@ pub fn leave(context: &Context, request: &Request, repetition: &RepeatOptions) -
     let endpoint = Endpoint { cluster: None, ..context.endpoint()? };
     let mut session = Session::open(&endpoint)?;
     let (mut renderer, format) = (context.renderer()?, context.config.style.format);
-    let (mut exit, mut left) = (Exit::Done, repetition.repeat.unwrap_or(1));
-    while left != 0 {
+    let mut exit = Exit::Done;
+    for is_more in repetition.turns() {
         let refused = Mode::default().ask(&mut session, request, &mut renderer, format);
         let refused = refused.map_err(|stopped| stopped.into_failure(&endpoint.address.to_string()))?;
         renderer.flush().map_err(Failure::output)?;
         if let Some(error) = refused.as_ref().and_then(|reply| ErrorReply::of(reply.frame())) {
             exit = Failure::error_reply(error.to_string()).report();
         }
-        left = if left > 0 { left - 1 } else { left };
-        if let (true, Some(interval)) = (left != 0, repetition.interval) {
+        if let (true, Some(interval)) = (is_more, repetition.interval) {
             poll::sleep_until(Instant::now() + interval)?;
         }
     }
