@@ -285,10 +285,10 @@ pub fn is_secret_parameter(arg: &[u8]) -> bool {
     is_any(arg, &["masterauth", "masteruser", "primaryauth", "primaryuser"]) || contains(arg, b"pass")
 }
 
-/// Whether the word is a part of the argument, in any case.
 /// What stands in a URL with credentials.
 const URL_SIGNS: [&[u8]; 3] = [b"@", b"pass=", b"password="];
 
+/// Whether the word is a part of the argument, in any case.
 fn contains(arg: &[u8], word: &[u8]) -> bool {
     arg.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word))
 }
